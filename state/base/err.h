@@ -1,0 +1,88 @@
+/* err.h -- what can go wrong, and how each peer is told.
+ *
+ * One table.  A row gives the JSON-RPC code, the HTTP status, how MCP tells it (as a protocol
+ * error, or as the result of a tool that ran and failed), the word that scripts match on, and
+ * the error type that workflow packs know.  Bugs are not here: they are assertions, kept in
+ * release builds.  Nor is a lack of memory for small fixed things: see mem.h. */
+#ifndef TANDEM_ERR_H
+#define TANDEM_ERR_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/*      name            JSON-RPC HTTP  told as   code                    workflow type       */
+#define ERRORS(ROW)                                                                            \
+    ROW(PARSE,           -32700, 400, PROTOCOL, "parse_error",           "ValueError")         \
+    ROW(INVALID_REQUEST, -32600, 400, PROTOCOL, "invalid_request",       "ValueError")         \
+    ROW(NO_METHOD,       -32601, 404, PROTOCOL, "method_not_found",      "ValueError")         \
+    ROW(PARAMS,          -32602, 200, PROTOCOL, "invalid_params",        "ValueError")         \
+    ROW(META,            -32602, 400, PROTOCOL, "missing_meta",          "ValueError")         \
+    ROW(HEADERS,         -32020, 400, PROTOCOL, "header_mismatch",       "ValueError")         \
+    ROW(CAPABILITY,      -32021, 400, PROTOCOL, "missing_capability",    "ValueError")         \
+    ROW(VERSION,         -32022, 400, PROTOCOL, "unsupported_version",   "ValueError")         \
+    ROW(NO_SESSION,      -32600, 404, PROTOCOL, "unknown_session",       "NotFoundError")      \
+    ROW(UNAUTHORIZED,    -32600, 401, PROTOCOL, "unauthorized",          "ValueError")         \
+    ROW(FORBIDDEN,       -32600, 403, PROTOCOL, "forbidden",             "ValueError")         \
+    ROW(NO_RESOURCE,     -32002, 200, PROTOCOL, "resource_not_found",    "NotFoundError")      \
+    ROW(MESSAGE_LARGE,   -32600, 413, PROTOCOL, "message_too_large",     "ValueError")         \
+    ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
+    ROW(OVERLOAD,        -32000, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
+    ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \
+    ROW(ARGUMENT,             0, 400, TOOL,     "invalid_argument",      "ValueError")         \
+    ROW(NOT_FOUND,            0, 404, TOOL,     "not_found",             "NotFoundError")      \
+    ROW(REFUSED,              0, 422, TOOL,     "validation_failed",     "ValidationError")    \
+    ROW(STATE,                0, 409, TOOL,     "wrong_state",           "StateError")         \
+    ROW(CONFLICT,             0, 409, TOOL,     "conflict",              "ConflictError")      \
+    ROW(TOO_LARGE,            0, 413, TOOL,     "too_large",             "ValueError")         \
+    ROW(LIMIT,                0, 429, TOOL,     "limit_reached",         "RuntimeError")       \
+    ROW(CANCELLED,            0, 499, TOOL,     "cancelled",             "RuntimeError")       \
+    ROW(NOT_READY,            0, 503, TOOL,     "not_ready",             "RuntimeError")       \
+    ROW(TIMEOUT,              0, 504, TOOL,     "timeout",               "RuntimeError")       \
+    ROW(IO,                   0, 500, TOOL,     "io_failed",             "RuntimeError")
+
+enum err {
+    E_OK = 0,
+#define ROW(NAME, RPC, HTTP, TOLD, CODE, TYPE) E_##NAME,
+    ERRORS(ROW)
+#undef ROW
+    ERR_COUNT
+};
+
+enum err_told { ERR_TOLD_PROTOCOL, ERR_TOLD_TOOL };
+
+struct err_info {
+    const char *name;     /* "PARSE". */
+    int rpc_code;         /* JSON-RPC code; 0 for errors told as a tool's result. */
+    int http_status;
+    enum err_told told;
+    const char *code;     /* The word scripts match on. */
+    const char *type;     /* The workflow engine's error_type. */
+};
+
+/* The row of 'err', which must not be E_OK.  Borrowed for ever.  Any thread. */
+const struct err_info *err_info(enum err err);
+
+/* What went wrong, told to the one who asked: what, where, and what to do next.  Fixed size, so
+ * that telling an error never fails.  Texts are UTF-8 and hold no absolute path, no secret. */
+struct fault {
+    enum err code;
+    unsigned line, column; /* Place in the input, from 1; 0 when there is none. */
+    char text[512];        /* What was wrong. */
+    char remedy[256];      /* The next step; may be empty. */
+};
+
+#define FAULT_INIT {.code = E_OK}
+
+/* Stores 'code' and the formatted text in 'f' (null is ignored), clearing place and remedy, and
+ * returns 'code', so that a caller writes "return fault_set(...)".  Texts too long are cut at a
+ * whole UTF-8 character. */
+enum err fault_set(struct fault *f, enum err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* As fault_set(), with the place in the input. */
+enum err fault_at(struct fault *f, enum err code, unsigned line, unsigned column,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Adds the next step to an error already set.  Returns its code. */
+enum err fault_remedy(struct fault *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

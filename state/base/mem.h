@@ -1,0 +1,105 @@
+/* mem.h -- memory and text: allocation, slices, growing buffers, counted bytes.
+ *
+ * Two kinds of allocation.  A small one of fixed size uses xmalloc() and friends, which abort
+ * with a line on standard error: that loses nothing, because state on disk is crash-safe.  One
+ * whose size a peer or a file decides is bounded first, uses try_malloc() or a buf, and its failure
+ * is that request's error. */
+#ifndef TANDEM_MEM_H
+#define TANDEM_MEM_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* New zeroed or copied memory; aborts when there is none.  Caller frees with free(). */
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *old, size_t size);
+char *xstrdup(const char *text);
+char *xstrndup(const char *text, size_t len);
+/* A new formatted string. */
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* New memory, not zeroed, or null: for sizes that a peer decides. */
+void *try_malloc(size_t size);
+
+/* Borrowed bytes, not ended by NUL.  The owner is named where a slice is declared. */
+struct slice {
+    const char *data;
+    size_t len;
+};
+#define SLICE(LITERAL) ((struct slice){"" LITERAL, sizeof(LITERAL) - 1})
+#define SLICE_NONE ((struct slice){NULL, 0})
+
+static inline struct slice
+slice_of(const char *text)
+{
+    return (struct slice){text, text ? strlen(text) : 0};
+}
+
+static inline bool
+slice_is(struct slice s, const char *text)
+{
+    size_t len = strlen(text);
+    return s.len == len && (len == 0 || memcmp(s.data, text, len) == 0);
+}
+
+static inline bool
+slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* A growing buffer.  Zero is a valid empty one.  An allocation that fails, or growth past 'limit',
+ * sets 'failed' and drops what is added from then on, so a writer checks once, at the end. */
+struct buf {
+    char *data;   /* Owned; NUL after the last byte whenever it is not null. */
+    size_t len;
+    size_t size;  /* Bytes allocated. */
+    size_t limit; /* Largest 'len' allowed; 0 means no limit. */
+    bool failed;
+};
+#define BUF_INIT {.data = NULL}
+
+void buf_fini(struct buf *b);
+/* Empties 'b', keeping its memory. */
+void buf_reset(struct buf *b);
+/* Makes room for 'more' bytes; false, and 'failed', if that is not to be had. */
+bool buf_reserve(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *data, size_t len);
+void buf_addc(struct buf *b, char c);
+void buf_adds(struct buf *b, const char *text);
+void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline void
+buf_add_slice(struct buf *b, struct slice s)
+{
+    buf_add(b, s.data, s.len);
+}
+/* Adds 'text' as a JSON string with its quotes.  Input must be UTF-8; U+2028 and U+2029 and control
+ * characters are escaped, so the result never splits a line or a frame. */
+void buf_add_json(struct buf *b, struct slice text);
+/* Adds a decimal number. */
+void buf_add_int(struct buf *b, int64_t value);
+/* Returns the text, new, for the caller to free, and empties 'b'; null if 'b' failed. */
+char *buf_steal(struct buf *b);
+static inline struct slice
+buf_slice(const struct buf *b)
+{
+    return (struct slice){b->data, b->len};
+}
+
+/* Immutable bytes shared by count. */
+struct bytes {
+    _Atomic unsigned refs;
+    size_t len;
+    char data[]; /* NUL after the last. */
+};
+/* New, with one reference; null when there is no memory. */
+struct bytes *bytes_new(const void *data, size_t len);
+struct bytes *bytes_ref(struct bytes *b);
+/* Null is ignored. */
+void bytes_unref(struct bytes *b);
+
+#endif
