@@ -1,0 +1,474 @@
+/* file.c -- openat2() beneath a root, bounded reads, write-flush-rename-flush.
+ *
+ * DESIGN.  A failed fsync() is not tried again on the same descriptor (the kernel may have dropped
+ * the pages); the caller's next write makes a new file.  Temporary names begin with a dot, so that
+ * listings never show them, and hold random bytes, so that two writers never meet in one. */
+#include "state/base/file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct dir {
+    _Atomic unsigned refs;
+    int fd;
+};
+
+static struct dir *
+dir_of(int fd)
+{
+    struct dir *d = xcalloc(1, sizeof *d);
+    atomic_init(&d->refs, 1);
+    d->fd = fd;
+    return d;
+}
+
+/* Makes each missing folder on the way to 'path', and 'path' itself. */
+static int
+make_folders(const char *path)
+{
+    char *copy = xstrdup(path);
+    int result = 0;
+
+    for (char *p = copy + 1; result == 0; p++) {
+        bool last = *p == '\0';
+        if (*p == '/' || last) {
+            *p = '\0';
+            if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+                result = -1;
+            }
+            if (!last) {
+                *p = '/';
+            }
+        }
+        if (last) {
+            break;
+        }
+    }
+    free(copy);
+    return result;
+}
+
+enum err
+dir_open(const char *path, bool create, struct dir **dir, struct fault *f)
+{
+    int fd;
+
+    *dir = NULL;
+    if (create && *path && make_folders(path) != 0) {
+        return fault_set(f, E_IO, "the folder cannot be made: %s", strerror(errno));
+    }
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "the folder cannot be opened: %s",
+                         strerror(errno));
+    }
+    *dir = dir_of(fd);
+    return E_OK;
+}
+
+enum err
+dir_sub(struct dir *root, const char *relative, bool create, struct dir **dir, struct fault *f)
+{
+    int fd;
+
+    *dir = NULL;
+    if (create && mkdirat(root->fd, relative, 0700) != 0 && errno != EEXIST) {
+        return fault_set(f, E_IO, "folder '%s' cannot be made: %s", relative, strerror(errno));
+    }
+    fd = dir_open_at(root, relative, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0) {
+        return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO,
+                         "folder '%s' cannot be opened: %s", relative, strerror(errno));
+    }
+    *dir = dir_of(fd);
+    return E_OK;
+}
+
+struct dir *
+dir_ref(struct dir *dir)
+{
+    atomic_fetch_add_explicit(&dir->refs, 1, memory_order_relaxed);
+    return dir;
+}
+
+void
+dir_unref(struct dir *dir)
+{
+    if (dir && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
+        close(dir->fd);
+        free(dir);
+    }
+}
+
+int
+dir_fd(const struct dir *dir)
+{
+    return dir->fd;
+}
+
+int
+dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & O_CREAT) ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd;
+
+    do {
+        fd = syscall(SYS_openat2, dir->fd, relative, &how, sizeof how);
+    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    return (int)fd;
+}
+
+/* Tells why 'relative' could not be opened. */
+static enum err
+open_fault(struct fault *f, const char *relative)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+        return fault_set(f, E_NOT_FOUND, "file '%s' does not exist", relative);
+    case EXDEV:
+    case ELOOP:
+        fault_set(f, E_ARGUMENT, "file '%s' leads out of its folder", relative);
+        return fault_remedy(f, "give a relative path without '..' and without symbolic links");
+    default:
+        return fault_set(f, E_IO, "file '%s' cannot be opened: %s", relative, strerror(errno));
+    }
+}
+
+static void
+identity_of(const struct stat *st, struct file_identity *identity)
+{
+    *identity = (struct file_identity){
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .size = st->st_size,
+        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+    };
+}
+
+/* Opens a regular file and looks at it.  Returns the descriptor, or -1 with '*err' set. */
+static int
+open_regular(const struct dir *dir, const char *relative, struct stat *st, enum err *err,
+             struct fault *f)
+{
+    int fd = dir_open_at(dir, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+    if (fd < 0) {
+        *err = open_fault(f, relative);
+        return -1;
+    }
+    if (fstat(fd, st) != 0) {
+        *err = fault_set(f, E_IO, "file '%s' cannot be read: %s", relative, strerror(errno));
+    } else if (!S_ISREG(st->st_mode)) {
+        *err = fault_set(f, E_ARGUMENT, "'%s' is not a regular file", relative);
+    } else {
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+enum err
+dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *out,
+         struct file_identity *identity, struct fault *f)
+{
+    enum err err = E_OK;
+    struct stat st;
+    size_t start = out->len;
+    int fd = open_regular(dir, relative, &st, &err, f);
+
+    if (fd < 0) {
+        return err;
+    }
+    for (;;) {
+        size_t room = (size_t)st.st_size + 1 - (out->len - start);
+        ssize_t n;
+
+        if ((size_t)st.st_size > max || out->len - start > max) {
+            err = fault_set(f, E_TOO_LARGE, "file '%s' is larger than %zu bytes", relative, max);
+            break;
+        }
+        if (room == 0 || room > max + 1) {
+            room = 4096; /* It grew while we read. */
+        }
+        if (!buf_reserve(out, room)) {
+            err = fault_set(f, E_TOO_LARGE, "no memory to read file '%s'", relative);
+            break;
+        }
+        n = read(fd, out->data + out->len, room);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            err = fault_set(f, E_IO, "file '%s' cannot be read: %s", relative, strerror(errno));
+            break;
+        }
+        if (n == 0) {
+            break;
+        }
+        out->len += (size_t)n;
+        out->data[out->len] = '\0';
+    }
+    close(fd);
+    if (err) {
+        out->len = start;
+    } else if (identity) {
+        identity_of(&st, identity);
+    }
+    if (!err && !out->data) {
+        buf_adds(out, "");
+    }
+    return err;
+}
+
+enum err
+dir_identity(const struct dir *dir, const char *relative, struct file_identity *identity,
+             struct fault *f)
+{
+    enum err err = E_OK;
+    struct stat st;
+    int fd = open_regular(dir, relative, &st, &err, f);
+
+    if (fd >= 0) {
+        identity_of(&st, identity);
+        close(fd);
+    }
+    return err;
+}
+
+static bool
+is_kind(const struct dir *dir, const char *relative, mode_t kind)
+{
+    struct stat st;
+    int fd = dir_open_at(dir, relative, O_PATH, 0);
+    bool is = fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is;
+}
+
+bool
+dir_is_folder(const struct dir *dir, const char *relative)
+{
+    return is_kind(dir, relative, S_IFDIR);
+}
+
+bool
+dir_is_file(const struct dir *dir, const char *relative)
+{
+    return is_kind(dir, relative, S_IFREG);
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const struct dir_entry *)a)->name, ((const struct dir_entry *)b)->name);
+}
+
+enum err
+dir_list(const struct dir *dir, const char *relative, size_t max, struct dir_list *list,
+         struct fault *f)
+{
+    enum err err = E_OK;
+    size_t room = 0;
+    struct dirent *entry;
+    DIR *stream;
+    int fd = dir_open_at(dir, relative, O_RDONLY | O_DIRECTORY, 0);
+
+    *list = (struct dir_list){.entries = NULL};
+    if (fd < 0) {
+        return open_fault(f, relative);
+    }
+    stream = fdopendir(fd);
+    if (!stream) {
+        close(fd);
+        return fault_set(f, E_IO, "folder '%s' cannot be listed: %s", relative, strerror(errno));
+    }
+    while (errno = 0, (entry = readdir(stream)) != NULL) {
+        struct stat st;
+
+        if (entry->d_name[0] == '.' ||
+            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
+            continue;
+        }
+        if (list->count == max) {
+            err = fault_set(f, E_TOO_LARGE, "folder '%s' has more than %zu entries", relative, max);
+            break;
+        }
+        if (list->count == room) {
+            room = room ? room * 2 : 16;
+            list->entries = xrealloc(list->entries, room * sizeof *list->entries);
+        }
+        list->entries[list->count++] =
+            (struct dir_entry){.name = xstrdup(entry->d_name), .folder = S_ISDIR(st.st_mode)};
+    }
+    if (!err && !entry && errno) {
+        err = fault_set(f, E_IO, "folder '%s' cannot be listed: %s", relative, strerror(errno));
+    }
+    closedir(stream);
+    if (err) {
+        dir_list_fini(list);
+    } else if (list->count) {
+        qsort(list->entries, list->count, sizeof *list->entries, compare_entries);
+    }
+    return err;
+}
+
+void
+dir_list_fini(struct dir_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->entries[i].name);
+    }
+    free(list->entries);
+    *list = (struct dir_list){.entries = NULL};
+}
+
+static int
+write_all(int fd, struct slice data)
+{
+    while (data.len) {
+        ssize_t n = write(fd, data.data, data.len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -1;
+        }
+        data.data += n;
+        data.len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Writes 'data' to a new flushed temporary file, whose name goes to 'temp'. */
+static enum err
+write_temporary(const struct dir *dir, const char *name, struct slice data, char temp[288],
+                struct fault *f)
+{
+    uint64_t salt;
+    int fd, failed;
+
+    if (strlen(name) > 200 || strchr(name, '/')) {
+        return fault_set(f, E_ARGUMENT, "'%s' is not a file name", name);
+    }
+    if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt) {
+        return fault_set(f, E_IO, "no random bytes: %s", strerror(errno));
+    }
+    snprintf(temp, 288, ".%s.%016llx.tmp", name, (unsigned long long)salt);
+    fd = dir_open_at(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return fault_set(f, E_IO, "file '%s' cannot be written: %s", name, strerror(errno));
+    }
+    failed = write_all(fd, data) != 0 || fsync(fd) != 0 ? errno : 0;
+    if (close(fd) != 0 && !failed) {
+        failed = errno;
+    }
+    if (failed) {
+        unlinkat(dir->fd, temp, 0);
+        return fault_set(f, E_IO, "file '%s' cannot be written: %s", name, strerror(failed));
+    }
+    return E_OK;
+}
+
+/* Flushes the folder, so that a rename or removal in it survives a crash. */
+static enum err
+flush_folder(const struct dir *dir, const char *name, struct fault *f)
+{
+    if (fsync(dir->fd) != 0) {
+        return fault_set(f, E_IO, "the folder of '%s' cannot be flushed: %s", name,
+                         strerror(errno));
+    }
+    return E_OK;
+}
+
+static enum err
+write_then(const struct dir *dir, const char *name, struct slice data, unsigned rename_flags,
+           struct fault *f)
+{
+    char temp[288];
+    enum err err = write_temporary(dir, name, data, temp, f);
+
+    if (err) {
+        return err;
+    }
+    if (renameat2(dir->fd, temp, dir->fd, name, rename_flags) != 0) {
+        int failed = errno;
+        unlinkat(dir->fd, temp, 0);
+        return fault_set(f, failed == EEXIST ? E_CONFLICT : E_IO, "file '%s' cannot be put: %s",
+                         name, strerror(failed));
+    }
+    return flush_folder(dir, name, f);
+}
+
+enum err
+dir_write(const struct dir *dir, const char *name, struct slice data, struct fault *f)
+{
+    return write_then(dir, name, data, 0, f);
+}
+
+enum err
+dir_create_file(const struct dir *dir, const char *name, struct slice data, struct fault *f)
+{
+    return write_then(dir, name, data, RENAME_NOREPLACE, f);
+}
+
+enum err
+dir_rename(const struct dir *dir, const char *from, const char *to, struct fault *f)
+{
+    if (renameat(dir->fd, from, dir->fd, to) != 0) {
+        return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "file '%s' cannot be renamed: %s",
+                         from, strerror(errno));
+    }
+    return flush_folder(dir, from, f);
+}
+
+enum err
+dir_remove(const struct dir *dir, const char *name, struct fault *f)
+{
+    if (unlinkat(dir->fd, name, 0) != 0) {
+        return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "file '%s' cannot be removed: %s",
+                         name, strerror(errno));
+    }
+    return flush_folder(dir, name, f);
+}
+
+unsigned
+dir_sweep(const struct dir *dir)
+{
+    unsigned swept = 0;
+    struct dirent *entry;
+    int fd = dir_open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (!stream) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return 0;
+    }
+    while ((entry = readdir(stream)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        if (entry->d_name[0] == '.' && len > 5 && strcmp(entry->d_name + len - 4, ".tmp") == 0 &&
+            unlinkat(dir->fd, entry->d_name, 0) == 0) {
+            swept++;
+        }
+    }
+    closedir(stream);
+    return swept;
+}
