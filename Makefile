@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 VARIANT ?= release
+Q := $(if $(V),,@)
 B := build/$(VARIANT)
 CC ?= gcc
 ifeq ($(origin CC),default)
@@ -15,12 +16,12 @@ endif
 
 PACKAGES := jansson libuv yaml-0.1 libcrypto
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
-        -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wpointer-arith -Werror
+        -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Werror
 CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
 CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
-CFLAGS_clang    := -O1 -g
+CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
 LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
@@ -49,15 +50,15 @@ all: build/tandem            ## build build/tandem
 build/tandem: build/release/tandem
 	@ln -sf release/tandem $@
 $(B)/tandem: $(call obj,server/main.c) $(B)/libtandem.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(B)/libtandem.a: $(call obj,$(LIBRARY))
 	@rm -f $@
 	@ar crsD $@ $^
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 unit: $(UNIT_BINS)           ## build and run the unit tests (VARIANT=asan, tsan, ...)
 	@for t in $(UNIT_BINS); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done; echo "$(words $(UNIT_BINS)) unit programs passed"

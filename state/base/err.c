@@ -20,7 +20,7 @@ err_info(enum err err)
 }
 
 /* Formats into 'out', cutting at a whole UTF-8 character. */
-static void
+static void __attribute__((format(printf, 3, 0)))
 format_cut(char *out, size_t size, const char *format, va_list args)
 {
     int n = vsnprintf(out, size, format, args);

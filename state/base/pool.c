@@ -1,0 +1,171 @@
+/* pool.c -- workers, made on demand. */
+#include "state/base/pool.h"
+
+#include "state/base/lock.h"
+#include "state/base/mem.h"
+
+#include <assert.h>
+
+/* Handlers parse bounded input without deep recursion; this leaves ample room over what they need. */
+#define STACK_BYTES (512 * 1024)
+
+struct queue {
+    struct job *first, **last;
+    unsigned running, limit;
+};
+
+struct pool {
+    unsigned max_threads, max_queued; /* Set once. */
+    pthread_t *threads;               /* LC_POOL until closing, then the joiner's. */
+    struct lock lock;
+    struct cond work;
+    struct queue lanes[LANE_COUNT] GUARDED_BY(LC_POOL);
+    unsigned thread_count GUARDED_BY(LC_POOL);
+    unsigned idle GUARDED_BY(LC_POOL);
+    unsigned queued GUARDED_BY(LC_POOL);
+    bool closing GUARDED_BY(LC_POOL);
+};
+
+UNSHARED struct pool *
+pool_create(unsigned threads, unsigned reserve, unsigned queue)
+{
+    struct pool *p = xcalloc(1, sizeof *p);
+
+    assert(threads > 0);
+    p->max_threads = threads;
+    p->max_queued = queue;
+    p->threads = xcalloc(threads, sizeof *p->threads);
+    lock_init(&p->lock, RANK_POOL);
+    cond_init(&p->work);
+    for (int i = 0; i < LANE_COUNT; i++) {
+        p->lanes[i].last = &p->lanes[i].first;
+        p->lanes[i].limit = threads;
+    }
+    p->lanes[LANE_IDE].limit = threads > reserve ? threads - reserve : 1;
+    return p;
+}
+
+/* Takes the next job that a lane has room for, or null. */
+static struct job *
+take_job_locked(struct pool *p) REQUIRES(LC_POOL)
+{
+    for (int i = LANE_COUNT - 1; i >= 0; i--) {
+        struct queue *q = &p->lanes[i];
+        struct job *job = q->first;
+
+        if (job && q->running < q->limit) {
+            q->first = job->next;
+            if (!q->first) {
+                q->last = &q->first;
+            }
+            q->running++;
+            p->queued--;
+            return job;
+        }
+    }
+    return NULL;
+}
+
+static void *
+work(void *arg)
+{
+    struct pool *p = arg;
+
+    LOCK(POOL, &p->lock);
+    for (;;) {
+        struct job *job = take_job_locked(p);
+
+        if (job) {
+            enum pool_lane lane = job->lane;
+            UNLOCK(POOL, &p->lock);
+            job->run(job);
+            assert(lock_none_held());
+            LOCK(POOL, &p->lock);
+            p->lanes[lane].running--;
+        } else if (p->closing && p->queued == 0) {
+            break;
+        } else {
+            p->idle++;
+            cond_wait(&p->work, &p->lock, INT64_MAX);
+            p->idle--;
+        }
+    }
+    cond_broadcast(&p->work);
+    UNLOCK(POOL, &p->lock);
+    return NULL;
+}
+
+/* Starts one more thread if, with one job more, more jobs wait than threads are free.  False if there is
+ * no thread at all to run it. */
+static bool
+grow_locked(struct pool *p) REQUIRES(LC_POOL)
+{
+    pthread_attr_t attr;
+
+    if (p->queued >= p->idle && p->thread_count < p->max_threads) {
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, STACK_BYTES);
+        if (pthread_create(&p->threads[p->thread_count], &attr, work, p) == 0) {
+            p->thread_count++;
+        } /* Else those that run will come to it. */
+        pthread_attr_destroy(&attr);
+    }
+    return p->thread_count > 0;
+}
+
+enum err
+pool_submit(struct pool *p, struct job *job, enum pool_lane lane)
+{
+    enum err err = E_OK;
+
+    LOCK(POOL, &p->lock);
+    if (p->queued >= p->max_queued) {
+        err = E_BUSY;
+    } else if (p->closing || !grow_locked(p)) {
+        err = E_OVERLOAD;
+    } else {
+        job->next = NULL;
+        job->lane = lane;
+        *p->lanes[lane].last = job;
+        p->lanes[lane].last = &job->next;
+        p->queued++;
+        cond_signal(&p->work);
+    }
+    UNLOCK(POOL, &p->lock);
+    return err;
+}
+
+UNSHARED void
+pool_destroy(struct pool *p)
+{
+    if (!p) {
+        return;
+    }
+    LOCK(POOL, &p->lock);
+    p->closing = true;
+    cond_broadcast(&p->work);
+    UNLOCK(POOL, &p->lock);
+    /* Nobody submits any more, so the count stays. */
+    for (unsigned i = 0; i < p->thread_count; i++) {
+        pthread_join(p->threads[i], NULL);
+    }
+    cond_fini(&p->work);
+    lock_fini(&p->lock);
+    free(p->threads);
+    free(p);
+}
+
+struct pool_counters
+pool_counters(struct pool *p)
+{
+    struct pool_counters c = {0};
+
+    LOCK(POOL, &p->lock);
+    c.threads = p->thread_count;
+    c.queued = p->queued;
+    for (int i = 0; i < LANE_COUNT; i++) {
+        c.running += p->lanes[i].running;
+    }
+    UNLOCK(POOL, &p->lock);
+    return c;
+}
