@@ -1,0 +1,50 @@
+/* dispatch.h -- the only door into the handlers.
+ *
+ * A transport hands over the bytes of one message with what it knows about them; the answer comes back through
+ * the sink, exactly once, from this thread before the call returns (methods that only touch memory) or
+ * from a worker later.  Everything between is the same for all transports. */
+#ifndef TANDEM_DISPATCH_H
+#define TANDEM_DISPATCH_H
+
+#include "handlers/request.h"
+#include "state/base/pool.h"
+
+struct dispatcher;
+struct state;
+
+struct dispatch_limits {
+    struct rpc_limits rpc;
+    unsigned calls;             /* In flight, in all. */
+    unsigned calls_per_session; /* In flight, of one legacy session or connection. */
+    int64_t call_ns;            /* A call that runs longer is cancelled. */
+};
+
+/* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */
+struct dispatcher *dispatcher_create(struct state *state, struct pool *pool,
+                                     const struct dispatch_limits *limits);
+/* No call may be in flight.  Null is ignored. */
+void dispatcher_destroy(struct dispatcher *d);
+
+/* Takes one JSON-RPC message, or a batch.  'body' is borrowed for the call.  Takes over one reference to
+ * 'sink'.  Any transport thread; never blocks. */
+void dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice body,
+                      struct sink *sink);
+/* Calls a tool for a script: 'arguments' is a JSON object, or empty.  The answer is the tool's structured
+ * result, or {code, message, remedy} with its HTTP status.  Otherwise as above. */
+void dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
+                   struct slice arguments, struct sink *sink);
+/* Lists the tools for a script: {"tools":[...]} as tools/list gives them. */
+void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink);
+/* Ends the legacy session that 'env' names (HTTP DELETE): 204, 400 or 404. */
+void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink);
+
+/* The peer behind 'env' has gone: on a connection that is its own session, and for a modern
+ * request, that cancels what runs.  'sink' tells one request; null means all of env->session. */
+void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
+/* Cancels everything in flight: the server is ending and its patience is over. */
+void dispatch_cancel_all(struct dispatcher *d);
+
+/* Calls in flight per transport. */
+unsigned dispatch_in_flight(struct dispatcher *d, enum transport_kind transport);
+
+#endif

@@ -1,0 +1,97 @@
+/* request.h -- one message on its way: what the transport told, what it says, what is answered.
+ *
+ * A request is made by dispatch, lives on the transport's stack while it runs INLINE, and on the heap, with
+ * a copy of its bytes, when it goes to a worker.  Handlers get it and nothing else: no handler reads the
+ * environment, a thread-local or a global to learn who is asking. */
+#ifndef TANDEM_REQUEST_H
+#define TANDEM_REQUEST_H
+
+#include "handlers/rpc.h"
+#include "state/base/clock.h"
+#include "state/base/err.h"
+#include "state/base/mem.h"
+#include "state/base/pool.h"
+#include "state/base/sink.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct dispatcher;
+struct mcp_session;
+struct state;
+
+enum transport_kind { TRANSPORT_STDIO, TRANSPORT_HTTP, TRANSPORT_WS, TRANSPORT_COUNT };
+
+/* What a transport tells about a message besides its bytes.  Slices are borrowed for the call of dispatch. */
+struct envelope {
+    enum transport_kind transport;
+    /* The legacy state of a connection that is its own session (stdio, WebSocket); null for HTTP. */
+    struct mcp_session *session;
+    struct slice principal;  /* Who was let in; empty for nobody in particular. */
+    /* HTTP headers; empty data pointer when absent. */
+    struct slice session_id, protocol_version, method, name;
+    /* Finds "Mcp-Param-<name>"; null when the transport has no headers. */
+    bool (*param_header)(const struct envelope *env, struct slice name, struct slice *value);
+    const void *transport_data; /* For param_header(). */
+};
+
+enum era { ERA_LEGACY, ERA_MODERN };
+
+/* Protocol revisions, oldest first. */
+#define REVISIONS(ROW)                                                                             \
+    ROW(2024_11_05, "2024-11-05", LEGACY)                                                          \
+    ROW(2025_03_26, "2025-03-26", LEGACY)                                                          \
+    ROW(2025_06_18, "2025-06-18", LEGACY)                                                          \
+    ROW(2025_11_25, "2025-11-25", LEGACY)                                                          \
+    ROW(2026_07_28, "2026-07-28", MODERN)
+enum revision {
+#define ROW(NAME, TEXT, ERA) REVISION_##NAME,
+    REVISIONS(ROW)
+#undef ROW
+    REVISION_COUNT,
+    REVISION_NONE = -1
+};
+
+/* How the answer is framed: a JSON-RPC response, or plain JSON for scripts (/api/...). */
+enum dialect { DIALECT_RPC, DIALECT_REST };
+
+enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED };
+
+struct method;
+
+struct request {
+    struct job job;               /* First: a worker's job is the request. */
+    struct dispatcher *dispatcher; /* Borrowed. */
+    struct state *state;          /* Borrowed: the stores. */
+    struct rpc_message message;   /* Slices into 'bytes', or into the transport's buffer. */
+    struct envelope env;          /* Slices in it as above; those of headers end with the dispatch call. */
+    struct mcp_session *session;  /* Counted; the legacy session, or null. */
+    struct sink *sink;            /* Counted. */
+    const struct method *method;  /* Its row; null for what has none. */
+    enum dialect dialect;
+    enum era era;
+    enum revision revision;
+    int64_t started_ns, deadline_ns; /* Monotonic. */
+    _Atomic int progress;         /* enum request_state: the first to leave RUNNING wins. */
+    struct buf out;               /* The members of the result, without the braces around them. */
+    struct fault fault;           /* What went wrong, if the handler fails. */
+    struct buf fault_data;        /* error.data as JSON text; empty for none. */
+    struct bytes *bytes;          /* Counted copy of the message, when on the heap. */
+    struct request *in_flight_next, *in_flight_prev; /* dispatch's own list. */
+    struct slice new_session_id;  /* Told in the reply; borrowed from 'session'. */
+};
+
+/* True once the client cancelled or the time is up: long work asks now and then and gives up with
+ * E_CANCELLED or E_TIMEOUT.  Any thread. */
+bool request_stop(const struct request *req);
+
+/* Parses a value that the scan found (params.arguments, ...) with jansson: new in '*value', or null with
+ * E_PARAMS.  An absent one gives an empty object. */
+enum err request_json(const struct request *req, struct rpc_value value, json_t **out,
+                      struct fault *f);
+/* Adds "key":<value> to the result. */
+void request_add_json(struct request *req, const char *key, const json_t *value);
+void request_add_raw(struct request *req, const char *key, struct slice json);
+
+#endif

@@ -1,0 +1,66 @@
+/* mcp_session.h -- MCP sessions of legacy clients: what "initialize" agreed, and for how long.
+ *
+ * A stdio or WebSocket connection is a session by itself; over HTTP a session has an id in this table.  Modern
+ * requests have none and never come here.  Sessions are counted: one that has ended stays valid
+ * for who holds it.  An id is not a proof of identity: a session belongs to its principal.
+ * Any thread; takes MCP_SESSIONS. */
+#ifndef TANDEM_MCP_SESSION_H
+#define TANDEM_MCP_SESSION_H
+
+#include "state/base/clock.h"
+#include "state/base/err.h"
+#include "state/base/mem.h"
+
+#include <stdatomic.h>
+
+#define MCP_SESSION_ID_SIZE 33 /* 128 random bits in hex, and NUL. */
+
+struct mcp_sessions;
+
+/* Fields below 'refs' change while shared: atomics. */
+struct mcp_session {
+    char id[MCP_SESSION_ID_SIZE]; /* Empty for a connection that is its own session.  Set once. */
+    char *principal;              /* Owned, set once. */
+    _Atomic unsigned refs;
+    _Atomic int revision;         /* enum revision agreed by initialize; -1 before it. */
+    _Atomic int log_level;        /* Of notifications/message. */
+    _Atomic bool initialized;     /* notifications/initialized came. */
+    _Atomic bool ended;
+    _Atomic unsigned in_flight;
+    _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
+    struct mcp_sessions *owner;   /* Null for a connection's own. */
+    struct mcp_session *next;     /* Private to the table. */
+};
+
+struct mcp_session_limits {
+    unsigned sessions, per_principal;
+    int64_t idle_ns;
+};
+struct mcp_sessions_counters {
+    unsigned live;
+    uint64_t started, ended, expired, refused;
+};
+
+struct mcp_sessions *mcp_sessions_create(const struct clock *clock,
+                                         const struct mcp_session_limits *limits);
+void mcp_sessions_destroy(struct mcp_sessions *s);
+struct mcp_sessions_counters mcp_sessions_counters(struct mcp_sessions *s);
+
+/* A new session with an id, counted, in '*session'.  E_OVERLOAD when there are too many. */
+enum err mcp_session_start(struct mcp_sessions *s, struct slice principal,
+                           struct mcp_session **session, struct fault *f);
+/* Finds a live one, counted.  E_NO_SESSION: unknown, ended or expired; E_FORBIDDEN: another's. */
+enum err mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal,
+                          struct mcp_session **session, struct fault *f);
+/* Ends it: later finds fail.  Who holds it keeps it.  False if it had ended already. */
+bool mcp_session_end(struct mcp_sessions *s, struct mcp_session *session);
+/* A new session for a connection that is one, counted. */
+struct mcp_session *mcp_session_of_connection(void);
+struct mcp_session *mcp_session_ref(struct mcp_session *session);
+/* Null is ignored. */
+void mcp_session_unref(struct mcp_session *session);
+/* A request of it begins or ends: idle time is counted from the end of the last. */
+void mcp_session_busy(struct mcp_session *session);
+void mcp_session_idle(struct mcp_session *session, int64_t now_ns);
+
+#endif
