@@ -13,7 +13,7 @@ struct dispatcher;
 struct state;
 
 struct dispatch_limits {
-    struct rpc_limits rpc;
+    struct json_limits json;
     unsigned calls;             /* In flight, in all. */
     unsigned calls_per_session; /* In flight, of one legacy session or connection. */
     int64_t call_ns;            /* A call that runs longer is cancelled. */

@@ -86,10 +86,6 @@ struct request {
  * E_CANCELLED or E_TIMEOUT.  Any thread. */
 bool request_stop(const struct request *req);
 
-/* Parses a value that the scan found (params.arguments, ...) with jansson: new in '*value', or null with
- * E_PARAMS.  An absent one gives an empty object. */
-enum err request_json(const struct request *req, struct rpc_value value, json_t **out,
-                      struct fault *f);
 /* Adds "key":<value> to the result. */
 void request_add_json(struct request *req, const char *key, const json_t *value);
 void request_add_raw(struct request *req, const char *key, struct slice json);
