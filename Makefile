@@ -44,7 +44,7 @@ TEST_HELP  := $(sort $(wildcard tests/*.c))
 obj = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT_BINS := $(patsubst %.c,$(B)/%,$(UNIT_TESTS))
 
-.PHONY: all unit clean help
+.PHONY: all unit bench-rpc clean help
 all: build/tandem            ## build build/tandem
 
 build/tandem: build/release/tandem
@@ -62,6 +62,11 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
 
 unit: $(UNIT_BINS)           ## build and run the unit tests (VARIANT=asan, tsan, ...)
 	@for t in $(UNIT_BINS); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done; echo "$(words $(UNIT_BINS)) unit programs passed"
+
+bench-rpc: $(B)/tests/bench/bench_rpc ## time the scan of a message beside jansson
+	@$<
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libtandem.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 clean:                       ## remove build/
 	rm -rf build

@@ -1,0 +1,598 @@
+/* json_scan.c -- the strict pass over JSON text.
+ *
+ * DESIGN.  What is open is a bit per level (object or array) on the stack, so the walk over a value
+ * does not recurse, and its cost is linear in the bytes whatever they are.  Strings are most of a
+ * message: their plain stretches are skipped 16 bytes at a time (8 where there is no SSE2), and one
+ * comparison finds both control characters and bytes above ASCII, because the latter are negative as
+ * signed bytes.  No load reaches past the end of the text.  Pure: any thread. */
+#include "handlers/json_scan.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum grade { HARD, SOFT };
+
+static const struct {
+    enum grade grade;
+    enum err err;
+    const char *text;
+} flaws[FLAW_COUNT] = {
+#define ROW(NAME, GRADE, ERR, TEXT) [FLAW_##NAME] = {GRADE, ERR, TEXT},
+    JSON_FLAWS(ROW)
+#undef ROW
+};
+
+/* Notes a hard flaw.  Returns null, so that a caller can return the call. */
+static const unsigned char *__attribute__((cold, noinline))
+broken(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
+{
+    s->flaw = at >= s->end && flaw != FLAW_UTF8 ? FLAW_CUT : flaw;
+    s->flaw_at = at;
+    return NULL;
+}
+
+static void __attribute__((cold, noinline))
+blemish(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
+{
+    if (s->flaw == FLAW_NONE) {
+        s->flaw = flaw;
+        s->flaw_at = at;
+    }
+}
+
+static inline unsigned char
+at(const struct json_scan *s, const unsigned char *p)
+{
+    return p < s->end ? *p : 0;
+}
+
+static inline const unsigned char *
+skip_blanks(const struct json_scan *s, const unsigned char *p)
+{
+    while (p < s->end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+        p++;
+    }
+    return p;
+}
+
+static inline void
+count_value(struct json_scan *s, const unsigned char *p)
+{
+    if (++s->values > s->values_limit) {
+        blemish(s, FLAW_VALUES, p);
+    }
+}
+
+static inline bool
+is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+#if defined(__SSE2__)
+static inline const unsigned char *
+skip_plain_wide(const unsigned char *p, const unsigned char *end)
+{
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i blank = _mm_set1_epi8(0x20);
+
+    while (end - p >= 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(chunk, quote), _mm_cmpeq_epi8(chunk, backslash));
+        int mask = _mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(chunk, blank)));
+        if (mask) {
+            return p + __builtin_ctz((unsigned)mask);
+        }
+        p += 16;
+    }
+    return p;
+}
+#else
+static inline const unsigned char *
+skip_plain_wide(const unsigned char *p, const unsigned char *end)
+{
+    const uint64_t ones = ~(uint64_t)0 / 0xFF, tops = ones * 0x80;
+
+    while (end - p >= 8) {
+        uint64_t chunk, quote, backslash;
+        memcpy(&chunk, p, sizeof chunk);
+        quote = chunk ^ ones * '"';
+        backslash = chunk ^ ones * '\\';
+        /* Borrows may mark a byte after the first odd one, never hide the first one. */
+        if (((chunk - ones * 0x20) | (quote - ones) | (backslash - ones) | chunk) & tops) {
+            break;
+        }
+        p += 8;
+    }
+    return p;
+}
+#endif
+
+/* The first byte of a string's contents that is not plain ASCII text, or the end. */
+static inline const unsigned char *
+skip_plain(const unsigned char *p, const unsigned char *end)
+{
+    p = skip_plain_wide(p, end);
+    while (p < end && is_plain(*p)) {
+        p++;
+    }
+    return p;
+}
+
+static inline bool
+is_tail(unsigned char c)
+{
+    return (c & 0xC0) == 0x80;
+}
+
+/* Steps over one character above ASCII; null if the bytes are not UTF-8 (cut, overlong, a surrogate
+ * or above U+10FFFF). */
+static inline const unsigned char *
+skip_utf8(const unsigned char *p, const unsigned char *end)
+{
+    size_t left = (size_t)(end - p);
+    unsigned char c = p[0];
+
+    if (c >= 0xE1 && c <= 0xEC) { /* The most common: three bytes without further rule. */
+        return left >= 3 && is_tail(p[1]) && is_tail(p[2]) ? p + 3 : NULL;
+    }
+    if (c < 0xE0) {
+        return c >= 0xC2 && left >= 2 && is_tail(p[1]) ? p + 2 : NULL;
+    }
+    if (c < 0xF0) {
+        if (left < 3 || !is_tail(p[1]) || !is_tail(p[2])) {
+            return NULL;
+        }
+        return (c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F) ? NULL : p + 3;
+    }
+    if (c > 0xF4 || left < 4 || !is_tail(p[1]) || !is_tail(p[2]) || !is_tail(p[3])) {
+        return NULL;
+    }
+    return (c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F) ? NULL : p + 4;
+}
+
+/* Four hexadecimal digits at 'p', or -1. */
+static int
+read_hex4(const unsigned char *p, const unsigned char *end)
+{
+    int value = 0;
+    int i;
+
+    if (end - p < 4) {
+        return -1;
+    }
+    for (i = 0; i < 4; i++) {
+        unsigned char c = p[i];
+        int digit = c >= '0' && c <= '9' ? c - '0'
+                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                  : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0) {
+            return -1;
+        }
+        value = value << 4 | digit;
+    }
+    return value;
+}
+
+const unsigned char *
+json_scan_escape(const unsigned char *p, const unsigned char *end, uint32_t *character,
+                 enum json_flaw *flaw)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    int high, low;
+
+    *flaw = end - p < 2 ? FLAW_CUT : FLAW_ESCAPE;
+    if (end - p < 2) {
+        return NULL;
+    }
+    if (p[1] != 'u') {
+        const char *name = memchr(names, p[1], sizeof names - 1);
+        if (!name) {
+            return NULL;
+        }
+        *character = (unsigned char)meanings[name - names];
+        return p + 2;
+    }
+    high = read_hex4(p + 2, end);
+    if (high < 0) {
+        return NULL;
+    }
+    *character = (uint32_t)high;
+    if (high < 0xD800 || high > 0xDFFF) {
+        return p + 6;
+    }
+    *flaw = FLAW_SURROGATE;
+    if (high > 0xDBFF || end - p < 8 || p[6] != '\\' || p[7] != 'u') {
+        return NULL;
+    }
+    low = read_hex4(p + 8, end);
+    if (low < 0xDC00 || low > 0xDFFF) {
+        return NULL;
+    }
+    *character = 0x10000 + (((uint32_t)high - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+    return p + 12;
+}
+
+/* Steps over the rest of a string whose contents begin at 'first' and are plain up to 'p'. */
+static const unsigned char *
+scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *text)
+{
+    for (;;) {
+        unsigned char c = at(s, p);
+        if (c == '"') {
+            text->raw.len = (size_t)((const char *)p - text->raw.data);
+            return p + 1;
+        }
+        if (c == '\\') {
+            uint32_t character = 0;
+            enum json_flaw flaw = FLAW_NONE;
+            const unsigned char *next = json_scan_escape(p, s->end, &character, &flaw);
+            if (!next) {
+                return broken(s, flaw, p);
+            }
+            text->escaped = true;
+            text->nul |= character == 0;
+            p = next;
+        } else if (c >= 0x80) {
+            do {
+                const unsigned char *next = skip_utf8(p, s->end);
+                if (!next) {
+                    return broken(s, FLAW_UTF8, p);
+                }
+                p = next;
+            } while (p < s->end && *p >= 0x80);
+        } else {
+            return broken(s, FLAW_CONTROL, p);
+        }
+        p = skip_plain(p, s->end);
+    }
+}
+
+/* Steps over the string whose opening quote is at 'p'. */
+static inline const unsigned char *
+scan_string(struct json_scan *s, const unsigned char *p, struct json_text *text)
+{
+    text->raw.data = (const char *)++p;
+    text->escaped = false;
+    text->nul = false;
+    p = skip_plain(p, s->end);
+    if (p < s->end && *p == '"') {
+        text->raw.len = (size_t)((const char *)p - text->raw.data);
+        return p + 1;
+    }
+    return scan_string_rest(s, p, text);
+}
+
+static inline const unsigned char *
+skip_digits(const struct json_scan *s, const unsigned char *p)
+{
+    while (p < s->end && (unsigned)(*p - '0') <= 9) {
+        p++;
+    }
+    return p;
+}
+
+static const unsigned char *
+scan_number(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
+{
+    const unsigned char *digits;
+
+    *kind = KIND_INTEGER;
+    p += *p == '-';
+    digits = p;
+    p = at(s, p) == '0' ? p + 1 : skip_digits(s, p);
+    if (p == digits) {
+        return broken(s, FLAW_NUMBER, p);
+    }
+    if (at(s, p) == '.') {
+        *kind = KIND_REAL;
+        digits = ++p;
+        p = skip_digits(s, p);
+        if (p == digits) {
+            return broken(s, FLAW_NUMBER, p);
+        }
+    }
+    if ((at(s, p) | 0x20) == 'e') {
+        *kind = KIND_REAL;
+        p++;
+        p += at(s, p) == '+' || at(s, p) == '-';
+        digits = p;
+        p = skip_digits(s, p);
+        if (p == digits) {
+            return broken(s, FLAW_NUMBER, p);
+        }
+    }
+    return p;
+}
+
+static const unsigned char *
+scan_word(struct json_scan *s, const unsigned char *p, const char *word, size_t len)
+{
+    size_t left = (size_t)(s->end - p);
+
+    if (left < len && memcmp(p, word, left) == 0) {
+        return broken(s, FLAW_CUT, p);
+    }
+    return left >= len && memcmp(p, word, len) == 0 ? p + len : broken(s, FLAW_VALUE, p);
+}
+
+/* Steps over a value that is no container and begins at 'p'. */
+static inline const unsigned char *
+scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
+{
+    struct json_text text;
+
+    count_value(s, p);
+    switch (at(s, p)) {
+    case '"':
+        *kind = KIND_STRING;
+        return scan_string(s, p, &text);
+    case 't':
+        *kind = KIND_TRUE;
+        return scan_word(s, p, "true", 4);
+    case 'f':
+        *kind = KIND_FALSE;
+        return scan_word(s, p, "false", 5);
+    case 'n':
+        *kind = KIND_NULL;
+        return scan_word(s, p, "null", 4);
+    case '-': case '0': case '1': case '2': case '3': case '4':
+    case '5': case '6': case '7': case '8': case '9':
+        return scan_number(s, p, kind);
+    default:
+        return broken(s, FLAW_VALUE, p);
+    }
+}
+
+/* Steps over a member's name, its colon and the blanks around them. */
+static inline const unsigned char *
+scan_name(struct json_scan *s, const unsigned char *p, struct json_text *name)
+{
+    const unsigned char *begin = p;
+
+    if (at(s, p) != '"') {
+        return broken(s, FLAW_NAME, p);
+    }
+    p = scan_string(s, p, name);
+    if (!p) {
+        return NULL;
+    }
+    if (name->nul) {
+        blemish(s, FLAW_NUL_NAME, begin);
+    }
+    p = skip_blanks(s, p);
+    if (at(s, p) != ':') {
+        return broken(s, FLAW_COLON, p);
+    }
+    return skip_blanks(s, p + 1);
+}
+
+static inline bool
+is_container(unsigned char c)
+{
+    return c == '{' || c == '[';
+}
+
+/* Notes that a container begins at 'p'; false if no walk could go deeper. */
+static inline bool
+go_down(struct json_scan *s, const unsigned char *p)
+{
+    count_value(s, p);
+    if (++s->depth > s->depth_limit) {
+        if (s->depth > JSON_DEPTH_TOP) {
+            broken(s, FLAW_ABYSS, p);
+            return false;
+        }
+        blemish(s, FLAW_DEPTH, p);
+    }
+    return true;
+}
+
+/* Steps over the object or array that begins at 'p', with all that is in it. */
+static const unsigned char *
+scan_container(struct json_scan *s, const unsigned char *p)
+{
+    uint64_t objects[JSON_DEPTH_TOP / 64 + 1] = {0};
+    const unsigned outside = s->depth;
+    struct json_text name;
+    enum json_kind kind;
+    bool object = false;
+
+    for (;;) {
+        unsigned char c = at(s, p);
+        if (is_container(c)) {
+            uint64_t bit;
+            if (!go_down(s, p)) {
+                return NULL;
+            }
+            object = c == '{';
+            bit = (uint64_t)1 << s->depth % 64;
+            objects[s->depth / 64] = object ? objects[s->depth / 64] | bit
+                                            : objects[s->depth / 64] & ~bit;
+            p = skip_blanks(s, p + 1);
+            if (at(s, p) != (object ? '}' : ']')) {
+                if (object && !(p = scan_name(s, p, &name))) {
+                    return NULL;
+                }
+                continue;
+            }
+        } else if (!(p = scan_scalar(s, p, &kind))) {
+            return NULL;
+        }
+        for (;;) { /* Behind a value: what ends here ends, until there is a comma. */
+            p = skip_blanks(s, p);
+            c = at(s, p);
+            if (c == ',') {
+                p = skip_blanks(s, p + 1);
+                break;
+            }
+            if (c != (object ? '}' : ']')) {
+                return broken(s, object ? FLAW_IN_OBJECT : FLAW_IN_ARRAY, p);
+            }
+            p++;
+            if (--s->depth == outside) {
+                return p;
+            }
+            object = objects[s->depth / 64] >> s->depth % 64 & 1;
+        }
+        if (object && !(p = scan_name(s, p, &name))) {
+            return NULL;
+        }
+    }
+}
+
+void
+json_scan_init(struct json_scan *s, struct slice text, const struct json_limits *limits)
+{
+    static const struct json_limits usual = JSON_LIMITS_INIT;
+    static const unsigned char nothing[1] = {0};
+    const struct json_limits *l = limits ? limits : &usual;
+
+    *s = (struct json_scan){
+        .start = text.data ? (const unsigned char *)text.data : nothing,
+        .depth_limit = l->depth < 1 ? 1 : l->depth > JSON_DEPTH_TOP ? JSON_DEPTH_TOP : l->depth,
+        .values_limit = l->values < 1 ? 1
+                      : l->values > JSON_VALUES_TOP ? JSON_VALUES_TOP : l->values,
+    };
+    s->p = s->start;
+    s->end = s->start + (text.data ? text.len : 0);
+}
+
+unsigned char
+json_scan_peek(struct json_scan *s)
+{
+    s->p = skip_blanks(s, s->p);
+    return at(s, s->p);
+}
+
+bool
+json_scan_value(struct json_scan *s, struct json_value *value)
+{
+    const unsigned char *begin = skip_blanks(s, s->p);
+    const unsigned char *p;
+    unsigned char c = at(s, begin);
+
+    if (is_container(c)) {
+        value->kind = c == '{' ? KIND_OBJECT : KIND_ARRAY;
+        p = scan_container(s, begin);
+    } else {
+        p = scan_scalar(s, begin, &value->kind);
+    }
+    if (!p) {
+        value->kind = KIND_NONE;
+        return false;
+    }
+    value->raw = (struct slice){(const char *)begin, (size_t)(p - begin)};
+    s->p = p;
+    return true;
+}
+
+bool
+json_scan_string(struct json_scan *s, struct json_text *text)
+{
+    const unsigned char *begin = skip_blanks(s, s->p);
+    const unsigned char *p = at(s, begin) == '"' ? scan_string(s, begin, text)
+                                                 : broken(s, FLAW_VALUE, begin);
+
+    s->p = p ? p : s->p;
+    return p != NULL;
+}
+
+bool
+json_scan_enter(struct json_scan *s)
+{
+    if (!is_container(json_scan_peek(s))) {
+        broken(s, FLAW_VALUE, s->p);
+        return false;
+    }
+    if (!go_down(s, s->p)) {
+        return false;
+    }
+    s->p++;
+    return true;
+}
+
+/* What comes next in a container: its end, or (after a comma, unless it is the first) a value. */
+static inline enum json_step
+next_in(struct json_scan *s, bool first, unsigned char close, enum json_flaw flaw)
+{
+    unsigned char c = json_scan_peek(s);
+
+    if (c == close) {
+        s->p++;
+        s->depth--;
+        return STEP_END;
+    }
+    if (!first) {
+        if (c != ',') {
+            broken(s, flaw, s->p);
+            return STEP_BROKEN;
+        }
+        s->p = skip_blanks(s, s->p + 1);
+    }
+    return STEP_VALUE;
+}
+
+enum json_step
+json_scan_member(struct json_scan *s, struct json_text *name, bool first)
+{
+    enum json_step step = next_in(s, first, '}', FLAW_IN_OBJECT);
+
+    if (step == STEP_VALUE) {
+        const unsigned char *p = scan_name(s, s->p, name);
+        if (!p) {
+            return STEP_BROKEN;
+        }
+        s->p = p;
+    }
+    return step;
+}
+
+enum json_step
+json_scan_element(struct json_scan *s, bool first)
+{
+    return next_in(s, first, ']', FLAW_IN_ARRAY);
+}
+
+bool
+json_scan_end(struct json_scan *s)
+{
+    s->p = skip_blanks(s, s->p);
+    if (s->p < s->end) {
+        broken(s, FLAW_REST, s->p);
+        return false;
+    }
+    return true;
+}
+
+enum err
+json_scan_fault(const struct json_scan *s, struct fault *f)
+{
+    unsigned line = 1, column = 1;
+    const unsigned char *p;
+    size_t offset;
+
+    if (s->flaw == FLAW_NONE) {
+        return E_OK;
+    }
+    for (p = s->start; p < s->flaw_at; p++) {
+        column = *p == '\n' ? 1 : column + 1;
+        line += *p == '\n';
+    }
+    offset = (size_t)(s->flaw_at - s->start);
+    if (flaws[s->flaw].err == E_PARSE) {
+        fault_at(f, E_PARSE, line, column, "not JSON as tandem takes it: %s, at byte %zu",
+                 flaws[s->flaw].text, offset);
+    } else {
+        fault_at(f, flaws[s->flaw].err, line, column, "%s, at byte %zu", flaws[s->flaw].text,
+                 offset);
+    }
+    if (s->flaw == FLAW_DEPTH || s->flaw == FLAW_ABYSS) {
+        fault_remedy(f, "send at most %u levels", s->depth_limit);
+    } else if (s->flaw == FLAW_VALUES) {
+        fault_remedy(f, "send at most %zu values in one message", s->values_limit);
+    }
+    return flaws[s->flaw].err;
+}

@@ -1,0 +1,260 @@
+/* json_slice.c -- reading single values out of JSON bytes.
+ *
+ * Every entry scans what it is given with json_scan.c, so bytes that no scan has seen before are as
+ * safe as those that a parsed message hands out.  Pure: any thread. */
+#include "handlers/json_slice.h"
+
+bool
+json_iter_init(struct json_iter *it, struct slice container)
+{
+    static const struct json_limits widest = {JSON_DEPTH_TOP, JSON_VALUES_TOP};
+
+    *it = (struct json_iter){.first = true};
+    json_scan_init(&it->scan, container, &widest);
+    it->object = json_scan_peek(&it->scan) == '{';
+    it->broken = !json_scan_enter(&it->scan);
+    return !it->broken;
+}
+
+bool
+json_iter_next(struct json_iter *it, struct slice *name, struct json_value *value)
+{
+    struct json_text text = {.raw = SLICE_NONE};
+    enum json_step step = STEP_END;
+
+    if (!it->broken && it->scan.depth == 1) {
+        step = it->object ? json_scan_member(&it->scan, &text, it->first)
+                          : json_scan_element(&it->scan, it->first);
+        it->first = false;
+        if (step == STEP_VALUE && !json_scan_value(&it->scan, value)) {
+            step = STEP_BROKEN;
+        }
+        it->broken = step == STEP_BROKEN;
+    }
+    if (step != STEP_VALUE) {
+        *value = (struct json_value){.kind = KIND_NONE};
+    }
+    if (name) {
+        *name = SLICE_NONE;
+        if (step == STEP_VALUE && it->object) {
+            *name = (struct slice){text.raw.data - 1, text.raw.len + 2};
+        }
+    }
+    return step == STEP_VALUE;
+}
+
+bool
+json_slice_member(struct slice object, const char *name, struct json_value *value)
+{
+    struct json_iter it;
+    struct slice found;
+
+    if (json_iter_init(&it, object) && it.object) {
+        while (json_iter_next(&it, &found, value)) {
+            if (json_string_is(found, name)) {
+                return true;
+            }
+        }
+    }
+    *value = (struct json_value){.kind = KIND_NONE};
+    return false;
+}
+
+bool
+json_slice_int(struct slice raw, int64_t *value)
+{
+    bool minus = raw.len > 0 && raw.data[0] == '-';
+    uint64_t limit = (uint64_t)INT64_MAX + minus;
+    uint64_t sum = 0;
+    size_t i = minus;
+
+    if (i == raw.len || (raw.data[i] == '0' && raw.len > i + 1)) {
+        return false;
+    }
+    for (; i < raw.len; i++) {
+        unsigned digit = (unsigned)(raw.data[i] - '0');
+        if (digit > 9 || sum > (limit - digit) / 10) {
+            return false;
+        }
+        sum = sum * 10 + digit;
+    }
+    *value = (int64_t)(minus ? 0 - sum : sum);
+    return true;
+}
+
+/* The next stretch of a string's contents once unescaped: plain bytes as they lie there, or the bytes
+ * of one escape, in 'room'.  Empty at the end. */
+static struct slice
+next_stretch(struct slice *rest, bool escaped, char room[4])
+{
+    const unsigned char *p = (const unsigned char *)rest->data;
+    const unsigned char *end = p + rest->len;
+    const char *stop = NULL;
+    struct slice stretch = *rest;
+    uint32_t c = 0;
+    enum json_flaw flaw;
+
+    if (rest->len == 0) {
+        return SLICE_NONE;
+    }
+    if (escaped) {
+        stop = memchr(rest->data, '\\', rest->len);
+    }
+    if (stop != rest->data) {
+        stretch.len = stop ? (size_t)(stop - rest->data) : rest->len;
+        *rest = (struct slice){rest->data + stretch.len, rest->len - stretch.len};
+        return stretch;
+    }
+    p = json_scan_escape(p, end, &c, &flaw);
+    if (!p) { /* Not contents that a scan has let pass. */
+        *rest = SLICE_NONE;
+        return SLICE_NONE;
+    }
+    *rest = (struct slice){(const char *)p, (size_t)(end - p)};
+    stretch.data = room;
+    stretch.len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    switch (stretch.len) {
+    case 1:
+        room[0] = (char)c;
+        return stretch;
+    case 2:
+        room[0] = (char)(0xC0 | c >> 6);
+        break;
+    case 3:
+        room[0] = (char)(0xE0 | c >> 12);
+        room[1] = (char)(0x80 | (c >> 6 & 0x3F));
+        break;
+    default:
+        room[0] = (char)(0xF0 | c >> 18);
+        room[1] = (char)(0x80 | (c >> 12 & 0x3F));
+        room[2] = (char)(0x80 | (c >> 6 & 0x3F));
+    }
+    room[stretch.len - 1] = (char)(0x80 | (c & 0x3F));
+    return stretch;
+}
+
+/* Checks that 'raw' is one whole string with its quotes, and stores its contents. */
+static bool
+read_string(struct slice raw, struct json_text *text)
+{
+    struct json_scan s;
+
+    json_scan_init(&s, raw, NULL);
+    return raw.len >= 2 && raw.data[0] == '"' && json_scan_string(&s, text) && s.p == s.end;
+}
+
+bool
+json_string_is(struct slice raw, const char *text)
+{
+    struct json_text is, other = {.raw = slice_of(text)};
+
+    return read_string(raw, &is) && json_text_equal(&is, &other);
+}
+
+ssize_t
+json_string_into(struct slice raw, char *out, size_t size)
+{
+    struct json_text text;
+    ssize_t len;
+
+    if (size == 0 || !read_string(raw, &text) || text.nul) {
+        return -1;
+    }
+    len = json_text_into(&text, out, size - 1);
+    if (len >= 0) {
+        out[len] = '\0';
+    }
+    return len;
+}
+
+bool
+json_string_add(struct slice raw, struct buf *out)
+{
+    struct json_text text;
+    struct slice part;
+    char room[4];
+
+    if (!read_string(raw, &text)) {
+        return false;
+    }
+    while ((part = next_stretch(&text.raw, text.escaped, room)).len) {
+        buf_add_slice(out, part);
+    }
+    return !out->failed;
+}
+
+size_t
+json_text_length(const struct json_text *text)
+{
+    struct slice rest = text->raw, part;
+    size_t len = 0;
+    char room[4];
+
+    while ((part = next_stretch(&rest, text->escaped, room)).len) {
+        len += part.len;
+    }
+    return len;
+}
+
+uint32_t
+json_text_hash(const struct json_text *text)
+{
+    struct slice rest = text->raw, part;
+    uint32_t hash = 2166136261u;
+    char room[4];
+    size_t i;
+
+    while ((part = next_stretch(&rest, text->escaped, room)).len) {
+        for (i = 0; i < part.len; i++) {
+            hash = (hash ^ (unsigned char)part.data[i]) * 16777619u;
+        }
+    }
+    return hash;
+}
+
+bool
+json_text_equal(const struct json_text *a, const struct json_text *b)
+{
+    struct slice rest_a = a->raw, rest_b = b->raw;
+    struct slice part_a = SLICE_NONE, part_b = SLICE_NONE;
+    char room_a[4], room_b[4];
+
+    if (!a->escaped && !b->escaped) {
+        return slice_equal(a->raw, b->raw);
+    }
+    for (;;) {
+        size_t len;
+        if (part_a.len == 0) {
+            part_a = next_stretch(&rest_a, a->escaped, room_a);
+        }
+        if (part_b.len == 0) {
+            part_b = next_stretch(&rest_b, b->escaped, room_b);
+        }
+        if (part_a.len == 0 || part_b.len == 0) {
+            return part_a.len == part_b.len;
+        }
+        len = part_a.len < part_b.len ? part_a.len : part_b.len;
+        if (memcmp(part_a.data, part_b.data, len) != 0) {
+            return false;
+        }
+        part_a = (struct slice){part_a.data + len, part_a.len - len};
+        part_b = (struct slice){part_b.data + len, part_b.len - len};
+    }
+}
+
+ssize_t
+json_text_into(const struct json_text *text, char *out, size_t size)
+{
+    struct slice rest = text->raw, part;
+    size_t len = 0;
+    char room[4];
+
+    while ((part = next_stretch(&rest, text->escaped, room)).len) {
+        if (part.len > size - len) {
+            return -1;
+        }
+        memcpy(out + len, part.data, part.len);
+        len += part.len;
+    }
+    return (ssize_t)len;
+}
