@@ -3,8 +3,8 @@
  * DESIGN.  What is open is a bit per level (object or array) on the stack, so the walk over a value
  * does not recurse, and its cost is linear in the bytes whatever they are.  Strings are most of a
  * message: their plain stretches are skipped 16 bytes at a time (8 where there is no SSE2), and one
- * comparison finds both control characters and bytes above ASCII, because the latter are negative as
- * signed bytes.  No load reaches past the end of the text.  Pure: any thread. */
+ * comparison finds both control characters and bytes above ASCII, because the latter are negative
+ * as signed bytes.  No load reaches past the end of the text.  Pure: any thread. */
 #include "handlers/json_scan.h"
 
 #if defined(__SSE2__)

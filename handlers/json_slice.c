@@ -82,8 +82,8 @@ json_slice_int(struct slice raw, int64_t *value)
     return true;
 }
 
-/* The next stretch of a string's contents once unescaped: plain bytes as they lie there, or the bytes
- * of one escape, in 'room'.  Empty at the end. */
+/* The next stretch of a string's contents once unescaped: plain bytes as they lie there, or the
+ * bytes of one escape, in 'room'.  Empty at the end. */
 static struct slice
 next_stretch(struct slice *rest, bool escaped, char room[4])
 {

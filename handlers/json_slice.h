@@ -17,8 +17,8 @@ struct json_iter {
 };
 /* False, and an iterator that gives nothing, if 'container' is neither object nor array. */
 bool json_iter_init(struct json_iter *it, struct slice container);
-/* Stores the next one; 'name' gets the member's name with its quotes (json_string_is() compares it),
- * or nothing for an array; it may be null.  False at the end. */
+/* Stores the next one; 'name' gets the member's name with its quotes (json_string_is() compares
+ * it), or nothing for an array; it may be null.  False at the end. */
 bool json_iter_next(struct json_iter *it, struct slice *name, struct json_value *value);
 
 /* Finds the first member named 'name', names compared unescaped.  False if there is none. */
@@ -30,8 +30,8 @@ bool json_slice_int(struct slice raw, int64_t *value);
 /* Whether 'raw', a string with its quotes, says 'text' once unescaped. */
 bool json_string_is(struct slice raw, const char *text);
 
-/* Unescapes 'raw', a string with its quotes, into 'out', ended by NUL.  Returns its length; or -1 if
- * it is no good string, holds \u0000 (a C string cannot), or needs more than 'size' bytes. */
+/* Unescapes 'raw', a string with its quotes, into 'out', ended by NUL.  Returns its length; or -1
+ * if it is no good string, holds \u0000 (a C string cannot), or needs more than 'size' bytes. */
 ssize_t json_string_into(struct slice raw, char *out, size_t size);
 
 /* The same, added to 'out'; \u0000 becomes a NUL byte.  False if 'raw' is no good string or 'out'
@@ -43,7 +43,8 @@ bool json_string_add(struct slice raw, struct buf *out);
 size_t json_text_length(const struct json_text *text);
 uint32_t json_text_hash(const struct json_text *text);
 bool json_text_equal(const struct json_text *a, const struct json_text *b);
-/* Unescapes into 'out', without NUL at the end.  Returns the length, or -1 if 'size' is too little. */
+/* Unescapes into 'out', without NUL at the end.  Returns the length, or -1 if 'size' is too
+ * little. */
 ssize_t json_text_into(const struct json_text *text, char *out, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /* rpc.c -- from bytes to a classified message.
  *
- * DESIGN.  Three levels are read member by member (the message, 'params', 'params._meta'), each with
- * its table of words; whatever else is inside is stepped over by the scanner.  What is wrong with the
- * JSON itself ends the reading.  What is wrong with the message is remembered, the first one only,
- * and the reading goes on: many clients write the id last, and it has to be echoed.  Pure. */
+ * DESIGN.  Three levels are read member by member (the message, 'params', 'params._meta'), each
+ * with its table of words; whatever else is inside is stepped over by the scanner.  What is wrong
+ * with the JSON itself ends the reading.  What is wrong with the message is remembered, the first
+ * one only, and the reading goes on: many clients write the id last, and it has to be echoed.
+ * Pure. */
 #include "handlers/rpc.h"
 
 #include <assert.h>
@@ -174,6 +175,16 @@ read_level(struct reading *r, const struct level *level)
     }
 }
 
+/* The contents of a string that the scan has let pass. */
+static struct json_text
+contents(const struct json_value *string)
+{
+    struct json_text text = {.raw = {string->raw.data + 1, string->raw.len - 2}};
+
+    text.escaped = text.raw.len > 0 && memchr(text.raw.data, '\\', text.raw.len);
+    return text;
+}
+
 /* Takes the id if it is an acceptable one: an integer of 64 bits or a short string. */
 static void
 take_id(struct reading *r)
@@ -185,8 +196,7 @@ take_id(struct reading *r)
     if (id->kind == KIND_INTEGER) {
         good = json_slice_int(id->raw, &number);
     } else if (id->kind == KIND_STRING) {
-        struct json_text text = {.raw = {id->raw.data + 1, id->raw.len - 2}};
-        text.escaped = text.raw.len > 0 && memchr(text.raw.data, '\\', text.raw.len);
+        struct json_text text = contents(id);
         good = text.raw.len <= RPC_ID_MAX
                || (text.escaped && json_text_length(&text) <= RPC_ID_MAX);
     }
@@ -211,8 +221,7 @@ take_method(struct reading *r)
         refuse(r, E_INVALID_REQUEST, method->raw.data, "the method must be a string");
         return;
     }
-    text.raw = (struct slice){method->raw.data + 1, method->raw.len - 2};
-    text.escaped = text.raw.len > 0 && memchr(text.raw.data, '\\', text.raw.len);
+    text = contents(method);
     if (text.escaped) {
         len = json_text_into(&text, r->m->method_text, sizeof r->m->method_text);
         if (len >= 0) {
@@ -397,6 +406,42 @@ rpc_parse(struct slice text, const struct json_limits *limits, struct rpc_messag
     }
     m->kind = r.err ? RPC_INVALID : m->kind;
     return r.err;
+}
+
+/* Moves a slice from one text to its copy; one that lies elsewhere is left alone. */
+static void
+move(struct slice *s, struct slice text, const char *copy)
+{
+    uintptr_t offset = (uintptr_t)s->data - (uintptr_t)text.data;
+
+    if (s->data && offset <= text.len) {
+        s->data = copy + offset;
+    }
+}
+
+void
+rpc_copy(struct rpc_message *to, const struct rpc_message *from, struct slice text,
+         const char *copy)
+{
+    struct json_value *const alone[] = {&to->params, &to->result, &to->error, &to->batch};
+    size_t i;
+
+    *to = *from;
+    move(&to->id, text, copy);
+    if (from->method.data == from->method_text) {
+        to->method.data = to->method_text;
+    } else {
+        move(&to->method, text, copy);
+    }
+    for (i = 0; i < sizeof alone / sizeof *alone; i++) {
+        move(&alone[i]->raw, text, copy);
+    }
+    for (i = 0; i < RPC_PARAM_COUNT; i++) {
+        move(&to->param[i].raw, text, copy);
+    }
+    for (i = 0; i < RPC_META_COUNT; i++) {
+        move(&to->meta[i].raw, text, copy);
+    }
 }
 
 void

@@ -1,15 +1,15 @@
 /* rpc.h -- JSON-RPC 2.0 as MCP uses it: one pass from bytes to a message that can be dispatched.
  *
- * rpc_parse() checks a whole text (strict JSON, see json_scan.h; depth; number of values), finds the
- * members that the protocol knows, and says what the text is: a request, a notification, a response,
- * a batch, or what is wrong with it.  It hands out slices of the input, so an id is echoed byte for
- * byte, and builds no tree: a tool that wants one loads its 'arguments' with rpc_load().  A name
- * written twice at a level that is read here (message, 'params', '_meta') is refused, whichever way
- * it is escaped, since two readers of the message could see two different ones.  Unknown members are
- * stepped over.
+ * rpc_parse() checks a whole text (strict JSON, see json_scan.h; depth; number of values), finds
+ * the members that the protocol knows, and says what the text is: a request, a notification, a
+ * response, a batch, or what is wrong with it.  It hands out slices of the input, so an id is
+ * echoed byte for byte, and builds no tree: a tool that wants one loads its 'arguments' with
+ * rpc_load().  A name written twice at a level that is read here (message, 'params', '_meta') is
+ * refused, whichever way it is escaped, since two readers of the message could see two different
+ * ones.  Unknown members are stepped over.
  *
- * Left to others: which methods there are, what their params must hold, eras (era.c), ids in flight.
- * Pure: no lock, no allocation (except in rpc_load()), any thread. */
+ * Left to others: which methods there are, what their params must hold, eras (era.c), ids in
+ * flight. Pure: no lock, no allocation (except in rpc_load()), any thread. */
 #ifndef TANDEM_RPC_H
 #define TANDEM_RPC_H
 
@@ -90,8 +90,9 @@ struct rpc_message {
     /* When kind is RPC_INVALID: what it was about to be, as far as can be told.  Nothing is ever
      * answered to a broken notification or response; two peers could do that for ever. */
     enum rpc_kind shape;
-    /* As written: 1, "1" and "\u0031" differ.  Empty if there is none, if it is no acceptable one, or
-     * if the text is not JSON; kept with every other error, which is then answered with it. */
+    /* As written: 1, "1" and "\u0031" differ.  Empty if there is none, if it is no acceptable
+     * one, or if the text is not JSON; kept with every other error, which is then answered with
+     * it. */
     struct slice id;
     enum json_kind id_kind;     /* KIND_INTEGER, KIND_STRING, or KIND_NONE with an empty 'id'. */
     struct slice method;        /* Unescaped; may hold a NUL byte. */
@@ -117,10 +118,15 @@ struct rpc_message {
 enum err rpc_parse(struct slice text, const struct json_limits *limits, struct rpc_message *m,
                    struct fault *f);
 
+/* Copies a parsed message whose text, 'text', has been copied to 'copy': the slices of 'to' lie
+ * there. */
+void rpc_copy(struct rpc_message *to, const struct rpc_message *from, struct slice text,
+              const char *copy);
+
 /* Begins the walk over a batch that rpc_parse() took. */
 void rpc_batch_init(struct json_iter *it, const struct rpc_message *batch);
-/* Stores the text of the next element, for rpc_parse(); false at the end.  An element that is itself
- * an array parses as RPC_BATCH again and has to be refused by the caller. */
+/* Stores the text of the next element, for rpc_parse(); false at the end.  An element that is
+ * itself an array parses as RPC_BATCH again and has to be refused by the caller. */
 bool rpc_batch_next(struct json_iter *it, struct slice *text);
 
 /* Whether two ids are the same id: same type, and same value once unescaped. */

@@ -1,4 +1,5 @@
-/* bench_rpc.c -- what the scan of a message costs, beside jansson's load and dump of the same bytes.
+/* bench_rpc.c -- what the scan of a message costs, beside jansson's load and dump of the same
+ * bytes.
  *
  * Prints one line a message: its size, ns for rpc_parse(), MB/s of that, ns for jansson, the ratio.
  * "make bench-rpc" runs it. */
@@ -89,8 +90,10 @@ int
 main(void)
 {
     report("ping", SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"));
-    report("tools/call", SLICE("{\"jsonrpc\":\"2.0\",\"id\":42,\"method\":\"tools/call\",\"params\":{"
-                               "\"name\":\"search_standards\",\"arguments\":{\"query\":\"how to lock "
+    report("tools/call", SLICE("{\"jsonrpc\":\"2.0\",\"id\":42,\"method\":\"tools/call\",\"params"
+                               "\":{"
+                               "\"name\":\"search_standards\",\"arguments\":{\"query\":\"how to l"
+                               "ock "
                                "a shared cache\",\"n_results\":5}}}"));
     report("tools/call, modern",
            SLICE("{\"jsonrpc\":\"2.0\",\"id\":42,\"method\":\"tools/call\",\"params\":{\"name\":"

@@ -24,7 +24,8 @@ request_hands_out_its_members(void **state)
     (void)state;
     CHECK(parse(" {\"jsonrpc\" : \"2.0\",\"id\":\"a\\u0041\", \"method\":\"tools/call\",\"params\":"
                 "{\"name\":\"x\",\"arguments\":{\"q\":[1,{}]},\"other\":[[]],\"_meta\":{"
-                "\"progressToken\":7,\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"}}}\n")
+                "\"progressToken\":7,\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"}}"
+                "}\n")
           == E_OK);
     CHECK(m.kind == RPC_REQUEST && m.shape == RPC_REQUEST);
     HAS(m.id, "\"a\\u0041\"");
@@ -206,7 +207,8 @@ every_word_of_the_tables_is_found(void **state)
 
     (void)state;
 #define ROW(NAME, TEXT)                                                                        \
-    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"%s\":{}}}", TEXT);\
+    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"%s\":{}}}",  \
+             TEXT);                                                                            \
     CHECK(parse(text) == E_OK);                                                                \
     CHECK(m.param[RPC_PARAM_##NAME].kind == KIND_OBJECT);
     RPC_PARAMS(ROW)
@@ -258,6 +260,22 @@ lengths_are_limited(void **state)
     CHECK(parse_many(id, "i", 200000, "\"}") == E_INVALID_REQUEST);
 }
 
+/* A request with 'value' as a member of its params, and its id at the end. */
+static enum err
+parse_x(const char *value, const struct json_limits *limits)
+{
+    char text[200];
+    enum err err;
+
+    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":%s},\"id"
+                                "\":1}",
+             value);
+    err = rpc_parse(slice_of(text), limits, &m, &f);
+    HAS(m.id, "1");
+    m.id = SLICE_NONE;
+    return err;
+}
+
 static void
 depth_and_values_are_limited(void **state)
 {
@@ -289,18 +307,15 @@ depth_and_values_are_limited(void **state)
     CHECK(parse_many(head, "0,", 49994, "0]}}") == E_MESSAGE_LARGE);
     CHECK(m.shape == RPC_NOTIFICATION);
     /* Limits of the caller's. */
-    CHECK(rpc_parse(SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":[[[1]]]}}"),
-                    &limits, &m, &f) == E_OK);
-    CHECK(rpc_parse(SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":[[[{}]]]}}"),
-                    &limits, &m, &f) == E_PARSE);
-    CHECK(rpc_parse(SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":[[[1,2]]]},\"id\":1}"),
-                    &limits, &m, &f) == E_MESSAGE_LARGE);
-    HAS(m.id, "1");
+    CHECK(parse_x("[[[1]]]", &limits) == E_OK);
+    CHECK(parse_x("[[[{}]]]", &limits) == E_PARSE);
+    CHECK(parse_x("[[[1,2]]]", &limits) == E_MESSAGE_LARGE);
     limits.values = 10;
-    CHECK(rpc_parse(SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":[[[1,2]]]},\"id\":1}"),
-                    &limits, &m, &f) == E_OK);
+    CHECK(parse_x("[[[1,2]]]", &limits) == E_OK);
     /* Far too deep: the id is kept if it came before, and nothing is guessed if it did not. */
-    parse_many("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":", "[", 5000, "]}}");
+    parse_many("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":", "[", 5000, "]"
+                                                                                               "}"
+                                                                                               "}");
     CHECK(f.code == E_PARSE && m.shape == RPC_REQUEST && m.id_kind == KIND_INTEGER);
     parse_many("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":", "[", 100000, "]}}");
     CHECK(f.code == E_PARSE && m.shape == RPC_INVALID && m.id_kind == KIND_NONE);
@@ -350,6 +365,31 @@ batch_is_split(void **state)
 }
 
 static void
+copy_lies_in_the_copied_text(void **state)
+{
+    static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"\\u0061b\",\"params\":{"
+                               "\"name\":\"n\",\"_meta\":{\"traceparent\":\"t\"}}}";
+    struct rpc_message other;
+    char *copy = xstrdup(text);
+
+    (void)state;
+    CHECK(parse(text) == E_OK);
+    rpc_copy(&other, &m, slice_of(text), copy);
+    memset(&m, 'x', sizeof m);
+    HAS(other.id, "7");
+    HAS(other.method, "ab");
+    HAS(other.param[RPC_PARAM_NAME].raw, "\"n\"");
+    HAS(other.meta[RPC_META_TRACEPARENT].raw, "\"t\"");
+    CHECK(other.id.data > copy && other.id.data < copy + sizeof text);
+    CHECK(other.params.raw.data == strstr(copy, "{\"name"));
+    CHECK(other.method.data == other.method_text && other.result.raw.data == NULL);
+    CHECK(parse(strcpy(copy, "{\"jsonrpc\":\"2.0\",\"method\":\"ab\"}")) == E_OK);
+    rpc_copy(&other, &m, slice_of(copy), text);
+    CHECK(other.method.data == text + 27);
+    free(copy);
+}
+
+static void
 ids_compare_by_value(void **state)
 {
     (void)state;
@@ -391,9 +431,11 @@ errors_say_where(void **state)
     CHECK_STR(f.text, "not JSON as tandem takes it: ',' or '}' was expected, at byte 26");
     CHECK(f.line == 2 && f.column == 9 && m.offset == 26 && m.id.len == 0);
     CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"\xC3\xA9ssssssssssssssssssssssss"
-                "sssssssssssssssssssssssssssssssss\xC3\xA9ss\":1,\"\xC3\xA9sssssssssssssssssssssssss"
+                "sssssssssssssssssssssssssssssssss\xC3\xA9ss\":1,\"\xC3\xA9ssssssssssssssssssssss"
+                "sss"
                 "ssssssssssssssssssssssssssssssss\xC3\xA9ss\":1}") == E_INVALID_REQUEST);
-    CHECK_STR(f.text, "the message has the member \"\xC3\xA9sssssssssssssssssssssssssssssssssssssssss"
+    CHECK_STR(f.text, "the message has the member \"\xC3\xA9sssssssssssssssssssssssssssssssssssss"
+                      "ssss"
                       "ssssssssssssssss\" twice");
 }
 
@@ -402,12 +444,15 @@ static void
 cut_and_changed_messages_are_survived(void **state)
 {
     static const char *const texts[] = {
-        "{\"jsonrpc\":\"2.0\",\"id\":-12,\"method\":\"tools/call\",\"params\":{\"name\":\"a\\u00e4\\n\","
+        "{\"jsonrpc\":\"2.0\",\"id\":-12,\"method\":\"tools/call\",\"params\":{\"name\":\"a\\u00e"
+        "4\\n\","
         "\"arguments\":{\"a\":[true,false,null,-1.5e+3,\"\xE2\x82\xAC\"]},\"_meta\":{\"x\":{}}}}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":"
         "\"\\ud83d\\ude00\",\"progress\":0.5}}",
-        "{\"id\":\"x\",\"error\":{\"code\":-32600,\"message\":\"m\",\"data\":[{}]},\"jsonrpc\":\"2.0\"}",
-        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":\"n\"}]",
+        "{\"id\":\"x\",\"error\":{\"code\":-32600,\"message\":\"m\",\"data\":[{}]},\"jsonrpc\":\""
+        "2.0\"}",
+        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":\"n"
+        "\"}]",
     };
     size_t i, j;
     int bit;
@@ -450,6 +495,7 @@ main(void)
         cmocka_unit_test(depth_and_values_are_limited),
         cmocka_unit_test(unknown_members_are_counted),
         cmocka_unit_test(batch_is_split),
+        cmocka_unit_test(copy_lies_in_the_copied_text),
         cmocka_unit_test(ids_compare_by_value),
         cmocka_unit_test(trees_are_loaded_strictly),
         cmocka_unit_test(errors_say_where),
