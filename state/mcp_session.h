@@ -17,7 +17,7 @@
 
 struct mcp_sessions;
 
-/* Fields below 'refs' change while shared: atomics. */
+/* Members below 'refs' change while shared: atomics. */
 struct mcp_session {
     char id[MCP_SESSION_ID_SIZE]; /* Empty for a connection that is its own session.  Set once. */
     char *principal;              /* Owned, set once. */
@@ -29,7 +29,6 @@ struct mcp_session {
     _Atomic unsigned in_flight;
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
     struct mcp_sessions *owner;   /* Null for a connection's own. */
-    struct mcp_session *next;     /* Private to the table. */
 };
 
 struct mcp_session_limits {
