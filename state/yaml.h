@@ -73,7 +73,7 @@ const struct ynode *ynode_key(const struct ynode *node, size_t i);
 const struct ynode *ynode_get(const struct ynode *node, const char *key);
 /* The text under 'key' if it is a string without NUL, else null. */
 const char *ynode_get_string(const struct ynode *node, const char *key);
-/* A new JSON value equal to the node; null if there is no memory or a text holds a NUL in a key. */
+/* A new JSON value equal to the node; null if there is no memory. */
 json_t *ynode_to_json(const struct ynode *node);
 
 #endif
