@@ -7,8 +7,11 @@
  * as signed bytes.  No load reaches past the end of the text.  Pure: any thread. */
 #include "handlers/json_scan.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(JSON_SCAN_PORTABLE)
+#define WIDE 1
 #include <emmintrin.h>
+#else
+#define WIDE 0
 #endif
 
 enum grade { HARD, SOFT };
@@ -70,7 +73,7 @@ is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-#if defined(__SSE2__)
+#if WIDE
 static inline const unsigned char *
 skip_plain_wide(const unsigned char *p, const unsigned char *end)
 {
@@ -342,7 +345,7 @@ scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
     case '5': case '6': case '7': case '8': case '9':
         return scan_number(s, p, kind);
     default:
-        return broken(s, FLAW_VALUE, p);
+        return broken(s, at(s, p) == 0xEF && p == s->start ? FLAW_MARK : FLAW_VALUE, p);
     }
 }
 
