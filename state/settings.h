@@ -1,0 +1,209 @@
+/* settings.h -- every setting of tandem, once.
+ *
+ * A row of SETTINGS gives the typed member of struct settings, the key in the configuration file,
+ * the environment variable, the command-line option, its line of help and its row in the README. 
+ * A key is written "limits.json_depth" in the file (or as nested sections),
+ * TANDEM_LIMITS_JSON_DEPTH in the environment and --limits-json-depth on the command line; dots,
+ * hyphens and underscores are one to the parser.  Values outside their bounds are refused, never
+ * bent.
+ *
+ * A finished struct settings is an immutable snapshot, counted; any thread reads it without a
+ * lock for as long as it holds a reference.  How a snapshot is made from its sources: config.h. */
+#ifndef TANDEM_SETTINGS_H
+#define TANDEM_SETTINGS_H
+
+#include "state/base/err.h"
+#include "state/base/mem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a type is in C, and how its values are written:
+ *   STRING    any text
+ *   LIST      words between commas; in the file also an array of strings; given twice, it adds up
+ *   UINT      a decimal number
+ *   DURATION  "500ms", "10s", "30m", "24h"; nanoseconds in C
+ *   BYTES     "512", "16KiB", "1MiB", "1GiB"
+ *   BOOL      true/yes/on/1, false/no/off/0
+ *   CHOICE    one of the words in the 'least' column; its index in C (see the enums below) */
+#define SETTING_C_STRING const char *
+#define SETTING_C_LIST const char *
+#define SETTING_C_UINT unsigned
+#define SETTING_C_DURATION int64_t
+#define SETTING_C_BYTES size_t
+#define SETTING_C_BOOL bool
+#define SETTING_C_CHOICE unsigned
+
+/* Where a row can be set: ANYWHERE, or not in the file (START), as it says where the file is. */
+/* clang-format off */
+#define SETTINGS(ROW)                                                                              \
+/*      member                key                    type      initial    least, most                where \
+            help, and what happens at the bound                                                 */ \
+    ROW(transport,            "transport",            CHOICE,   "auto",      "auto|dual|stdio|http", "", ANYWHERE, \
+        "what to serve; auto: dual if standard input is a pipe or socket, else http")              \
+    ROW(listen,               "listen",               STRING,   "127.0.0.1", "", "", ANYWHERE,     \
+        "HOST, HOST:PORT, HOST:0 (any free port) or unix:PATH")                                    \
+    ROW(root,                 "root",                 STRING,   "",          "", "", START,        \
+        "the project; default: the nearest folder upward with .tandem or .praxis-os")              \
+    ROW(config,               "config",               STRING,   "",          "", "", START,        \
+        "the configuration file; default: config.json in the data folder")                         \
+    ROW(auth,                 "auth",                 CHOICE,   "token",     "none|token", "", ANYWHERE, \
+        "what HTTP clients must show: nothing, or the token of the data folder")                   \
+    ROW(groups,               "groups",               LIST,     "core",      "", "", ANYWHERE,     \
+        "tool groups to offer: core, full, or names of groups")                                    \
+    ROW(log_level,            "log_level",            CHOICE,   "info",      "debug|info|warn|error|off", "", ANYWHERE, \
+        "what is worth a line on standard error")                                                  \
+    ROW(log_format,           "log_format",           CHOICE,   "text",      "text|json", "", ANYWHERE, \
+        "how that line is written")                                                                \
+    ROW(linger,               "linger",               BOOL,     "false",     "", "", ANYWHERE,     \
+        "keep serving HTTP after standard input has ended")                                        \
+    ROW(exclusive,            "exclusive",            BOOL,     "false",     "", "", ANYWHERE,     \
+        "be the project's only server, or do not start")                                           \
+    ROW(allow_host,           "allow_host",           LIST,     "",          "", "", ANYWHERE,     \
+        "further names and addresses taken in a Host header")                                      \
+    ROW(allow_origin,         "allow_origin",         LIST,     "",          "", "", ANYWHERE,     \
+        "further origins taken in an Origin header")                                               \
+    ROW(http_path,            "http_path",            STRING,   "/mcp",      "", "", ANYWHERE,     \
+        "where the MCP endpoint is")                                                               \
+    ROW(ports_first,          "ports.first",          UINT,     "4242",      "1", "65535", ANYWHERE, \
+        "first of the ports tried when none is given, or the given one is taken")                  \
+    ROW(ports_last,           "ports.last",           UINT,     "5242",      "1", "65535", ANYWHERE, \
+        "last of them")                                                                            \
+    ROW(workflows_path,       "workflows_path",       STRING,   "",          "", "", ANYWHERE,     \
+        "folder of the packs, from the root; default: workflows in the data folder")               \
+    ROW(standards_path,       "standards_path",       STRING,   "",          "", "", ANYWHERE,     \
+        "folder of the standards, from the root; default: standards in the data folder")           \
+    ROW(index_path,           "index_path",           STRING,   "",          "", "", ANYWHERE,     \
+        "folder of the search index, from the root; default: index in the data folder")            \
+    ROW(drain,                "drain",                DURATION, "5s",        "0s", "1m", ANYWHERE, \
+        "how long calls may go on once the server is to end")                                      \
+    ROW(workers_threads,      "workers.threads",      UINT,     "16",        "2", "256", ANYWHERE, \
+        "most threads that run tools; made as they are needed")                                    \
+    ROW(workers_reserve,      "workers.reserve",      UINT,     "4",         "1", "255", ANYWHERE, \
+        "of them, those kept for calls over the network")                                          \
+    ROW(workers_queue,        "workers.queue",        UINT,     "256",       "8", "65536", ANYWHERE, \
+        "calls that may wait for a thread; over it: 429")                                          \
+    ROW(limits_message,       "limits.message",       BYTES,    "1MiB",      "4KiB", "16MiB", ANYWHERE, \
+        "a body, WebSocket message or stdio line; over it: 413, close 1009, or an error")          \
+    ROW(limits_json_depth,    "limits.json_depth",    UINT,     "64",        "8", "512", ANYWHERE, \
+        "nesting of a message; over it: parse error")                                              \
+    ROW(limits_json_values,   "limits.json_values",   UINT,     "50000",     "100", "500000", ANYWHERE, \
+        "values in a message; over it: 413")                                                       \
+    ROW(limits_request_line,  "limits.request_line",  BYTES,    "8KiB",      "256", "64KiB", ANYWHERE, \
+        "first line of an HTTP request; over it: 414")                                             \
+    ROW(limits_headers,       "limits.headers",       BYTES,    "16KiB",     "1KiB", "64KiB", ANYWHERE, \
+        "all headers of a request; over it: 431")                                                  \
+    ROW(limits_header_count,  "limits.header_count",  UINT,     "100",       "16", "200", ANYWHERE, \
+        "headers of a request; over it: 431")                                                      \
+    ROW(limits_head_time,     "limits.head_time",     DURATION, "10s",       "1s", "1m", ANYWHERE, \
+        "time to send the head of a request; over it: 408")                                        \
+    ROW(limits_body_idle,     "limits.body_idle",     DURATION, "10s",       "1s", "1m", ANYWHERE, \
+        "silence while a body is awaited; over it: 408")                                           \
+    ROW(limits_body_time,     "limits.body_time",     DURATION, "30s",       "1s", "5m", ANYWHERE, \
+        "time to send a whole body; over it: 408")                                                 \
+    ROW(limits_keep_alive,    "limits.keep_alive",    DURATION, "1m",        "1s", "1h", ANYWHERE, \
+        "silence between two requests; over it: the connection is closed")                         \
+    ROW(limits_requests,      "limits.requests",      UINT,     "10000",     "1", "1000000", ANYWHERE, \
+        "requests on one connection; over it: it is closed")                                       \
+    ROW(limits_connections,   "limits.connections",   UINT,     "1024",      "8", "65536", ANYWHERE, \
+        "connections at once; over it: they wait to be accepted")                                  \
+    ROW(limits_unchecked,     "limits.unchecked",     UINT,     "256",       "4", "65536", ANYWHERE, \
+        "of them, those that have not shown a good token; over it: 503")                           \
+    ROW(limits_sessions,      "limits.sessions",      UINT,     "512",       "1", "10000", ANYWHERE, \
+        "MCP sessions over HTTP; over it: 503")                                                    \
+    ROW(limits_sessions_each, "limits.sessions_each", UINT,     "256",       "1", "10000", ANYWHERE, \
+        "of them, those of one principal; over it: 503")                                           \
+    ROW(limits_session_idle,  "limits.session_idle",  DURATION, "30m",       "10s", "24h", ANYWHERE, \
+        "an MCP session without requests and streams; over it: ended, 404")                        \
+    ROW(limits_streams,       "limits.streams",       UINT,     "4",         "1", "16", ANYWHERE,  \
+        "open streams of one MCP session; over it: 409")                                           \
+    ROW(limits_calls,         "limits.calls",         UINT,     "256",       "1", "65536", ANYWHERE, \
+        "calls in flight; over it: 429")                                                           \
+    ROW(limits_calls_each,    "limits.calls_each",    UINT,     "32",        "1", "4096", ANYWHERE, \
+        "of them, those of one session or connection; over it: 429")                               \
+    ROW(limits_call_time,     "limits.call_time",     DURATION, "1m",        "1s", "10m", ANYWHERE, \
+        "a tool's running time; over it: cancelled, with an error result")                         \
+    ROW(limits_stdout,        "limits.stdout",        BYTES,    "8MiB",      "64KiB", "256MiB", ANYWHERE, \
+        "unread answers on stdio; over it: no more input is read until they drain")                \
+    ROW(limits_state_file,    "limits.state_file",    BYTES,    "1MiB",      "16KiB", "16MiB", ANYWHERE, \
+        "one workflow session on disk; over it: an error")                                         \
+    ROW(limits_state_files,   "limits.state_files",   UINT,     "10000",     "10", "1000000", ANYWHERE, \
+        "workflow sessions on disk; over it: the oldest finished are removed")
+/* clang-format on */
+
+/* The words of the CHOICE rows, in their order. */
+enum choice_transport { TRANSPORT_MODE_AUTO, TRANSPORT_MODE_DUAL, TRANSPORT_MODE_STDIO, TRANSPORT_MODE_HTTP };
+enum choice_auth { AUTH_NONE, AUTH_TOKEN };
+enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* log_level: enum log_level of state/base/log.h. */
+
+enum setting {
+#define ROW(MEMBER, ...) SETTING_##MEMBER,
+    SETTINGS(ROW)
+#undef ROW
+    SETTING_COUNT
+};
+
+enum setting_type {
+    SETTING_STRING, SETTING_LIST, SETTING_UINT, SETTING_DURATION, SETTING_BYTES, SETTING_BOOL,
+    SETTING_CHOICE,
+};
+enum setting_where { SETTING_ANYWHERE, SETTING_START };
+/* Later ones win. */
+enum setting_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_OPTION };
+
+struct settings {
+#define ROW(MEMBER, KEY, TYPE, ...) SETTING_C_##TYPE MEMBER;
+    SETTINGS(ROW)
+#undef ROW
+    uint64_t version;                        /* Rises with each reload, from 1. */
+    unsigned char origins[SETTING_COUNT];    /* enum setting_origin. */
+    char *texts[SETTING_COUNT];              /* Owned: what STRING and LIST members point to. */
+    _Atomic unsigned refs;
+};
+
+struct setting_row {
+    const char *key, *initial, *least, *most, *help;
+    enum setting_type type;
+    enum setting_where where;
+    size_t offset; /* Of its member in struct settings. */
+};
+
+/* Borrowed for ever. */
+const struct setting_row *setting_row(enum setting setting);
+const char *setting_origin_name(enum setting_origin origin);
+/* A word for what a row takes: "auto|dual|stdio|http", "TEXT", "N", "DURATION", ... */
+const char *setting_takes(enum setting setting);
+
+/* The row that 'name' means, with any of '.', '-', '_' between its words and any case; else -1. */
+int setting_find(struct slice name);
+/* The row whose key is nearest to 'name', if one is near enough to be meant; else -1. */
+int setting_nearest(struct slice name);
+
+#define SETTING_NAME_SIZE 64
+/* "--limits-json-depth" without its hyphens in front; "TANDEM_LIMITS_JSON_DEPTH". */
+void setting_option_name(enum setting setting, char out[SETTING_NAME_SIZE]);
+void setting_variable_name(enum setting setting, char out[SETTING_NAME_SIZE]);
+
+/* A snapshot in the making, with every default.  One reference. */
+struct settings *settings_create(void);
+/* Gives 'setting' the value that 'text' says, while 's' is still the caller's alone.  E_ARGUMENT:
+ * not of its type, or outside its bounds; the text says what is allowed. */
+enum err settings_set(struct settings *s, enum setting setting, const char *text,
+                      enum setting_origin origin, struct fault *f);
+/* What must hold between settings.  E_ARGUMENT. */
+enum err settings_check(const struct settings *s, struct fault *f);
+
+struct settings *settings_ref(struct settings *s);
+/* Null is ignored. */
+void settings_unref(struct settings *s);
+
+/* Adds the value as it would be written in the file or on the command line. */
+void settings_show(const struct settings *s, enum setting setting, struct buf *out);
+/* Steps through a LIST: stores the next item in '*item' and returns true, or false at its end. 
+ * '*list' starts as the member and moves on. */
+bool settings_next_item(const char **list, struct slice *item);
+
+#endif

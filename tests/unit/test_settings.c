@@ -1,0 +1,250 @@
+/* test_settings.c -- the table of settings: every row's own promises, and values of each type. */
+#include "state/settings.h"
+
+#include "state/base/log.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+
+static const char *
+shown(const struct settings *s, enum setting setting)
+{
+    static char text[256];
+    struct buf b = BUF_INIT;
+
+    settings_show(s, setting, &b);
+    snprintf(text, sizeof text, "%s", b.data ? b.data : "");
+    buf_fini(&b);
+    return text;
+}
+
+static void
+every_row_keeps_its_promises(void **unused)
+{
+    struct settings *s = settings_create();
+
+    (void)unused;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = setting_row((enum setting)i);
+        char option[SETTING_NAME_SIZE], variable[SETTING_NAME_SIZE];
+
+        setting_option_name((enum setting)i, option);
+        setting_variable_name((enum setting)i, variable);
+        CHECK_INT(setting_find(slice_of(row->key)), i);
+        CHECK_INT(setting_find(slice_of(option)), i);
+        CHECK_INT(setting_find(slice_of(variable + strlen("TANDEM_"))), i);
+        CHECK(strlen(row->key) < SETTING_NAME_SIZE - 8);
+        CHECK(row->help[0] && row->help[strlen(row->help) - 1] != '.');
+        CHECK(*setting_takes((enum setting)i));
+        CHECK_INT(s->origins[i], ORIGIN_DEFAULT);
+        CHECK_STR(shown(s, (enum setting)i), row->initial);
+        if (row->type == SETTING_UINT || row->type == SETTING_DURATION ||
+            row->type == SETTING_BYTES) {
+            CHECK_INT(settings_set(s, (enum setting)i, row->least, ORIGIN_FILE, NULL), E_OK);
+            CHECK_STR(shown(s, (enum setting)i), row->least);
+            CHECK_INT(settings_set(s, (enum setting)i, row->most, ORIGIN_FILE, NULL), E_OK);
+            CHECK(*shown(s, (enum setting)i));
+        }
+    }
+    settings_unref(s);
+}
+
+static void
+choices_match_their_enums(void **unused)
+{
+    static const struct {
+        enum setting setting;
+        const char *word;
+        unsigned value;
+    } pairs[] = {
+        {SETTING_transport, "auto", TRANSPORT_MODE_AUTO},
+        {SETTING_transport, "dual", TRANSPORT_MODE_DUAL},
+        {SETTING_transport, "stdio", TRANSPORT_MODE_STDIO},
+        {SETTING_transport, "http", TRANSPORT_MODE_HTTP},
+        {SETTING_auth, "none", AUTH_NONE},
+        {SETTING_auth, "token", AUTH_TOKEN},
+        {SETTING_log_format, "text", LOG_FORMAT_TEXT},
+        {SETTING_log_format, "json", LOG_FORMAT_JSON},
+        {SETTING_log_level, "debug", LOG_DEBUG},
+        {SETTING_log_level, "info", LOG_INFO},
+        {SETTING_log_level, "warn", LOG_WARN},
+        {SETTING_log_level, "error", LOG_ERROR},
+        {SETTING_log_level, "off", LOG_OFF},
+    };
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const void *member = (char *)s + setting_row(pairs[i].setting)->offset;
+        CHECK_INT(settings_set(s, pairs[i].setting, pairs[i].word, ORIGIN_OPTION, NULL), E_OK);
+        CHECK_INT(*(const unsigned *)member, pairs[i].value);
+        CHECK_STR(shown(s, pairs[i].setting), pairs[i].word);
+    }
+    CHECK_INT(settings_set(s, SETTING_auth, "tok", ORIGIN_OPTION, &f), E_ARGUMENT);
+    CHECK_STR(f.text, "auth: \"tok\" is not one of none|token");
+    CHECK_INT(settings_set(s, SETTING_auth, "none|token", ORIGIN_OPTION, NULL), E_ARGUMENT);
+    CHECK_INT(s->auth, AUTH_TOKEN);
+    settings_unref(s);
+}
+
+static void
+numbers_hold_their_bounds(void **unused)
+{
+    static const struct {
+        enum setting setting;
+        const char *text;
+        enum err err;
+        const char *shown;
+    } cases[] = {
+        {SETTING_limits_json_depth, "8", E_OK, "8"},
+        {SETTING_limits_json_depth, "7", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "512", E_OK, "512"},
+        {SETTING_limits_json_depth, "513", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "-1", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "64x", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "99999999999999999999", E_ARGUMENT, NULL},
+        {SETTING_limits_json_depth, "18446744073709551615", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "16MiB", E_OK, "16MiB"},
+        {SETTING_limits_message, "16777216", E_OK, "16MiB"},
+        {SETTING_limits_message, "16777217", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "16777215", E_OK, "16777215"},
+        {SETTING_limits_message, "17 mib", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "5 kib", E_OK, "5KiB"},
+        {SETTING_limits_message, "4095", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "99999999999GiB", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "1.5MiB", E_ARGUMENT, NULL},
+        {SETTING_limits_message, "5 ", E_ARGUMENT, NULL},
+        {SETTING_drain, "0", E_OK, "0s"},
+        {SETTING_drain, "0s", E_OK, "0s"},
+        {SETTING_drain, "1500ms", E_OK, "1500ms"},
+        {SETTING_drain, "1m", E_OK, "1m"},
+        {SETTING_drain, "60000ms", E_OK, "1m"},
+        {SETTING_drain, "60001ms", E_ARGUMENT, NULL},
+        {SETTING_drain, "1ns", E_OK, "1ns"},
+        {SETTING_drain, "5", E_ARGUMENT, NULL}, /* Seconds or minutes?  It has to say. */
+        {SETTING_limits_session_idle, "24h", E_OK, "24h"},
+        {SETTING_limits_session_idle, "86401s", E_ARGUMENT, NULL},
+    };
+    struct settings *s = settings_create();
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK_INT(settings_set(s, cases[i].setting, cases[i].text, ORIGIN_OPTION, NULL),
+                  cases[i].err);
+        if (cases[i].shown) {
+            CHECK_STR(shown(s, cases[i].setting), cases[i].shown);
+        }
+    }
+    CHECK_INT(s->limits_session_idle, 86400 * INT64_C(1000000000));
+    settings_unref(s);
+}
+
+static void
+errors_say_what_is_allowed(void **unused)
+{
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    settings_set(s, SETTING_limits_message, "17MiB", ORIGIN_FILE, &f);
+    CHECK_STR(f.text, "limits.message: 17MiB is not within 4KiB to 16MiB");
+    settings_set(s, SETTING_limits_message, "big", ORIGIN_FILE, &f);
+    CHECK_STR(f.text, "limits.message: \"big\" is not a size such as 512, 16KiB, 1MiB");
+    settings_set(s, SETTING_drain, "5", ORIGIN_FILE, &f);
+    CHECK_STR(f.text, "drain: \"5\" is not a time such as 500ms, 10s, 30m");
+    settings_set(s, SETTING_workers_threads, "many", ORIGIN_FILE, &f);
+    CHECK_STR(f.text, "workers.threads: \"many\" is not a whole number");
+    settings_set(s, SETTING_linger, "maybe", ORIGIN_FILE, &f);
+    CHECK_STR(f.text, "linger: \"maybe\" is neither true nor false");
+    CHECK_INT(s->origins[SETTING_linger], ORIGIN_DEFAULT);
+    settings_unref(s);
+}
+
+static void
+bools_and_texts(void **unused)
+{
+    struct settings *s = settings_create();
+
+    (void)unused;
+    CHECK_INT(settings_set(s, SETTING_linger, "Yes", ORIGIN_ENVIRONMENT, NULL), E_OK);
+    CHECK(s->linger);
+    CHECK_STR(shown(s, SETTING_linger), "true");
+    CHECK_INT(s->origins[SETTING_linger], ORIGIN_ENVIRONMENT);
+    CHECK_STR(setting_origin_name(ORIGIN_ENVIRONMENT), "environment");
+    CHECK_INT(settings_set(s, SETTING_linger, "0", ORIGIN_OPTION, NULL), E_OK);
+    CHECK(!s->linger);
+    CHECK_INT(settings_set(s, SETTING_listen, "unix:/a b", ORIGIN_OPTION, NULL), E_OK);
+    CHECK_STR(s->listen, "unix:/a b");
+    CHECK_STR(shown(s, SETTING_listen), "unix:/a b");
+    settings_unref(s);
+}
+
+static void
+lists_are_stepped_through(void **unused)
+{
+    const char *list = " core, full ,,x ,";
+    struct slice item;
+
+    (void)unused;
+    CHECK(settings_next_item(&list, &item) && slice_is(item, "core"));
+    CHECK(settings_next_item(&list, &item) && slice_is(item, "full"));
+    CHECK(settings_next_item(&list, &item) && slice_is(item, "x"));
+    CHECK(!settings_next_item(&list, &item));
+    CHECK(!settings_next_item(&list, &item));
+}
+
+static void
+names_are_found_and_guessed(void **unused)
+{
+    (void)unused;
+    CHECK_INT(setting_find(SLICE("LIMITS_JSON_DEPTH")), SETTING_limits_json_depth);
+    CHECK_INT(setting_find(SLICE("limits-json.depth")), SETTING_limits_json_depth);
+    CHECK_INT(setting_find(SLICE("limits")), -1);
+    CHECK_INT(setting_find(SLICE("limitsxjson_depth")), -1);
+    CHECK_INT(setting_nearest(SLICE("limits.jsondepth")), SETTING_limits_json_depth);
+    CHECK_INT(setting_nearest(SLICE("qqqqqqqqqqqq")), -1);
+}
+
+static void
+settings_agree_with_each_other(void **unused)
+{
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+    static const char *const bad_paths[] = {"mcp", "", "/mcp/", "/a b", "/a?b", "/a#b"};
+
+    (void)unused;
+    CHECK_INT(settings_check(s, &f), E_OK);
+    for (size_t i = 0; i < sizeof bad_paths / sizeof *bad_paths; i++) {
+        settings_set(s, SETTING_http_path, bad_paths[i], ORIGIN_FILE, NULL);
+        CHECK_INT(settings_check(s, &f), E_ARGUMENT);
+    }
+    settings_set(s, SETTING_http_path, "/", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_OK);
+    settings_set(s, SETTING_workers_reserve, "16", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_ARGUMENT);
+    settings_set(s, SETTING_workers_threads, "17", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_OK);
+    settings_set(s, SETTING_ports_last, "4241", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_ARGUMENT);
+    settings_unref(settings_ref(s));
+    settings_unref(s);
+    settings_unref(NULL);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_keeps_its_promises),
+        cmocka_unit_test(choices_match_their_enums),
+        cmocka_unit_test(numbers_hold_their_bounds),
+        cmocka_unit_test(errors_say_what_is_allowed),
+        cmocka_unit_test(bools_and_texts),
+        cmocka_unit_test(lists_are_stepped_through),
+        cmocka_unit_test(names_are_found_and_guessed),
+        cmocka_unit_test(settings_agree_with_each_other),
+    };
+    return CHECK_RUN(tests);
+}
