@@ -9,9 +9,15 @@
 #include <strings.h>
 
 static const struct setting_row rows[SETTING_COUNT] = {
-#define ROW(MEMBER, KEY, TYPE, INITIAL, LEAST, MOST, WHERE, HELP)                                  \
-    [SETTING_##MEMBER] = {KEY,  INITIAL,        LEAST,           MOST, \
-                          HELP, SETTING_##TYPE, SETTING_##WHERE, offsetof(struct settings, MEMBER)},
+#define ROW(MEMBER, KEY, TYPE, WHERE, INITIAL, LEAST, MOST, HELP)                                  \
+    [SETTING_##MEMBER] = {.key = KEY,                                                              \
+                          .initial = INITIAL,                                                      \
+                          .least = LEAST,                                                          \
+                          .most = MOST,                                                            \
+                          .help = HELP,                                                            \
+                          .type = SETTING_##TYPE,                                                  \
+                          .where = SETTING_##WHERE,                                                \
+                          .offset = offsetof(struct settings, MEMBER)},
     SETTINGS(ROW)
 #undef ROW
 };

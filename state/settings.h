@@ -36,105 +36,110 @@
 #define SETTING_C_BOOL bool
 #define SETTING_C_CHOICE unsigned
 
-/* Where a row can be set: ANYWHERE, or not in the file (START), as it says where the file is. */
+/* Where a row can be set: in ANY place, or (START) not in the file, as it says where that is. */
 /* clang-format off */
 #define SETTINGS(ROW)                                                                              \
-/*      member                key                    type      initial    least, most                where \
-            help, and what happens at the bound                                                 */ \
-    ROW(transport,            "transport",            CHOICE,   "auto",      "auto|dual|stdio|http", "", ANYWHERE, \
+/*  member, key, type, where, initial, least, most                                             */  \
+/*      help, and what happens at the bound                                                    */  \
+    ROW(transport, "transport", CHOICE, ANY, "auto", "auto|dual|stdio|http", "",                   \
         "what to serve; auto: dual if standard input is a pipe or socket, else http")              \
-    ROW(listen,               "listen",               STRING,   "127.0.0.1", "", "", ANYWHERE,     \
+    ROW(listen, "listen", STRING, ANY, "127.0.0.1", "", "",                                        \
         "HOST, HOST:PORT, HOST:0 (any free port) or unix:PATH")                                    \
-    ROW(root,                 "root",                 STRING,   "",          "", "", START,        \
+    ROW(root, "root", STRING, START, "", "", "",                                                   \
         "the project; default: the nearest folder upward with .tandem or .praxis-os")              \
-    ROW(config,               "config",               STRING,   "",          "", "", START,        \
+    ROW(config, "config", STRING, START, "", "", "",                                               \
         "the configuration file; default: config.json in the data folder")                         \
-    ROW(auth,                 "auth",                 CHOICE,   "token",     "none|token", "", ANYWHERE, \
+    ROW(auth, "auth", CHOICE, ANY, "token", "none|token", "",                                      \
         "what HTTP clients must show: nothing, or the token of the data folder")                   \
-    ROW(groups,               "groups",               LIST,     "core",      "", "", ANYWHERE,     \
+    ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
         "tool groups to offer: core, full, or names of groups")                                    \
-    ROW(log_level,            "log_level",            CHOICE,   "info",      "debug|info|warn|error|off", "", ANYWHERE, \
+    ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
         "what is worth a line on standard error")                                                  \
-    ROW(log_format,           "log_format",           CHOICE,   "text",      "text|json", "", ANYWHERE, \
+    ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
         "how that line is written")                                                                \
-    ROW(linger,               "linger",               BOOL,     "false",     "", "", ANYWHERE,     \
+    ROW(linger, "linger", BOOL, ANY, "false", "", "",                                              \
         "keep serving HTTP after standard input has ended")                                        \
-    ROW(exclusive,            "exclusive",            BOOL,     "false",     "", "", ANYWHERE,     \
+    ROW(exclusive, "exclusive", BOOL, ANY, "false", "", "",                                        \
         "be the project's only server, or do not start")                                           \
-    ROW(allow_host,           "allow_host",           LIST,     "",          "", "", ANYWHERE,     \
+    ROW(allow_host, "allow_host", LIST, ANY, "", "", "",                                           \
         "further names and addresses taken in a Host header")                                      \
-    ROW(allow_origin,         "allow_origin",         LIST,     "",          "", "", ANYWHERE,     \
+    ROW(allow_origin, "allow_origin", LIST, ANY, "", "", "",                                       \
         "further origins taken in an Origin header")                                               \
-    ROW(http_path,            "http_path",            STRING,   "/mcp",      "", "", ANYWHERE,     \
+    ROW(http_path, "http_path", STRING, ANY, "/mcp", "", "",                                       \
         "where the MCP endpoint is")                                                               \
-    ROW(ports_first,          "ports.first",          UINT,     "4242",      "1", "65535", ANYWHERE, \
+    ROW(ports_first, "ports.first", UINT, ANY, "4242", "1", "65535",                               \
         "first of the ports tried when none is given, or the given one is taken")                  \
-    ROW(ports_last,           "ports.last",           UINT,     "5242",      "1", "65535", ANYWHERE, \
+    ROW(ports_last, "ports.last", UINT, ANY, "5242", "1", "65535",                                 \
         "last of them")                                                                            \
-    ROW(workflows_path,       "workflows_path",       STRING,   "",          "", "", ANYWHERE,     \
+    ROW(workflows_path, "workflows_path", STRING, ANY, "", "", "",                                 \
         "folder of the packs, from the root; default: workflows in the data folder")               \
-    ROW(standards_path,       "standards_path",       STRING,   "",          "", "", ANYWHERE,     \
+    ROW(standards_path, "standards_path", STRING, ANY, "", "", "",                                 \
         "folder of the standards, from the root; default: standards in the data folder")           \
-    ROW(index_path,           "index_path",           STRING,   "",          "", "", ANYWHERE,     \
+    ROW(index_path, "index_path", STRING, ANY, "", "", "",                                         \
         "folder of the search index, from the root; default: index in the data folder")            \
-    ROW(drain,                "drain",                DURATION, "5s",        "0s", "1m", ANYWHERE, \
+    ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
         "how long calls may go on once the server is to end")                                      \
-    ROW(workers_threads,      "workers.threads",      UINT,     "16",        "2", "256", ANYWHERE, \
+    ROW(workers_threads, "workers.threads", UINT, ANY, "16", "2", "256",                           \
         "most threads that run tools; made as they are needed")                                    \
-    ROW(workers_reserve,      "workers.reserve",      UINT,     "4",         "1", "255", ANYWHERE, \
+    ROW(workers_reserve, "workers.reserve", UINT, ANY, "4", "1", "255",                            \
         "of them, those kept for calls over the network")                                          \
-    ROW(workers_queue,        "workers.queue",        UINT,     "256",       "8", "65536", ANYWHERE, \
+    ROW(workers_queue, "workers.queue", UINT, ANY, "256", "8", "65536",                            \
         "calls that may wait for a thread; over it: 429")                                          \
-    ROW(limits_message,       "limits.message",       BYTES,    "1MiB",      "4KiB", "16MiB", ANYWHERE, \
+    ROW(limits_message, "limits.message", BYTES, ANY, "1MiB", "4KiB", "16MiB",                     \
         "a body, WebSocket message or stdio line; over it: 413, close 1009, or an error")          \
-    ROW(limits_json_depth,    "limits.json_depth",    UINT,     "64",        "8", "512", ANYWHERE, \
+    ROW(limits_json_depth, "limits.json_depth", UINT, ANY, "64", "8", "512",                       \
         "nesting of a message; over it: parse error")                                              \
-    ROW(limits_json_values,   "limits.json_values",   UINT,     "50000",     "100", "500000", ANYWHERE, \
+    ROW(limits_json_values, "limits.json_values", UINT, ANY, "50000", "100", "500000",             \
         "values in a message; over it: 413")                                                       \
-    ROW(limits_request_line,  "limits.request_line",  BYTES,    "8KiB",      "256", "64KiB", ANYWHERE, \
+    ROW(limits_request_line, "limits.request_line", BYTES, ANY, "8KiB", "256", "64KiB",            \
         "first line of an HTTP request; over it: 414")                                             \
-    ROW(limits_headers,       "limits.headers",       BYTES,    "16KiB",     "1KiB", "64KiB", ANYWHERE, \
+    ROW(limits_headers, "limits.headers", BYTES, ANY, "16KiB", "1KiB", "64KiB",                    \
         "all headers of a request; over it: 431")                                                  \
-    ROW(limits_header_count,  "limits.header_count",  UINT,     "100",       "16", "200", ANYWHERE, \
+    ROW(limits_header_count, "limits.header_count", UINT, ANY, "100", "16", "200",                 \
         "headers of a request; over it: 431")                                                      \
-    ROW(limits_head_time,     "limits.head_time",     DURATION, "10s",       "1s", "1m", ANYWHERE, \
+    ROW(limits_head_time, "limits.head_time", DURATION, ANY, "10s", "1s", "1m",                    \
         "time to send the head of a request; over it: 408")                                        \
-    ROW(limits_body_idle,     "limits.body_idle",     DURATION, "10s",       "1s", "1m", ANYWHERE, \
+    ROW(limits_body_idle, "limits.body_idle", DURATION, ANY, "10s", "1s", "1m",                    \
         "silence while a body is awaited; over it: 408")                                           \
-    ROW(limits_body_time,     "limits.body_time",     DURATION, "30s",       "1s", "5m", ANYWHERE, \
+    ROW(limits_body_time, "limits.body_time", DURATION, ANY, "30s", "1s", "5m",                    \
         "time to send a whole body; over it: 408")                                                 \
-    ROW(limits_keep_alive,    "limits.keep_alive",    DURATION, "1m",        "1s", "1h", ANYWHERE, \
+    ROW(limits_keep_alive, "limits.keep_alive", DURATION, ANY, "1m", "1s", "1h",                   \
         "silence between two requests; over it: the connection is closed")                         \
-    ROW(limits_requests,      "limits.requests",      UINT,     "10000",     "1", "1000000", ANYWHERE, \
+    ROW(limits_requests, "limits.requests", UINT, ANY, "10000", "1", "1000000",                    \
         "requests on one connection; over it: it is closed")                                       \
-    ROW(limits_connections,   "limits.connections",   UINT,     "1024",      "8", "65536", ANYWHERE, \
+    ROW(limits_connections, "limits.connections", UINT, ANY, "1024", "8", "65536",                 \
         "connections at once; over it: they wait to be accepted")                                  \
-    ROW(limits_unchecked,     "limits.unchecked",     UINT,     "256",       "4", "65536", ANYWHERE, \
+    ROW(limits_unchecked, "limits.unchecked", UINT, ANY, "256", "4", "65536",                      \
         "of them, those that have not shown a good token; over it: 503")                           \
-    ROW(limits_sessions,      "limits.sessions",      UINT,     "512",       "1", "10000", ANYWHERE, \
+    ROW(limits_sessions, "limits.sessions", UINT, ANY, "512", "1", "10000",                        \
         "MCP sessions over HTTP; over it: 503")                                                    \
-    ROW(limits_sessions_each, "limits.sessions_each", UINT,     "256",       "1", "10000", ANYWHERE, \
+    ROW(limits_sessions_each, "limits.sessions_each", UINT, ANY, "256", "1", "10000",              \
         "of them, those of one principal; over it: 503")                                           \
-    ROW(limits_session_idle,  "limits.session_idle",  DURATION, "30m",       "10s", "24h", ANYWHERE, \
+    ROW(limits_session_idle, "limits.session_idle", DURATION, ANY, "30m", "10s", "24h",            \
         "an MCP session without requests and streams; over it: ended, 404")                        \
-    ROW(limits_streams,       "limits.streams",       UINT,     "4",         "1", "16", ANYWHERE,  \
+    ROW(limits_streams, "limits.streams", UINT, ANY, "4", "1", "16",                               \
         "open streams of one MCP session; over it: 409")                                           \
-    ROW(limits_calls,         "limits.calls",         UINT,     "256",       "1", "65536", ANYWHERE, \
+    ROW(limits_calls, "limits.calls", UINT, ANY, "256", "1", "65536",                              \
         "calls in flight; over it: 429")                                                           \
-    ROW(limits_calls_each,    "limits.calls_each",    UINT,     "32",        "1", "4096", ANYWHERE, \
+    ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \
         "of them, those of one session or connection; over it: 429")                               \
-    ROW(limits_call_time,     "limits.call_time",     DURATION, "1m",        "1s", "10m", ANYWHERE, \
+    ROW(limits_call_time, "limits.call_time", DURATION, ANY, "1m", "1s", "10m",                    \
         "a tool's running time; over it: cancelled, with an error result")                         \
-    ROW(limits_stdout,        "limits.stdout",        BYTES,    "8MiB",      "64KiB", "256MiB", ANYWHERE, \
+    ROW(limits_stdout, "limits.stdout", BYTES, ANY, "8MiB", "64KiB", "256MiB",                     \
         "unread answers on stdio; over it: no more input is read until they drain")                \
-    ROW(limits_state_file,    "limits.state_file",    BYTES,    "1MiB",      "16KiB", "16MiB", ANYWHERE, \
+    ROW(limits_state_file, "limits.state_file", BYTES, ANY, "1MiB", "16KiB", "16MiB",              \
         "one workflow session on disk; over it: an error")                                         \
-    ROW(limits_state_files,   "limits.state_files",   UINT,     "10000",     "10", "1000000", ANYWHERE, \
+    ROW(limits_state_files, "limits.state_files", UINT, ANY, "10000", "10", "1000000",             \
         "workflow sessions on disk; over it: the oldest finished are removed")
 /* clang-format on */
 
 /* The words of the CHOICE rows, in their order. */
-enum choice_transport { TRANSPORT_MODE_AUTO, TRANSPORT_MODE_DUAL, TRANSPORT_MODE_STDIO, TRANSPORT_MODE_HTTP };
+enum choice_transport {
+    TRANSPORT_MODE_AUTO,
+    TRANSPORT_MODE_DUAL,
+    TRANSPORT_MODE_STDIO,
+    TRANSPORT_MODE_HTTP,
+};
 enum choice_auth { AUTH_NONE, AUTH_TOKEN };
 enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* log_level: enum log_level of state/base/log.h. */
@@ -147,10 +152,15 @@ enum setting {
 };
 
 enum setting_type {
-    SETTING_STRING, SETTING_LIST, SETTING_UINT, SETTING_DURATION, SETTING_BYTES, SETTING_BOOL,
+    SETTING_STRING,
+    SETTING_LIST,
+    SETTING_UINT,
+    SETTING_DURATION,
+    SETTING_BYTES,
+    SETTING_BOOL,
     SETTING_CHOICE,
 };
-enum setting_where { SETTING_ANYWHERE, SETTING_START };
+enum setting_where { SETTING_ANY, SETTING_START };
 /* Later ones win. */
 enum setting_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_OPTION };
 
