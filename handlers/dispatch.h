@@ -38,8 +38,9 @@ void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sin
 /* Ends the legacy session that 'env' names (HTTP DELETE): 204, 400 or 404. */
 void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink);
 
-/* The peer behind 'env' has gone: on a connection that is its own session, and for a modern
- * request, that cancels what runs.  'sink' tells one request; null means all of env->session. */
+/* The peer behind 'env' has gone.  On a connection that is its own session ('sink' null) that cancels all it has
+ * in flight; over HTTP it cancels the modern request whose answer was to go to 'sink', while a legacy one
+ * runs on. */
 void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
 /* Cancels everything in flight: the server is ending and its patience is over. */
 void dispatch_cancel_all(struct dispatcher *d);

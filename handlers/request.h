@@ -59,33 +59,40 @@ enum dialect { DIALECT_RPC, DIALECT_REST };
 enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED };
 
 struct method;
+struct tool;
 
 struct request {
     struct job job;               /* First: a worker's job is the request. */
     struct dispatcher *dispatcher; /* Borrowed. */
     struct state *state;          /* Borrowed: the stores. */
     struct rpc_message message;   /* Slices into 'bytes', or into the transport's buffer. */
-    struct envelope env;          /* Slices in it as above; those of headers end with the dispatch call. */
+    struct envelope env;          /* On a worker only 'transport' and 'principal' are left of it. */
     struct mcp_session *session;  /* Counted; the legacy session, or null. */
     struct sink *sink;            /* Counted. */
     const struct method *method;  /* Its row; null for what has none. */
+    const struct tool *tool;      /* tools/call: the tool that was asked for. */
     enum dialect dialect;
     enum era era;
     enum revision revision;
     int64_t started_ns, deadline_ns; /* Monotonic. */
     _Atomic int progress;         /* enum request_state: the first to leave RUNNING wins. */
-    struct buf out;               /* The members of the result, without the braces around them. */
+    struct buf out;               /* The response as far as it is written: see request_member(). */
+    size_t result_start;          /* Where the members of the result begin in 'out'. */
     struct fault fault;           /* What went wrong, if the handler fails. */
     struct buf fault_data;        /* error.data as JSON text; empty for none. */
-    struct bytes *bytes;          /* Counted copy of the message, when on the heap. */
-    struct request *in_flight_next, *in_flight_prev; /* dispatch's own list. */
-    struct slice new_session_id;  /* Told in the reply; borrowed from 'session'. */
+    struct slice new_session_id;  /* Told with the answer; borrowed from 'session'. */
+    /* Only of a request that went to a worker. */
+    struct bytes *bytes;          /* Counted copy of the message. */
+    char *principal;              /* Owned copy. */
+    struct request *next, *prev;  /* The list of requests in flight (LC_INFLIGHT). */
 };
 
 /* True once the client cancelled or the time is up: long work asks now and then and gives up with
  * E_CANCELLED or E_TIMEOUT.  Any thread. */
 bool request_stop(const struct request *req);
 
+/* Begins the next member of the result: adds the comma, if need be, and "key": to 'out'. */
+void request_member(struct request *req, const char *key);
 /* Adds "key":<value> to the result. */
 void request_add_json(struct request *req, const char *key, const json_t *value);
 void request_add_raw(struct request *req, const char *key, struct slice json);

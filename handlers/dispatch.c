@@ -1,0 +1,422 @@
+/* dispatch.c -- the spine: one message from its bytes to its answer.
+ *
+ *   dispatch_message   parse, decide the era, find the row, check headers     transport's thread
+ *     prepare          what the row wants checked; says where it runs         transport's thread
+ *     handle           the handler writes the result                          here, or a worker
+ *   finish             frame, answer through the sink, let go of everything   wherever it ended
+ *
+ * A request on its way to a worker moves to the heap with a copy of its bytes and enters the list of calls in
+ * flight; until then it lives on the transport's stack and costs no allocation but its answer. */
+#include "handlers/dispatch.h"
+
+#include "handlers/dispatch_private.h"
+#include "handlers/era.h"
+#include "state/base/log.h"
+#include "state/mcp_session.h"
+#include "state/state.h"
+
+#include <assert.h>
+
+LOG_MODULE("dispatch");
+
+struct dispatcher *
+dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_limits *limits)
+{
+    struct dispatcher *d = xcalloc(1, sizeof *d);
+
+    d->state = state;
+    d->pool = pool;
+    d->clock = state_clock(state);
+    d->limits = *limits;
+    d->inflight = inflight_create(limits->calls, limits->calls_per_session);
+    d->tools = tools_create();
+    return d;
+}
+
+void
+dispatcher_destroy(struct dispatcher *d)
+{
+    if (d) {
+        inflight_destroy(d->inflight);
+        tools_destroy(d->tools);
+        free(d);
+    }
+}
+
+bool
+request_stop(const struct request *req)
+{
+    return atomic_load_explicit(&req->progress, memory_order_relaxed) == REQUEST_CANCELLED ||
+           clock_mono(req->dispatcher->clock) >= req->deadline_ns;
+}
+
+void
+request_member(struct request *req, const char *key)
+{
+    if (req->out.len > req->result_start) {
+        buf_addc(&req->out, ',');
+    }
+    buf_addc(&req->out, '"');
+    buf_adds(&req->out, key);
+    buf_adds(&req->out, "\":");
+}
+
+void
+request_add_raw(struct request *req, const char *key, struct slice json)
+{
+    request_member(req, key);
+    buf_add_slice(&req->out, json);
+}
+
+static int
+dump_into(const char *data, size_t len, void *arg)
+{
+    struct buf *out = arg;
+    buf_add(out, data, len);
+    return out->failed ? -1 : 0;
+}
+
+void
+request_add_json(struct request *req, const char *key, const json_t *value)
+{
+    request_member(req, key);
+    if (json_dump_callback(value, dump_into, &req->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+        req->out.failed = true;
+    }
+}
+
+static void
+request_init(struct request *req, struct dispatcher *d, const struct envelope *env,
+             struct sink *sink, enum dialect dialect)
+{
+    memset(req, 0, sizeof *req);
+    req->dispatcher = d;
+    req->state = d->state;
+    req->env = *env;
+    req->sink = sink;
+    req->dialect = dialect;
+    req->revision = REVISION_NONE;
+    req->started_ns = clock_mono(d->clock);
+    req->deadline_ns = req->started_ns + d->limits.call_ns;
+    atomic_init(&req->progress, REQUEST_RUNNING);
+    atomic_fetch_add_explicit(&d->messages[env->transport], 1, memory_order_relaxed);
+}
+
+/* Lets go of all a request holds, after its answer. */
+static void
+request_fini(struct request *req)
+{
+    if (req->session) {
+        mcp_session_unref(req->session);
+    }
+    req->sink->class->unref(req->sink);
+    buf_fini(&req->out);
+    buf_fini(&req->fault_data);
+    bytes_unref(req->bytes);
+    free(req->principal);
+}
+
+/* Answers with what 'out' holds. */
+static void
+answer(struct request *req, int status, struct slice body)
+{
+    struct reply reply = {
+        .body = body,
+        .status = status,
+        .session_id = req->new_session_id,
+        .retry_after = status == 429 || status == 503 ? 1 : 0,
+    };
+    req->sink->class->answer(req->sink, &reply);
+}
+
+/* Nothing is ever answered to a notification or a response, except that HTTP needs a status. */
+static bool
+wants_answer(const struct request *req)
+{
+    enum rpc_kind kind =
+        req->message.kind == RPC_INVALID ? req->message.shape : req->message.kind;
+    return kind != RPC_NOTIFICATION && kind != RPC_RESPONSE;
+}
+
+static void
+answer_error(struct request *req)
+{
+    int status;
+
+    if (req->dialect == DIALECT_REST) {
+        buf_reset(&req->out);
+        tools_write_fault(&req->out, &req->fault);
+        status = err_info(req->fault.code)->http_status;
+    } else {
+        status = era_write_error(req);
+        if (!wants_answer(req)) {
+            status = status == 200 ? 400 : status;
+            if (req->env.transport != TRANSPORT_HTTP) {
+                buf_reset(&req->out);
+            }
+        }
+    }
+    if (req->fault.code == E_INTERNAL) {
+        log_error("request failed", F_STR("text", req->fault.text));
+    }
+    answer(req, status, buf_slice(&req->out));
+}
+
+/* Answers a request that has run, or could not: the one place where an answer leaves. */
+static void
+finish(struct request *req, enum err err)
+{
+    int running = REQUEST_RUNNING;
+
+    if (!err && req->out.failed) {
+        err = fault_set(&req->fault, E_INTERNAL, "the answer is too large for the memory there is");
+    }
+    if (!atomic_compare_exchange_strong(&req->progress, &running, REQUEST_ANSWERED)) {
+        answer(req, 204, SLICE_NONE); /* Cancelled: nothing more is said of it. */
+    } else if (err) {
+        req->fault.code = err;
+        answer_error(req);
+    } else if (req->message.kind != RPC_REQUEST && req->dialect == DIALECT_RPC) {
+        answer(req, 202, SLICE_NONE);
+    } else {
+        if (req->dialect == DIALECT_RPC) {
+            era_end_result(req);
+        }
+        answer(req, 200, buf_slice(&req->out));
+    }
+}
+
+/* Runs the handler of a request that passed all checks. */
+static enum err
+run(struct request *req)
+{
+    struct mcp_session *session = req->session; /* initialize makes one: that is not busy yet. */
+    enum err err;
+
+    if (req->dialect == DIALECT_RPC && req->message.kind == RPC_REQUEST) {
+        era_begin_result(req);
+    }
+    if (session) {
+        mcp_session_busy(session);
+    }
+    err = req->method->handle(req);
+    if (session) {
+        mcp_session_idle(session, clock_mono(req->dispatcher->clock));
+    }
+    return err;
+}
+
+static void
+run_on_worker(struct job *job)
+{
+    struct request *req = (struct request *)job;
+    enum err err = E_OK;
+
+    if (atomic_load(&req->progress) == REQUEST_RUNNING) {
+        err = run(req);
+    }
+    inflight_remove(req->dispatcher->inflight, req);
+    finish(req, err);
+    request_fini(req);
+    free(req);
+}
+
+/* Moves a request to the heap and hands it to a worker.  On error it is still the caller's, unchanged
+ * but for its fault. */
+static enum err
+send_to_worker(struct request *req, struct slice body)
+{
+    struct dispatcher *d = req->dispatcher;
+    struct request *copy = try_malloc(sizeof *copy);
+    struct bytes *bytes = bytes_new(body.data, body.len);
+    enum pool_lane lane = req->env.transport == TRANSPORT_STDIO ? LANE_IDE : LANE_NETWORK;
+    enum err err;
+
+    if (!copy || !bytes) {
+        free(copy);
+        bytes_unref(bytes);
+        return fault_set(&req->fault, E_OVERLOAD, "there is no memory for this call now");
+    }
+    memcpy(copy, req, sizeof *copy);
+    rpc_copy(&copy->message, &req->message, body, bytes->data);
+    copy->job.run = run_on_worker;
+    copy->bytes = bytes;
+    copy->principal = xstrndup(req->env.principal.data, req->env.principal.len);
+    copy->env = (struct envelope){.transport = req->env.transport,
+                                  .session = req->env.session,
+                                  .principal = slice_of(copy->principal)};
+    err = inflight_add(d->inflight, copy, &req->fault);
+    if (!err) {
+        err = pool_submit(d->pool, &copy->job, lane);
+        if (err) {
+            inflight_remove(d->inflight, copy);
+            fault_set(&req->fault, err, "all workers are busy");
+            fault_remedy(&req->fault, "try again in a moment");
+        }
+    }
+    if (err) {
+        bytes_unref(bytes);
+        free(copy->principal);
+        free(copy);
+    }
+    return err;
+}
+
+/* Runs a request where its row says, and answers it unless a worker will. */
+static void
+proceed(struct request *req, enum err err, struct slice body)
+{
+    enum runs runs = INLINE;
+
+    if (!err && req->method && req->method->prepare) {
+        err = req->method->prepare(req, &runs);
+    }
+    if (!err && runs == WORKER) {
+        err = send_to_worker(req, body);
+        if (!err) {
+            return;
+        }
+    } else if (!err && req->method) {
+        err = run(req);
+    }
+    finish(req, err);
+    request_fini(req);
+}
+
+/* Finds the row of a parsed message and checks everything that its headers and its era ask. */
+static enum err
+classify(struct request *req)
+{
+    enum err err = era_decide(req);
+
+    if (err) {
+        return err;
+    }
+    if (req->message.kind == RPC_RESPONSE) {
+        return req->era == ERA_LEGACY
+                   ? E_OK /* An answer to nothing that was asked: dropped, as the protocol says. */
+                   : fault_set(&req->fault, E_INVALID_REQUEST, "a response is not a request");
+    }
+    req->method = method_find(req->message.method);
+    if (req->method && req->method->kind != req->message.kind) {
+        req->method = NULL;
+    }
+    if (req->message.kind == RPC_NOTIFICATION && !req->method) {
+        return E_OK; /* Unknown notifications are ignored. */
+    }
+    return era_check_method(req);
+}
+
+void
+dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice body,
+                 struct sink *sink)
+{
+    struct request req;
+    enum err err;
+
+    request_init(&req, d, env, sink, DIALECT_RPC);
+    err = rpc_parse(body, &d->limits.json, &req.message, &req.fault);
+    if (!err && req.message.kind == RPC_BATCH) {
+        dispatch_batch(d, env, &req.message, sink);
+        return;
+    }
+    if (!err) {
+        err = classify(&req);
+    }
+    proceed(&req, err, body);
+}
+
+void
+dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
+              struct slice arguments, struct sink *sink)
+{
+    static const struct method row = {
+        .name = "rest/tool", .handle = tools_rest, .prepare = tools_prepare_rest, .kind = RPC_REQUEST};
+    struct request req;
+
+    request_init(&req, d, env, sink, DIALECT_REST);
+    req.era = ERA_MODERN;
+    req.revision = REVISION_2026_07_28;
+    req.method = &row;
+    req.message.kind = RPC_REQUEST;
+    proceed(&req, tools_find_rest(&req, tool, arguments), arguments);
+}
+
+void
+dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink)
+{
+    static const struct method row = {
+        .name = "rest/tools", .handle = tools_rest_list, .kind = RPC_REQUEST};
+    struct request req;
+
+    request_init(&req, d, env, sink, DIALECT_REST);
+    req.era = ERA_MODERN;
+    req.revision = REVISION_2026_07_28;
+    req.method = &row;
+    req.message.kind = RPC_REQUEST;
+    proceed(&req, E_OK, SLICE_NONE);
+}
+
+void
+dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink)
+{
+    struct mcp_sessions *sessions = state_sessions(d->state);
+    struct request req;
+    enum err err;
+
+    request_init(&req, d, env, sink, DIALECT_RPC);
+    if (!env->session_id.data) {
+        err = fault_set(&req.fault, E_INVALID_REQUEST, "the Mcp-Session-Id header is missing");
+    } else {
+        err = mcp_session_find(sessions, env->session_id, env->principal, &req.session, &req.fault);
+    }
+    if (!err) {
+        mcp_session_end(sessions, req.session);
+        inflight_cancel(d->inflight, &(struct inflight_match){.session = req.session});
+        answer(&req, 204, SLICE_NONE);
+    } else {
+        finish(&req, err);
+    }
+    request_fini(&req);
+}
+
+void
+dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink)
+{
+    if (env->session || sink) {
+        inflight_cancel(d->inflight,
+                        &(struct inflight_match){.session = env->session, .sink = sink});
+    }
+}
+
+void
+dispatch_cancel_all(struct dispatcher *d)
+{
+    inflight_cancel(d->inflight, NULL);
+}
+
+unsigned
+dispatch_in_flight(struct dispatcher *d, enum transport_kind transport)
+{
+    return inflight_count(d->inflight, transport);
+}
+
+/* notifications/cancelled {requestId}: stops a call of the same session, connection or, over modern
+ * HTTP, principal.  An id that is not in flight is ignored: it may just have been answered. */
+enum err
+dispatch_cancelled(struct request *req)
+{
+    const struct mcp_session *scope = req->session ? req->session : req->env.session;
+    char *principal = scope ? NULL : xstrndup(req->env.principal.data, req->env.principal.len);
+    struct inflight_match match = {
+        .session = scope,
+        .id = req->message.param[RPC_PARAM_REQUEST_ID].raw,
+        .principal = principal,
+    };
+
+    if (match.id.len) {
+        inflight_cancel(req->dispatcher->inflight, &match);
+    }
+    free(principal);
+    return E_OK;
+}

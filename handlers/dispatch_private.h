@@ -1,0 +1,26 @@
+/* dispatch_private.h -- what the files behind dispatch share. */
+#ifndef TANDEM_DISPATCH_PRIVATE_H
+#define TANDEM_DISPATCH_PRIVATE_H
+
+#include "handlers/dispatch.h"
+#include "handlers/inflight.h"
+#include "handlers/methods.h"
+#include "handlers/tools.h"
+
+struct dispatcher {
+    struct state *state; /* Borrowed; all members are set once. */
+    struct pool *pool;   /* Borrowed. */
+    const struct clock *clock;
+    struct dispatch_limits limits;
+    struct inflight *inflight;
+    struct tools *tools;
+    /* Messages taken, by transport: relaxed. */
+    _Atomic uint64_t messages[TRANSPORT_COUNT];
+};
+
+/* batch.c: takes a parsed batch apart, dispatches its messages, and answers with one array.  Takes over the
+ * reference to 'sink'. */
+void dispatch_batch(struct dispatcher *d, const struct envelope *env,
+                    const struct rpc_message *batch, struct sink *sink);
+
+#endif

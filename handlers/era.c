@@ -1,0 +1,376 @@
+/* era.c -- decides the era of a message, and frames its answer.
+ *
+ * The order of checks follows MCP 2026-07-28 "Streamable HTTP" and is the one under which every probe of the
+ * official suite gets the answer it wants: version header present, _meta keys present, both equal,
+ * version served, Mcp-Method. */
+#include "handlers/era.h"
+
+#include "handlers/methods.h"
+#include "state/mcp_session.h"
+#include "state/state.h"
+#include "state/version.h"
+
+static const struct {
+    const char *text;
+    enum era era;
+} revisions[REVISION_COUNT] = {
+#define ROW(NAME, TEXT, ERA) [REVISION_##NAME] = {TEXT, ERA_##ERA},
+    REVISIONS(ROW)
+#undef ROW
+};
+
+const char *
+era_revision_text(enum revision revision)
+{
+    return revisions[revision].text;
+}
+
+enum revision
+era_revision(struct slice text)
+{
+    for (int i = 0; i < REVISION_COUNT; i++) {
+        if (slice_is(text, revisions[i].text)) {
+            return (enum revision)i;
+        }
+    }
+    return REVISION_NONE;
+}
+
+static bool
+is_legacy(enum revision revision)
+{
+    return revision != REVISION_NONE && revisions[revision].era == ERA_LEGACY;
+}
+
+void
+era_add_supported(struct buf *out, bool modern_only)
+{
+    const char *comma = "";
+
+    buf_addc(out, '[');
+    for (int i = REVISION_COUNT - 1; i >= 0; i--) {
+        if (!modern_only || revisions[i].era == ERA_MODERN) {
+            buf_addf(out, "%s\"%s\"", comma, revisions[i].text);
+            comma = ",";
+        }
+    }
+    buf_addc(out, ']');
+}
+
+/* The text of a string value without its quotes, if it has no escapes; else none. */
+static struct slice
+plain_string(const struct json_value *v)
+{
+    if (v->kind != KIND_STRING || memchr(v->raw.data, '\\', v->raw.len)) {
+        return SLICE_NONE;
+    }
+    return (struct slice){v->raw.data + 1, v->raw.len - 2};
+}
+
+static enum err
+refuse_version(struct request *req, struct slice requested, bool modern_only)
+{
+    buf_reset(&req->fault_data);
+    buf_adds(&req->fault_data, "{\"supported\":");
+    era_add_supported(&req->fault_data, modern_only);
+    buf_adds(&req->fault_data, ",\"requested\":");
+    buf_add_json(&req->fault_data, requested);
+    buf_addc(&req->fault_data, '}');
+    return fault_set(&req->fault, E_VERSION, "protocol version '%.*s' is not served",
+                     (int)(requested.len < 64 ? requested.len : 64), requested.data);
+}
+
+/* Checks the two required keys of a modern message, and that header and body agree. */
+static enum err
+decide_modern(struct request *req)
+{
+    const struct json_value *version = &req->message.meta[RPC_META_PROTOCOL_VERSION];
+    const struct json_value *capabilities = &req->message.meta[RPC_META_CLIENT_CAPABILITIES];
+    bool http = req->env.transport == TRANSPORT_HTTP;
+    struct slice text;
+
+    req->era = ERA_MODERN;
+    req->revision = REVISION_2026_07_28;
+    if (req->message.kind == RPC_NOTIFICATION && version->kind == KIND_NONE) {
+        return E_OK; /* Deployed clients send cancelled without it; nothing else depends on it. */
+    }
+    if (http && !req->env.protocol_version.data && version->kind != KIND_NONE) {
+        return fault_set(&req->fault, E_HEADERS, "the MCP-Protocol-Version header is missing");
+    }
+    if (version->kind != KIND_STRING) {
+        return fault_set(&req->fault, E_META,
+                         "params._meta[\"io.modelcontextprotocol/protocolVersion\"] is missing, or no "
+                         "string");
+    }
+    if (capabilities->kind != KIND_OBJECT) {
+        return fault_set(&req->fault, E_META,
+                         "params._meta[\"io.modelcontextprotocol/clientCapabilities\"] is missing, or "
+                         "no object");
+    }
+    text = plain_string(version);
+    if (http && !slice_equal(text, req->env.protocol_version)) {
+        return fault_set(&req->fault, E_HEADERS,
+                         "the MCP-Protocol-Version header and _meta name different versions");
+    }
+    if (era_revision(text) != REVISION_2026_07_28) {
+        return refuse_version(req, text, is_legacy(era_revision(text)));
+    }
+    return E_OK;
+}
+
+static bool
+is_initialize(const struct request *req)
+{
+    return slice_is(req->message.method, "initialize");
+}
+
+/* Finds the session of a legacy HTTP message, which all but initialize (and ping) must name. */
+static enum err
+find_session(struct request *req)
+{
+    struct slice version = req->env.protocol_version;
+
+    if (req->env.session_id.data && !is_initialize(req)) {
+        enum err err = mcp_session_find(state_sessions(req->state), req->env.session_id,
+                                        req->env.principal, &req->session, &req->fault);
+        if (err) {
+            return err;
+        }
+    }
+    if (version.data && !is_legacy(era_revision(version))) {
+        return fault_set(&req->fault, E_INVALID_REQUEST,
+                         "the MCP-Protocol-Version header names a version that this session cannot use");
+    }
+    return E_OK;
+}
+
+static enum err
+decide_legacy(struct request *req)
+{
+    enum err err = E_OK;
+
+    req->era = ERA_LEGACY;
+    req->revision = REVISION_2025_03_26; /* What an absent header means. */
+    if (req->env.session) {
+        req->session = mcp_session_ref(req->env.session);
+    } else if (req->env.transport == TRANSPORT_HTTP) {
+        err = find_session(req);
+        if (!err && req->env.protocol_version.data) {
+            req->revision = era_revision(req->env.protocol_version);
+        }
+    }
+    if (!err && req->session) {
+        int agreed = atomic_load(&req->session->revision);
+        if (agreed >= 0) {
+            req->revision = (enum revision)agreed;
+        }
+    }
+    return err;
+}
+
+enum err
+era_decide(struct request *req)
+{
+    const struct rpc_message *m = &req->message;
+    struct slice version = req->env.protocol_version;
+
+    if (m->meta[RPC_META_PROTOCOL_VERSION].kind != KIND_NONE ||
+        m->meta[RPC_META_CLIENT_CAPABILITIES].kind != KIND_NONE ||
+        slice_is(m->method, "server/discover")) {
+        return decide_modern(req);
+    }
+    if (version.data && !is_legacy(era_revision(version))) {
+        struct mcp_session *known = NULL;
+        if (!req->env.session_id.data ||
+            mcp_session_find(state_sessions(req->state), req->env.session_id, req->env.principal,
+                             &known, NULL) != E_OK) {
+            return decide_modern(req);
+        }
+        mcp_session_unref(known);
+    }
+    return decide_legacy(req);
+}
+
+enum err
+era_check_method(struct request *req)
+{
+    const struct method *row = req->method;
+
+    if (req->era == ERA_MODERN) {
+        if (req->env.transport == TRANSPORT_HTTP && req->message.kind == RPC_REQUEST &&
+            !slice_equal(req->env.method, req->message.method)) {
+            return fault_set(&req->fault, E_HEADERS, "%s",
+                             req->env.method.data
+                                 ? "the Mcp-Method header and the body name different methods"
+                                 : "the Mcp-Method header is missing");
+        }
+    } else if (row && row->needs_session && (!req->session || req->session->revision < 0)) {
+        fault_set(&req->fault, E_INVALID_REQUEST,
+                  req->session ? "initialize has not been sent" : "the Mcp-Session-Id header is missing");
+        return fault_remedy(&req->fault, "send initialize first");
+    }
+    if (!row || !(row->eras & 1u << req->era)) {
+        return fault_set(&req->fault, E_NO_METHOD, "method '%.*s' is not served",
+                         (int)(req->message.method.len < 128 ? req->message.method.len : 128),
+                         req->message.method.data);
+    }
+    return E_OK;
+}
+
+/* Undoes "=?base64?...?=" into 'out'; other values are literal.  False if it is broken. */
+static bool
+decode_header(struct slice value, struct buf *out)
+{
+    static const char head[] = "=?base64?", tail[] = "?=";
+    size_t head_len = sizeof head - 1, tail_len = sizeof tail - 1;
+    uint32_t bits = 0;
+    unsigned have = 0;
+    size_t pads = 0;
+
+    if (value.len < head_len + tail_len || memcmp(value.data, head, head_len) != 0 ||
+        memcmp(value.data + value.len - tail_len, tail, tail_len) != 0) {
+        buf_add_slice(out, value);
+        return true;
+    }
+    value.data += head_len;
+    value.len -= head_len + tail_len;
+    if (value.len % 4 != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        static const char alphabet[] =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const char *at = memchr(alphabet, value.data[i], 64);
+
+        if (value.data[i] == '=' && i + 2 >= value.len) {
+            pads++;
+            continue;
+        }
+        if (!at || pads) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)(at - alphabet);
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            buf_addc(out, (char)(bits >> have & 0xFF));
+        }
+    }
+    return (bits & ((1u << have) - 1)) == 0;
+}
+
+bool
+era_header_is(struct slice header, struct slice want)
+{
+    struct buf decoded = {.limit = 16 * 1024};
+    bool same = decode_header(header, &decoded) && !decoded.failed &&
+                slice_equal(buf_slice(&decoded), want);
+
+    buf_fini(&decoded);
+    return same;
+}
+
+enum err
+era_check_name(struct request *req, struct slice name)
+{
+    if (req->era == ERA_LEGACY || req->env.transport != TRANSPORT_HTTP ||
+        req->dialect == DIALECT_REST) {
+        return E_OK;
+    }
+    if (!req->env.name.data) {
+        return fault_set(&req->fault, E_HEADERS, "the Mcp-Name header is missing");
+    }
+    if (!era_header_is(req->env.name, name)) {
+        return fault_set(&req->fault, E_HEADERS,
+                         "the Mcp-Name header and the body name different things");
+    }
+    return E_OK;
+}
+
+void
+era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
+{
+    if (req->era == ERA_MODERN) {
+        request_member(req, "ttlMs");
+        buf_add_int(&req->out, ttl_ms);
+        request_member(req, "cacheScope");
+        buf_adds(&req->out, shared ? "\"public\"" : "\"private\"");
+    }
+}
+
+struct slice
+era_server_info(void)
+{
+    static const char info[] = "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION
+                               "\",\"title\":\"" TANDEM_NAME "\"}";
+    return (struct slice){info, sizeof info - 1};
+}
+
+static void
+begin_response(struct request *req)
+{
+    buf_adds(&req->out, "{\"jsonrpc\":\"2.0\"");
+    if (req->message.id.len) {
+        buf_adds(&req->out, ",\"id\":");
+        buf_add_slice(&req->out, req->message.id);
+    }
+}
+
+void
+era_begin_result(struct request *req)
+{
+    begin_response(req);
+    buf_adds(&req->out, ",\"result\":{");
+    req->result_start = req->out.len;
+}
+
+void
+era_end_result(struct request *req)
+{
+    if (req->era == ERA_MODERN) {
+        request_add_raw(req, "resultType", SLICE("\"complete\""));
+        request_member(req, "_meta");
+        buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
+        buf_add_slice(&req->out, era_server_info());
+        buf_addc(&req->out, '}');
+    }
+    buf_adds(&req->out, "}}");
+}
+
+/* The HTTP status of an error: modern pins some; legacy answers 200 unless the message itself was bad. */
+static int
+status_of(const struct request *req, const struct err_info *info)
+{
+    if (req->fault.code == E_INTERNAL || info->told == ERR_TOLD_TOOL ||
+        (req->fault.code == E_NO_METHOD && req->era == ERA_LEGACY)) {
+        return 200;
+    }
+    return info->http_status;
+}
+
+int
+era_write_error(struct request *req)
+{
+    const struct err_info *info = err_info(req->fault.code);
+    int code = info->rpc_code ? info->rpc_code : -32603;
+    struct buf text = BUF_INIT;
+
+    if (req->fault.code == E_NO_RESOURCE && req->era == ERA_MODERN) {
+        code = -32602; /* -32002 must not appear in modern answers. */
+    }
+    buf_adds(&text, req->fault.text);
+    if (req->fault.remedy[0]) {
+        buf_addf(&text, "; %s", req->fault.remedy);
+    }
+    buf_reset(&req->out);
+    begin_response(req);
+    buf_addf(&req->out, ",\"error\":{\"code\":%d,\"message\":", code);
+    buf_add_json(&req->out, buf_slice(&text));
+    buf_fini(&text);
+    if (req->fault_data.len) {
+        buf_adds(&req->out, ",\"data\":");
+        buf_add_slice(&req->out, buf_slice(&req->fault_data));
+    }
+    buf_adds(&req->out, "}}");
+    return status_of(req, info);
+}

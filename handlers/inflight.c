@@ -1,0 +1,126 @@
+/* inflight.c -- a list, because there are few: the limit is in the hundreds, and a walk is microseconds. */
+#include "handlers/inflight.h"
+
+#include "state/base/lock.h"
+
+struct inflight {
+    unsigned total_limit, session_limit; /* Set once. */
+    struct lock lock;
+    struct request *first GUARDED_BY(LC_INFLIGHT);
+    unsigned total GUARDED_BY(LC_INFLIGHT);
+    unsigned by_transport[TRANSPORT_COUNT] GUARDED_BY(LC_INFLIGHT);
+};
+
+UNSHARED struct inflight *
+inflight_create(unsigned total, unsigned per_session)
+{
+    struct inflight *t = xcalloc(1, sizeof *t);
+
+    t->total_limit = total;
+    t->session_limit = per_session;
+    lock_init(&t->lock, RANK_INFLIGHT);
+    return t;
+}
+
+void
+inflight_destroy(struct inflight *t)
+{
+    if (t) {
+        lock_fini(&t->lock);
+        free(t);
+    }
+}
+
+/* What scopes the ids of a request: its session or its connection; null for modern HTTP. */
+static const struct mcp_session *
+scope_of(const struct request *req)
+{
+    return req->session ? req->session : req->env.session;
+}
+
+enum err
+inflight_add(struct inflight *t, struct request *req, struct fault *f)
+{
+    const struct mcp_session *scope = scope_of(req);
+    unsigned same_session = 0;
+    bool twice = false, full;
+
+    LOCK(INFLIGHT, &t->lock);
+    for (const struct request *r = t->first; r && scope; r = r->next) {
+        if (scope_of(r) == scope) {
+            same_session++;
+            twice = twice || rpc_id_equal(r->message.id, req->message.id);
+        }
+    }
+    full = t->total >= t->total_limit || same_session >= t->session_limit;
+    if (!twice && !full) {
+        req->prev = NULL;
+        req->next = t->first;
+        if (t->first) {
+            t->first->prev = req;
+        }
+        t->first = req;
+        t->total++;
+        t->by_transport[req->env.transport]++;
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+    if (twice) {
+        fault_set(f, E_INVALID_REQUEST, "a request with this id is still running");
+        return fault_remedy(f, "give each request an id of its own");
+    }
+    if (full) {
+        fault_set(f, E_BUSY, "too many calls are running");
+        return fault_remedy(f, "wait for one to be answered and send this one again");
+    }
+    return E_OK;
+}
+
+void
+inflight_remove(struct inflight *t, struct request *req)
+{
+    LOCK(INFLIGHT, &t->lock);
+    *(req->prev ? &req->prev->next : &t->first) = req->next;
+    if (req->next) {
+        req->next->prev = req->prev;
+    }
+    t->total--;
+    t->by_transport[req->env.transport]--;
+    UNLOCK(INFLIGHT, &t->lock);
+}
+
+static bool
+matches(const struct request *req, const struct inflight_match *m)
+{
+    return (!m->session || scope_of(req) == m->session) && (!m->sink || (req->sink == m->sink && req->era == ERA_MODERN)) &&
+           (!m->id.len || rpc_id_equal(req->message.id, m->id)) &&
+           (!m->principal || (!scope_of(req) && req->principal &&
+                              strcmp(req->principal, m->principal) == 0));
+}
+
+unsigned
+inflight_cancel(struct inflight *t, const struct inflight_match *match)
+{
+    unsigned count = 0;
+
+    LOCK(INFLIGHT, &t->lock);
+    for (struct request *r = t->first; r; r = r->next) {
+        int running = REQUEST_RUNNING;
+        if ((!match || matches(r, match)) &&
+            atomic_compare_exchange_strong(&r->progress, &running, REQUEST_CANCELLED)) {
+            count++;
+        }
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+    return count;
+}
+
+unsigned
+inflight_count(struct inflight *t, enum transport_kind transport)
+{
+    unsigned count;
+
+    LOCK(INFLIGHT, &t->lock);
+    count = t->by_transport[transport];
+    UNLOCK(INFLIGHT, &t->lock);
+    return count;
+}

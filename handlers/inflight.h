@@ -1,0 +1,33 @@
+/* inflight.h -- the calls that are running on workers: how many, whose, and how to stop them.
+ *
+ * An id belongs to the connection or session it came by, never to the process: a call is found by (session,
+ * id) or, over modern HTTP where each POST is its own scope, by its sink.  Any thread; takes INFLIGHT. */
+#ifndef TANDEM_INFLIGHT_H
+#define TANDEM_INFLIGHT_H
+
+#include "handlers/request.h"
+
+struct inflight;
+
+/* At most 'total' calls, and 'per_session' of one legacy session or connection. */
+struct inflight *inflight_create(unsigned total, unsigned per_session);
+void inflight_destroy(struct inflight *t);
+
+/* Enters a request; 'tracked' ones must have an id that their session has not in flight already.  E_BUSY,
+ * E_INVALID_REQUEST. */
+enum err inflight_add(struct inflight *t, struct request *req, struct fault *f);
+/* Takes it out: once for each that was added. */
+void inflight_remove(struct inflight *t, struct request *req);
+
+/* Which calls are meant: all members that are set must fit. */
+struct inflight_match {
+    const struct mcp_session *session;
+    const struct sink *sink; /* The one modern request whose answer goes there. */
+    struct slice id;        /* Raw JSON. */
+    const char *principal;  /* Modern HTTP calls of this principal only. */
+};
+/* Cancels those that match and still run; returns how many.  Null matches everything. */
+unsigned inflight_cancel(struct inflight *t, const struct inflight_match *match);
+unsigned inflight_count(struct inflight *t, enum transport_kind transport);
+
+#endif

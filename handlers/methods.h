@@ -1,0 +1,44 @@
+/* methods.h -- one row per method: all that dispatch must decide about it. */
+#ifndef TANDEM_METHODS_H
+#define TANDEM_METHODS_H
+
+#include "handlers/request.h"
+#include "handlers/tool.h"
+
+#define LEGACY (1u << ERA_LEGACY)
+#define MODERN (1u << ERA_MODERN)
+#define BOTH (LEGACY | MODERN)
+
+/* 'session': a legacy client must have sent initialize.  'prepare' may be null; it runs on the
+ * transport's thread before anything else, checks what needs no work, and says where the method runs.
+ *
+ *      method                     handler                prepare        eras    session  kind          */
+#define METHODS(ROW)                                                                                   \
+    ROW("tools/call",              tools_call,            tools_prepare, BOTH,   true,    REQUEST)      \
+    ROW("tools/list",              tools_list,            NULL,          BOTH,   true,    REQUEST)      \
+    ROW("ping",                    lifecycle_ping,        NULL,          LEGACY, false,   REQUEST)      \
+    ROW("initialize",              lifecycle_initialize,  NULL,          LEGACY, false,   REQUEST)      \
+    ROW("notifications/initialized", lifecycle_initialized, NULL,        LEGACY, true,    NOTIFICATION) \
+    ROW("server/discover",         lifecycle_discover,    NULL,          MODERN, false,   REQUEST)      \
+    ROW("notifications/cancelled", dispatch_cancelled,    NULL,          BOTH,   false,   NOTIFICATION)
+
+struct method {
+    const char *name;
+    /* Writes the members of the result to req->out and returns E_OK, or fills req->fault. */
+    enum err (*handle)(struct request *req);
+    enum err (*prepare)(struct request *req, enum runs *runs);
+    unsigned eras;
+    bool needs_session;
+    enum rpc_kind kind;
+};
+
+/* The row of a method, or null. */
+const struct method *method_find(struct slice name);
+
+/* Prototypes come from the table too. */
+#define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, KIND) enum err HANDLE(struct request *req);
+METHODS(ROW)
+#undef ROW
+enum err tools_prepare(struct request *req, enum runs *runs);
+
+#endif

@@ -1,0 +1,137 @@
+/* tool_info.c -- get_server_info and current_date: what an agent asks first. */
+#include "handlers/dispatch_private.h"
+#include "state/base/file.h"
+#include "state/mcp_session.h"
+#include "state/project_info.h"
+#include "state/state.h"
+#include "state/version.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static json_t *
+server_section(const struct state *state)
+{
+    const struct state_options *o = state_options(state);
+    char started[CLOCK_TEXT_SIZE];
+    int64_t up = clock_mono(o->clock) - state_started_mono(state);
+
+    clock_format_utc(state_started_wall(state), started);
+    return json_pack("{s:s, s:s, s:s, s:f, s:i, s:s, s:s}", "name", TANDEM_NAME, "version",
+                     TANDEM_VERSION, "transport_mode", o->mode, "uptime_seconds",
+                     (double)(up / 1000000) / 1000.0, "pid", (int)getpid(), "started_at", started,
+                     "instance", o->instance);
+}
+
+static json_t *
+project_section(const struct state *state)
+{
+    const struct state_options *o = state_options(state);
+    char *name = project_info_name(state_project(state));
+    /* The prior art's member names; the root is told as ".", since no answer holds an absolute path. */
+    json_t *section = json_pack("{s:s, s:s, s:s, s:o}", "name", name, "root", ".",
+                                "praxis_os_path", o->data_name, "git",
+                                project_info_git(state_project(state)));
+
+    free(name);
+    return section;
+}
+
+static json_t *
+capabilities_section(const struct request *req)
+{
+    const char *mode = state_options(req->state)->mode;
+
+    return json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "tools_available",
+                     (int)tools_count(req->dispatcher->tools), "rag_enabled", 0, "workflow_enabled",
+                     1, "browser_enabled", 0, "dual_transport", strcmp(mode, "dual") == 0,
+                     "http_transport", strcmp(mode, "stdio") != 0);
+}
+
+static json_t *
+in_flight_section(const struct request *req)
+{
+    static const char *const names[TRANSPORT_COUNT] = {"stdio", "http", "ws"};
+    json_t *section = json_object();
+
+    for (int i = 0; i < TRANSPORT_COUNT; i++) {
+        json_object_set_new(section, names[i],
+                            json_integer(dispatch_in_flight(req->dispatcher,
+                                                            (enum transport_kind)i)));
+    }
+    return section;
+}
+
+static enum err
+get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    struct mcp_sessions_counters mcp = mcp_sessions_counters(state_sessions(req->state));
+
+    (void)args;
+    *result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "server",
+                        server_section(req->state), "project", project_section(req->state),
+                        "capabilities", capabilities_section(req), "caches",
+                        state_caches(req->state), "requests_in_flight", in_flight_section(req),
+                        "mcp_sessions", "live", (int)mcp.live, "started", (json_int_t)mcp.started,
+                        "ended", (json_int_t)mcp.ended, "expired", (json_int_t)mcp.expired,
+                        "refused", (json_int_t)mcp.refused);
+    return *result ? E_OK : fault_set(f, E_INTERNAL, "the answer could not be made");
+}
+
+const struct tool tool_get_server_info = {
+    .name = "get_server_info",
+    .title = "Server information",
+    .group = "info",
+    .description = "Tells which server answers: version, transports, project and git state, caches, "
+                   "sessions and requests in flight. Use it to check that you reached the right server.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{\"server\":{\"type\":\"object\"},"
+                     "\"project\":{\"type\":\"object\"},\"capabilities\":{\"type\":\"object\"},"
+                     "\"caches\":{\"type\":\"object\"}},"
+                     "\"required\":[\"server\",\"project\",\"capabilities\",\"caches\"]}",
+    .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
+    .runs = WORKER, /* Asks git. */
+    .call = get_server_info,
+};
+
+static enum err
+current_date(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    time_t now = (time_t)(clock_wall(state_clock(req->state)) / 1000000000);
+    char date[16], moment[48], day[24], month[24], offset[8], readable[64], folder[20];
+    struct tm tm;
+
+    (void)args;
+    localtime_r(&now, &tm);
+    strftime(date, sizeof date, "%Y-%m-%d", &tm);
+    strftime(offset, sizeof offset, "%z", &tm); /* +hhmm */
+    strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(moment + 19, sizeof moment - 19, "%.3s:%.2s", offset, offset + 3);
+    strftime(day, sizeof day, "%A", &tm);
+    strftime(month, sizeof month, "%B", &tm);
+    strftime(readable, sizeof readable, "%B %d, %Y", &tm);
+    snprintf(folder, sizeof folder, "%s-", date);
+    *result = json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:{s:s, s:s, s:s}, s:s}", "iso_date", date,
+        "iso_datetime", moment, "day_of_week", day, "month", month, "year", tm.tm_year + 1900,
+        "unix_timestamp", (json_int_t)now, "utc_offset", moment + 19, "formatted",
+        "spec_directory", folder, "header", date, "readable", readable, "usage_note",
+        "Use iso_date in documents and formatted.spec_directory as the prefix of a folder's name.");
+    return *result ? E_OK : fault_set(f, E_INTERNAL, "the answer could not be made");
+}
+
+const struct tool tool_current_date = {
+    .name = "current_date",
+    .title = "Current date",
+    .group = "info",
+    .description = "The date and time now, local with UTC offset. Call it before writing a date anywhere; "
+                   "do not guess.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{\"iso_date\":{\"type\":\"string\"},"
+                     "\"iso_datetime\":{\"type\":\"string\"},\"unix_timestamp\":{\"type\":\"integer\"}},"
+                     "\"required\":[\"iso_date\",\"iso_datetime\",\"unix_timestamp\"]}",
+    .hints = HINT_READ_ONLY,
+    .runs = INLINE,
+    .call = current_date,
+};

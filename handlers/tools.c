@@ -1,0 +1,324 @@
+/* tools.c -- tools/list and tools/call, for both eras and for scripts.
+ *
+ * A broken request or an unknown tool is a protocol error.  A tool that was found and then failed, if only because
+ * its arguments do not fit its schema, is a result with isError: that is what a model can read and mend. */
+#include "handlers/tools.h"
+
+#include "handlers/dispatch_private.h"
+#include "handlers/era.h"
+#include "state/base/log.h"
+
+#include <assert.h>
+
+LOG_MODULE("tools");
+
+static const struct tool *const rows[] = {
+#define ROW(NAME, FILE) &tool_##NAME,
+    TOOLS(ROW)
+#undef ROW
+};
+#define TOOL_COUNT (sizeof rows / sizeof rows[0])
+
+/* Which members of a tool the revisions know: one text of the list for each step. */
+enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_FORM_COUNT };
+
+struct tools {
+    json_t *input[TOOL_COUNT]; /* Owned, immutable. */
+    char *lists[LIST_FORM_COUNT]; /* Owned: the JSON array of tools/list. */
+};
+
+static json_t *
+parse_schema(const char *text)
+{
+    json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+    if (!schema) {
+        log_error("a tool's schema is no JSON", F_STR("schema", text));
+        abort();
+    }
+    return schema;
+}
+
+static void
+write_text_member(struct buf *out, const char *key, const char *text)
+{
+    buf_addf(out, "\"%s\":", key);
+    buf_add_json(out, slice_of(text));
+    buf_addc(out, ',');
+}
+
+static void
+write_tool(struct buf *out, const struct tool *tool, enum list_form form)
+{
+    buf_addc(out, '{');
+    write_text_member(out, "name", tool->name);
+    if (form >= LIST_STRUCTURED) {
+        write_text_member(out, "title", tool->title);
+    }
+    write_text_member(out, "description", tool->description);
+    buf_addf(out, "\"inputSchema\":%s", tool->input_schema);
+    if (form >= LIST_STRUCTURED && tool->output_schema) {
+        buf_addf(out, ",\"outputSchema\":%s", tool->output_schema);
+    }
+    if (form >= LIST_ANNOTATED) {
+        buf_addf(out,
+                 ",\"annotations\":{\"readOnlyHint\":%s,\"destructiveHint\":%s,"
+                 "\"idempotentHint\":%s,\"openWorldHint\":%s}",
+                 tool->hints & HINT_READ_ONLY ? "true" : "false",
+                 tool->hints & HINT_DESTRUCTIVE ? "true" : "false",
+                 tool->hints & HINT_IDEMPOTENT ? "true" : "false",
+                 tool->hints & HINT_OPEN_WORLD ? "true" : "false");
+    }
+    buf_addc(out, '}');
+}
+
+struct tools *
+tools_create(void)
+{
+    struct tools *t = xcalloc(1, sizeof *t);
+
+    for (size_t i = 0; i < TOOL_COUNT; i++) {
+        t->input[i] = parse_schema(rows[i]->input_schema);
+    }
+    for (int form = 0; form < LIST_FORM_COUNT; form++) {
+        struct buf out = BUF_INIT;
+        for (size_t i = 0; i < TOOL_COUNT; i++) {
+            buf_addc(&out, i ? ',' : '[');
+            write_tool(&out, rows[i], (enum list_form)form);
+        }
+        buf_addc(&out, ']');
+        t->lists[form] = buf_steal(&out);
+        assert(t->lists[form]);
+    }
+    return t;
+}
+
+void
+tools_destroy(struct tools *t)
+{
+    if (t) {
+        for (size_t i = 0; i < TOOL_COUNT; i++) {
+            json_decref(t->input[i]);
+        }
+        for (int form = 0; form < LIST_FORM_COUNT; form++) {
+            free(t->lists[form]);
+        }
+        free(t);
+    }
+}
+
+unsigned
+tools_count(const struct tools *t)
+{
+    (void)t;
+    return TOOL_COUNT;
+}
+
+enum err
+tools_list(struct request *req)
+{
+    enum list_form form = era_knows(req, REVISION_2025_06_18)   ? LIST_STRUCTURED
+                          : era_knows(req, REVISION_2025_03_26) ? LIST_ANNOTATED
+                                                                : LIST_PLAIN;
+
+    if (req->message.param[RPC_PARAM_CURSOR].kind != KIND_NONE) {
+        fault_set(&req->fault, E_PARAMS, "this cursor is not one that tools/list gave");
+        return fault_remedy(&req->fault, "leave 'cursor' out: all tools fit one page");
+    }
+    request_add_raw(req, "tools", slice_of(req->dispatcher->tools->lists[form]));
+    era_add_cache(req, 60000, true);
+    return E_OK;
+}
+
+enum err
+tools_rest_list(struct request *req)
+{
+    buf_addc(&req->out, '{');
+    req->result_start = req->out.len;
+    request_add_raw(req, "tools", slice_of(req->dispatcher->tools->lists[LIST_STRUCTURED]));
+    buf_addc(&req->out, '}');
+    return E_OK;
+}
+
+static const struct tool *
+find_tool(struct slice name)
+{
+    for (size_t i = 0; i < TOOL_COUNT; i++) {
+        if (slice_is(name, rows[i]->name)) {
+            return rows[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err
+unknown_tool(struct request *req, struct slice name)
+{
+    fault_set(&req->fault, req->dialect == DIALECT_REST ? E_NOT_FOUND : E_PARAMS,
+              "unknown tool '%.*s'", (int)(name.len < 128 ? name.len : 128), name.data);
+    return fault_remedy(&req->fault, "tools/list names the tools there are");
+}
+
+enum err
+tools_prepare(struct request *req, enum runs *runs)
+{
+    const struct json_value *name = &req->message.param[RPC_PARAM_NAME];
+    const struct json_value *arguments = &req->message.param[RPC_PARAM_ARGUMENTS];
+    struct slice text = {.data = NULL};
+    struct buf unescaped = {.limit = 1024};
+    enum err err = E_OK;
+
+    if (name->kind != KIND_STRING || !json_string_add(name->raw, &unescaped)) {
+        err = fault_set(&req->fault, E_PARAMS, "params.name is missing, or no string");
+        goto out;
+    }
+    text = buf_slice(&unescaped);
+    err = era_check_name(req, text);
+    if (err) {
+        goto out;
+    }
+    req->tool = find_tool(text);
+    if (!req->tool) {
+        err = unknown_tool(req, text);
+    } else if (arguments->kind != KIND_NONE && arguments->kind != KIND_OBJECT) {
+        err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
+    } else {
+        *runs = req->tool->runs;
+    }
+out:
+    buf_fini(&unescaped);
+    return err;
+}
+
+enum err
+tools_find_rest(struct request *req, struct slice name, struct slice arguments)
+{
+    struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
+    struct json_scan scan;
+
+    req->tool = find_tool(name);
+    if (!req->tool) {
+        return unknown_tool(req, name);
+    }
+    if (arguments.len == 0) {
+        return E_OK;
+    }
+    json_scan_init(&scan, arguments, &req->dispatcher->limits.json);
+    if (!json_scan_value(&scan, value) || !json_scan_end(&scan) || scan.flaw) {
+        return json_scan_fault(&scan, &req->fault);
+    }
+    if (value->kind != KIND_OBJECT) {
+        fault_set(&req->fault, E_ARGUMENT, "the body is no JSON object");
+        return fault_remedy(&req->fault, "send the tool's arguments as one object");
+    }
+    return E_OK;
+}
+
+enum err
+tools_prepare_rest(struct request *req, enum runs *runs)
+{
+    *runs = req->tool->runs;
+    return E_OK;
+}
+
+/* Loads and checks the arguments and calls the tool.  As struct tool's call(). */
+static enum err
+call_tool(struct request *req, json_t **result, struct fault *f)
+{
+    json_t *args = NULL;
+    enum err err = E_OK;
+
+    *result = NULL;
+    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
+    if (err) {
+        return fault_set(f, E_ARGUMENT, "%s", req->fault.text);
+    }
+    if (!args) {
+        args = json_object();
+    }
+    err = req->tool->call(req, args, result, f);
+    f->code = err;
+    json_decref(args);
+    return err;
+}
+
+void
+tools_write_fault(struct buf *out, const struct fault *f)
+{
+    const struct err_info *info = err_info(f->code);
+
+    buf_adds(out, "{\"code\":");
+    buf_add_json(out, slice_of(info->code));
+    buf_adds(out, ",\"message\":");
+    buf_add_json(out, slice_of(f->text));
+    buf_addf(out, ",\"retryable\":%s",
+             info->http_status == 429 || info->http_status >= 500 ? "true" : "false");
+    if (f->remedy[0]) {
+        buf_adds(out, ",\"remedy\":");
+        buf_add_json(out, slice_of(f->remedy));
+    }
+    buf_addc(out, '}');
+}
+
+/* The JSON text of what a call gave: its result, or what went wrong. */
+static char *
+result_text(const json_t *result, const struct fault *f)
+{
+    struct buf out = BUF_INIT;
+
+    if (result) {
+        return json_dumps(result, JSON_COMPACT);
+    }
+    tools_write_fault(&out, f);
+    return buf_steal(&out);
+}
+
+enum err
+tools_call(struct request *req)
+{
+    struct fault f = FAULT_INIT;
+    json_t *result = NULL;
+    enum err err = call_tool(req, &result, &f);
+    char *text = result_text(result, &f);
+
+    if (err && err_info(err)->told == ERR_TOLD_PROTOCOL) {
+        req->fault = f;
+    } else if (!text) {
+        err = fault_set(&req->fault, E_INTERNAL, "there is no memory for the answer");
+    } else {
+        request_member(req, "content");
+        buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
+        buf_add_json(&req->out, slice_of(text));
+        buf_adds(&req->out, "}]");
+        if (err) {
+            request_add_raw(req, "isError", SLICE("true"));
+        } else if (era_knows(req, REVISION_2025_06_18)) {
+            request_add_raw(req, "structuredContent", slice_of(text));
+        }
+        err = E_OK;
+    }
+    free(text);
+    json_decref(result);
+    return err;
+}
+
+enum err
+tools_rest(struct request *req)
+{
+    struct fault f = FAULT_INIT;
+    json_t *result = NULL;
+    enum err err = call_tool(req, &result, &f);
+    char *text = result_text(result, &f);
+
+    if (text) {
+        buf_adds(&req->out, text);
+    } else {
+        err = fault_set(&f, E_INTERNAL, "there is no memory for the answer");
+    }
+    if (err) {
+        req->fault = f;
+    }
+    free(text);
+    json_decref(result);
+    return err;
+}

@@ -1,0 +1,26 @@
+/* tools.h -- the tool registry: rows, parsed schemas, and the ready-made text of tools/list.
+ *
+ * Made once from TOOLS and immutable afterwards; any thread. */
+#ifndef TANDEM_TOOLS_H
+#define TANDEM_TOOLS_H
+
+#include "handlers/tool.h"
+
+struct tools;
+
+/* Parses every row's schemas; a row that breaks the schema profile is a bug and aborts. */
+struct tools *tools_create(void);
+void tools_destroy(struct tools *t);
+unsigned tools_count(const struct tools *t);
+
+/* Writes {"code":...,"message":...,"retryable":...,"remedy":...}: how a failed call is told. */
+void tools_write_fault(struct buf *out, const struct fault *f);
+
+/* REST: finds the tool and checks its arguments' bytes, into 'req'. */
+enum err tools_find_rest(struct request *req, struct slice name, struct slice arguments);
+enum err tools_prepare_rest(struct request *req, enum runs *runs);
+/* REST handlers: the structured result alone; the list. */
+enum err tools_rest(struct request *req);
+enum err tools_rest_list(struct request *req);
+
+#endif

@@ -1,0 +1,141 @@
+/* state.c -- makes the singletons from their rows, and tells their counters. */
+#include "state/state.h"
+
+#include "state/base/mem.h"
+#include "state/base/slots.h"
+#include "state/mcp_session.h"
+#include "state/project_info.h"
+#include "state/settings.h"
+
+struct state {
+    struct state_options options; /* Set once, as are all members. */
+    int64_t started_mono, started_wall;
+#define ROW(NAME, TYPE, MAKE, END) TYPE *NAME;
+    SINGLETONS(ROW)
+#undef ROW
+};
+
+static struct mcp_sessions *
+make_sessions(const struct state_options *o, struct fault *f)
+{
+    struct mcp_session_limits limits = {
+        .sessions = o->settings->limits_sessions,
+        .per_principal = o->settings->limits_sessions_each,
+        .idle_ns = o->settings->limits_session_idle,
+    };
+    (void)f;
+    return mcp_sessions_create(o->clock, &limits);
+}
+
+static struct project_info *
+make_project(const struct state_options *o, struct fault *f)
+{
+    (void)f;
+    return project_info_create(o->root_path, o->clock);
+}
+
+enum err
+state_create(const struct state_options *options, struct state **state, struct fault *f)
+{
+    struct state *s = xcalloc(1, sizeof *s);
+
+    s->options = *options;
+    s->started_mono = clock_mono(options->clock);
+    s->started_wall = clock_wall(options->clock);
+    *state = s;
+#define ROW(NAME, TYPE, MAKE, END)                                                                 \
+    s->NAME = MAKE(options, f);                                                                    \
+    if (!s->NAME) {                                                                                \
+        state_destroy(s);                                                                          \
+        *state = NULL;                                                                             \
+        return f && f->code ? f->code : E_IO;                                                      \
+    }
+    SINGLETONS(ROW)
+#undef ROW
+    return E_OK;
+}
+
+/* One small function a row, so that they can stand in an array and be called backwards. */
+#define ROW(NAME, TYPE, MAKE, END)                                                                 \
+    static void end_##NAME(struct state *s)                                                        \
+    {                                                                                              \
+        END(s->NAME);                                                                              \
+    }
+SINGLETONS(ROW)
+#undef ROW
+
+void
+state_destroy(struct state *state)
+{
+    static void (*const ends[])(struct state *) = {
+#define ROW(NAME, TYPE, MAKE, END) end_##NAME,
+        SINGLETONS(ROW)
+#undef ROW
+    };
+
+    if (state) {
+        for (size_t i = sizeof ends / sizeof ends[0]; i-- > 0;) {
+            ends[i](state);
+        }
+        free(state);
+    }
+}
+
+const struct state_options *
+state_options(const struct state *state)
+{
+    return &state->options;
+}
+
+const struct clock *
+state_clock(const struct state *state)
+{
+    return state->options.clock;
+}
+
+int64_t
+state_started_mono(const struct state *state)
+{
+    return state->started_mono;
+}
+
+int64_t
+state_started_wall(const struct state *state)
+{
+    return state->started_wall;
+}
+
+#define ROW(NAME, TYPE, MAKE, END)                                                                 \
+    TYPE *state_##NAME(const struct state *state)                                                  \
+    {                                                                                              \
+        return state->NAME;                                                                        \
+    }
+SINGLETONS(ROW)
+#undef ROW
+
+static void
+add_cache(json_t *caches, const char *name, const struct slots_counters *c)
+{
+    double total = (double)(c->hits + c->misses);
+
+    json_object_set_new(
+        caches, name,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "hits",
+                  (json_int_t)c->hits, "misses", (json_int_t)c->misses, "double_loads",
+                  (json_int_t)c->double_loads, "lock_waits", (json_int_t)c->lock_waits,
+                  "lock_acquisitions", (json_int_t)c->lock_acquisitions, "total_operations",
+                  (json_int_t)(c->hits + c->misses), "hit_rate",
+                  total > 0 ? (double)c->hits / total : 0.0, "evictions", (json_int_t)c->evictions,
+                  "load_failures", (json_int_t)c->load_failures, "size", (json_int_t)c->size, "max",
+                  (json_int_t)c->max));
+}
+
+json_t *
+state_caches(const struct state *state)
+{
+    json_t *caches = json_object();
+    struct slots_counters c = project_info_counters(state->project);
+
+    add_cache(caches, "project_info", &c);
+    return caches;
+}

@@ -1,0 +1,231 @@
+/* test_dispatch.c -- the spine: what is answered to what, in which era, exactly once. */
+#include "tests/check.h"
+
+#include "handlers/dispatch.h"
+#include "handlers/era.h"
+#include "state/mcp_session.h"
+#include "tests/fakes.h"
+
+#include <string.h>
+
+#define META                                                                                       \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                       \
+    "\"io.modelcontextprotocol/clientCapabilities\":{}}"
+
+static struct fake_project project;
+static struct pool *pool;
+static struct dispatcher *dispatcher;
+
+static int
+set_up(void **unused)
+{
+    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
+                                     .calls = 64,
+                                     .calls_per_session = 8,
+                                     .call_ns = 60000000000};
+    (void)unused;
+    fake_project_init(&project, NULL);
+    pool = pool_create(4, 1, 64);
+    dispatcher = dispatcher_create(project.state, pool, &limits);
+    return 0;
+}
+
+static int
+tear_down(void **unused)
+{
+    (void)unused;
+    pool_destroy(pool);
+    dispatcher_destroy(dispatcher);
+    fake_project_fini(&project);
+    return 0;
+}
+
+/* Sends one message and checks the status and that the answer holds 'want' (null: that it is empty). */
+static void
+expect(const struct envelope *env, const char *message, int status, const char *want)
+{
+    struct fake_sink sink;
+    const char *body;
+
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, env, slice_of(message), &sink.sink);
+    body = fake_sink_wait(&sink);
+    if (sink.status != status || (want ? !strstr(body, want) : *body != '\0')) {
+        fail_msg("sent %s\nwanted %d %s\ngot    %d %s", message, status, want ? want : "(nothing)",
+                 sink.status, body);
+    }
+    fake_sink_fini(&sink);
+}
+
+static struct envelope
+stdio(void)
+{
+    return (struct envelope){.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+}
+
+static void
+legacy_handshake_on_a_connection(void **unused)
+{
+    struct envelope env = stdio();
+
+    (void)unused;
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", 200, "\"result\":{}}");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"method\":\"tools/list\"}", 400,
+           "\"id\":\"a\\u0031\",\"error\":{\"code\":-32600");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+           "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+           200, "\"protocolVersion\":\"2025-06-18\"");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}", 202, NULL);
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/list\"}", 200, "current_date");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+           "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+           400, "-32600");
+    mcp_session_unref(env.session);
+}
+
+static void
+calls_run_inline_and_on_workers(void **unused)
+{
+    struct envelope env = stdio();
+
+    (void)unused;
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"current_date\"," META "}}",
+           200, "\"structuredContent\":{\"iso_date\"");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"get_server_info\",\"arguments\":{}," META "}}",
+           200, "\"resultType\":\"complete\"");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"nope\"," META
+           "}}",
+           200, "-32602");
+    mcp_session_unref(env.session);
+}
+
+static void
+modern_over_http_checks_headers(void **unused)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP,
+                           .protocol_version = SLICE("2026-07-28"),
+                           .method = SLICE("tools/call"),
+                           .name = SLICE("current_date")};
+    const char *call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+                       "\"current_date\"," META "}}";
+
+    (void)unused;
+    expect(&env, call, 200, "iso_date");
+    env.name = SLICE("=?base64?Y3VycmVudF9kYXRl?=");
+    expect(&env, call, 200, "iso_date");
+    env.name = SLICE("other");
+    expect(&env, call, 400, "-32020");
+    env.name = SLICE("current_date");
+    env.method = SLICE("TOOLS/CALL");
+    expect(&env, call, 400, "-32020");
+    env.method = SLICE("tools/call");
+    env.protocol_version = SLICE_NONE;
+    expect(&env, call, 400, "-32020");
+    env.protocol_version = SLICE("2026-07-28");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"tools/list\"}", 400, "\"id\":9");
+    env.method = SLICE("ping");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{" META "}}", 404,
+           "-32601");
+}
+
+static void
+a_legacy_http_session_lives_and_ends(void **unused)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP, .principal = SLICE("p")};
+    struct fake_sink sink;
+    char id[64];
+
+    (void)unused;
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, &env,
+                     SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
+                           "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{}}}"),
+                     &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 200);
+    CHECK_INT(strlen(sink.session_id), 32);
+    strcpy(id, sink.session_id);
+    fake_sink_fini(&sink);
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 400, "-32600");
+    env.session_id = slice_of(id);
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 200, "\"tools\"");
+    env.principal = SLICE("q");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 403, "error");
+    env.principal = SLICE("p");
+    fake_sink_init(&sink);
+    dispatch_end(dispatcher, &env, &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 204);
+    fake_sink_fini(&sink);
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/list\"}", 404, "\"id\":3");
+}
+
+static void
+batches_are_for_one_revision(void **unused)
+{
+    struct envelope env = stdio();
+
+    (void)unused;
+    expect(&env, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", 400, "-32600");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+           "\"2025-03-26\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+           200, "2025-03-26");
+    expect(&env,
+           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":\"x\"},"
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"get_server_info\"}},5]",
+           200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,");
+    expect(&env, "[{\"jsonrpc\":\"2.0\",\"method\":\"x\"}]", 202, NULL);
+    expect(&env, "[]", 400, "-32600");
+    mcp_session_unref(env.session);
+}
+
+static void
+scripts_get_plain_results(void **unused)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP};
+    struct fake_sink sink;
+
+    (void)unused;
+    fake_sink_init(&sink);
+    dispatch_tool(dispatcher, &env, SLICE("current_date"), SLICE("{}"), &sink.sink);
+    CHECK(strncmp(fake_sink_wait(&sink), "{\"iso_date\"", 11) == 0);
+    fake_sink_fini(&sink);
+    fake_sink_init(&sink);
+    dispatch_tool(dispatcher, &env, SLICE("nope"), SLICE_NONE, &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 404);
+    CHECK(strstr(sink.body, "\"code\":\"not_found\""));
+    fake_sink_fini(&sink);
+    fake_sink_init(&sink);
+    dispatch_tool(dispatcher, &env, SLICE("current_date"), SLICE("{"), &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 400);
+    fake_sink_fini(&sink);
+    fake_sink_init(&sink);
+    dispatch_tools(dispatcher, &env, &sink.sink);
+    CHECK(strncmp(fake_sink_wait(&sink), "{\"tools\":[", 10) == 0);
+    fake_sink_fini(&sink);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(legacy_handshake_on_a_connection),
+        cmocka_unit_test(calls_run_inline_and_on_workers),
+        cmocka_unit_test(modern_over_http_checks_headers),
+        cmocka_unit_test(a_legacy_http_session_lives_and_ends),
+        cmocka_unit_test(batches_are_for_one_revision),
+        cmocka_unit_test(scripts_get_plain_results),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
