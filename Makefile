@@ -38,13 +38,24 @@ HANDLERS   := $(sort $(wildcard handlers/*.c))
 TRANSPORTS := $(sort $(wildcard transports/*.c))
 SERVER     := $(sort $(filter-out server/main.c,$(wildcard server/*.c)))
 LIBRARY    := $(BASE) $(STATE) $(HANDLERS) $(TRANSPORTS) $(SERVER)
-UNIT_TESTS := $(sort $(wildcard tests/unit/test_*.c))
 TEST_HELP  := $(sort $(wildcard tests/*.c))
 
+# Test programs by folder: modules; transports over real sockets and pipes; many threads and crashes;
+# scripts and programs that drive the binary as its users do.
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-UNIT_BINS := $(patsubst %.c,$(B)/%,$(UNIT_TESTS))
+bins = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
+UNIT       := $(call bins,tests/unit/test_*.c)
+TRANSPORT  := $(call bins,tests/transport/test_*.c)
+STRESS     := $(call bins,tests/stress/*.c)
+DRIVERS    := $(call bins,tests/transcripts/run_*.c)
+SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
+BENCHES    := $(call bins,tests/bench/bench_*.c)
+TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all unit bench-rpc clean help
+.PHONY: all run test unit suite lint check-asan check-tsan clients coverage bench deps test-deps \
+        install clean help
+.SECONDARY:
+
 all: build/tandem            ## build build/tandem
 
 build/tandem: build/release/tandem
@@ -57,21 +68,53 @@ $(B)/libtandem.a: $(call obj,$(LIBRARY))
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
+$(TEST_BINS): $(B)/%: $(B)/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(BENCHES): $(B)/%: $(B)/%.o $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-unit: $(UNIT_BINS)           ## build and run the unit tests (VARIANT=asan, tsan, ...)
-	@for t in $(UNIT_BINS); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done; echo "$(words $(UNIT_BINS)) unit programs passed"
+run: deps                    ## install what is missing, build, and show the main job: "tandem demo"
+	@$(MAKE) --no-print-directory all
+	@build/tandem demo
 
-bench-rpc: $(B)/tests/bench/bench_rpc ## time the scan of a message beside jansson
-	@$<
-$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libtandem.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+test: test-deps              ## everything; ends with "N passed, N failed"
+	@rm -rf build/results
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory all suite clients
+	@$(MAKE) --no-print-directory check-asan check-tsan
+	@tests/run.sh --sum
+
+unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
+	@tests/run.sh $(VARIANT)-unit $(UNIT)
+suite: $(TEST_BINS) $(B)/tandem ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
+	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT) $(TEST_BINS) $(SCRIPTS)
+check-asan:                  ## the suite under AddressSanitizer, with leaks, and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan suite
+check-tsan:                  ## the suite under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan suite
+clients: all                 ## the official SDK clients, both eras, against build/tandem
+	@TANDEM=build/tandem tests/run.sh clients $(sort $(wildcard tests/clients/test_*.sh))
+coverage:                    ## lines covered by the suite, with the floors that must hold
+	@$(MAKE) --no-print-directory VARIANT=coverage suite
+	@tests/coverage.sh
+lint:                        ## layers, lock annotations, banned calls, clang warnings, format
+	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
+	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
+bench: all $(BENCHES)        ## what things cost, as ratios within one run
+	@for b in $(BENCHES); do $$b || exit 1; done
+
+deps:                        # Debian packages that building needs.
+	@deploy/install-deps.sh
+test-deps:                   # And those that testing needs, with the locked npm clients.
+	@deploy/install-deps.sh --test
+
+PREFIX ?= /usr/local
+install: all                 ## install into $(DESTDIR)$(PREFIX)
+	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
 
 clean:                       ## remove build/
 	rm -rf build
 help:                        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 16
 
--include $(shell find build -name '*.d' 2>/dev/null)
-.PRECIOUS: $(B)/%.o
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# install-deps.sh [--test]: installs the Debian packages that building needs and that are missing, and with --test
+# those for the tests and the locked npm clients. Without root it prints the one line to run and fails.
+set -eu
+cd "$(dirname "$0")/.."
+
+packages="gcc make pkg-config libjansson-dev libuv1-dev libyaml-dev libssl-dev libcmark-gfm-dev
+          libcmark-gfm-extensions-dev uthash-dev"
+test_packages="clang clang-format libclang-rt-14-dev libcmocka-dev git gcovr"
+
+wanted=$packages
+if [ "${1:-}" = --test ]; then
+    wanted="$wanted $test_packages"
+    command -v npm >/dev/null || wanted="$wanted nodejs npm"
+fi
+
+missing=
+for package in $wanted; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Packages are missing. Run this, then try again:" >&2
+        echo "    sudo apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "installing:$missing" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+if [ "${1:-}" = --test ] && [ -f tests/clients/package-lock.json ]; then
+    stamp=tests/clients/node_modules/.installed
+    if ! cmp -s tests/clients/package-lock.json "$stamp"; then
+        echo "installing the locked npm clients" >&2
+        (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error >/dev/null)
+        cp tests/clients/package-lock.json "$stamp"
+    fi
+fi
