@@ -266,7 +266,7 @@ bytes_new(const void *data, size_t len)
     if (b) {
         atomic_init(&b->refs, 1);
         b->len = len;
-        if (len) {
+        if (len && data) {
             memcpy(b->data, data, len);
         }
         b->data[len] = '\0';

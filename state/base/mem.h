@@ -96,7 +96,8 @@ struct bytes {
     size_t len;
     char data[]; /* NUL after the last. */
 };
-/* New, with one reference; null when there is no memory. */
+/* New, with one reference; null when there is no memory.  With 'data' null the caller fills it in before
+ * sharing it. */
 struct bytes *bytes_new(const void *data, size_t len);
 struct bytes *bytes_ref(struct bytes *b);
 /* Null is ignored. */

@@ -1,0 +1,608 @@
+/* stdio_transport.c -- lines on standard input, answers on standard output.
+ *
+ * One thread, one loop: reads what is there, hands each line to dispatch, writes what the outbox holds.  Answers
+ * come from any thread in any order; only this thread writes, whole lines after each other.  What a line means
+ * is dispatch's business.
+ *
+ * DESIGN.  libuv would make the inherited descriptors non-blocking, for everyone who shares them, so it is given
+ * an epoll descriptor of ours instead, which watches both.  A descriptor that is not wanted is taken out, since
+ * epoll reports a hang-up whether it is asked to or not.
+ *
+ * All answers go to one sink.  It is counted, and outlives the transport if a call does: such a late
+ * answer finds the outbox closed.  Calls in flight are counted beside the references, so that the last one can
+ * still wake the thread safely while it holds its own.
+ *
+ * A peer that asks and does not read: once OUTPUT_MAX bytes wait, lines are no longer taken, not even those that
+ * have been read; what is in flight then is bounded by dispatch.  It goes on when half of that is gone. */
+#include "transports/transport.h"
+
+#include "handlers/dispatch.h"
+#include "handlers/request.h"
+#include "state/base/log.h"
+#include "state/mcp_session.h"
+#include "transports/descriptor.h"
+#include "transports/framing.h"
+#include "transports/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define LINE_MAX_BYTES (1024 * 1024)
+#define OUTPUT_MAX_BYTES (8 * 1024 * 1024)
+#define READ_BYTES (64 * 1024)
+#define WRITE_MESSAGES 64
+#define STACK_BYTES (512 * 1024)
+#define MAGIC 0x7374696fu
+
+LOG_MODULE("stdio");
+
+/* Whom answers go to: the sink of every message. */
+struct peer {
+    struct sink sink;           /* First. */
+    _Atomic unsigned refs;      /* The transport's, and one a message in flight. */
+    _Atomic unsigned in_flight; /* Messages that dispatch has not let go. */
+    _Atomic bool stopping;      /* The transport waits for 'in_flight' to reach 0. */
+    _Atomic bool lost;          /* An answer found no memory: the peer would wait for ever. */
+    struct outbox *outbox;
+};
+
+struct transport {
+    unsigned magic;
+    struct transport_context context;
+    struct peer *peer;        /* Counted. */
+    struct envelope envelope; /* Of every message; the session in it is counted. */
+    pthread_t thread;
+    _Atomic int64_t stop_ns; /* The deadline of stop(); 0 before it is called. */
+    uv_async_t wake;         /* The one handle that other threads touch. */
+
+    /* The rest belongs to the thread, once it runs. */
+    uv_loop_t loop;
+    uv_poll_t poll;     /* On 'epoll'. */
+    uv_idle_t pump;     /* Reads input that is always ready. */
+    uv_timer_t patience; /* Runs out when stop() may wait no longer. */
+    int epoll;
+    struct descriptor in, out;
+    bool in_watched, out_watched; /* In 'epoll'; for 'in' of kind FILE: 'pump' runs. */
+    bool input_over;              /* End of input, or stop(). */
+    bool output_over;             /* Nobody reads any more. */
+    bool ending;                  /* All handles are closing. */
+    bool told_ended;
+    size_t written; /* Bytes of the oldest message that are out. */
+    struct framing framing;
+    char scratch[READ_BYTES];
+};
+
+static void
+peer_unref(struct peer *peer)
+{
+    if (atomic_fetch_sub(&peer->refs, 1) == 1) {
+        outbox_destroy(peer->outbox);
+        free(peer);
+    }
+}
+
+/* A message of its own memory with the line's end; null if there is none.  A line feed in JSON text
+ * can only be space between tokens, and would end the line early. */
+static struct bytes *
+line_of(struct slice body)
+{
+    struct bytes *line = bytes_new(NULL, body.len + 1);
+
+    if (line) {
+        memcpy(line->data, body.data, body.len);
+        for (char *p = line->data; (p = memchr(p, '\n', body.len - (size_t)(p - line->data)));) {
+            *p = ' ';
+        }
+        line->data[body.len] = '\n';
+    }
+    return line;
+}
+
+static void
+peer_send(struct peer *peer, struct slice body)
+{
+    struct bytes *line = line_of(body);
+
+    if (line) {
+        outbox_add(peer->outbox, line); /* Fails once it is closed: then nobody listens. */
+    } else {
+        atomic_store(&peer->lost, true);
+        outbox_wake(peer->outbox);
+    }
+}
+
+static void
+sink_answer(struct sink *sink, const struct reply *reply)
+{
+    if (reply->body.len) {
+        peer_send((struct peer *)sink, reply->body);
+    }
+}
+
+static void
+sink_unref(struct sink *sink)
+{
+    struct peer *peer = (struct peer *)sink;
+
+    if (atomic_fetch_sub(&peer->in_flight, 1) == 1 && atomic_load(&peer->stopping)) {
+        outbox_wake(peer->outbox);
+    }
+    peer_unref(peer);
+}
+
+static const struct sink_class sink_class = {.answer = sink_answer, .unref = sink_unref};
+
+/* Takes 'd' into the loop's care, or out of it. */
+static void
+watch(struct transport *t, const struct descriptor *d, uint32_t events, bool *watched, bool want)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watched};
+    int failed = 0;
+
+    if (*watched != want && d->kind != DESCRIPTOR_FILE) {
+        failed = epoll_ctl(t->epoll, want ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, d->fd, &event);
+    }
+    assert(failed == 0);
+    *watched = want;
+}
+
+static void pump_input(uv_idle_t *pump);
+
+static void
+watch_input(struct transport *t, bool want)
+{
+    watch(t, &t->in, EPOLLIN, &t->in_watched, want);
+    if (t->in.kind == DESCRIPTOR_FILE && !t->ending) {
+        if (want) {
+            uv_idle_start(&t->pump, pump_input);
+        } else {
+            uv_idle_stop(&t->pump);
+        }
+    }
+}
+
+static void
+tell_ended(struct transport *t)
+{
+    if (!t->told_ended && t->context.ended) {
+        t->told_ended = true;
+        t->context.ended(t->context.ended_arg);
+    }
+}
+
+/* Input is over: its end has come, or stop() has. */
+static void
+end_input(struct transport *t)
+{
+    if (!t->input_over) {
+        t->input_over = true;
+        watch_input(t, false);
+    }
+}
+
+/* The peer reads no more, or cannot be told what it waits for. */
+static void
+lose_peer(struct transport *t, const char *why)
+{
+    if (!t->output_over) {
+        t->output_over = true;
+        log_warn("peer lost", F_STR("why", why));
+        watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
+        outbox_close(t->peer->outbox);
+        end_input(t);
+        dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
+        tell_ended(t);
+    }
+}
+
+/* Drops what 'n' more written bytes complete. */
+static void
+count_written(struct transport *t, struct bytes *const *messages, size_t n)
+{
+    size_t done = 0;
+
+    for (t->written += n; n && t->written >= messages[done]->len; done++) {
+        t->written -= messages[done]->len;
+        if (t->written == 0) {
+            done++;
+            break;
+        }
+    }
+    outbox_pop(t->peer->outbox, done);
+}
+
+/* Writes until the outbox is empty or the peer has no room. */
+static void
+flush(struct transport *t)
+{
+    struct bytes *messages[WRITE_MESSAGES];
+    struct iovec parts[WRITE_MESSAGES];
+    size_t count;
+
+    while (!t->output_over &&
+           (count = outbox_peek(t->peer->outbox, messages, WRITE_MESSAGES)) > 0) {
+        ssize_t n;
+
+        for (size_t i = 0; i < count; i++) {
+            size_t skip = i == 0 ? t->written : 0;
+            parts[i] = (struct iovec){messages[i]->data + skip, messages[i]->len - skip};
+        }
+        n = descriptor_writev(&t->out, parts, (int)count);
+        if (n >= 0) {
+            count_written(t, messages, (size_t)n);
+        } else if (errno == EAGAIN) {
+            watch(t, &t->out, EPOLLOUT, &t->out_watched, true);
+            return;
+        } else {
+            lose_peer(t, strerror(errno));
+        }
+    }
+    watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
+}
+
+static void
+dispatch_line(struct transport *t, struct slice line)
+{
+    atomic_fetch_add(&t->peer->refs, 1);
+    atomic_fetch_add(&t->peer->in_flight, 1);
+    dispatch_message(t->context.dispatcher, &t->envelope, line, &t->peer->sink);
+}
+
+/* A line was too long to be read, so its id is not known. */
+static void
+refuse_long_line(struct transport *t)
+{
+    struct buf body = BUF_INIT;
+
+    log_warn_rl("line too long", F_UINT("limit", LINE_MAX_BYTES));
+    buf_addf(&body,
+             "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %d bytes; "
+             "send large content in parts, or as a file that the message names\"}}",
+             err_info(E_MESSAGE_LARGE)->rpc_code, LINE_MAX_BYTES);
+    peer_send(t->peer, buf_slice(&body));
+    buf_fini(&body);
+}
+
+static bool
+output_is_full(struct transport *t, size_t limit)
+{
+    return outbox_bytes(t->peer->outbox) > limit;
+}
+
+/* Hands over the lines that have been read.  True when there are none left, false when it stopped because
+ * too much output waits. */
+static bool
+take_lines(struct transport *t)
+{
+    enum framing_event event = FRAMING_LINE;
+    struct slice line;
+
+    while (event != FRAMING_MORE && !t->output_over) {
+        if (output_is_full(t, OUTPUT_MAX_BYTES)) {
+            flush(t);
+            if (output_is_full(t, OUTPUT_MAX_BYTES)) {
+                return false;
+            }
+        }
+        event = framing_next(&t->framing, &line);
+        if (event == FRAMING_LINE) {
+            dispatch_line(t, line);
+        } else if (event == FRAMING_TOO_LONG) {
+            refuse_long_line(t);
+        }
+    }
+    return true;
+}
+
+static void
+take_last_line(struct transport *t)
+{
+    struct slice line;
+
+    switch (framing_end(&t->framing, &line)) {
+    case FRAMING_LINE:
+        dispatch_line(t, line);
+        break;
+    case FRAMING_TOO_LONG:
+        refuse_long_line(t);
+        break;
+    case FRAMING_MORE:
+        break;
+    }
+}
+
+static void
+read_input(struct transport *t)
+{
+    ssize_t n = descriptor_read(&t->in, t->scratch, sizeof t->scratch);
+
+    outbox_expect(t->peer->outbox);
+    if (n > 0) {
+        framing_feed(&t->framing, (struct slice){t->scratch, (size_t)n});
+        if (!take_lines(t)) {
+            watch_input(t, false);
+        }
+    } else if (n == 0 || errno != EAGAIN) { /* A terminal that hung up is an error to read. */
+        log_info("end of input");
+        end_input(t);
+        take_last_line(t);
+        tell_ended(t);
+    }
+}
+
+/* Goes on with what was left when output was full.  True if there may be new output. */
+static bool
+resume_input(struct transport *t)
+{
+    if (t->input_over || t->in_watched || output_is_full(t, OUTPUT_MAX_BYTES / 2)) {
+        return false;
+    }
+    outbox_expect(t->peer->outbox);
+    if (take_lines(t) && !t->input_over) {
+        watch_input(t, true);
+    }
+    return true;
+}
+
+static void
+ignore_close(uv_handle_t *handle)
+{
+    (void)handle;
+}
+
+/* Gives up what is left, if anything is, and lets the loop run out. */
+static void
+end(struct transport *t)
+{
+    unsigned calls = atomic_load(&t->peer->in_flight);
+    size_t bytes = outbox_bytes(t->peer->outbox);
+
+    t->ending = true;
+    if (calls || bytes) {
+        log_warn("given up", F_UINT("calls", calls), F_UINT("output_bytes", bytes));
+        dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
+    }
+    outbox_close(t->peer->outbox);
+    uv_close((uv_handle_t *)&t->wake, ignore_close);
+    uv_close((uv_handle_t *)&t->poll, ignore_close);
+    uv_close((uv_handle_t *)&t->pump, ignore_close);
+    uv_close((uv_handle_t *)&t->patience, ignore_close);
+}
+
+static void
+patience_over(uv_timer_t *timer)
+{
+    struct transport *t = timer->data;
+
+    assert(t->magic == MAGIC);
+    end(t);
+}
+
+static void
+begin_stop(struct transport *t, int64_t deadline_ns)
+{
+    int64_t left_ns = deadline_ns - clock_mono(t->context.clock);
+
+    end_input(t);
+    atomic_store(&t->peer->stopping, true);
+    uv_update_time(&t->loop);
+    uv_timer_start(&t->patience, patience_over,
+                   left_ns > 0 ? (uint64_t)left_ns / 1000000 + 1 : 0, 0);
+}
+
+/* What every wake-up ends in. */
+static void
+go_on(struct transport *t)
+{
+    int64_t stop_ns = atomic_load(&t->stop_ns);
+
+    if (t->ending) {
+        return;
+    }
+    if (atomic_load(&t->peer->lost)) {
+        lose_peer(t, "no memory for an answer");
+    }
+    if (stop_ns && !atomic_load(&t->peer->stopping)) {
+        begin_stop(t, stop_ns);
+    }
+    do {
+        flush(t);
+    } while (resume_input(t));
+    /* The count first: an answer is in the outbox before its call is counted off. */
+    if (stop_ns && atomic_load(&t->peer->in_flight) == 0 &&
+        (t->output_over || outbox_bytes(t->peer->outbox) == 0)) {
+        end(t);
+    }
+}
+
+static void
+woken(uv_async_t *wake)
+{
+    struct transport *t = wake->data;
+
+    assert(t->magic == MAGIC);
+    go_on(t);
+}
+
+static void
+pump_input(uv_idle_t *pump)
+{
+    struct transport *t = pump->data;
+
+    assert(t->magic == MAGIC);
+    read_input(t);
+    go_on(t);
+}
+
+static void
+descriptors_ready(uv_poll_t *poll, int status, int events)
+{
+    struct transport *t = poll->data;
+    struct epoll_event ready[2];
+    int count = epoll_wait(t->epoll, ready, 2, 0);
+
+    (void)status;
+    (void)events;
+    assert(t->magic == MAGIC);
+    for (int i = 0; i < count; i++) {
+        if (ready[i].data.ptr == &t->in_watched && t->in_watched) {
+            read_input(t);
+        }
+    }
+    go_on(t);
+}
+
+static void *
+run(void *arg)
+{
+    struct transport *t = arg;
+
+    pthread_setname_np(pthread_self(), "tandem-stdio");
+    watch_input(t, true);
+    uv_run(&t->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static void
+wake_thread(void *arg)
+{
+    uv_async_send(&((struct transport *)arg)->wake);
+}
+
+static struct peer *
+peer_create(struct transport *t)
+{
+    static const struct outbox_limits none = {0, 0}; /* See OUTPUT_MAX_BYTES. */
+    struct peer *peer = xcalloc(1, sizeof *peer);
+
+    peer->sink.class = &sink_class;
+    atomic_init(&peer->refs, 1);
+    peer->outbox = outbox_create(&none, wake_thread, t);
+    return peer;
+}
+
+/* Frees what the transport holds outside its loop. */
+static void
+free_transport(struct transport *t)
+{
+    descriptor_close(&t->in);
+    descriptor_close(&t->out);
+    if (t->epoll >= 0) {
+        close(t->epoll);
+    }
+    framing_fini(&t->framing);
+    peer_unref(t->peer);
+    mcp_session_unref(t->envelope.session);
+    free(t);
+}
+
+/* Makes the loop and its handles; on failure none is left. */
+static int
+init_loop(struct transport *t)
+{
+    int failed = uv_loop_init(&t->loop);
+
+    if (failed) {
+        return failed;
+    }
+    failed = uv_async_init(&t->loop, &t->wake, woken);
+    if (!failed) {
+        failed = uv_poll_init(&t->loop, &t->poll, t->epoll);
+        if (failed) {
+            uv_close((uv_handle_t *)&t->wake, ignore_close);
+        }
+    }
+    if (failed) {
+        uv_run(&t->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&t->loop);
+        return failed;
+    }
+    uv_idle_init(&t->loop, &t->pump);
+    uv_timer_init(&t->loop, &t->patience);
+    t->wake.data = t->poll.data = t->pump.data = t->patience.data = t;
+    uv_poll_start(&t->poll, UV_READABLE, descriptors_ready);
+    return 0;
+}
+
+/* Starts the thread with all signals blocked: they are the main thread's. */
+static int
+start_thread(struct transport *t)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    failed = pthread_create(&t->thread, &attr, run, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return failed;
+}
+
+static void
+close_loop(struct transport *t)
+{
+    int busy = uv_loop_close(&t->loop);
+
+    assert(busy == 0);
+    (void)busy;
+}
+
+static enum err
+start(const struct transport_context *context, struct transport **transport, struct fault *f)
+{
+    struct transport *t = xcalloc(1, sizeof *t);
+    enum err err;
+    int failed;
+
+    *transport = NULL;
+    t->magic = MAGIC;
+    t->context = *context;
+    t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
+    t->peer = peer_create(t);
+    t->envelope.transport = TRANSPORT_STDIO;
+    t->envelope.session = mcp_session_of_connection();
+    framing_init(&t->framing, LINE_MAX_BYTES);
+    t->epoll = epoll_create1(EPOLL_CLOEXEC);
+    err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
+    if (!err) {
+        err = descriptor_open(&t->out, context->out_fd, DESCRIPTOR_OUT, f);
+    }
+    if (!err && (failed = t->epoll < 0 ? -errno : init_loop(t)) != 0) {
+        err = fault_set(f, E_IO, "the stdio loop cannot be made: %s", uv_strerror(failed));
+    }
+    if (!err && (failed = start_thread(t)) != 0) {
+        err = fault_set(f, E_OVERLOAD, "the stdio thread cannot be started: %s", strerror(failed));
+        end(t);
+        uv_run(&t->loop, UV_RUN_DEFAULT);
+        close_loop(t);
+    }
+    if (err) {
+        free_transport(t);
+        return err;
+    }
+    *transport = t;
+    return E_OK;
+}
+
+static void
+stop(struct transport *t, int64_t deadline_ns)
+{
+    assert(t->magic == MAGIC);
+    atomic_store(&t->stop_ns, deadline_ns > 0 ? deadline_ns : 1);
+    uv_async_send(&t->wake);
+    pthread_join(t->thread, NULL);
+    close_loop(t);
+    free_transport(t);
+}
+
+const struct transport_class stdio_transport = {.name = "stdio", .start = start, .stop = stop};
