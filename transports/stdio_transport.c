@@ -8,21 +8,19 @@
  * an epoll descriptor of ours instead, which watches both.  A descriptor that is not wanted is taken out, since
  * epoll reports a hang-up whether it is asked to or not.
  *
- * All answers go to one sink.  It is counted, and outlives the transport if a call does: such a late
- * answer finds the outbox closed.  Calls in flight are counted beside the references, so that the last one can
- * still wake the thread safely while it holds its own.
- *
- * A peer that asks and does not read: once OUTPUT_MAX bytes wait, lines are no longer taken, not even those that
- * have been read; what is in flight then is bounded by dispatch.  It goes on when half of that is gone. */
+ * A peer that asks and does not read: once limits.stdout bytes wait, lines are no longer taken, not even those
+ * that have been read; what is in flight then is bounded by dispatch.  It goes on when half of that is gone. */
 #include "transports/transport.h"
 
 #include "handlers/dispatch.h"
 #include "handlers/request.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
+#include "state/settings.h"
 #include "transports/descriptor.h"
 #include "transports/framing.h"
 #include "transports/outbox.h"
+#include "transports/stdio_peer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -33,8 +31,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define LINE_MAX_BYTES (1024 * 1024)
-#define OUTPUT_MAX_BYTES (8 * 1024 * 1024)
 #define READ_BYTES (64 * 1024)
 #define WRITE_MESSAGES 64
 #define STACK_BYTES (512 * 1024)
@@ -42,20 +38,11 @@
 
 LOG_MODULE("stdio");
 
-/* Whom answers go to: the sink of every message. */
-struct peer {
-    struct sink sink;           /* First. */
-    _Atomic unsigned refs;      /* The transport's, and one a message in flight. */
-    _Atomic unsigned in_flight; /* Messages that dispatch has not let go. */
-    _Atomic bool stopping;      /* The transport waits for 'in_flight' to reach 0. */
-    _Atomic bool lost;          /* An answer found no memory: the peer would wait for ever. */
-    struct outbox *outbox;
-};
-
 struct transport {
     unsigned magic;
     struct transport_context context;
     struct peer *peer;        /* Counted. */
+    struct outbox *outbox;    /* The peer's; borrowed. */
     struct envelope envelope; /* Of every message; the session in it is counted. */
     pthread_t thread;
     _Atomic int64_t stop_ns; /* The deadline of stop(); 0 before it is called. */
@@ -71,72 +58,14 @@ struct transport {
     bool in_watched, out_watched; /* In 'epoll'; for 'in' of kind FILE: 'pump' runs. */
     bool input_over;              /* End of input, or stop(). */
     bool output_over;             /* Nobody reads any more. */
+    bool stopping;                /* stop() has been seen. */
     bool ending;                  /* All handles are closing. */
     bool told_ended;
-    size_t written; /* Bytes of the oldest message that are out. */
+    size_t output_max; /* Bytes that may wait while lines are taken.  Set once. */
+    size_t written;    /* Bytes of the oldest message that are out. */
     struct framing framing;
     char scratch[READ_BYTES];
 };
-
-static void
-peer_unref(struct peer *peer)
-{
-    if (atomic_fetch_sub(&peer->refs, 1) == 1) {
-        outbox_destroy(peer->outbox);
-        free(peer);
-    }
-}
-
-/* A message of its own memory with the line's end; null if there is none.  A line feed in JSON text
- * can only be space between tokens, and would end the line early. */
-static struct bytes *
-line_of(struct slice body)
-{
-    struct bytes *line = bytes_new(NULL, body.len + 1);
-
-    if (line) {
-        memcpy(line->data, body.data, body.len);
-        for (char *p = line->data; (p = memchr(p, '\n', body.len - (size_t)(p - line->data)));) {
-            *p = ' ';
-        }
-        line->data[body.len] = '\n';
-    }
-    return line;
-}
-
-static void
-peer_send(struct peer *peer, struct slice body)
-{
-    struct bytes *line = line_of(body);
-
-    if (line) {
-        outbox_add(peer->outbox, line); /* Fails once it is closed: then nobody listens. */
-    } else {
-        atomic_store(&peer->lost, true);
-        outbox_wake(peer->outbox);
-    }
-}
-
-static void
-sink_answer(struct sink *sink, const struct reply *reply)
-{
-    if (reply->body.len) {
-        peer_send((struct peer *)sink, reply->body);
-    }
-}
-
-static void
-sink_unref(struct sink *sink)
-{
-    struct peer *peer = (struct peer *)sink;
-
-    if (atomic_fetch_sub(&peer->in_flight, 1) == 1 && atomic_load(&peer->stopping)) {
-        outbox_wake(peer->outbox);
-    }
-    peer_unref(peer);
-}
-
-static const struct sink_class sink_class = {.answer = sink_answer, .unref = sink_unref};
 
 /* Takes 'd' into the loop's care, or out of it. */
 static void
@@ -194,7 +123,7 @@ lose_peer(struct transport *t, const char *why)
         t->output_over = true;
         log_warn("peer lost", F_STR("why", why));
         watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
-        outbox_close(t->peer->outbox);
+        outbox_close(t->outbox);
         end_input(t);
         dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
         tell_ended(t);
@@ -214,7 +143,7 @@ count_written(struct transport *t, struct bytes *const *messages, size_t n)
             break;
         }
     }
-    outbox_pop(t->peer->outbox, done);
+    outbox_pop(t->outbox, done);
 }
 
 /* Writes until the outbox is empty or the peer has no room. */
@@ -226,7 +155,7 @@ flush(struct transport *t)
     size_t count;
 
     while (!t->output_over &&
-           (count = outbox_peek(t->peer->outbox, messages, WRITE_MESSAGES)) > 0) {
+           (count = outbox_peek(t->outbox, messages, WRITE_MESSAGES)) > 0) {
         ssize_t n;
 
         for (size_t i = 0; i < count; i++) {
@@ -249,9 +178,7 @@ flush(struct transport *t)
 static void
 dispatch_line(struct transport *t, struct slice line)
 {
-    atomic_fetch_add(&t->peer->refs, 1);
-    atomic_fetch_add(&t->peer->in_flight, 1);
-    dispatch_message(t->context.dispatcher, &t->envelope, line, &t->peer->sink);
+    dispatch_message(t->context.dispatcher, &t->envelope, line, peer_take_sink(t->peer));
 }
 
 /* A line was too long to be read, so its id is not known. */
@@ -260,19 +187,13 @@ refuse_long_line(struct transport *t)
 {
     struct buf body = BUF_INIT;
 
-    log_warn_rl("line too long", F_UINT("limit", LINE_MAX_BYTES));
+    log_warn_rl("line too long", F_UINT("limit", t->framing.max_line));
     buf_addf(&body,
-             "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %d bytes; "
-             "send large content in parts, or as a file that the message names\"}}",
-             err_info(E_MESSAGE_LARGE)->rpc_code, LINE_MAX_BYTES);
+             "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %zu "
+             "bytes (limits.message); send large content in parts, or in a file\"}}",
+             err_info(E_MESSAGE_LARGE)->rpc_code, t->framing.max_line);
     peer_send(t->peer, buf_slice(&body));
     buf_fini(&body);
-}
-
-static bool
-output_is_full(struct transport *t, size_t limit)
-{
-    return outbox_bytes(t->peer->outbox) > limit;
 }
 
 /* Hands over the lines that have been read.  True when there are none left, false when it stopped because
@@ -284,9 +205,9 @@ take_lines(struct transport *t)
     struct slice line;
 
     while (event != FRAMING_MORE && !t->output_over) {
-        if (output_is_full(t, OUTPUT_MAX_BYTES)) {
+        if (outbox_bytes(t->outbox) > t->output_max) {
             flush(t);
-            if (output_is_full(t, OUTPUT_MAX_BYTES)) {
+            if (outbox_bytes(t->outbox) > t->output_max) {
                 return false;
             }
         }
@@ -322,7 +243,7 @@ read_input(struct transport *t)
 {
     ssize_t n = descriptor_read(&t->in, t->scratch, sizeof t->scratch);
 
-    outbox_expect(t->peer->outbox);
+    outbox_expect(t->outbox);
     if (n > 0) {
         framing_feed(&t->framing, (struct slice){t->scratch, (size_t)n});
         if (!take_lines(t)) {
@@ -340,10 +261,11 @@ read_input(struct transport *t)
 static bool
 resume_input(struct transport *t)
 {
-    if (t->input_over || t->in_watched || output_is_full(t, OUTPUT_MAX_BYTES / 2)) {
+    if (t->input_over || t->in_watched ||
+        outbox_bytes(t->outbox) > t->output_max / 2) {
         return false;
     }
-    outbox_expect(t->peer->outbox);
+    outbox_expect(t->outbox);
     if (take_lines(t) && !t->input_over) {
         watch_input(t, true);
     }
@@ -360,15 +282,15 @@ ignore_close(uv_handle_t *handle)
 static void
 end(struct transport *t)
 {
-    unsigned calls = atomic_load(&t->peer->in_flight);
-    size_t bytes = outbox_bytes(t->peer->outbox);
+    unsigned calls = peer_in_flight(t->peer);
+    size_t bytes = outbox_bytes(t->outbox);
 
     t->ending = true;
     if (calls || bytes) {
         log_warn("given up", F_UINT("calls", calls), F_UINT("output_bytes", bytes));
         dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
     }
-    outbox_close(t->peer->outbox);
+    outbox_close(t->outbox);
     uv_close((uv_handle_t *)&t->wake, ignore_close);
     uv_close((uv_handle_t *)&t->poll, ignore_close);
     uv_close((uv_handle_t *)&t->pump, ignore_close);
@@ -389,8 +311,9 @@ begin_stop(struct transport *t, int64_t deadline_ns)
 {
     int64_t left_ns = deadline_ns - clock_mono(t->context.clock);
 
+    t->stopping = true;
     end_input(t);
-    atomic_store(&t->peer->stopping, true);
+    peer_wake_when_idle(t->peer);
     uv_update_time(&t->loop);
     uv_timer_start(&t->patience, patience_over,
                    left_ns > 0 ? (uint64_t)left_ns / 1000000 + 1 : 0, 0);
@@ -405,18 +328,18 @@ go_on(struct transport *t)
     if (t->ending) {
         return;
     }
-    if (atomic_load(&t->peer->lost)) {
+    if (peer_is_lost(t->peer)) {
         lose_peer(t, "no memory for an answer");
     }
-    if (stop_ns && !atomic_load(&t->peer->stopping)) {
+    if (stop_ns && !t->stopping) {
         begin_stop(t, stop_ns);
     }
     do {
         flush(t);
     } while (resume_input(t));
     /* The count first: an answer is in the outbox before its call is counted off. */
-    if (stop_ns && atomic_load(&t->peer->in_flight) == 0 &&
-        (t->output_over || outbox_bytes(t->peer->outbox) == 0)) {
+    if (stop_ns && peer_in_flight(t->peer) == 0 &&
+        (t->output_over || outbox_bytes(t->outbox) == 0)) {
         end(t);
     }
 }
@@ -473,18 +396,6 @@ static void
 wake_thread(void *arg)
 {
     uv_async_send(&((struct transport *)arg)->wake);
-}
-
-static struct peer *
-peer_create(struct transport *t)
-{
-    static const struct outbox_limits none = {0, 0}; /* See OUTPUT_MAX_BYTES. */
-    struct peer *peer = xcalloc(1, sizeof *peer);
-
-    peer->sink.class = &sink_class;
-    atomic_init(&peer->refs, 1);
-    peer->outbox = outbox_create(&none, wake_thread, t);
-    return peer;
 }
 
 /* Frees what the transport holds outside its loop. */
@@ -568,10 +479,12 @@ start(const struct transport_context *context, struct transport **transport, str
     t->magic = MAGIC;
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
-    t->peer = peer_create(t);
+    t->peer = peer_create(wake_thread, t);
+    t->outbox = peer_outbox(t->peer);
     t->envelope.transport = TRANSPORT_STDIO;
     t->envelope.session = mcp_session_of_connection();
-    framing_init(&t->framing, LINE_MAX_BYTES);
+    framing_init(&t->framing, context->settings->limits_message);
+    t->output_max = context->settings->limits_stdout;
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
     if (!err) {
