@@ -30,7 +30,7 @@ LDFLAGS_coverage := --coverage
 DEFS := -std=c11 -D_GNU_SOURCE -I.
 ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(VARIANT)) -pie -pthread $(LDFLAGS)
-LIBS = $(shell pkg-config --libs $(PACKAGES)) -lcmark-gfm -lcmark-gfm-extensions
+LIBS = $(shell pkg-config --libs $(PACKAGES)) -lcmark-gfm -lcmark-gfm-extensions -lm
 
 BASE       := $(sort $(wildcard state/base/*.c))
 STATE      := $(sort $(wildcard state/*.c))

@@ -4,6 +4,8 @@
  * safe as those that a parsed message hands out.  Pure: any thread. */
 #include "handlers/json_slice.h"
 
+#include "state/rune.h"
+
 bool
 json_iter_init(struct json_iter *it, struct slice container)
 {
@@ -111,26 +113,7 @@ next_stretch(struct slice *rest, bool escaped, char room[4])
         return SLICE_NONE;
     }
     *rest = (struct slice){(const char *)p, (size_t)(end - p)};
-    stretch.data = room;
-    stretch.len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    switch (stretch.len) {
-    case 1:
-        room[0] = (char)c;
-        return stretch;
-    case 2:
-        room[0] = (char)(0xC0 | c >> 6);
-        break;
-    case 3:
-        room[0] = (char)(0xE0 | c >> 12);
-        room[1] = (char)(0x80 | (c >> 6 & 0x3F));
-        break;
-    default:
-        room[0] = (char)(0xF0 | c >> 18);
-        room[1] = (char)(0x80 | (c >> 12 & 0x3F));
-        room[2] = (char)(0x80 | (c >> 6 & 0x3F));
-    }
-    room[stretch.len - 1] = (char)(0x80 | (c & 0x3F));
-    return stretch;
+    return (struct slice){room, rune_encode(c, room)};
 }
 
 /* Checks that 'raw' is one whole string with its quotes, and stores its contents. */

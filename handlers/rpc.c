@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+#include "state/rune.h"
+
 /* Longer than any word of a table, so a longer name is none of them. */
 #define WORD_MAX 64
 
@@ -79,24 +81,11 @@ struct unknown {
         }                                                                                      \
     } while (0)
 
-/* The length of a name that is put into an error: short, and cut between characters. */
-static int
-shown(struct slice name)
-{
-    size_t len = name.len;
-
-    if (len > 60) {
-        for (len = 60; len > 0 && ((unsigned char)name.data[len] & 0xC0) == 0x80; len--) {
-        }
-    }
-    return (int)len;
-}
-
 static void __attribute__((cold, noinline))
 refuse_twice(struct reading *r, const struct json_text *name, const char *where)
 {
     refuse(r, E_INVALID_REQUEST, name->raw.data, "%s has the member \"%.*s\" twice", where,
-           shown(name->raw), name->raw.data);
+           (int)rune_cut(name->raw, 60), name->raw.data);
 }
 
 /* Remembers a name that is in no table, and refuses one that was there before. */
