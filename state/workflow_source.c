@@ -1,6 +1,8 @@
 /* workflow_source.c -- see workflow_source.h. */
 #include "state/workflow_source.h"
 
+#include "state/yaml.h"
+
 #include <string.h>
 
 struct wf_source *
@@ -25,7 +27,8 @@ void
 wf_source_unref(struct wf_source *source)
 {
     if (source && atomic_fetch_sub_explicit(&source->refs, 1, memory_order_acq_rel) == 1) {
-        json_decref(source->json);
+        wf_source_unref(source->base);
+        ytree_free(source->tree);
         arena_fini(&source->arena);
         free(source);
     }
@@ -279,8 +282,19 @@ find_again(const struct wf_source *now, const struct wf_phase *phase)
     return NULL;
 }
 
+/* A reference to the source that owns the nodes of 'source', or null if it has none.  One step back at
+ * most, so that many refreshes do not make a chain. */
+static struct wf_source *
+keeper_of(struct wf_source *source)
+{
+    if (source->base) {
+        return wf_source_ref(source->base);
+    }
+    return source->tree ? wf_source_ref(source) : NULL;
+}
+
 enum err
-wf_source_refresh(const struct wf_source *old, const struct wf_source *now,
+wf_source_refresh(struct wf_source *old, const struct wf_source *now,
                   struct wf_source **result, bool *changed, struct fault *f)
 {
     struct wf_source *copy = wf_source_create(0);
@@ -289,7 +303,7 @@ wf_source_refresh(const struct wf_source *old, const struct wf_source *now,
     *result = NULL;
     *changed = old->phase_count != now->phase_count;
     if (copy) {
-        copy->json = old->json ? json_incref(old->json) : NULL;
+        copy->base = keeper_of(old);
         copy->phases = arena_take(&copy->arena, old->phase_count, sizeof *copy->phases);
         copy->phase_count = copy->phases ? old->phase_count : 0;
     }

@@ -11,7 +11,6 @@
 #include "state/base/err.h"
 #include "state/base/problems.h"
 
-#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +20,9 @@
 #define WF_TASKS_MAX 10000u
 #define WF_CRITERIA_MAX 100000u /* In all tasks, and again in all gates. */
 #define WF_NUMBER_MAX 9999      /* Largest number of a phase or a task. */
+
+struct ynode;
+struct ytree;
 
 /* One thing to be fulfilled, of a task or of a gate. */
 struct wf_criterion {
@@ -41,8 +43,8 @@ struct wf_task {
     size_t criterion_count;
     bool done;        /* The task's own box was ticked. */
     unsigned line;
-    const char *text; /* The task as the source has it, Markdown; empty for definitions. */
-    const json_t *extra; /* Further members of a definition's task (steps_outline, ...); or null. */
+    const char *text; /* Markdown: the task as a list has it; of a definition what else it says. */
+    const struct ynode *node; /* The task in a definition, with members that are not here; or null. */
 };
 
 struct wf_phase {
@@ -58,15 +60,16 @@ struct wf_phase {
     size_t task_count;
     struct wf_criterion *gate; /* Texts of the gate. */
     size_t gate_count;
-    /* The gate of a definition: {"evidence_required": {field: {...}}, "human_approval_required": bool},
-     * for the gate module only, never for a client; null for task lists. */
-    const json_t *gate_schema;
+    /* validation_gate of a definition, for gate_from_definition() only, never for a client; null if
+     * it has none, and for task lists. */
+    const struct ynode *gate_node;
 };
 
 struct wf_source {
     _Atomic unsigned refs;
     struct arena arena;       /* Everything below but the json. */
-    json_t *json;             /* Array that keeps 'extra' and 'gate_schema' alive; may be null. */
+    struct ytree *tree;       /* Of a definition: what the nodes are in; owned. */
+    struct wf_source *base;   /* The reading this one is a refreshed copy of: it owns the tree; counted. */
     struct wf_phase *phases;  /* Rising by number. */
     size_t phase_count;
     size_t task_count, criterion_count, done_count; /* Of all tasks. */
@@ -91,7 +94,7 @@ int wf_source_place(struct wf_source *source, const int *taken, size_t count);
 /* 'now' is a later reading of what gave 'old'.  Stores in '*result' a new source with the phases, tasks
  * and criteria of 'old', ticked as in 'now' (a criterion is known by its task and text), and in
  * '*changed' whether anything but ticks differs.  E_LIMIT without memory. */
-enum err wf_source_refresh(const struct wf_source *old, const struct wf_source *now,
+enum err wf_source_refresh(struct wf_source *old, const struct wf_source *now,
                            struct wf_source **result, bool *changed, struct fault *f);
 
 /* For parsers: a new source without phases, whose arena may grow to 'limit' bytes; E_LIMIT is told by

@@ -9,6 +9,7 @@
 #include "state/workflow_labels.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <strings.h>
 
 #define DEPENDS_MAX 4096u  /* Bytes of a line of dependencies that are looked at. */
