@@ -1,0 +1,184 @@
+/* http_syntax.c -- the small grammar of HTTP/1.1. */
+#include "transports/http_syntax.h"
+
+#include <stdint.h>
+
+/* Sixteen characters a line, the sums of their classes; a test derives it anew from the RFCs. */
+/* clang-format off */
+const unsigned char http_classes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0x60, 0x67, 0x60, 0x61, 0x67, 0x63, 0x67, 0x67, 0x66, 0x66, 0x67, 0x67, 0x62, 0x67, 0x67, 0x62,
+    0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x62, 0x66, 0x60, 0x66, 0x60, 0x62,
+    0x62, 0x6f, 0x6f, 0x6f, 0x6f, 0x6f, 0x6f, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67,
+    0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x60, 0x60, 0x60, 0x61, 0x67,
+    0x61, 0x6f, 0x6f, 0x6f, 0x6f, 0x6f, 0x6f, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67,
+    0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x67, 0x60, 0x61, 0x60, 0x67, 0,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+    0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40, 0x40,
+};
+/* clang-format on */
+
+bool
+http_same(struct slice a, struct slice b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (http_lower(a.data[i]) != http_lower(b.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct slice
+http_trim(struct slice s)
+{
+    while (s.len && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s.data++;
+        s.len--;
+    }
+    while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}
+
+bool
+http_token(struct slice s)
+{
+    return s.len > 0 && http_run(s.data, 0, s.len, HTTP_TOKEN) == s.len;
+}
+
+bool
+http_list_next(struct slice *list, struct slice *element)
+{
+    while (list->len) {
+        const char *comma = memchr(list->data, ',', list->len);
+        size_t len = comma ? (size_t)(comma - list->data) : list->len;
+
+        *element = http_trim((struct slice){list->data, len});
+        len += comma ? 1 : 0;
+        list->data += len;
+        list->len -= len;
+        if (element->len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+http_list_has(struct slice list, struct slice token)
+{
+    struct slice element;
+
+    while (http_list_next(&list, &element)) {
+        const char *parameters = memchr(element.data, ';', element.len);
+
+        if (parameters) {
+            element = http_trim((struct slice){element.data, (size_t)(parameters - element.data)});
+        }
+        if (http_same(element, token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 3986 lets a registered name be of any length; the names of DNS end at 255. */
+#define HOST_MAX 255
+
+bool
+http_authority(struct slice s, struct slice *host, unsigned *port)
+{
+    size_t at = 0;
+    unsigned number = 0;
+
+    if (s.len && s.data[0] == '[') {
+        at = 1;
+        while (at < s.len && (http_is(s.data[at], HTTP_HEX) || s.data[at] == ':' || s.data[at] == '.')) {
+            at++;
+        }
+        if (at < 3 || at == s.len || s.data[at] != ']') {
+            return false;
+        }
+        at++;
+    } else {
+        at = http_run(s.data, 0, s.len, HTTP_HOST);
+    }
+    if (at == 0 || at > HOST_MAX) {
+        return false;
+    }
+    *host = (struct slice){s.data, at};
+    *port = 0;
+    if (at == s.len) {
+        return true;
+    }
+    if (s.data[at] != ':' || s.len - at < 2 || s.len - at > 6) {
+        return false;
+    }
+    for (at++; at < s.len; at++) {
+        if (!http_is(s.data[at], HTTP_DIGIT)) {
+            return false;
+        }
+        number = number * 10 + (unsigned)(s.data[at] - '0');
+    }
+    *port = number;
+    return number > 0 && number <= 65535;
+}
+
+bool
+http_percent_ok(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] != '%') {
+            continue;
+        }
+        if (s.len - i < 3 || !http_is(s.data[i + 1], HTTP_HEX) || !http_is(s.data[i + 2], HTTP_HEX)) {
+            return false;
+        }
+        i += 2;
+    }
+    return true;
+}
+
+/* True if all eight bytes are 0x20..0x7E, or with the high bit set.  What it takes for wrong is only
+ * looked at again. */
+static inline bool
+eight_plain(const char *data, uint64_t forbidden_high)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t x, y;
+
+    memcpy(&x, data, sizeof x);
+    y = x ^ (ones * 0x7f);
+    return ((((x - ones * 0x20) & ~x) | ((y - ones) & ~y)) & (ones * 0x80)) == 0 &&
+           (x & forbidden_high) == 0;
+}
+
+size_t
+http_run(const char *data, size_t at, size_t end, unsigned classes)
+{
+    bool by_eight = classes == HTTP_FIELD || classes == HTTP_VISIBLE;
+    uint64_t high = classes == HTTP_VISIBLE ? UINT64_MAX / 255 * 0x80 : 0;
+
+    while (at < end) {
+        if (by_eight && end - at >= 8 && eight_plain(data + at, high)) {
+            at += 8;
+        } else if (http_is(data[at], classes)) {
+            at++;
+        } else {
+            break;
+        }
+    }
+    return at;
+}
