@@ -15,6 +15,7 @@
 #include "handlers/dispatch.h"
 #include "handlers/request.h"
 #include "state/base/log.h"
+#include "state/base/thread.h"
 #include "state/mcp_session.h"
 #include "state/settings.h"
 #include "transports/descriptor.h"
@@ -24,8 +25,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -33,7 +32,6 @@
 
 #define READ_BYTES (64 * 1024)
 #define WRITE_MESSAGES 64
-#define STACK_BYTES (512 * 1024)
 #define MAGIC 0x7374696fu
 
 LOG_MODULE("stdio");
@@ -386,7 +384,6 @@ run(void *arg)
 {
     struct transport *t = arg;
 
-    pthread_setname_np(pthread_self(), "tandem-stdio");
     watch_input(t, true);
     uv_run(&t->loop, UV_RUN_DEFAULT);
     return NULL;
@@ -441,24 +438,6 @@ init_loop(struct transport *t)
     return 0;
 }
 
-/* Starts the thread with all signals blocked: they are the main thread's. */
-static int
-start_thread(struct transport *t)
-{
-    pthread_attr_t attr;
-    sigset_t all, before;
-    int failed;
-
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    failed = pthread_create(&t->thread, &attr, run, t);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return failed;
-}
-
 static void
 close_loop(struct transport *t)
 {
@@ -493,7 +472,7 @@ start(const struct transport_context *context, struct transport **transport, str
     if (!err && (failed = t->epoll < 0 ? -errno : init_loop(t)) != 0) {
         err = fault_set(f, E_IO, "the stdio loop cannot be made: %s", uv_strerror(failed));
     }
-    if (!err && (failed = start_thread(t)) != 0) {
+    if (!err && (failed = thread_start(&t->thread, "tandem-stdio", run, t)) != 0) {
         err = fault_set(f, E_OVERLOAD, "the stdio thread cannot be started: %s", strerror(failed));
         end(t);
         uv_run(&t->loop, UV_RUN_DEFAULT);

@@ -1,16 +1,18 @@
 /* clock.c -- the real clock, and times as text. */
 #include "state/base/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
+
+#define SECOND ((int64_t)1000000000) /* In nanoseconds. */
 
 static int64_t
 read_clock(clockid_t id)
 {
     struct timespec t;
     clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return (int64_t)t.tv_sec * SECOND + t.tv_nsec;
 }
 
 static int64_t
@@ -37,7 +39,7 @@ clock_real(void)
 void
 clock_format_utc(int64_t wall_ns, char out[CLOCK_TEXT_SIZE])
 {
-    time_t seconds = (time_t)(wall_ns / 1000000000);
+    time_t seconds = (time_t)(wall_ns / SECOND);
     struct tm tm;
     size_t n;
 
@@ -62,26 +64,59 @@ parse_fraction(const char **p)
     return ns;
 }
 
+/* Reads two digits; -1 if there are none. */
+static int
+two_digits(const char *p)
+{
+    bool are = p[0] >= '0' && p[0] <= '9' && p[1] >= '0' && p[1] <= '9';
+
+    return are ? (p[0] - '0') * 10 + (p[1] - '0') : -1;
+}
+
+/* Reads "Z", "+hh:mm", "+hhmm" or "+hh" at '*p' as seconds; false if it is something else. */
+static bool
+parse_offset(const char **p, int64_t *seconds)
+{
+    int hours, minutes = 0, sign = **p == '-' ? -1 : 1;
+
+    *seconds = 0;
+    if (**p == 'Z' || **p == '\0') {
+        *p += **p == 'Z';
+        return true;
+    }
+    if ((**p != '+' && **p != '-') || (hours = two_digits(*p + 1)) < 0) {
+        return false;
+    }
+    *p += 3;
+    if (**p) {
+        *p += **p == ':';
+        minutes = two_digits(*p);
+        if (minutes < 0) {
+            return false;
+        }
+        *p += 2;
+    }
+    *seconds = sign * (hours * 3600 + minutes * 60);
+    return hours < 24 && minutes < 60;
+}
+
 int64_t
 clock_parse(const char *text)
 {
     struct tm tm = {0};
-    int64_t ns, offset = 0;
+    int64_t ns, offset, seconds;
     const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
     if (!p) {
         return -1;
     }
     ns = parse_fraction(&p);
-    if (*p == '+' || *p == '-') {
-        int hours, minutes, read = 0;
-        if (sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &read) != 2) {
-            return -1;
-        }
-        offset = (*p == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-        p += 1 + read;
-    } else if (*p == 'Z') {
-        p++;
+    if (!parse_offset(&p, &offset) || *p) {
+        return -1;
     }
-    return *p ? -1 : ((int64_t)timegm(&tm) - offset) * 1000000000 + ns;
+    seconds = (int64_t)timegm(&tm) - offset;
+    if (seconds < 0 || seconds >= INT64_MAX / SECOND) {
+        return -1;
+    }
+    return seconds * SECOND + ns;
 }

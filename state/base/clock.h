@@ -29,7 +29,8 @@ clock_wall(const struct clock *c)
 /* Writes "2026-11-21T06:05:00.123Z". */
 void clock_format_utc(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
 /* Reads an ISO 8601 time with or without fraction; 'Z', an offset, or neither (then UTC is assumed,
- * as old session files have local times without one).  Returns -1 if it is none. */
+ * as old session files have local times without one).  Returns -1 if it is none, or not between 1970 and
+ * 2262. */
 int64_t clock_parse(const char *text);
 
 #endif

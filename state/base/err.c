@@ -1,9 +1,9 @@
 /* err.c -- the error table as data, and the filling of a fault. */
 #include "state/base/err.h"
 
+#include "state/base/mem.h"
+
 #include <assert.h>
-#include <stdio.h>
-#include <string.h>
 
 static const struct err_info infos[ERR_COUNT] = {
 #define ROW(NAME, RPC, HTTP, TOLD, CODE, TYPE)                                                     \
@@ -19,24 +19,6 @@ err_info(enum err err)
     return &infos[err];
 }
 
-/* Formats into 'out', cutting at a whole UTF-8 character. */
-static void __attribute__((format(printf, 3, 0)))
-format_cut(char *out, size_t size, const char *format, va_list args)
-{
-    int n = vsnprintf(out, size, format, args);
-
-    if (n >= 0 && (size_t)n >= size) {
-        size_t end = size - 1;
-        while (end > 0 && ((unsigned char)out[end - 1] & 0xC0) == 0x80) {
-            end--;
-        }
-        if (end > 0 && ((unsigned char)out[end - 1] & 0x80) != 0) {
-            end--;
-        }
-        out[end] = '\0';
-    }
-}
-
 enum err
 fault_set(struct fault *f, enum err code, const char *format, ...)
 {
@@ -47,7 +29,7 @@ fault_set(struct fault *f, enum err code, const char *format, ...)
         f->line = f->column = 0;
         f->remedy[0] = '\0';
         va_start(args, format);
-        format_cut(f->text, sizeof f->text, format, args);
+        text_format(f->text, sizeof f->text, format, args);
         va_end(args);
     }
     return code;
@@ -64,7 +46,7 @@ fault_at(struct fault *f, enum err code, unsigned line, unsigned column, const c
         f->column = column;
         f->remedy[0] = '\0';
         va_start(args, format);
-        format_cut(f->text, sizeof f->text, format, args);
+        text_format(f->text, sizeof f->text, format, args);
         va_end(args);
     }
     return code;
@@ -79,7 +61,7 @@ fault_remedy(struct fault *f, const char *format, ...)
         return E_INTERNAL;
     }
     va_start(args, format);
-    format_cut(f->remedy, sizeof f->remedy, format, args);
+    text_format(f->remedy, sizeof f->remedy, format, args);
     va_end(args);
     return f->code;
 }

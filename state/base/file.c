@@ -16,6 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 100
+#define NAME_MAX_BYTES 200 /* Leaves room for what a temporary name adds. */
+
 struct dir {
     _Atomic unsigned refs;
     int fd;
@@ -74,19 +77,62 @@ dir_open(const char *path, bool create, struct dir **dir, struct fault *f)
     return E_OK;
 }
 
+/* Tells why 'relative' could not be opened. */
+static enum err
+open_fault(struct fault *f, const char *relative)
+{
+    switch (errno) {
+    case ENOENT:
+        return fault_set(f, E_NOT_FOUND, "'%s' does not exist", relative);
+    case ENOTDIR:
+        return fault_set(f, E_NOT_FOUND, "'%s' is not there: a part of it is no folder", relative);
+    case EXDEV:
+    case ELOOP:
+        fault_set(f, E_ARGUMENT, "'%s' leads out of its folder", relative);
+        fault_remedy(f, "give a relative path without '..' and without symbolic links");
+        return E_ARGUMENT;
+    default:
+        return fault_set(f, E_IO, "'%s' cannot be opened: %s", relative, strerror(errno));
+    }
+}
+
+/* Opens the folder 'relative' beneath 'root', making what is missing of it.  Goes step by step, each
+ * beneath the last, since mkdir(2) alone would follow links and "..".  Returns the descriptor or -1. */
+static int
+make_beneath(const struct dir *root, const char *relative)
+{
+    char *copy = xstrdup(relative), *rest = NULL;
+    struct dir at = {.fd = fcntl(root->fd, F_DUPFD_CLOEXEC, 0)};
+
+    for (char *step = strtok_r(copy, "/", &rest); step && at.fd >= 0;
+         step = strtok_r(NULL, "/", &rest)) {
+        int fd = dir_open_at(&at, step, O_RDONLY | O_DIRECTORY, 0);
+        int failed;
+
+        if (fd < 0 && errno == ENOENT &&
+            (mkdirat(at.fd, step, 0700) == 0 ? fsync(at.fd) == 0 : errno == EEXIST)) {
+            fd = dir_open_at(&at, step, O_RDONLY | O_DIRECTORY, 0);
+        }
+        failed = errno;
+        close(at.fd);
+        at.fd = fd;
+        errno = failed;
+    }
+    free(copy);
+    return at.fd;
+}
+
 enum err
 dir_sub(struct dir *root, const char *relative, bool create, struct dir **dir, struct fault *f)
 {
-    int fd;
+    int fd = dir_open_at(root, relative, O_RDONLY | O_DIRECTORY, 0);
 
     *dir = NULL;
-    if (create && mkdirat(root->fd, relative, 0700) != 0 && errno != EEXIST) {
-        return fault_set(f, E_IO, "folder '%s' cannot be made: %s", relative, strerror(errno));
+    if (fd < 0 && errno == ENOENT && create) {
+        fd = make_beneath(root, relative);
     }
-    fd = dir_open_at(root, relative, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0) {
-        return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO,
-                         "folder '%s' cannot be opened: %s", relative, strerror(errno));
+        return open_fault(f, relative);
     }
     *dir = dir_of(fd);
     return E_OK;
@@ -123,28 +169,12 @@ dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode)
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
     long fd;
+    int tries = OPEN_TRIES; /* EAGAIN: something was renamed meanwhile, or the file is leased. */
 
     do {
         fd = syscall(SYS_openat2, dir->fd, relative, &how, sizeof how);
-    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && --tries > 0)));
     return (int)fd;
-}
-
-/* Tells why 'relative' could not be opened. */
-static enum err
-open_fault(struct fault *f, const char *relative)
-{
-    switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-        return fault_set(f, E_NOT_FOUND, "file '%s' does not exist", relative);
-    case EXDEV:
-    case ELOOP:
-        fault_set(f, E_ARGUMENT, "file '%s' leads out of its folder", relative);
-        return fault_remedy(f, "give a relative path without '..' and without symbolic links");
-    default:
-        return fault_set(f, E_IO, "file '%s' cannot be opened: %s", relative, strerror(errno));
-    }
 }
 
 static void
@@ -356,6 +386,19 @@ write_all(int fd, struct slice data)
     return 0;
 }
 
+/* One component, which a name joined to the folder cannot lead out of. */
+static enum err
+check_name(const char *name, struct fault *f)
+{
+    size_t len = strlen(name);
+
+    if (len == 0 || len > NAME_MAX_BYTES || strchr(name, '/') || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0) {
+        return fault_set(f, E_ARGUMENT, "'%s' is not a file name", name);
+    }
+    return E_OK;
+}
+
 /* Writes 'data' to a new flushed temporary file, whose name goes to 'temp'. */
 static enum err
 write_temporary(const struct dir *dir, const char *name, struct slice data, char temp[288],
@@ -364,8 +407,8 @@ write_temporary(const struct dir *dir, const char *name, struct slice data, char
     uint64_t salt;
     int fd, failed;
 
-    if (strlen(name) > 200 || strchr(name, '/')) {
-        return fault_set(f, E_ARGUMENT, "'%s' is not a file name", name);
+    if (check_name(name, f)) {
+        return E_ARGUMENT;
     }
     if (getrandom(&salt, sizeof salt, 0) != (ssize_t)sizeof salt) {
         return fault_set(f, E_IO, "no random bytes: %s", strerror(errno));
@@ -431,6 +474,9 @@ dir_create_file(const struct dir *dir, const char *name, struct slice data, stru
 enum err
 dir_rename(const struct dir *dir, const char *from, const char *to, struct fault *f)
 {
+    if (check_name(from, f) || check_name(to, f)) {
+        return E_ARGUMENT;
+    }
     if (renameat(dir->fd, from, dir->fd, to) != 0) {
         return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "file '%s' cannot be renamed: %s",
                          from, strerror(errno));
@@ -441,11 +487,24 @@ dir_rename(const struct dir *dir, const char *from, const char *to, struct fault
 enum err
 dir_remove(const struct dir *dir, const char *name, struct fault *f)
 {
+    if (check_name(name, f)) {
+        return E_ARGUMENT;
+    }
     if (unlinkat(dir->fd, name, 0) != 0) {
         return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "file '%s' cannot be removed: %s",
                          name, strerror(errno));
     }
     return flush_folder(dir, name, f);
+}
+
+/* Whether 'name' is ".<name>.<16 hex digits>.tmp", as write_temporary() makes them. */
+static bool
+is_temporary(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len >= 23 && name[0] == '.' && name[len - 21] == '.' &&
+           strspn(name + len - 20, "0123456789abcdef") == 16 && strcmp(name + len - 4, ".tmp") == 0;
 }
 
 unsigned
@@ -463,11 +522,7 @@ dir_sweep(const struct dir *dir)
         return 0;
     }
     while ((entry = readdir(stream)) != NULL) {
-        size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' && len > 5 && strcmp(entry->d_name + len - 4, ".tmp") == 0 &&
-            unlinkat(dir->fd, entry->d_name, 0) == 0) {
-            swept++;
-        }
+        swept += is_temporary(entry->d_name) && unlinkat(dir->fd, entry->d_name, 0) == 0;
     }
     closedir(stream);
     return swept;

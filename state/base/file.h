@@ -34,7 +34,8 @@ file_identity_equal(const struct file_identity *a, const struct file_identity *b
 /* Opens 'path' (absolute or not; links in it are followed: it is ours, not a peer's) as a root, in
  * '*dir', counted.  With 'create', makes it and its parents with mode 0700.  E_NOT_FOUND, E_IO. */
 enum err dir_open(const char *path, bool create, struct dir **dir, struct fault *f);
-/* Opens the folder 'relative' beneath 'root' as a root of its own, counted; 'create' as above. */
+/* Opens the folder 'relative' beneath 'root' as a root of its own, counted; 'create' as above.
+ * E_NOT_FOUND; E_ARGUMENT if it leaves the root; E_IO. */
 enum err dir_sub(struct dir *root, const char *relative, bool create, struct dir **dir,
                  struct fault *f);
 struct dir *dir_ref(struct dir *dir);
@@ -73,7 +74,9 @@ enum err dir_list(const struct dir *dir, const char *relative, size_t max, struc
 void dir_list_fini(struct dir_list *list);
 
 /* Replaces 'name' (one component) in 'dir' by 'data', mode 0600, crash-safe: on E_OK the new
- * content is on disk.  On error the old content is untouched and no temporary file stays. */
+ * content is on disk.  On error the old content is there (or, if only the folder's flush failed, the
+ * new one), whole, and no temporary file stays.  E_ARGUMENT if it is no file name, E_IO.
+ * The process must ignore SIGXFSZ for a file size limit to be an error. */
 enum err dir_write(const struct dir *dir, const char *name, struct slice data, struct fault *f);
 /* As dir_write(), but E_CONFLICT if 'name' exists. */
 enum err dir_create_file(const struct dir *dir, const char *name, struct slice data,

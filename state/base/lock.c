@@ -143,8 +143,8 @@ cond_wait(struct cond *c, struct lock *l, int64_t deadline_ns)
     if (deadline_ns == INT64_MAX) {
         failed = pthread_cond_wait(&c->cond, &l->mutex);
     } else {
-        struct timespec until = {.tv_sec = deadline_ns / 1000000000,
-                                 .tv_nsec = deadline_ns % 1000000000};
+        int64_t ns = deadline_ns > 0 ? deadline_ns : 0;
+        struct timespec until = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
         failed = pthread_cond_timedwait(&c->cond, &l->mutex, &until);
     }
     assert(failed == 0 || failed == ETIMEDOUT);

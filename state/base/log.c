@@ -142,6 +142,10 @@ log_emit(enum log_level level, const char *module, const struct log_line *line)
             b.failed = false;
             b.len = before;
             add_pair(&b, format, fields[i]->key, "(too long)", 0);
+            if (b.failed) {
+                b.failed = false;
+                b.len = before;
+            }
             break;
         }
     }

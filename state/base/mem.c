@@ -1,9 +1,12 @@
 /* mem.c -- allocation that aborts, buffers that fail softly, counted bytes. */
 #include "state/base/mem.h"
 
-#include <assert.h>
+#include "state/base/rune.h"
+
 #include <stdio.h>
 #include <unistd.h>
+
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
 static void __attribute__((noreturn))
 out_of_memory(void)
@@ -97,7 +100,7 @@ buf_reserve(struct buf *b, size_t more)
     size_t size;
     char *data;
 
-    if (b->failed || need < more || (b->limit && b->len + more > b->limit)) {
+    if (b->failed || need < more || need > SIZE_MAX / 2 || (b->limit && b->len + more > b->limit)) {
         b->failed = true;
         return false;
     }
@@ -159,67 +162,79 @@ buf_addf(struct buf *b, const char *format, ...)
     }
 }
 
-/* How many bytes from the start of 's' need no escape. */
-static size_t
-plain_run(const unsigned char *s, size_t len)
+/* Characters that a JSON string may not hold, or that would do harm where it is shown or framed. */
+static bool
+needs_escape(uint32_t rune)
 {
-    size_t i = 0;
-    while (i < len && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0xE2 && s[i] != 0x7F) {
-        i++;
+    return rune < 0x20 || rune == '"' || rune == '\\' || (rune >= 0x7F && rune < 0xA0) ||
+           rune == 0x2028 || rune == 0x2029;
+}
+
+static void
+add_escape(struct buf *b, uint32_t rune)
+{
+    static const char short_of[0x20] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+
+    if (rune == '"' || rune == '\\') {
+        buf_addf(b, "\\%c", (char)rune);
+    } else if (rune < 0x20 && short_of[rune]) {
+        buf_addf(b, "\\%c", short_of[rune]);
+    } else {
+        buf_addf(b, "\\u%04x", rune);
     }
-    return i;
 }
 
 void
 buf_add_json(struct buf *b, struct slice text)
 {
-    const unsigned char *s = (const unsigned char *)text.data;
-    size_t left = text.len;
+    size_t at = 0, start = 0; /* What lies between is fine, and is not added yet. */
 
     buf_addc(b, '"');
-    while (left) {
-        size_t run = plain_run(s, left);
-        buf_add(b, s, run);
-        s += run;
-        left -= run;
-        if (!left) {
-            break;
-        }
-        if (*s == 0xE2) {
-            bool separator = left >= 3 && s[1] == 0x80 && (s[2] == 0xA8 || s[2] == 0xA9);
-            size_t n = separator ? 3 : 1;
-            if (separator) {
-                buf_adds(b, s[2] == 0xA8 ? "\\u2028" : "\\u2029");
+    while (at < text.len) {
+        uint32_t rune = 0;
+        size_t n = rune_decode(text, at, &rune);
+
+        if (n == 0 || needs_escape(rune)) {
+            buf_add(b, text.data + start, at - start);
+            if (n) {
+                add_escape(b, rune);
             } else {
-                buf_add(b, s, 1);
+                buf_adds(b, REPLACEMENT);
             }
-            s += n;
-            left -= n;
-            continue;
+            start = at + (n ? n : 1);
         }
-        switch (*s) {
-        case '"':
-            buf_adds(b, "\\\"");
-            break;
-        case '\\':
-            buf_adds(b, "\\\\");
-            break;
-        case '\n':
-            buf_adds(b, "\\n");
-            break;
-        case '\r':
-            buf_adds(b, "\\r");
-            break;
-        case '\t':
-            buf_adds(b, "\\t");
-            break;
-        default:
-            buf_addf(b, "\\u%04x", *s);
-        }
-        s++;
-        left--;
+        at += n ? n : 1;
+    }
+    if (at > start) {
+        buf_add(b, text.data + start, at - start);
     }
     buf_addc(b, '"');
+}
+
+void
+text_format(char *out, size_t size, const char *format, va_list args)
+{
+    int wanted = vsnprintf(out, size, format, args);
+    struct slice text;
+    size_t n;
+
+    if (wanted < 0) {
+        out[0] = '\0';
+    }
+    text = slice_of(out);
+    for (size_t at = 0; at < text.len; at += n) {
+        uint32_t rune;
+
+        n = rune_decode(text, at, &rune);
+        if (n == 0 && (size_t)wanted >= size && text.len - at < 4 && (out[at] & 0xC0) == 0xC0) {
+            out[at] = '\0'; /* A character that was cut. */
+            break;
+        }
+        if (n == 0) {
+            out[at] = '?';
+            n = 1;
+        }
+    }
 }
 
 void
@@ -261,7 +276,7 @@ buf_steal(struct buf *b)
 struct bytes *
 bytes_new(const void *data, size_t len)
 {
-    struct bytes *b = try_malloc(sizeof *b + len + 1);
+    struct bytes *b = len < SIZE_MAX / 2 ? try_malloc(sizeof *b + len + 1) : NULL;
 
     if (b) {
         atomic_init(&b->refs, 1);

@@ -77,8 +77,9 @@ buf_add_slice(struct buf *b, struct slice s)
 {
     buf_add(b, s.data, s.len);
 }
-/* Adds 'text' as a JSON string with its quotes.  Input must be UTF-8; U+2028 and U+2029 and control
- * characters are escaped, so the result never splits a line or a frame. */
+/* Adds 'text' as a JSON string with its quotes.  U+2028 and U+2029 and control characters are escaped, so the
+ * result never splits a line or a frame, nor steers a terminal; a byte that is not UTF-8 becomes
+ * U+FFFD. */
 void buf_add_json(struct buf *b, struct slice text);
 /* Adds a decimal number. */
 void buf_add_int(struct buf *b, int64_t value);
@@ -89,6 +90,11 @@ buf_slice(const struct buf *b)
 {
     return (struct slice){b->data, b->len};
 }
+
+/* Formats into 'out' of 'size' bytes, cut at a whole character if it is too long; a byte that is not
+ * UTF-8 becomes '?'. */
+void text_format(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Immutable bytes shared by count. */
 struct bytes {

@@ -3,11 +3,9 @@
 
 #include "state/base/lock.h"
 #include "state/base/mem.h"
+#include "state/base/thread.h"
 
 #include <assert.h>
-
-/* Handlers parse bounded input without deep recursion; this leaves ample room over what they need. */
-#define STACK_BYTES (512 * 1024)
 
 struct queue {
     struct job *first, **last;
@@ -100,16 +98,10 @@ work(void *arg)
 static bool
 grow_locked(struct pool *p) REQUIRES(LC_POOL)
 {
-    pthread_attr_t attr;
-
-    if (p->queued >= p->idle && p->thread_count < p->max_threads) {
-        pthread_attr_init(&attr);
-        pthread_attr_setstacksize(&attr, STACK_BYTES);
-        if (pthread_create(&p->threads[p->thread_count], &attr, work, p) == 0) {
-            p->thread_count++;
-        } /* Else those that run will come to it. */
-        pthread_attr_destroy(&attr);
-    }
+    if (p->queued >= p->idle && p->thread_count < p->max_threads &&
+        thread_start(&p->threads[p->thread_count], "tandem-worker", work, p) == 0) {
+        p->thread_count++;
+    } /* Else those that run will come to it. */
     return p->thread_count > 0;
 }
 

@@ -4,7 +4,6 @@
 #include "state/base/mem.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 void
 problems_fini(struct problems *p)
@@ -35,7 +34,7 @@ problems_add(struct problems *p, enum problem_severity severity, const char *fil
         return;
     }
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    text_format(text, sizeof text, format, args);
     va_end(args);
     p->items = xrealloc(p->items, (p->count + 1) * sizeof *p->items);
     p->items[p->count++] = (struct problem){.severity = severity,

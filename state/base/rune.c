@@ -1,5 +1,5 @@
 /* rune.c -- strict UTF-8, and character kinds by ranges. */
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 size_t
 rune_decode(struct slice s, size_t at, uint32_t *rune)

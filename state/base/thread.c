@@ -1,0 +1,30 @@
+/* thread.c -- threads as tandem needs them. */
+#include "state/base/thread.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+
+/* Handlers parse bounded input without deep recursion; this leaves ample room over what they need. */
+#define STACK_BYTES (512 * 1024)
+
+int
+thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int failed;
+
+    assert(strlen(name) <= 15);
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    failed = pthread_create(thread, &attr, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (!failed) {
+        pthread_setname_np(*thread, name);
+    }
+    return failed;
+}
