@@ -1,0 +1,141 @@
+/* http_private.h -- what the files of the HTTP transport share.
+ *
+ *   http_transport.c   the thread, its loop, accepting, time-outs, the end
+ *   http_connection.c  one connection: bytes in, requests out of them, answers written in order
+ *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
+ *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
+ *
+ * Everything here runs on the transport's thread, except where it says "any thread". */
+#ifndef TANDEM_HTTP_PRIVATE_H
+#define TANDEM_HTTP_PRIVATE_H
+
+#include "handlers/dispatch.h"
+#include "state/base/lock.h"
+#include "state/settings.h"
+#include "transports/http_parser.h"
+#include "transports/transport.h"
+
+#include <netinet/in.h>
+#include <uv.h>
+
+struct connection;
+
+/* An answer on its way from a worker to the loop. */
+struct answer {
+    struct answer *next;
+    struct connection *connection; /* Counted. */
+    int status;
+    unsigned retry_after;
+    char session_id[64];
+    size_t len;
+    char body[];
+};
+
+struct http_server {
+    struct transport_context context; /* Borrowed parts; set once, as are those up to 'lock'. */
+    struct http_limits parser_limits;
+    unsigned port;                    /* Bound TCP port; 0 on a unix socket. */
+    pthread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;
+    _Atomic unsigned refs;            /* The starter's, and one a connection. */
+    _Atomic bool stopping;
+    _Atomic int64_t stop_deadline_ns;
+
+    struct lock lock;
+    struct answer *answers GUARDED_BY(LC_OUTBOX), **answers_last GUARDED_BY(LC_OUTBOX);
+    bool closed GUARDED_BY(LC_OUTBOX); /* The loop has ended: answers are dropped. */
+
+    /* The thread's own. */
+    uv_poll_t listener;
+    uv_timer_t tick;
+    bool accepting, draining, ended;
+    int spare_fd;                     /* Given up to refuse a connection when descriptors run out. */
+    struct connection *first;         /* All open ones, newest first. */
+    unsigned connections, unchecked;
+    struct http_parser parser;        /* For requests that arrived whole. */
+    char scratch[64 * 1024];
+};
+
+enum connection_state {
+    READING,   /* Waits for a request, or for more of one. */
+    HANDLING,  /* Dispatch has the request. */
+    LINGERING, /* The last answer is out; what the peer still sends is thrown away. */
+    CLOSED,
+};
+
+struct connection {
+    struct sink sink;                 /* First: dispatch sees this. */
+    _Atomic unsigned refs;            /* The loop's, and dispatch's while it has the request. */
+    struct http_server *server;       /* Counted. */
+    int fd;
+    uv_poll_t poll;
+    int polled;                       /* Events asked for. */
+    enum connection_state state;
+    struct connection *next, *prev;
+    struct http_parser *parser;       /* Owned; only while part of a request is here. */
+    struct buf in;                    /* That part, and what is pipelined behind a running call. */
+    struct buf out;                   /* What the socket did not take yet. */
+    size_t out_sent;
+    int64_t since_ns;                 /* Last progress of what the state waits for. */
+    int64_t head_ns, body_ns;         /* When the head and the body of this request began; 0 before. */
+    unsigned requests;
+    bool checked;                     /* Has shown a good token. */
+    bool close_after;                 /* Close once the answer is written. */
+    bool peer_done;                   /* The peer will send nothing more. */
+    bool inside;                      /* Dispatch is being called right now, on this thread. */
+    bool event_stream;                /* This answer goes out as one SSE event. */
+    bool head_only;                   /* HEAD: no body. */
+    char origin[256];                 /* To be allowed by CORS; empty if there is none. */
+};
+
+/* http_connection.c */
+struct connection *connection_open(struct http_server *s, int fd);
+/* Closes the socket and drops the loop's reference; a running call goes on or is cancelled by its era. */
+void connection_close(struct connection *c);
+/* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with their ends; may be
+ * null.  Then goes on with what has been received meanwhile. */
+void connection_answer(struct connection *c, int status, const char *type, const char *extra,
+                       struct slice body);
+/* Answers a request that is refused: with a JSON-RPC error on the MCP endpoint, else {code, message}. */
+void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
+                       const char *text, const char *extra);
+/* Deals with an answer that came from a worker. */
+void connection_take_answer(struct connection *c, const struct reply *reply);
+/* Ends what has waited too long. */
+void connection_check_time(struct connection *c, int64_t now_ns);
+/* The server is ending: close if nothing is under way, else after the answer. */
+void connection_drain(struct connection *c);
+void connection_unref(struct connection *c);
+
+/* http_transport.c */
+void http_server_unref(struct http_server *s);
+/* Hands an answer to the loop.  Any thread.  Takes over one reference to 'c'. */
+void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
+void http_server_accept_again(struct http_server *s);
+
+/* http_routes.c: one row per path. */
+struct route {
+    const char *path;
+    bool prefix;          /* 'path' is the beginning of the paths meant. */
+    bool open;            /* Needs no token. */
+    bool mcp;             /* Errors are told as JSON-RPC. */
+    unsigned methods;     /* Bits by enum http_method. */
+    const char *allow;    /* The same, for the Allow header. */
+    const char *why_405;  /* What to say beyond the list; may be null. */
+    /* Deals with a whole request; answers it, now or later. */
+    void (*handle)(struct connection *c, const struct http_parser *p, const struct route *route);
+};
+/* Checks the head in 'p'.  Returns its route; or null after having answered the refusal. */
+const struct route *http_route(struct connection *c, const struct http_parser *p);
+void http_fill_envelope(const struct connection *c, const struct http_parser *p,
+                        struct envelope *env);
+
+/* http_mcp.c, http_rest.c */
+void http_mcp(struct connection *c, const struct http_parser *p, const struct route *route);
+void http_tool(struct connection *c, const struct http_parser *p, const struct route *route);
+void http_tools(struct connection *c, const struct http_parser *p, const struct route *route);
+void http_health(struct connection *c, const struct http_parser *p, const struct route *route);
+void http_ready(struct connection *c, const struct http_parser *p, const struct route *route);
+
+#endif

@@ -1,0 +1,350 @@
+/* http_transport.c -- the HTTP thread: one loop that accepts, serves, times out and ends.
+ *
+ * Connections are plain non-blocking sockets under uv_poll, so that a socket can change hands later and a
+ * small answer leaves in one system call.  One timer looks at all of them once a second, and only while there are
+ * any: an idle server sleeps. Workers reach the loop through a queue and uv_async_send(), nothing else. */
+#include "transports/http_private.h"
+
+#include "state/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+LOG_MODULE("http");
+
+#define TICK_MS 1000
+#define ACCEPT_AT_ONCE 32
+
+struct transport {
+    struct http_server server;
+};
+
+void
+http_server_unref(struct http_server *s)
+{
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
+        lock_fini(&s->lock);
+        free(s); /* The transport begins with it. */
+    }
+}
+
+void
+http_server_post(struct http_server *s, struct connection *c, const struct reply *reply)
+{
+    struct answer *a = try_malloc(sizeof *a + reply->body.len);
+    bool closed;
+
+    if (!a) {
+        /* The peer gets no answer but an end: post one without a body. */
+        a = xcalloc(1, sizeof *a);
+        a->status = 503;
+    } else {
+        a->status = reply->status;
+        a->len = reply->body.len;
+        if (a->len) {
+            memcpy(a->body, reply->body.data, a->len);
+        }
+    }
+    a->next = NULL;
+    a->connection = c;
+    a->retry_after = reply->retry_after;
+    assert(reply->session_id.len < sizeof a->session_id);
+    memcpy(a->session_id, reply->session_id.len ? reply->session_id.data : "", reply->session_id.len);
+    a->session_id[reply->session_id.len] = '\0';
+    LOCK(OUTBOX, &s->lock);
+    closed = s->closed;
+    if (!closed) {
+        *s->answers_last = a;
+        s->answers_last = &a->next;
+        uv_async_send(&s->wake); /* Under the lock: the loop closes 'wake' only after 'closed'. */
+    }
+    UNLOCK(OUTBOX, &s->lock);
+    if (closed) {
+        free(a);
+        connection_unref(c);
+    }
+}
+
+static struct answer *
+take_answers(struct http_server *s)
+{
+    struct answer *first;
+
+    LOCK(OUTBOX, &s->lock);
+    first = s->answers;
+    s->answers = NULL;
+    s->answers_last = &s->answers;
+    UNLOCK(OUTBOX, &s->lock);
+    return first;
+}
+
+static void
+deliver(struct http_server *s)
+{
+    struct answer *next;
+
+    for (struct answer *a = take_answers(s); a; a = next) {
+        struct reply reply = {
+            .body = {a->body, a->len},
+            .status = a->status,
+            .session_id = slice_of(a->session_id),
+            .retry_after = a->retry_after,
+        };
+        next = a->next;
+        connection_take_answer(a->connection, &reply);
+        connection_unref(a->connection);
+        free(a);
+    }
+}
+
+/* Ends the loop once nothing is left to do, or the time for it is up. */
+static void
+try_to_end(struct http_server *s)
+{
+    struct connection *next;
+    bool late = clock_mono(s->context.clock) >= atomic_load(&s->stop_deadline_ns);
+
+    if (!s->draining || s->ended || (s->connections > 0 && !late)) {
+        return;
+    }
+    for (struct connection *c = s->first; c; c = next) {
+        next = c->next;
+        connection_close(c);
+    }
+    s->ended = true;
+    LOCK(OUTBOX, &s->lock);
+    s->closed = true;
+    UNLOCK(OUTBOX, &s->lock);
+    deliver(s);
+    uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->wake, NULL);
+}
+
+static void
+begin_drain(struct http_server *s)
+{
+    struct connection *next;
+
+    s->draining = true;
+    uv_close((uv_handle_t *)&s->listener, NULL);
+    for (struct connection *c = s->first; c; c = next) {
+        next = c->next;
+        connection_drain(c);
+    }
+}
+
+static void
+on_tick(uv_timer_t *tick)
+{
+    struct http_server *s = tick->data;
+    int64_t now_ns = clock_mono(s->context.clock);
+    struct connection *next;
+
+    for (struct connection *c = s->first; c; c = next) {
+        next = c->next;
+        connection_check_time(c, now_ns);
+    }
+    if (!s->first && !s->draining) {
+        uv_timer_stop(tick);
+    }
+    try_to_end(s);
+}
+
+static void
+on_wake(uv_async_t *wake)
+{
+    struct http_server *s = wake->data;
+
+    deliver(s);
+    if (atomic_load(&s->stopping) && !s->draining) {
+        begin_drain(s);
+        uv_timer_start(&s->tick, on_tick, 10, 10); /* Ends within 10 ms of the deadline. */
+    }
+    try_to_end(s);
+}
+
+/* Descriptors have run out: give the spare one up to tell one peer so, instead of leaving all of them hanging. */
+static void
+refuse_for_want(struct http_server *s)
+{
+    static const char sorry[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                                "Retry-After: 1\r\nConnection: close\r\n\r\n";
+    int fd;
+
+    close(s->spare_fd);
+    fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        send(fd, sorry, sizeof sorry - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        close(fd);
+    }
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_warn_rl("a connection was refused: no descriptors left",
+                F_UINT("connections", s->connections));
+}
+
+static void
+admit_connection(struct http_server *s, int fd)
+{
+    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                               "Retry-After: 1\r\nConnection: close\r\n\r\n";
+    int on = 1;
+
+    if (s->context.token && s->unchecked >= s->context.settings->limits_unchecked) {
+        send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        close(fd);
+        log_warn_rl("a connection was refused: too many have shown no token",
+                    F_UINT("unchecked", s->unchecked));
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Fails on a unix socket: no matter. */
+    if (connection_open(s, fd) && !uv_is_active((uv_handle_t *)&s->tick)) {
+        uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    }
+}
+
+static void
+on_listen(uv_poll_t *poll, int status, int events)
+{
+    struct http_server *s = poll->data;
+
+    (void)events;
+    if (status < 0) {
+        return;
+    }
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        int fd;
+
+        if (s->connections >= s->context.settings->limits_connections) {
+            uv_poll_stop(&s->listener); /* Until one closes. */
+            s->accepting = false;
+            return;
+        }
+        fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            admit_connection(s, fd);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            refuse_for_want(s);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+void
+http_server_accept_again(struct http_server *s)
+{
+    if (!s->accepting && !s->draining &&
+        s->connections < s->context.settings->limits_connections) {
+        s->accepting = true;
+        uv_poll_start(&s->listener, UV_READABLE, on_listen);
+    }
+}
+
+static void *
+serve(void *arg)
+{
+    struct http_server *s = arg;
+
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+static unsigned
+bound_port(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        return 0;
+    }
+    return address.ss_family == AF_INET    ? ntohs(((struct sockaddr_in *)&address)->sin_port)
+           : address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port)
+                                           : 0;
+}
+
+/* Makes loop and handles.  False if that fails, with nothing left. */
+static bool
+make_loop(struct http_server *s)
+{
+    if (uv_loop_init(&s->loop) != 0) {
+        return false;
+    }
+    s->wake.data = s->tick.data = s->listener.data = s;
+    if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
+        uv_loop_close(&s->loop);
+        return false;
+    }
+    uv_timer_init(&s->loop, &s->tick);
+    if (uv_poll_init(&s->loop, &s->listener, s->context.listen_fd) != 0) {
+        uv_close((uv_handle_t *)&s->tick, NULL);
+        uv_close((uv_handle_t *)&s->wake, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&s->loop);
+        return false;
+    }
+    s->accepting = true;
+    uv_poll_start(&s->listener, UV_READABLE, on_listen);
+    return true;
+}
+
+static UNSHARED enum err
+http_start(const struct transport_context *context, struct transport **transport, struct fault *f)
+{
+    struct transport *t = xcalloc(1, sizeof *t);
+    struct http_server *s = &t->server;
+    const struct settings *settings = context->settings;
+
+    s->context = *context;
+    s->parser_limits = (struct http_limits){
+        .line = settings->limits_request_line,
+        .headers = settings->limits_headers,
+        .count = settings->limits_header_count,
+        .body = settings->limits_message,
+    };
+    s->port = bound_port(context->listen_fd);
+    s->answers_last = &s->answers;
+    atomic_init(&s->refs, 1);
+    atomic_init(&s->stop_deadline_ns, INT64_MAX);
+    lock_init(&s->lock, RANK_OUTBOX);
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (!make_loop(s)) {
+        goto failed;
+    }
+    if (pthread_create(&s->thread, NULL, serve, s) != 0) {
+        uv_close((uv_handle_t *)&s->listener, NULL);
+        uv_close((uv_handle_t *)&s->tick, NULL);
+        uv_close((uv_handle_t *)&s->wake, NULL);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&s->loop);
+        goto failed;
+    }
+    *transport = t;
+    return E_OK;
+failed:
+    close(s->spare_fd);
+    http_server_unref(s);
+    return fault_set(f, E_IO, "the HTTP thread could not be started");
+}
+
+static void
+http_stop(struct transport *transport, int64_t deadline_ns)
+{
+    struct http_server *s = &transport->server;
+
+    atomic_store(&s->stop_deadline_ns, deadline_ns);
+    atomic_store(&s->stopping, true);
+    uv_async_send(&s->wake);
+    pthread_join(s->thread, NULL);
+    uv_loop_close(&s->loop);
+    close(s->context.listen_fd);
+    close(s->spare_fd);
+    http_server_unref(s);
+}
+
+const struct transport_class http_transport = {"http", http_start, http_stop};
