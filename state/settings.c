@@ -280,10 +280,10 @@ settings_check(const struct settings *s, struct fault *f)
                          "workers.reserve (%u) must be less than workers.threads (%u)",
                          s->workers_reserve, s->workers_threads);
     }
-    if (s->http_path[0] != '/' || strpbrk(s->http_path, "?# \t") ||
+    if (s->http_path[0] != '/' || strlen(s->http_path) > 100 || strpbrk(s->http_path, "?# \t") ||
         (s->http_path[1] && s->http_path[strlen(s->http_path) - 1] == '/')) {
         return fault_set(f, E_ARGUMENT,
-                         "http_path: \"%.40s\" is not a path such as /mcp (no slash at its end)",
+                         "http_path: \"%.40s\" is not a path such as /mcp (at most 100 bytes, no slash at its end)",
                          s->http_path);
     }
     return E_OK;

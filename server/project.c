@@ -1,0 +1,156 @@
+/* project.c -- finding the root upward, and the layout below it. */
+#include "server/project.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char tandem_name[] = ".tandem";
+static const char praxis_name[] = ".praxis-os";
+
+static const char ignored[] = "# What tandem keeps for this machine only.\n"
+                              "/.gitignore\n/state/\n/index/\n/.cache/\n"
+                              "/server.json\n/server.lock\n/token\n";
+
+/* True if 'folder' has a data folder 'name' that this user may trust. */
+static bool
+has_data(const char *folder, const char *name)
+{
+    char *path = xasprintf("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
+    struct stat st;
+    bool found = stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+                 (st.st_uid == geteuid() || st.st_uid == 0);
+
+    free(path);
+    return found;
+}
+
+/* Cuts the last part off; false at the top. */
+static bool
+go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    if (!slash || !path[1]) {
+        return false;
+    }
+    slash[slash == path ? 1 : 0] = '\0';
+    return true;
+}
+
+/* New, or null if no folder upward has a data folder. */
+static char *
+find_upward(const char *from, const char *home)
+{
+    char *path = xstrdup(from);
+
+    do {
+        if (has_data(path, tandem_name) || has_data(path, praxis_name)) {
+            return path;
+        }
+        if (home && strcmp(path, home) == 0) {
+            break;
+        }
+    } while (go_up(path));
+    free(path);
+    return NULL;
+}
+
+enum err
+project_find(const char *root, const char *from, const char *home, struct project *p,
+             struct fault *f)
+{
+    char *real_home = home && *home ? realpath(home, NULL) : NULL;
+    char *found = root && *root ? xstrdup(root) : find_upward(from, real_home);
+    enum err err = E_OK;
+
+    *p = (struct project)PROJECT_INIT;
+    free(real_home);
+    p->root = realpath(found ? found : from, NULL);
+    if (!p->root) {
+        err = fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO,
+                        "the project folder '%s' cannot be opened: %s", found ? found : ".",
+                        strerror(errno));
+        fault_remedy(f, "give an existing folder with --root DIR");
+    } else {
+        err = dir_open(p->root, false, &p->root_dir, f);
+    }
+    free(found);
+    if (err) {
+        project_fini(p);
+        return err;
+    }
+    p->name = xstrdup(p->root[1] ? strrchr(p->root, '/') + 1 : "root");
+    p->data_name = !dir_is_folder(p->root_dir, tandem_name) &&
+                           dir_is_folder(p->root_dir, praxis_name)
+                       ? praxis_name
+                       : tandem_name;
+    return E_OK;
+}
+
+void
+project_fini(struct project *p)
+{
+    dir_unref(p->root_dir);
+    dir_unref(p->data);
+    free(p->root);
+    free(p->name);
+    *p = (struct project)PROJECT_INIT;
+}
+
+enum err
+project_open_data(struct project *p, bool create, struct fault *f)
+{
+    enum err err;
+
+    if (p->data) {
+        return E_OK;
+    }
+    err = dir_sub(p->root_dir, p->data_name, create, &p->data, f);
+    if (!err && create) {
+        enum err made = dir_create_file(p->data, ".gitignore", slice_of(ignored), f);
+        if (made && made != E_CONFLICT) { /* One that is there is left as it is. */
+            dir_unref(p->data);
+            p->data = NULL;
+            err = made;
+        }
+    }
+    return err;
+}
+
+char *
+project_data_path(const struct project *p, const char *name)
+{
+    return xasprintf("%s/%s/%s", p->root[1] ? p->root : "", p->data_name, name);
+}
+
+char *
+project_folder_path(const struct project *p, enum project_folder folder, const char *configured)
+{
+    static const char *const ours[] = {"workflows", "standards", "index", "state"};
+    static const char *const praxis[] = {"workflows", "standards", ".cache/index", ".cache/state"};
+    const char *top = p->root[1] ? p->root : "";
+    char relative[64];
+
+    assert((unsigned)folder < PROJECT_FOLDER_COUNT);
+    if (*configured) {
+        return *configured == '/' ? xstrdup(configured) : xasprintf("%s/%s", top, configured);
+    }
+    if (strcmp(p->data_name, praxis_name) == 0) {
+        return xasprintf("%s/%s/%s", top, praxis_name, praxis[folder]);
+    }
+    if (folder == PROJECT_WORKFLOWS || folder == PROJECT_STANDARDS) {
+        snprintf(relative, sizeof relative, "%s/%s", tandem_name, ours[folder]);
+        if (!dir_is_folder(p->root_dir, relative)) {
+            snprintf(relative, sizeof relative, "%s/%s", praxis_name, praxis[folder]);
+            if (dir_is_folder(p->root_dir, relative)) {
+                return xasprintf("%s/%s", top, relative);
+            }
+        }
+    }
+    return xasprintf("%s/%s/%s", top, tandem_name, ours[folder]);
+}
