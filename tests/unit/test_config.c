@@ -1,4 +1,4 @@
-/* test_config.c -- settings from file, environment and command line: precedence, places, reloads. */
+/* test_config.c -- settings from file, environment and options: precedence, places, reloads. */
 #include "state/config.h"
 
 #include "tests/check.h"
