@@ -6,6 +6,7 @@
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/schema.h"
 #include "state/base/log.h"
 
 #include <assert.h>
@@ -23,17 +24,21 @@ static const struct tool *const rows[] = {
 enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_FORM_COUNT };
 
 struct tools {
-    json_t *input[TOOL_COUNT]; /* Owned, immutable. */
+    struct {
+        json_t *input, *output; /* Owned, immutable; 'output' may be null. */
+    } schemas[TOOL_COUNT];
     char *lists[LIST_FORM_COUNT]; /* Owned: the JSON array of tools/list. */
 };
 
+/* Parses one schema of a row with 'check'; a bad one is a bug. */
 static json_t *
-parse_schema(const char *text)
+parse_schema(const char *text, enum err (*check)(const json_t *, struct fault *))
 {
     json_t *schema = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    struct fault f = FAULT_INIT;
 
-    if (!schema) {
-        log_error("a tool's schema is no JSON", F_STR("schema", text));
+    if (!schema || check(schema, &f) != E_OK) {
+        log_error("a tool's schema is no good", F_STR("why", f.text), F_STR("schema", text));
         abort();
     }
     return schema;
@@ -78,7 +83,10 @@ tools_create(void)
     struct tools *t = xcalloc(1, sizeof *t);
 
     for (size_t i = 0; i < TOOL_COUNT; i++) {
-        t->input[i] = parse_schema(rows[i]->input_schema);
+        t->schemas[i].input = parse_schema(rows[i]->input_schema, schema_check_profile);
+        if (rows[i]->output_schema) {
+            t->schemas[i].output = parse_schema(rows[i]->output_schema, schema_check_profile);
+        }
     }
     for (int form = 0; form < LIST_FORM_COUNT; form++) {
         struct buf out = BUF_INIT;
@@ -98,7 +106,8 @@ tools_destroy(struct tools *t)
 {
     if (t) {
         for (size_t i = 0; i < TOOL_COUNT; i++) {
-            json_decref(t->input[i]);
+            json_decref(t->schemas[i].input);
+            json_decref(t->schemas[i].output);
         }
         for (int form = 0; form < LIST_FORM_COUNT; form++) {
             free(t->lists[form]);
@@ -221,22 +230,48 @@ tools_prepare_rest(struct request *req, enum runs *runs)
     return E_OK;
 }
 
+/* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's. */
+static enum err
+check_result(const struct request *req, const json_t *schema, json_t *result, struct fault *f)
+{
+    enum err err = schema ? schema_validate(schema, result, "result", f) : E_OK;
+
+    if (err) {
+        log_error("a tool's result breaks its schema", F_STR("tool", req->tool->name),
+                  F_STR("why", f->text));
+        return fault_set(f, E_INTERNAL, "the result of '%s' is not what it should be",
+                         req->tool->name);
+    }
+    return E_OK;
+}
+
 /* Loads and checks the arguments and calls the tool.  As struct tool's call(). */
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
     json_t *args = NULL;
-    enum err err = E_OK;
+    size_t at = 0;
+    enum err err;
 
     *result = NULL;
-    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
-    if (err) {
-        return fault_set(f, E_ARGUMENT, "%s", req->fault.text);
+    while (rows[at] != req->tool) {
+        at++;
     }
-    if (!args) {
+    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
+    if (!err && !args) {
         args = json_object();
     }
-    err = req->tool->call(req, args, result, f);
+    if (!err) {
+        err = schema_validate(req->dispatcher->tools->schemas[at].input, args, "arguments", f);
+    }
+    if (err) {
+        err = E_ARGUMENT; /* Whatever the cause: the caller can mend it. */
+    } else {
+        err = req->tool->call(req, args, result, f);
+    }
+    if (!err) {
+        err = check_result(req, req->dispatcher->tools->schemas[at].output, *result, f);
+    }
     f->code = err;
     json_decref(args);
     return err;

@@ -103,6 +103,10 @@ calls_run_inline_and_on_workers(void **unused)
            "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"nope\"," META
            "}}",
            200, "-32602");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"current_date\",\"arguments\":{\"zone\":1}," META "}}",
+           200, "\"isError\":true");
     mcp_session_unref(env.session);
 }
 
