@@ -22,10 +22,12 @@ CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
+CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_coverage := --coverage
+LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 
 DEFS := -std=c11 -D_GNU_SOURCE -I.
 ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
@@ -73,6 +75,11 @@ $(TEST_BINS): $(B)/%: $(B)/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# A fuzz program is linked with the sources it works on, and no more.
+FUZZ_SECONDS ?= 60
+$(B)/tests/fuzz/fuzz_http: $(call obj,tests/fuzz/fuzz_http.c transports/http_parser.c transports/http_syntax.c state/base/mem.c)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 run: deps                    ## install what is missing, build, and show the main job: "tandem demo"
 	@$(MAKE) --no-print-directory all
 	@build/tandem demo
@@ -97,6 +104,10 @@ clients: all                 ## the official SDK clients, both eras, against bui
 coverage:                    ## lines covered by the suite, with the floors that must hold
 	@$(MAKE) --no-print-directory VARIANT=coverage suite
 	@tests/coverage.sh
+fuzz-%:                      # One fuzz program, for FUZZ_SECONDS: fuzz-http
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/tests/fuzz/fuzz_$*
+	@mkdir -p build/fuzz/corpus/$*
+	build/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 build/fuzz/corpus/$* tests/fuzz/corpus/$*
 lint:                        ## layers, lock annotations, banned calls, clang warnings, format
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))

@@ -544,7 +544,7 @@ read_chunk_line(struct http_parser *p)
     for (size_t i = 0; i < digits; i++) {
         char c = http_lower(line.data[i]);
 
-        if (size >> 56) {
+        if (size >> 60) {
             return refuse(p, HTTP_REFUSED_CHUNK_SIZE);
         }
         size = size << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
