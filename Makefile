@@ -21,6 +21,7 @@ CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-c
 CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
+CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_release := -Wl,-z,relro,-z,now
@@ -54,7 +55,7 @@ SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite lint check-asan check-tsan clients coverage bench deps test-deps \
+.PHONY: all run test unit suite lint check-asan check-tsan clients coverage bench fuzz deps test-deps \
         install clean help
 .SECONDARY:
 
@@ -72,6 +73,8 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(TEST_BINS): $(B)/%: $(B)/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -113,6 +116,15 @@ lint:                        ## layers, lock annotations, banned calls, clang wa
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
 bench: all $(BENCHES)        ## what things cost, as ratios within one run
 	@for b in $(BENCHES); do $$b || exit 1; done
+
+# New inputs that reach new code go to build/fuzz/corpus; one that breaks something belongs in tests/fuzz/corpus.
+FUZZ_SECONDS ?= 20
+fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(sort $(wildcard tests/fuzz/fuzz_*.c))) ## each fuzzer for FUZZ_SECONDS=20 (one: make fuzz-rpc)
+fuzz-%:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/tests/fuzz/fuzz_$*
+	@mkdir -p build/fuzz/corpus/$*
+	@build/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=0 -verbosity=0 \
+	    -artifact_prefix=build/fuzz/find-$*- build/fuzz/corpus/$* tests/fuzz/corpus/$*
 
 deps:                        # Debian packages that building needs.
 	@deploy/install-deps.sh

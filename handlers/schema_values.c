@@ -180,7 +180,7 @@ schema_rule_max_length(struct check *c, const struct node *n, const json_t *rule
                : E_OK;
 }
 
-/* A pattern is told to clients and not checked here: no matcher whose time is bounded is at hand. */
+/* A pattern is told to clients and not checked: no matcher of bounded time is at hand. */
 enum err
 schema_rule_pattern(struct check *c, const struct node *n, const json_t *rule)
 {

@@ -5,10 +5,11 @@
 #include <stdio.h>
 
 #include "handlers/schema_private.h"
+#include "state/base/nearest.h"
 #include "state/rune.h"
 
-/* Names longer than this are compared no further, and get no suggestion. */
-#define NAME_MAX_BYTES 40
+/* So many names are looked at for the one that was meant. */
+#define NAMES_MAX 100
 
 /* Text that is cut to what there is room for, at a whole character. */
 struct words {
@@ -192,86 +193,30 @@ list_text(const json_t *list, char *out, size_t size)
     }
 }
 
-static char
-folded(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c == '-' || c == ' ' ? '_' : c;
-}
-
-/* How many letters have to be changed, left out, put in or swapped to make one name of the other.
- * */
-static size_t
-distance(const char *a, const char *b)
-{
-    size_t row[3][NAME_MAX_BYTES + 1];
-    size_t *before = row[0], *last = row[1], *now = row[2];
-    size_t len_a = strlen(a), len_b = strlen(b), i, j;
-
-    if (len_a > NAME_MAX_BYTES || len_b > NAME_MAX_BYTES) {
-        return NAME_MAX_BYTES;
-    }
-    for (j = 0; j <= len_b; j++) {
-        last[j] = before[j] = j;
-    }
-    for (i = 1; i <= len_a; i++) {
-        size_t *spare = before;
-        now[0] = i;
-        for (j = 1; j <= len_b; j++) {
-            size_t best = last[j - 1] + (folded(a[i - 1]) != folded(b[j - 1]));
-            best = last[j] + 1 < best ? last[j] + 1 : best;
-            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2])
-                && folded(a[i - 2]) == folded(b[j - 1]) && before[j - 2] + 1 < best) {
-                best = before[j - 2] + 1;
-            }
-            now[j] = best;
-        }
-        before = last;
-        last = now;
-        now = spare;
-    }
-    return last[len_b];
-}
-
-/* Takes 'candidate' if it is nearer to 'name' than what was found before. */
-static void
-consider(const char *candidate, const char *name, const char **best, size_t *best_distance)
-{
-    size_t len = strlen(name), limit, d;
-
-    if (!candidate || len == 0) {
-        return;
-    }
-    d = distance(candidate, name);
-    limit = len < 3 ? 0 : len < 6 ? 1 : len / 3;
-    if ((len >= 3 && strstr(candidate, name))
-        || (strlen(candidate) >= 3 && strstr(name, candidate))) {
-        d = d < limit ? d : limit; /* "results" for "n_results". */
-    }
-    if (d <= limit && d < *best_distance) {
-        *best = candidate;
-        *best_distance = d;
-    }
-}
-
 const char *
 likely_name(const json_t *list, const char *name)
 {
-    const char *best = NULL;
-    size_t best_distance = NAME_MAX_BYTES, i, count = 0;
-    void *member;
+    const char *words[NAMES_MAX];
+    size_t count = 0, len = strlen(name), i;
+    void *member = json_object_iter(walkable(list));
+    int nearest;
 
-    if (strlen(name) > NAME_MAX_BYTES) {
-        return NULL;
+    for (i = 0; i < json_array_size(list) && count < NAMES_MAX; i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+        if (word) {
+            words[count++] = word;
+        }
     }
-    for (i = 0; i < json_array_size(list) && i < 100; i++) {
-        consider(json_string_value(json_array_get(list, i)), name, &best, &best_distance);
+    for (; member && count < NAMES_MAX; member = json_object_iter_next(walkable(list), member)) {
+        words[count++] = json_object_iter_key(member);
     }
-    for (member = json_object_iter(walkable(list)); member && count < 100; count++) {
-        consider(json_object_iter_key(member), name, &best, &best_distance);
-        member = json_object_iter_next(walkable(list), member);
+    nearest = text_nearest(slice_of(name), words, count);
+    for (i = 0; nearest < 0 && len >= 3 && len < 64 && i < count; i++) {
+        if (strstr(words[i], name) || (strlen(words[i]) >= 3 && strstr(name, words[i]))) {
+            nearest = (int)i; /* "results" for "n_results". */
+        }
     }
-    return best;
+    return nearest < 0 ? NULL : words[nearest];
 }
 
 bool

@@ -374,7 +374,8 @@ bad_schemas_are_refused(void **state)
         }
         json_decref(schema);
     }
-    json_t *schema = load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"x-other\":[1],"
+    json_t *schema = load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"x-othe"
+                          "r\":[1],"
                   "\"default\":1,\"examples\":[],\"readOnly\":true,\"type\":[\"string\",\"null\"]"
                   "}");
     CHECK(schema_check(schema, &f) == E_OK);
