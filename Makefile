@@ -21,7 +21,6 @@ CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-c
 CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
-CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_release := -Wl,-z,relro,-z,now
@@ -78,11 +77,6 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
 $(BENCHES): $(B)/%: $(B)/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# A fuzz program is linked with the sources it works on, and no more.
-FUZZ_SECONDS ?= 60
-$(B)/tests/fuzz/fuzz_http: $(call obj,tests/fuzz/fuzz_http.c transports/http_parser.c transports/http_syntax.c state/base/mem.c)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
-
 run: deps                    ## install what is missing, build, and show the main job: "tandem demo"
 	@$(MAKE) --no-print-directory all
 	@build/tandem demo
@@ -107,19 +101,17 @@ clients: all                 ## the official SDK clients, both eras, against bui
 coverage:                    ## lines covered by the suite, with the floors that must hold
 	@$(MAKE) --no-print-directory VARIANT=coverage suite
 	@tests/coverage.sh
-fuzz-%:                      # One fuzz program, for FUZZ_SECONDS: fuzz-http
-	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/tests/fuzz/fuzz_$*
-	@mkdir -p build/fuzz/corpus/$*
-	build/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 build/fuzz/corpus/$* tests/fuzz/corpus/$*
 lint:                        ## layers, lock annotations, banned calls, clang warnings, format
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
 bench: all $(BENCHES)        ## what things cost, as ratios within one run
 	@for b in $(BENCHES); do $$b || exit 1; done
+bench-%: $(B)/tests/bench/bench_%
+	@$<
 
 # New inputs that reach new code go to build/fuzz/corpus; one that breaks something belongs in tests/fuzz/corpus.
-FUZZ_SECONDS ?= 20
-fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(sort $(wildcard tests/fuzz/fuzz_*.c))) ## each fuzzer for FUZZ_SECONDS=20 (one: make fuzz-rpc)
+FUZZ_SECONDS ?= 60
+fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(sort $(wildcard tests/fuzz/fuzz_*.c))) ## each fuzzer for FUZZ_SECONDS=60 (one: make fuzz-rpc)
 fuzz-%:
 	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang build/fuzz/tests/fuzz/fuzz_$*
 	@mkdir -p build/fuzz/corpus/$*
