@@ -244,7 +244,8 @@ project_info_git(struct project_info *p)
     json_t *git;
 
     snprintf(period, sizeof period, "%lld", (long long)(now / KEPT_NS));
-    if (slots_get(p->looks, "git", period, NULL, now + 4 * KEPT_NS, &pin, NULL) != E_OK) {
+    /* No deadline: a look ends by itself, its children's time is limited. */
+    if (slots_get(p->looks, "git", period, NULL, INT64_MAX, &pin, NULL) != E_OK) {
         return json_null();
     }
     git = json_deep_copy(pin.value);

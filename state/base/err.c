@@ -19,9 +19,13 @@ err_info(enum err err)
     return &infos[err];
 }
 
+/* What fault_set() last said on this thread, so that fault_remedy() returns it to a caller who wants no text. */
+static _Thread_local enum err last_code;
+
 enum err
 fault_set(struct fault *f, enum err code, const char *format, ...)
 {
+    last_code = code;
     if (f) {
         va_list args;
 
@@ -38,6 +42,7 @@ fault_set(struct fault *f, enum err code, const char *format, ...)
 enum err
 fault_at(struct fault *f, enum err code, unsigned line, unsigned column, const char *format, ...)
 {
+    last_code = code;
     if (f) {
         va_list args;
 
@@ -58,7 +63,7 @@ fault_remedy(struct fault *f, const char *format, ...)
     va_list args;
 
     if (!f) {
-        return E_INTERNAL;
+        return last_code;
     }
     va_start(args, format);
     text_format(f->remedy, sizeof f->remedy, format, args);

@@ -1,0 +1,199 @@
+/* test_project_info.c -- what git says, and what is said when git says nothing.  R17. */
+#include "tests/check.h"
+
+#include "state/project_info.h"
+#include "state/base/mem.h"
+#include "tests/fakes.h"
+#include "tests/threads.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct fake_project project;
+static struct fake_clock fake;
+static char *path_before;
+
+/* Puts a script named git first in PATH. */
+static void
+fake_git(const char *script)
+{
+    char *bin = xasprintf("%s/bin", project.path), *file = xasprintf("%s/git", bin);
+    char *path = xasprintf("%s:%s", bin, path_before);
+    FILE *f;
+
+    mkdir(bin, 0700);
+    f = fopen(file, "w");
+    fprintf(f, "#!/bin/sh\n%s\n", script);
+    fclose(f);
+    chmod(file, 0700);
+    setenv("PATH", path, 1);
+    free(path);
+    free(bin);
+    free(file);
+}
+
+static int
+set_up(void **unused)
+{
+    (void)unused;
+    fake_clock_init(&fake);
+    fake_project_init(&project, &fake.clock);
+    path_before = xstrdup(getenv("PATH"));
+    return 0;
+}
+
+static int
+tear_down(void **unused)
+{
+    (void)unused;
+    setenv("PATH", path_before, 1);
+    free(path_before);
+    fake_project_fini(&project);
+    return 0;
+}
+
+static void
+expect(const char *member, const char *want)
+{
+    struct project_info *info = project_info_create(project.path, &fake.clock);
+    json_t *git = project_info_git(info);
+    const char *got = json_string_value(json_object_get(git, member));
+
+    if (want ? !got || strcmp(got, want) != 0 : got != NULL) {
+        fail_msg("%s is %s, not %s", member, got ? got : "null", want ? want : "null");
+    }
+    json_decref(git);
+    project_info_destroy(info);
+}
+
+static void
+run(const char *command)
+{
+    char *line = xasprintf("cd '%s' && { %s; } >/dev/null 2>&1", project.path, command);
+    int status = system(line);
+
+    free(line);
+    CHECK_INT(status, 0);
+}
+
+static void
+a_repository_tells_branch_commit_and_state(void **unused)
+{
+    (void)unused;
+    expect("status", NULL); /* None yet. */
+    run("git init -q -b trunk . && git config user.email t@example.org && git config user.name t");
+    expect("branch", "trunk");
+    expect("commit", NULL);
+    expect("remote", NULL);
+    run("echo x >f && git add f && git commit -q -m one");
+    expect("status", "clean");
+    run("echo new >g");
+    expect("status", "dirty");
+    run("git add g && git commit -q -m two");
+    expect("status", "clean");
+    run("git remote add origin https://user:secret@example.org/team/the-thing.git");
+    expect("remote", "https://example.org/team/the-thing.git");
+    run("git checkout -q --detach");
+    expect("branch", NULL);
+    run("echo y >>f");
+    expect("status", "dirty");
+}
+
+static void
+the_name_comes_from_the_remote_or_the_folder(void **unused)
+{
+    struct project_info *info = project_info_create(project.path, &fake.clock);
+    char *name = project_info_name(info);
+
+    (void)unused;
+    CHECK_STR(name, strrchr(project.path, '/') + 1);
+    free(name);
+    run("git init -q . && git remote add origin git@example.org:team/the-thing.git");
+    fake_clock_pass(&fake, 6000000000);
+    name = project_info_name(info);
+    CHECK_STR(name, "the-thing");
+    free(name);
+    project_info_destroy(info);
+}
+
+static void
+no_git_and_a_failing_git_give_null(void **unused)
+{
+    (void)unused;
+    fake_git("exit 3");
+    expect("status", NULL);
+    setenv("PATH", "/nonexistent", 1);
+    expect("status", NULL);
+}
+
+static void
+a_git_that_fails_half_way_gives_what_is_known(void **unused)
+{
+    (void)unused;
+    fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) exit 1;; *) echo u:p.git;; esac");
+    expect("status", "unknown");
+    expect("remote", "u:p.git");
+    expect("branch", NULL);
+}
+
+static void
+a_flood_of_output_is_cut(void **unused)
+{
+    (void)unused;
+    fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) yes '? junk' | head -c 3000000;; esac");
+    expect("status", "dirty");
+}
+
+static _Atomic unsigned wrong;
+
+static void
+ask(void *arg, unsigned number)
+{
+    json_t *git = project_info_git(arg);
+
+    (void)number;
+    if (strcmp(json_string_value(json_object_get(git, "status")), "clean") != 0) {
+        atomic_fetch_add(&wrong, 1);
+    }
+    json_object_set_new(git, "status", json_string("mine")); /* It is a copy: others must not see this. */
+    json_decref(git);
+}
+
+static void
+many_askers_share_one_look(void **unused)
+{
+    (void)unused;
+    run("git init -q . && echo .tandem >.gitignore && echo bin >>.gitignore && echo count "
+        ">>.gitignore && git add . && git -c user.email=t@example.org -c user.name=t commit -q -m one");
+    for (const unsigned *count = race_sizes; *count; count++) {
+        struct project_info *info = project_info_create(project.path, &fake.clock);
+        struct slots_counters c;
+
+        wrong = 0;
+        threads_run(*count, ask, info);
+        c = project_info_counters(info);
+        CHECK_INT(wrong, 0);
+        CHECK_INT(c.misses, 1);
+        CHECK_INT(c.hits + c.double_loads, *count - 1);
+        project_info_destroy(info);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_repository_tells_branch_commit_and_state, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_name_comes_from_the_remote_or_the_folder, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(no_git_and_a_failing_git_give_null, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_git_that_fails_half_way_gives_what_is_known, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_flood_of_output_is_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_askers_share_one_look, set_up, tear_down),
+    };
+    return CHECK_RUN(tests);
+}
