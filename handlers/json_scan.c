@@ -26,8 +26,13 @@ static const struct {
 #undef ROW
 };
 
+static const unsigned char *broken(struct json_scan *s, enum json_flaw flaw,
+                                   const unsigned char *at) __attribute__((cold, noinline));
+static void blemish(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
+    __attribute__((cold, noinline));
+
 /* Notes a hard flaw.  Returns null, so that a caller can return the call. */
-static const unsigned char *__attribute__((cold, noinline))
+static const unsigned char *
 broken(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
 {
     s->flaw = at >= s->end && flaw != FLAW_UTF8 ? FLAW_CUT : flaw;
@@ -35,7 +40,7 @@ broken(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
     return NULL;
 }
 
-static void __attribute__((cold, noinline))
+static void
 blemish(struct json_scan *s, enum json_flaw flaw, const unsigned char *at)
 {
     if (s->flaw == FLAW_NONE) {
@@ -156,6 +161,12 @@ skip_utf8(const unsigned char *p, const unsigned char *end)
     return (c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F) ? NULL : p + 4;
 }
 
+static inline bool
+is_digit(unsigned char c)
+{
+    return (unsigned)(c - '0') <= 9;
+}
+
 /* Four hexadecimal digits at 'p', or -1. */
 static int
 read_hex4(const unsigned char *p, const unsigned char *end)
@@ -168,13 +179,14 @@ read_hex4(const unsigned char *p, const unsigned char *end)
     }
     for (i = 0; i < 4; i++) {
         unsigned char c = p[i];
-        int digit = c >= '0' && c <= '9' ? c - '0'
-                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                  : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-        if (digit < 0) {
+        unsigned char letter = c | 0x20;
+        if (is_digit(c)) {
+            value = value << 4 | (c - '0');
+        } else if (letter >= 'a' && letter <= 'f') {
+            value = value << 4 | (letter - 'a' + 10);
+        } else {
             return -1;
         }
-        value = value << 4 | digit;
     }
     return value;
 }
@@ -271,7 +283,7 @@ scan_string(struct json_scan *s, const unsigned char *p, struct json_text *text)
 static inline const unsigned char *
 skip_digits(const struct json_scan *s, const unsigned char *p)
 {
-    while (p < s->end && (unsigned)(*p - '0') <= 9) {
+    while (p < s->end && is_digit(*p)) {
         p++;
     }
     return p;
@@ -325,10 +337,11 @@ scan_word(struct json_scan *s, const unsigned char *p, const char *word, size_t 
 static inline const unsigned char *
 scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
 {
+    unsigned char c = at(s, p);
     struct json_text text;
 
     count_value(s, p);
-    switch (at(s, p)) {
+    switch (c) {
     case '"':
         *kind = KIND_STRING;
         return scan_string(s, p, &text);
@@ -341,11 +354,11 @@ scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
     case 'n':
         *kind = KIND_NULL;
         return scan_word(s, p, "null", 4);
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
-        return scan_number(s, p, kind);
     default:
-        return broken(s, at(s, p) == 0xEF && p == s->start ? FLAW_MARK : FLAW_VALUE, p);
+        if (c == '-' || is_digit(c)) {
+            return scan_number(s, p, kind);
+        }
+        return broken(s, c == 0xEF && p == s->start ? FLAW_MARK : FLAW_VALUE, p);
     }
 }
 
@@ -412,8 +425,8 @@ scan_container(struct json_scan *s, const unsigned char *p)
             }
             object = c == '{';
             bit = (uint64_t)1 << s->depth % 64;
-            objects[s->depth / 64] = object ? objects[s->depth / 64] | bit
-                                            : objects[s->depth / 64] & ~bit;
+            objects[s->depth / 64] &= ~bit;
+            objects[s->depth / 64] |= object ? bit : 0;
             p = skip_blanks(s, p + 1);
             if (at(s, p) != (object ? '}' : ']')) {
                 if (object && !(p = scan_name(s, p, &name))) {
@@ -446,6 +459,13 @@ scan_container(struct json_scan *s, const unsigned char *p)
     }
 }
 
+/* A limit moved into 1..top. */
+static unsigned
+limited(unsigned value, unsigned top)
+{
+    return value < 1 ? 1 : value > top ? top : value;
+}
+
 void
 json_scan_init(struct json_scan *s, struct slice text, const struct json_limits *limits)
 {
@@ -455,9 +475,8 @@ json_scan_init(struct json_scan *s, struct slice text, const struct json_limits 
 
     *s = (struct json_scan){
         .start = text.data ? (const unsigned char *)text.data : nothing,
-        .depth_limit = l->depth < 1 ? 1 : l->depth > JSON_DEPTH_TOP ? JSON_DEPTH_TOP : l->depth,
-        .values_limit = l->values < 1 ? 1
-                      : l->values > JSON_VALUES_TOP ? JSON_VALUES_TOP : l->values,
+        .depth_limit = limited(l->depth, JSON_DEPTH_TOP),
+        .values_limit = limited(l->values, JSON_VALUES_TOP),
     };
     s->p = s->start;
     s->end = s->start + (text.data ? text.len : 0);
@@ -496,8 +515,8 @@ bool
 json_scan_string(struct json_scan *s, struct json_text *text)
 {
     const unsigned char *begin = skip_blanks(s, s->p);
-    const unsigned char *p = at(s, begin) == '"' ? scan_string(s, begin, text)
-                                                 : broken(s, FLAW_VALUE, begin);
+    const unsigned char *p =
+        at(s, begin) == '"' ? scan_string(s, begin, text) : broken(s, FLAW_VALUE, begin);
 
     s->p = p ? p : s->p;
     return p != NULL;

@@ -26,7 +26,10 @@ struct json_limits {
     unsigned depth;  /* 1..JSON_DEPTH_TOP. */
     unsigned values; /* 1..JSON_VALUES_TOP. */
 };
-#define JSON_LIMITS_INIT {JSON_DEPTH_DEFAULT, JSON_VALUES_DEFAULT}
+#define JSON_LIMITS_INIT                        \
+    {                                           \
+        JSON_DEPTH_DEFAULT, JSON_VALUES_DEFAULT \
+    }
 
 enum json_kind {
     KIND_NONE, /* Not there.  Zeroed memory says so. */
@@ -46,6 +49,7 @@ struct json_value {
     enum json_kind kind;
 };
 
+/* clang-format off */
 /* What can be wrong with a text.  A HARD flaw ends the scan.  A SOFT one is remembered and the scan
  * goes on, so that the id of a message refused for it can still be read and echoed. */
 #define JSON_FLAWS(ROW)                                                                        \
@@ -66,13 +70,14 @@ struct json_value {
     ROW(DEPTH,     SOFT, E_PARSE, "objects and arrays lie too deep inside each other")         \
     ROW(VALUES,    SOFT, E_MESSAGE_LARGE, "there are too many values")                         \
     ROW(NUL_NAME,  SOFT, E_INVALID_REQUEST, "a member's name must not hold \\u0000")
+/* clang-format on */
 
 enum json_flaw {
     FLAW_NONE,
 #define ROW(NAME, GRADE, ERR, TEXT) FLAW_##NAME,
     JSON_FLAWS(ROW)
 #undef ROW
-    FLAW_COUNT
+        FLAW_COUNT
 };
 
 /* A string's contents, without the quotes, as written. */

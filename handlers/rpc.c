@@ -17,9 +17,9 @@
 /* A level's table: the number of the word 'name', or -1. */
 typedef int find_word(struct slice name);
 
-#define ROW(NAME, TEXT)                                                                        \
-    if (name.len == sizeof TEXT - 1 && memcmp(name.data, TEXT, sizeof TEXT - 1) == 0) {        \
-        return FOUND(NAME);                                                                    \
+#define ROW(NAME, TEXT)                                                                 \
+    if (name.len == sizeof TEXT - 1 && memcmp(name.data, TEXT, sizeof TEXT - 1) == 0) { \
+        return FOUND(NAME);                                                             \
     }
 #define FOUND(NAME) RPC_MEMBER_##NAME
 static int
@@ -73,15 +73,18 @@ struct unknown {
 };
 
 /* Notes an error of the message, with the byte where it is; only the first one is kept. */
-#define refuse(R, ERR, AT, ...)                                                                \
-    do {                                                                                       \
-        if ((R)->err == E_OK) {                                                                \
-            (R)->err = fault_set((R)->fault, ERR, __VA_ARGS__);                                \
-            (R)->m->offset = (size_t)((AT) - (const char *)(R)->scan.start);                   \
-        }                                                                                      \
+#define refuse(R, ERR, AT, ...)                                              \
+    do {                                                                     \
+        if ((R)->err == E_OK) {                                              \
+            (R)->err = fault_set((R)->fault, ERR, __VA_ARGS__);              \
+            (R)->m->offset = (size_t)((AT) - (const char *)(R)->scan.start); \
+        }                                                                    \
     } while (0)
 
-static void __attribute__((cold, noinline))
+static void refuse_twice(struct reading *r, const struct json_text *name, const char *where)
+    __attribute__((cold, noinline));
+
+static void
 refuse_twice(struct reading *r, const struct json_text *name, const char *where)
 {
     refuse(r, E_INVALID_REQUEST, name->raw.data, "%s has the member \"%.*s\" twice", where,
@@ -186,8 +189,8 @@ take_id(struct reading *r)
         good = json_slice_int(id->raw, &number);
     } else if (id->kind == KIND_STRING) {
         struct json_text text = contents(id);
-        good = text.raw.len <= RPC_ID_MAX
-               || (text.escaped && json_text_length(&text) <= RPC_ID_MAX);
+        good =
+            text.raw.len <= RPC_ID_MAX || (text.escaped && json_text_length(&text) <= RPC_ID_MAX);
     }
     if (good && !r->id_twice) {
         r->m->id = id->raw;
@@ -234,8 +237,8 @@ shape_of(const struct reading *r)
     if (r->member[RPC_MEMBER_METHOD].kind != KIND_NONE) {
         return id ? RPC_REQUEST : RPC_NOTIFICATION;
     }
-    if (r->member[RPC_MEMBER_RESULT].kind != KIND_NONE
-        || r->member[RPC_MEMBER_ERROR].kind != KIND_NONE) {
+    if (r->member[RPC_MEMBER_RESULT].kind != KIND_NONE ||
+        r->member[RPC_MEMBER_ERROR].kind != KIND_NONE) {
         return RPC_RESPONSE;
     }
     return id ? RPC_REQUEST : RPC_INVALID;
@@ -258,10 +261,10 @@ check_response(struct reading *r)
                "a response has either a result or an error, not both");
     } else if (result->kind != KIND_NONE && result->kind != KIND_OBJECT) {
         refuse(r, E_INVALID_REQUEST, result->raw.data, "a result must be an object");
-    } else if (error->kind != KIND_NONE
-               && (error->kind != KIND_OBJECT || !json_slice_member(error->raw, "code", &code)
-                   || !json_slice_member(error->raw, "message", &message)
-                   || code.kind != KIND_INTEGER || message.kind != KIND_STRING)) {
+    } else if (error->kind != KIND_NONE &&
+               (error->kind != KIND_OBJECT || !json_slice_member(error->raw, "code", &code) ||
+                !json_slice_member(error->raw, "message", &message) || code.kind != KIND_INTEGER ||
+                message.kind != KIND_STRING)) {
         refuse(r, E_INVALID_REQUEST, error->raw.data,
                "an error must be an object with an integer code and a message");
     }

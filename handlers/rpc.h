@@ -17,11 +17,12 @@
 
 #include "handlers/json_slice.h"
 
-#define RPC_METHOD_MAX 256 /* Bytes, once unescaped. */
-#define RPC_ID_MAX 256     /* Bytes of a string id, once unescaped. */
-#define RPC_UNKNOWN_MAX 128 /* Members of unknown name in a message, in its params, in its _meta. */
-#define RPC_BATCH_MAX 128  /* Messages in one batch. */
+#define RPC_METHOD_MAX 256  /* Bytes, once unescaped. */
+#define RPC_ID_MAX 256      /* Bytes of a string id, once unescaped. */
+#define RPC_UNKNOWN_MAX 128 /* Members of unknown name in a message, in params, in _meta. */
+#define RPC_BATCH_MAX 128   /* Messages in one batch. */
 
+/* clang-format off */
 /* The members of 'params' that are handed out.  To get one more, add a row. */
 #define RPC_PARAMS(ROW)                                                                        \
     ROW(NAME,             "name")                                                              \
@@ -64,6 +65,7 @@
     ROW(PARAMS,  "params")                                                                     \
     ROW(RESULT,  "result")                                                                     \
     ROW(ERROR,   "error")
+/* clang-format on */
 
 #define ROW(NAME, TEXT) RPC_PARAM_##NAME,
 enum rpc_param { RPC_PARAMS(ROW) RPC_PARAM_COUNT };
@@ -94,14 +96,14 @@ struct rpc_message {
      * one, or if the text is not JSON; kept with every other error, which is then answered with
      * it. */
     struct slice id;
-    enum json_kind id_kind;     /* KIND_INTEGER, KIND_STRING, or KIND_NONE with an empty 'id'. */
-    struct slice method;        /* Unescaped; may hold a NUL byte. */
-    struct json_value params;   /* KIND_OBJECT or KIND_NONE. */
-    struct json_value result;   /* KIND_OBJECT in a response that succeeded. */
-    struct json_value error;    /* KIND_OBJECT in one that failed. */
-    struct json_value batch;    /* KIND_ARRAY in a batch. */
-    size_t batch_count;         /* Elements in the batch. */
-    size_t offset;              /* Byte at which the first error was found; 0 without one. */
+    enum json_kind id_kind;   /* KIND_INTEGER, KIND_STRING, or KIND_NONE with an empty 'id'. */
+    struct slice method;      /* Unescaped; may hold a NUL byte. */
+    struct json_value params; /* KIND_OBJECT or KIND_NONE. */
+    struct json_value result; /* KIND_OBJECT in a response that succeeded. */
+    struct json_value error;  /* KIND_OBJECT in one that failed. */
+    struct json_value batch;  /* KIND_ARRAY in a batch. */
+    size_t batch_count;       /* Elements in the batch. */
+    size_t offset;            /* Byte at which the first error was found; 0 without one. */
     /* Known members, by name; KIND_NONE for those that are not there.  Their kinds are not checked,
      * except that '_meta' is an object. */
     struct json_value param[RPC_PARAM_COUNT];
@@ -136,7 +138,6 @@ bool rpc_id_equal(struct slice a, struct slice b);
  * value that is not there.  'name' says in an error which value it was.  E_PARAMS for what a scan
  * lets pass and a tree cannot hold or must not: a number out of range, a name twice in an object at
  * any level, \u0000 in a string. */
-enum err rpc_load(const struct json_value *value, const char *name, json_t **tree,
-                  struct fault *f);
+enum err rpc_load(const struct json_value *value, const char *name, json_t **tree, struct fault *f);
 
 #endif

@@ -61,9 +61,9 @@ schema_out_of_bounds(const struct check *c, const struct place *at, const char *
 static enum keyword
 find_keyword(const char *name, size_t len)
 {
-#define ROW(NAME, TEXT, RULE)                                                                    \
-    if (len == sizeof TEXT - 1 && memcmp(name, TEXT, sizeof TEXT - 1) == 0) {                  \
-        return KEYWORD_##NAME;                                                                 \
+#define ROW(NAME, TEXT, RULE)                                                 \
+    if (len == sizeof TEXT - 1 && memcmp(name, TEXT, sizeof TEXT - 1) == 0) { \
+        return KEYWORD_##NAME;                                                \
     }
     SCHEMA_KEYWORDS(ROW)
 #undef ROW
@@ -214,9 +214,9 @@ schema_rule_one_of(struct check *c, const struct node *n, const json_t *rule)
     if (fitting == 0) {
         return explain(c, n, rule);
     }
-    return fitting == 1 ? E_OK : schema_unfit(c, n->at, "fits %zu alternatives that exclude each "
-                                                        "other",
-                                       fitting);
+    return fitting == 1
+               ? E_OK
+               : schema_unfit(c, n->at, "fits %zu alternatives, only 1 is allowed", fitting);
 }
 
 enum err

@@ -19,6 +19,7 @@
 #define SCHEMA_NODES_MAX 10000u  /* Schemas inside one schema. */
 #define SCHEMA_UNIQUE_MAX 1000u  /* Elements that can be checked to be unique. */
 
+/* clang-format off */
 /* In the order in which they are checked: what is said first helps most. */
 #define SCHEMA_KEYWORDS(ROW)                                                                   \
     ROW(REF,               "$ref",                 ref)                                        \
@@ -55,6 +56,7 @@
     ROW("maxContains") ROW("dependentRequired") ROW("dependentSchemas")                        \
     ROW("unevaluatedItems") ROW("unevaluatedProperties") ROW("$dynamicRef")                    \
     ROW("$recursiveRef") ROW("dependencies") ROW("additionalItems")
+/* clang-format on */
 
 /* Checks 'value' against 'schema', which has passed schema_check(); 'name' is what an error calls
  * the value ("arguments").  A real without fraction, 5.0, is an integer, and is replaced by one

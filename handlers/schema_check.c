@@ -10,15 +10,15 @@
 
 /* What the value of a keyword has to be. */
 enum form {
-    FORM_SCHEMA,      /* An object, true or false. */
-    FORM_SCHEMAS,     /* An array of them, not empty. */
-    FORM_SCHEMA_MAP,  /* An object of them. */
+    FORM_SCHEMA,     /* An object, true or false. */
+    FORM_SCHEMAS,    /* An array of them, not empty. */
+    FORM_SCHEMA_MAP, /* An object of them. */
     FORM_NUMBER,
     FORM_POSITIVE,
-    FORM_COUNT,       /* An integer from 0. */
+    FORM_COUNT, /* An integer from 0. */
     FORM_FLAG,
-    FORM_NAMES,       /* An array of strings. */
-    FORM_VALUES,      /* An array, not empty. */
+    FORM_NAMES,  /* An array of strings. */
+    FORM_VALUES, /* An array, not empty. */
     FORM_STRING,
     FORM_REF,
     FORM_TYPE,
@@ -26,6 +26,7 @@ enum form {
     FORM_REFUSED
 };
 
+/* clang-format off */
 static const struct {
     const char *name;
     enum form form;
@@ -46,6 +47,7 @@ static const struct {
     SCHEMA_REFUSED(ROW)
 #undef ROW
 };
+/* clang-format on */
 
 struct walk {
     const json_t *root;
@@ -57,7 +59,10 @@ struct walk {
 
 static enum err check_schema(struct walk *w, const json_t *schema, const struct place *at);
 
-static enum err __attribute__((format(printf, 3, 4)))
+static enum err bad(const struct walk *w, const struct place *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static enum err
 bad(const struct walk *w, const struct place *at, const char *format, ...)
 {
     char path[160], text[200];
@@ -122,8 +127,8 @@ find_anchor(const json_t *at, const char *name, unsigned depth, size_t *left)
         return at;
     }
     json_object_foreach(walkable(at), key, inner) {
-        if (!found && strcmp(key, "const") != 0 && strcmp(key, "enum") != 0
-            && strcmp(key, "default") != 0 && strcmp(key, "examples") != 0) {
+        if (!found && strcmp(key, "const") != 0 && strcmp(key, "enum") != 0 &&
+            strcmp(key, "default") != 0 && strcmp(key, "examples") != 0) {
             found = find_anchor(inner, name, depth + 1, left);
         }
     }
@@ -157,8 +162,8 @@ schema_resolve(const json_t *root, const char *ref)
 static bool
 is_type_name(const json_t *value)
 {
-    static const char *const types[] = {"object", "array", "string", "integer", "number", "boolean",
-                                        "null"};
+    static const char *const types[] = {"object", "array",   "string", "integer",
+                                        "number", "boolean", "null"};
     const char *name = json_string_value(value);
     size_t i;
 
@@ -215,7 +220,8 @@ check_plain(struct walk *w, enum form form, const json_t *rule, const struct pla
         return json_number_value(rule) > 0 ? E_OK : bad(w, at, "must be a number above 0");
     case FORM_COUNT:
         return json_is_integer(rule) && json_integer_value(rule) >= 0
-                   ? E_OK : bad(w, at, "must be an integer of at least 0");
+                   ? E_OK
+                   : bad(w, at, "must be an integer of at least 0");
     case FORM_FLAG:
         return json_is_boolean(rule) ? E_OK : bad(w, at, "must be true or false");
     case FORM_NAMES:
@@ -226,13 +232,16 @@ check_plain(struct walk *w, enum form form, const json_t *rule, const struct pla
         return json_is_string(rule) ? E_OK : bad(w, at, "must be a string");
     case FORM_REF:
         return json_is_string(rule) && schema_resolve(w->root, json_string_value(rule))
-                   ? E_OK : bad(w, at, "leads to no schema inside this one; nothing is fetched");
+                   ? E_OK
+                   : bad(w, at, "leads to no schema inside this one; nothing is fetched");
     case FORM_TYPE:
         return is_type_name(rule) || all_are(rule, true)
-                   ? E_OK : bad(w, at, "must be a JSON type or an array of them");
+                   ? E_OK
+                   : bad(w, at, "must be a JSON type or an array of them");
     case FORM_DIALECT:
         return json_is_string(rule) && strcmp(json_string_value(rule), DIALECT) == 0
-                   ? E_OK : bad(w, at, "only %s is spoken", DIALECT);
+                   ? E_OK
+                   : bad(w, at, "only %s is spoken", DIALECT);
     default:
         return bad(w, at, "is a keyword that is not taken");
     }
@@ -335,8 +344,8 @@ schema_check(const json_t *schema, struct fault *f)
 enum err
 schema_check_profile(const json_t *schema, struct fault *f)
 {
-    static const char *const not_at_root[] = {"$ref", "allOf", "anyOf", "oneOf", "not", "if",
-                                              "then", "else", "enum", "const"};
+    static const char *const not_at_root[] = {"$ref", "allOf", "anyOf", "oneOf", "not",
+                                              "if",   "then",  "else",  "enum",  "const"};
     struct walk w = {.root = schema, .fault = f, .profile = true};
     const struct place at = {.name = "schema"};
     const char *type = json_string_value(json_object_get(schema, "type"));

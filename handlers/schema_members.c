@@ -29,28 +29,32 @@ enum err
 schema_rule_min_items(struct check *c, const struct node *n, const json_t *rule)
 {
     return json_is_array(n->value)
-               ? schema_count(c, n, rule, json_array_size(n->value), true, "elements") : E_OK;
+               ? schema_count(c, n, rule, json_array_size(n->value), true, "elements")
+               : E_OK;
 }
 
 enum err
 schema_rule_max_items(struct check *c, const struct node *n, const json_t *rule)
 {
     return json_is_array(n->value)
-               ? schema_count(c, n, rule, json_array_size(n->value), false, "elements") : E_OK;
+               ? schema_count(c, n, rule, json_array_size(n->value), false, "elements")
+               : E_OK;
 }
 
 enum err
 schema_rule_min_properties(struct check *c, const struct node *n, const json_t *rule)
 {
     return json_is_object(n->value)
-               ? schema_count(c, n, rule, json_object_size(n->value), true, "members") : E_OK;
+               ? schema_count(c, n, rule, json_object_size(n->value), true, "members")
+               : E_OK;
 }
 
 enum err
 schema_rule_max_properties(struct check *c, const struct node *n, const json_t *rule)
 {
     return json_is_object(n->value)
-               ? schema_count(c, n, rule, json_object_size(n->value), false, "members") : E_OK;
+               ? schema_count(c, n, rule, json_object_size(n->value), false, "members")
+               : E_OK;
 }
 
 enum err
@@ -67,9 +71,7 @@ schema_rule_unique_items(struct check *c, const struct node *n, const json_t *ru
     for (i = 1; i < size; i++) {
         for (j = 0; j < i; j++) {
             if (values_equal(json_array_get(n->value, i), json_array_get(n->value, j), &c->work)) {
-                return schema_unfit(c, n->at, "elements %zu and %zu are the same, and must all di"
-                                              "ffer", j,
-                             i);
+                return schema_unfit(c, n->at, "elements %zu and %zu are the same", j, i);
             }
         }
     }
@@ -194,7 +196,7 @@ schema_rule_required(struct check *c, const struct node *n, const json_t *rule)
             }
             type_text(json_object_get(schema, "type"), type, sizeof type);
             schema_unfit(c, n->at, "the required %s '%s' is missing; it is %s",
-                  n->at->up ? "member" : "argument", short_name(text).text, type);
+                         n->at->up ? "member" : "argument", short_name(text).text, type);
             return says ? fault_remedy(c->fault, "%s: %s", text, says) : E_ARGUMENT;
         }
     }

@@ -152,16 +152,16 @@ text_of(const json_t *string)
 
 enum err
 schema_count(struct check *c, const struct node *n, const json_t *rule, size_t count, bool least,
-            const char *what)
+             const char *what)
 {
     json_int_t bound = json_integer_value(rule);
 
-    if (!json_is_integer(rule) || bound < 0
-        || (least ? count >= (size_t)bound : count <= (size_t)bound)) {
+    if (!json_is_integer(rule) || bound < 0 ||
+        (least ? count >= (size_t)bound : count <= (size_t)bound)) {
         return E_OK;
     }
     return schema_unfit(c, n->at, "expected at %s %lld %s, got %zu", least ? "least" : "most",
-                 (long long)bound, what, count);
+                        (long long)bound, what, count);
 }
 
 enum err

@@ -44,7 +44,9 @@ short_name(const char *name)
     return s;
 }
 
-static void __attribute__((format(printf, 2, 3)))
+static void add(struct words *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
 add(struct words *w, const char *format, ...)
 {
     va_list args;
@@ -116,6 +118,19 @@ add_quoted(struct words *w, const json_t *string)
     add(w, "\"%s%s\"", copy, cut ? "..." : "");
 }
 
+/* Adds a number as people write it: 0.7, and 17 digits only where fewer would be another number. */
+static void
+add_real(struct words *w, double number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%.15g", number);
+    if (strtod(text, NULL) != number) {
+        snprintf(text, sizeof text, "%.17g", number);
+    }
+    add(w, "%s", text);
+}
+
 static void
 add_value(struct words *w, const json_t *value)
 {
@@ -133,7 +148,7 @@ add_value(struct words *w, const json_t *value)
         add(w, "%lld", (long long)json_integer_value(value));
         break;
     case JSON_REAL:
-        add(w, "%.17g", json_real_value(value));
+        add_real(w, json_real_value(value));
         break;
     case JSON_TRUE:
         add(w, "true");
@@ -162,10 +177,13 @@ type_text(const json_t *type, char *out, size_t size)
 
     for (i = 0; i < count; i++) {
         const char *name = json_string_value(json_is_array(type) ? json_array_get(type, i) : type);
-        const char *article = !name || strcmp(name, "null") == 0 ? ""
-                            : strchr("aeiou", name[0]) ? "an " : "a ";
-        add(&w, "%s%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", article,
-            name ? name : "any value");
+        if (i > 0) {
+            add(&w, i + 1 < count ? ", " : " or ");
+        }
+        if (name && strcmp(name, "null") != 0) {
+            add(&w, strchr("aeiou", name[0]) ? "an " : "a ");
+        }
+        add(&w, "%s", name ? name : "any value");
     }
 }
 
@@ -235,9 +253,9 @@ type_fits(const char *type, const json_t *value)
         return strcmp(type, "integer") == 0 || strcmp(type, "number") == 0;
     case JSON_REAL:
         number = json_real_value(value);
-        return strcmp(type, "number") == 0
-               || (strcmp(type, "integer") == 0 && number == floor(number)
-                   && fabs(number) <= 9007199254740992.0); /* 2^53: exact up to there. */
+        return strcmp(type, "number") == 0 ||
+               (strcmp(type, "integer") == 0 && number == floor(number) &&
+                fabs(number) <= 9007199254740992.0); /* 2^53: exact up to there. */
     case JSON_TRUE:
     case JSON_FALSE:
         return strcmp(type, "boolean") == 0;
@@ -295,8 +313,8 @@ values_equal(const json_t *a, const json_t *b, size_t *work)
         }
         return true;
     case JSON_STRING:
-        return json_string_length(a) == json_string_length(b)
-               && memcmp(json_string_value(a), json_string_value(b), json_string_length(a)) == 0;
+        return json_string_length(a) == json_string_length(b) &&
+               memcmp(json_string_value(a), json_string_value(b), json_string_length(a)) == 0;
     default:
         return true;
     }

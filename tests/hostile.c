@@ -6,8 +6,10 @@
 
 #define ROOT "tests/fixtures/hostile/"
 
+static void give_up(const char *what, const char *path) __attribute__((noreturn));
+
 /* A missing input must never look like a test that passed. */
-static void __attribute__((noreturn))
+static void
 give_up(const char *what, const char *path)
 {
     fprintf(stderr, "hostile: %s: %s\n", what, path);
@@ -140,8 +142,8 @@ hostile_allows(const struct hostile_case *c, const char *key, const char *text)
         return strcmp(json_string_value(words), text) == 0;
     }
     json_array_foreach(words, i, word) {
-        if ((json_is_string(word) && strcmp(json_string_value(word), text) == 0)
-            || (json_is_integer(word) && json_integer_value(word) == strtoll(text, NULL, 10))) {
+        if ((json_is_string(word) && strcmp(json_string_value(word), text) == 0) ||
+            (json_is_integer(word) && json_integer_value(word) == strtoll(text, NULL, 10))) {
             return true;
         }
     }

@@ -9,12 +9,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(CONDITION)                                                                        \
-    do {                                                                                       \
-        if (!(CONDITION)) {                                                                    \
-            fprintf(stderr, "fuzz_rpc: does not hold: %s (%s)\n", #CONDITION, f.text);         \
-            abort();                                                                           \
-        }                                                                                      \
+#define MUST(CONDITION)                                                                \
+    do {                                                                               \
+        if (!(CONDITION)) {                                                            \
+            fprintf(stderr, "fuzz_rpc: does not hold: %s (%s)\n", #CONDITION, f.text); \
+            abort();                                                                   \
+        }                                                                              \
     } while (0)
 
 static struct fault f;
@@ -24,8 +24,8 @@ must_lie_inside(struct slice text, const struct json_value *value)
 {
     MUST((value->kind == KIND_NONE) == (value->raw.len == 0));
     if (value->kind != KIND_NONE) {
-        MUST(value->raw.data >= text.data
-             && value->raw.data + value->raw.len <= text.data + text.len);
+        MUST(value->raw.data >= text.data &&
+             value->raw.data + value->raw.len <= text.data + text.len);
     }
     if (value->kind == KIND_STRING) {
         struct buf b = BUF_INIT;

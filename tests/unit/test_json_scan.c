@@ -49,9 +49,9 @@ static bool
 same(const json_t *tree, const struct json_value *value)
 {
     static const enum json_kind kinds[] = {
-        [JSON_OBJECT] = KIND_OBJECT, [JSON_ARRAY] = KIND_ARRAY, [JSON_STRING] = KIND_STRING,
-        [JSON_INTEGER] = KIND_INTEGER, [JSON_REAL] = KIND_REAL, [JSON_TRUE] = KIND_TRUE,
-        [JSON_FALSE] = KIND_FALSE, [JSON_NULL] = KIND_NULL,
+        [JSON_OBJECT] = KIND_OBJECT,   [JSON_ARRAY] = KIND_ARRAY, [JSON_STRING] = KIND_STRING,
+        [JSON_INTEGER] = KIND_INTEGER, [JSON_REAL] = KIND_REAL,   [JSON_TRUE] = KIND_TRUE,
+        [JSON_FALSE] = KIND_FALSE,     [JSON_NULL] = KIND_NULL,
     };
     struct json_value inner;
     struct json_iter it;
@@ -64,8 +64,8 @@ same(const json_t *tree, const struct json_value *value)
     }
     if (value->kind == KIND_STRING) {
         struct buf b = BUF_INIT;
-        good = json_string_add(value->raw, &b) && b.len == json_string_length(tree)
-               && (b.len == 0 || memcmp(b.data, json_string_value(tree), b.len) == 0);
+        good = json_string_add(value->raw, &b) && b.len == json_string_length(tree) &&
+               (b.len == 0 || memcmp(b.data, json_string_value(tree), b.len) == 0);
         buf_fini(&b);
     } else if (value->kind == KIND_INTEGER) {
         int64_t number = 0;
@@ -80,15 +80,15 @@ same(const json_t *tree, const struct json_value *value)
                 struct json_value found;
                 json_string_add(name, &key);
                 buf_addc(&key, '\0');
-                good = json_string_is(name, key.data)
-                       && same(json_object_get(tree, key.data), &inner)
-                       && json_slice_member(value->raw, key.data, &found)
-                       && found.raw.data == inner.raw.data && found.raw.len == inner.raw.len;
+                good = json_string_is(name, key.data) &&
+                       same(json_object_get(tree, key.data), &inner) &&
+                       json_slice_member(value->raw, key.data, &found) &&
+                       found.raw.data == inner.raw.data && found.raw.len == inner.raw.len;
                 buf_fini(&key);
             }
         }
-        good = good && !it.broken
-               && i == (value->kind == KIND_ARRAY ? json_array_size(tree) : json_object_size(tree));
+        good = good && !it.broken &&
+               i == (value->kind == KIND_ARRAY ? json_array_size(tree) : json_object_size(tree));
     }
     return good;
 }
@@ -100,8 +100,8 @@ agree(const struct hostile_case *c, void *arg)
     static const struct json_limits widest = {JSON_DEPTH_TOP, JSON_VALUES_TOP};
     struct json_value value;
     json_error_t error;
-    json_t *tree = json_loadb(c->bytes.data, c->bytes.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                              &error);
+    json_t *tree =
+        json_loadb(c->bytes.data, c->bytes.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     enum err err = scan(c->bytes, &widest, &value);
 
     (void)arg;
@@ -171,8 +171,8 @@ check_suite_file(const struct hostile_case *c, void *arg)
     (void)arg;
     if (strcmp(c->id, "y_object_escaped_null_in_key.json") == 0) {
         assert_true(err == E_INVALID_REQUEST); /* The one that is refused on purpose. */
-    } else if ((strncmp(c->id, "y_", 2) == 0 && err)
-               || (strncmp(c->id, "n_", 2) == 0 && err != E_PARSE)) {
+    } else if ((strncmp(c->id, "y_", 2) == 0 && err) ||
+               (strncmp(c->id, "n_", 2) == 0 && err != E_PARSE)) {
         fail_msg("%s: %d %s", c->id, (int)err, f.text);
     }
 }
@@ -197,8 +197,9 @@ check_own_json(const struct hostile_case *c, void *arg)
         fail_msg("%s: inside: %d %s", c->id, (int)err, f.text);
     }
     /* A batch of anything is a batch: its elements are refused one by one, unless they are many. */
-    if (json_is_false(valid) ? alone != E_PARSE
-        : json_is_true(valid) && c->bytes.data[0] != '[' && alone != E_INVALID_REQUEST) {
+    if (json_is_false(valid)
+            ? alone != E_PARSE
+            : json_is_true(valid) && c->bytes.data[0] != '[' && alone != E_INVALID_REQUEST) {
         fail_msg("%s: alone: %d %s", c->id, (int)alone, f.text);
     }
 }
@@ -212,17 +213,16 @@ check_own_rpc(const struct hostile_case *c, void *arg)
 
     (void)arg;
     if (!err) { /* Whether it is served is up to others, unless -32600 is all that is right. */
-        if (json_array_size(json_object_get(c->row, "codes")) == 1
-            && hostile_allows(c, "codes", "-32600") && !hostile_allows(c, "allow", "ok")
-            && m.kind != RPC_BATCH) {
+        if (json_array_size(json_object_get(c->row, "codes")) == 1 &&
+            hostile_allows(c, "codes", "-32600") && !hostile_allows(c, "allow", "ok") &&
+            m.kind != RPC_BATCH) {
             fail_msg("%s: taken", c->id);
         }
         return;
     }
     snprintf(code, sizeof code, "%d", err_info(err)->rpc_code);
-    if ((!hostile_allows(c, "allow", "4xx") && !hostile_allows(c, "allow", "err"))
-        || (json_array_size(json_object_get(c->row, "codes"))
-            && !hostile_allows(c, "codes", code))) {
+    if ((!hostile_allows(c, "allow", "4xx") && !hostile_allows(c, "allow", "err")) ||
+        (json_array_size(json_object_get(c->row, "codes")) && !hostile_allows(c, "codes", code))) {
         fail_msg("%s: refused with %s: %s", c->id, code, f.text);
     }
 }
@@ -397,8 +397,8 @@ every_lead_and_second_byte_is_judged(void **state)
 static void
 special_bytes_are_seen_at_every_place(void **state)
 {
-    static const unsigned char special[] = {'"', '\\', 0x00, 0x1F, 0x0A, 0x7F, 0x20, 0x21, 0x23,
-                                            0x5B, 0x5D, 0x80, 0xFF};
+    static const unsigned char special[] = {'"',  '\\', 0x00, 0x1F, 0x0A, 0x7F, 0x20,
+                                            0x21, 0x23, 0x5B, 0x5D, 0x80, 0xFF};
     size_t len, at, k;
 
     (void)state;
@@ -476,9 +476,9 @@ flaws_are_named_with_their_place(void **state)
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         enum err err = scan_text(rows[i].text);
         const char *place = strstr(f.text, ", at byte ");
-        if (err != E_PARSE || !strstr(f.text, rows[i].flaw) || !place
-            || strtol(place + 10, NULL, 10) != rows[i].byte
-            || f.column != (unsigned)rows[i].byte + 1) {
+        if (err != E_PARSE || !strstr(f.text, rows[i].flaw) || !place ||
+            strtol(place + 10, NULL, 10) != rows[i].byte ||
+            f.column != (unsigned)rows[i].byte + 1) {
             fail_msg("%s: %d %s", rows[i].text, (int)err, f.text);
         }
     }
@@ -519,8 +519,8 @@ depth_is_limited(void **state)
         CHECK(scan(repeat(&b, "{\"a\":", limits[i] + 1, "1", "}"), &l, &value) == E_PARSE);
         CHECK(scan(repeat(&b, "[{\"a\":", limits[i] / 2, "1", "}]"), &l, &value) == E_OK);
         CHECK(scan(repeat(&b, "[{\"a\":", limits[i] / 2 + 1, "1", "}]"), &l, &value) == E_PARSE);
-        CHECK(scan(repeat(&b, "[{\"a\":", limits[i] / 2, "1", "]}"), &l, &value) == E_PARSE
-              || limits[i] == 1);
+        CHECK(scan(repeat(&b, "[{\"a\":", limits[i] / 2, "1", "]}"), &l, &value) == E_PARSE ||
+              limits[i] == 1);
     }
     /* A limit above the top is the top, one of 0 is 1. */
     l.depth = 100000;
@@ -629,8 +629,8 @@ check_damaged(const struct hostile_case *c, void *arg)
             memcpy(copy, c->bytes.data, c->bytes.len);
             copy[i] = with[k];
             if (scan((struct slice){copy, c->bytes.len}, &l, &value) == E_OK) {
-                json_t *tree = json_loadb(copy, c->bytes.len,
-                                          JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+                json_t *tree =
+                    json_loadb(copy, c->bytes.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
                 json_decref(tree);
             }
         }

@@ -25,8 +25,7 @@ request_hands_out_its_members(void **state)
     CHECK(parse(" {\"jsonrpc\" : \"2.0\",\"id\":\"a\\u0041\", \"method\":\"tools/call\",\"params\":"
                 "{\"name\":\"x\",\"arguments\":{\"q\":[1,{}]},\"other\":[[]],\"_meta\":{"
                 "\"progressToken\":7,\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"}}"
-                "}\n")
-          == E_OK);
+                "}\n") == E_OK);
     CHECK(m.kind == RPC_REQUEST && m.shape == RPC_REQUEST);
     HAS(m.id, "\"a\\u0041\"");
     CHECK(m.id_kind == KIND_STRING);
@@ -110,8 +109,8 @@ kinds_are_told_apart(void **state)
     (void)state;
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         enum err err = parse(rows[i].text);
-        if (err != rows[i].err || m.kind != rows[i].kind || m.shape != rows[i].shape
-            || !slice_is(m.id, rows[i].id) || f.code != err) {
+        if (err != rows[i].err || m.kind != rows[i].kind || m.shape != rows[i].shape ||
+            !slice_is(m.id, rows[i].id) || f.code != err) {
             fail_msg("%s: err %d kind %d shape %d id %.*s: %s", rows[i].text, (int)err, (int)m.kind,
                      (int)m.shape, (int)m.id.len, m.id.data, f.text);
         }
@@ -122,12 +121,31 @@ static void
 ids_are_kept_as_written_or_refused(void **state)
 {
     static const char *const good[] = {
-        "1", "0", "-0", "-1", "9223372036854775807", "-9223372036854775808", "\"\"", "\"1\"",
-        "\"a\\u0041\"", "\"\\ud83d\\ude00\"", "\"a\\u0000b\"", "\"\xE2\x80\xA8\"",
+        "1",
+        "0",
+        "-0",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "\"\"",
+        "\"1\"",
+        "\"a\\u0041\"",
+        "\"\\ud83d\\ude00\"",
+        "\"a\\u0000b\"",
+        "\"\xE2\x80\xA8\"",
     };
     static const char *const bad[] = {
-        "null", "true", "false", "[1]", "{}", "1.0", "1e3", "1E0", "9223372036854775808",
-        "-9223372036854775809", "123456789012345678901234567890",
+        "null",
+        "true",
+        "false",
+        "[1]",
+        "{}",
+        "1.0",
+        "1e3",
+        "1E0",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "123456789012345678901234567890",
     };
     char text[200];
     size_t i;
@@ -184,13 +202,13 @@ names_are_exact(void **state)
     CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"Method\":\"ping\"}") == E_INVALID_REQUEST);
     CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"Method\":\"b\"}") == E_OK);
     HAS(m.method, "a");
-    CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"param\xC5\xBF\":{\"name\":1}}")
-          == E_OK);
+    CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"param\xC5\xBF\":{\"name\":1}}") ==
+          E_OK);
     CHECK(m.params.kind == KIND_NONE && m.param[RPC_PARAM_NAME].kind == KIND_NONE);
     CHECK(parse("{\"jsonrpc\":\"2.0\",\"method\\u0000\":\"a\",\"id\":1}") == E_INVALID_REQUEST);
     HAS(m.id, "1");
-    CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"\\u006d\\u0065thod\":\"\\u0070ing\\u0000x\"}")
-          == E_OK);
+    CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"\\u006d\\u0065thod\":\"\\u0070ing\\u0000x\"}") ==
+          E_OK);
     CHECK(m.method.len == 6 && memcmp(m.method.data, "ping\0x", 6) == 0);
     /* Words of one level are nothing special on another. */
     CHECK(parse("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"name\":1,\"params\":{\"id\":2,"
@@ -206,17 +224,19 @@ every_word_of_the_tables_is_found(void **state)
     char text[400];
 
     (void)state;
-#define ROW(NAME, TEXT)                                                                        \
-    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"%s\":{}}}",  \
-             TEXT);                                                                            \
-    CHECK(parse(text) == E_OK);                                                                \
+#define ROW(NAME, TEXT)                                                                          \
+    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"%s\":{}}}", \
+             TEXT);                                                                              \
+    CHECK(parse(text) == E_OK);                                                                  \
     CHECK(m.param[RPC_PARAM_##NAME].kind == KIND_OBJECT);
     RPC_PARAMS(ROW)
 #undef ROW
-#define ROW(NAME, TEXT)                                                                        \
-    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"_meta\":{"    \
-             "\"%s\":null}}}", TEXT);                                                          \
-    CHECK(parse(text) == E_OK);                                                                \
+#define ROW(NAME, TEXT)                                                      \
+    snprintf(text, sizeof text,                                              \
+             "{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":{\"_meta\":{" \
+             "\"%s\":null}}}",                                               \
+             TEXT);                                                          \
+    CHECK(parse(text) == E_OK);                                              \
     CHECK(m.meta[RPC_META_##NAME].kind == KIND_NULL);
     RPC_META(ROW)
 #undef ROW
@@ -267,8 +287,9 @@ parse_x(const char *value, const struct json_limits *limits)
     char text[200];
     enum err err;
 
-    snprintf(text, sizeof text, "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":%s},\"id"
-                                "\":1}",
+    snprintf(text, sizeof text,
+             "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":%s},\"id"
+             "\":1}",
              value);
     err = rpc_parse(slice_of(text), limits, &m, &f);
     HAS(m.id, "1");
@@ -313,9 +334,10 @@ depth_and_values_are_limited(void **state)
     limits.values = 10;
     CHECK(parse_x("[[[1,2]]]", &limits) == E_OK);
     /* Far too deep: the id is kept if it came before, and nothing is guessed if it did not. */
-    parse_many("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":", "[", 5000, "]"
-                                                                                               "}"
-                                                                                               "}");
+    parse_many("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"m\",\"params\":{\"x\":", "[", 5000,
+               "]"
+               "}"
+               "}");
     CHECK(f.code == E_PARSE && m.shape == RPC_REQUEST && m.id_kind == KIND_INTEGER);
     parse_many("{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"x\":", "[", 100000, "]}}");
     CHECK(f.code == E_PARSE && m.shape == RPC_INVALID && m.id_kind == KIND_NONE);

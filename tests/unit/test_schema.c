@@ -41,25 +41,25 @@ check(const char *schema, const char *value)
     return err;
 }
 
-#define FITS(SCHEMA, VALUE)                                                                    \
-    if (check(SCHEMA, VALUE) != E_OK) {                                                        \
-        fail_msg("%s %s: %s", SCHEMA, VALUE, f.text);                                          \
+#define FITS(SCHEMA, VALUE)                           \
+    if (check(SCHEMA, VALUE) != E_OK) {               \
+        fail_msg("%s %s: %s", SCHEMA, VALUE, f.text); \
     }
-#define UNFIT(SCHEMA, VALUE, TEXT)                                                             \
-    if (check(SCHEMA, VALUE) != E_ARGUMENT || strcmp(f.text, TEXT) != 0) {                     \
-        fail_msg("%s %s:\n%s\n%s", SCHEMA, VALUE, f.text, TEXT);                               \
+#define UNFIT(SCHEMA, VALUE, TEXT)                                         \
+    if (check(SCHEMA, VALUE) != E_ARGUMENT || strcmp(f.text, TEXT) != 0) { \
+        fail_msg("%s %s:\n%s\n%s", SCHEMA, VALUE, f.text, TEXT);           \
     }
 
 static void
 types_are_checked(void **state)
 {
-    static const char *const types[] = {"object", "array", "string", "integer", "number", "boolean",
-                                        "null"};
+    static const char *const types[] = {"object", "array",   "string", "integer",
+                                        "number", "boolean", "null"};
     static const struct {
         const char *value, *fits;
     } rows[] = {
-        {"{}", "1000000"}, {"[]", "0100000"}, {"\"\"", "0010000"}, {"5", "0001100"},
-        {"5.5", "0000100"}, {"5.0", "0001100"}, {"1e15", "0001100"}, {"1e30", "0000100"},
+        {"{}", "1000000"},   {"[]", "0100000"},    {"\"\"", "0010000"}, {"5", "0001100"},
+        {"5.5", "0000100"},  {"5.0", "0001100"},   {"1e15", "0001100"}, {"1e30", "0000100"},
         {"true", "0000010"}, {"false", "0000010"}, {"null", "0000001"},
     };
     char schema[64];
@@ -163,8 +163,9 @@ numbers_are_checked(void **state)
     UNFIT("{\"multipleOf\":5}", "14", "arguments: expected a multiple of 5, got 14");
     FITS("{\"multipleOf\":0.1}", "0.3");
     FITS("{\"multipleOf\":0.01}", "4.35");
-    UNFIT("{\"multipleOf\":0.5}", "0.7", "arguments: expected a multiple of 0.5, got 0.69999999999"
-                                         "999996");
+    UNFIT("{\"multipleOf\":0.5}", "0.7", "arguments: expected a multiple of 0.5, got 0.7");
+    UNFIT("{\"minimum\":5}", "0.30000000000000004",
+          "arguments: expected a number of at least 5, got 0.30000000000000004");
     FITS("{\"multipleOf\":1}", "-9223372036854775808");
     FITS("{\"multipleOf\":2}", "\"x\"");
 }
@@ -245,8 +246,7 @@ arrays_are_checked(void **state)
     FITS("{\"uniqueItems\":true}", "[1,\"1\",[1],{\"a\":1},{\"a\":2},true,false,null]");
     FITS("{\"uniqueItems\":false}", "[1,1]");
     FITS("{\"uniqueItems\":true}", "5");
-    UNFIT("{\"uniqueItems\":true}", "[2,1,1.0]",
-          "arguments: elements 1 and 2 are the same, and must all differ");
+    UNFIT("{\"uniqueItems\":true}", "[2,1,1.0]", "arguments: elements 1 and 2 are the same");
 }
 
 static void
@@ -263,7 +263,7 @@ combinators_are_checked(void **state)
           "arguments: expected one of 2 alternatives, got an array of 0");
     FITS("{\"oneOf\":[{\"type\":\"string\"},{\"minimum\":3}]}", "5");
     UNFIT("{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":3}]}", "5",
-          "arguments: fits 2 alternatives that exclude each other");
+          "arguments: fits 2 alternatives, only 1 is allowed");
     UNFIT("{\"oneOf\":[{\"type\":\"integer\",\"maximum\":1},{\"type\":\"string\"}]}", "5",
           "arguments: expected a number of at most 1, got 5");
     FITS("{\"not\":{\"type\":\"string\"}}", "5");
@@ -301,9 +301,8 @@ references_stay_inside(void **state)
           "}}",
           "5", "arguments: expected a string, got 5");
     /* A $ref does not shut its neighbours out. */
-    UNFIT("{\"$defs\":{\"s\":{\"type\":\"string\"}},\"$ref\":\"#/$defs/s\",\"minLength\":2}", "\""
-                                                                                              "a\"",
-          "arguments: expected at least 2 characters, got 1");
+    UNFIT("{\"$defs\":{\"s\":{\"type\":\"string\"}},\"$ref\":\"#/$defs/s\",\"minLength\":2}",
+          "\"a\"", "arguments: expected at least 2 characters, got 1");
     FITS("{\"properties\":{\"a\":{\"$ref\":\"#\"}},\"type\":\"object\"}", "{\"a\":{\"a\":{}}}");
 }
 
@@ -374,10 +373,11 @@ bad_schemas_are_refused(void **state)
         }
         json_decref(schema);
     }
-    json_t *schema = load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"x-othe"
-                          "r\":[1],"
-                  "\"default\":1,\"examples\":[],\"readOnly\":true,\"type\":[\"string\",\"null\"]"
-                  "}");
+    json_t *schema =
+        load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+             "\"x-other\":[1],"
+             "\"default\":1,\"examples\":[],\"readOnly\":true,\"type\":[\"string\",\"null\"]"
+             "}");
     CHECK(schema_check(schema, &f) == E_OK);
     json_decref(schema);
 }
@@ -436,7 +436,8 @@ depth_and_work_are_bounded(void **state)
                       "/b\""
                       "}]},\"b\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/a\"},\"minItem"
                       "s\":1"
-                      "}},\"$ref\":\"#/$defs/a\"}", nested("[", 40, "", "]")) == E_TOO_LARGE);
+                      "}},\"$ref\":\"#/$defs/a\"}",
+                      nested("[", 40, "", "]")) == E_TOO_LARGE);
     CHECK(strstr(f.text, "too much"));
     CHECK(check_bound("{\"uniqueItems\":true}", nested("", 1, "[0", "]")) == E_OK);
     text = nested(",7", SCHEMA_UNIQUE_MAX, "]", "");
@@ -491,8 +492,8 @@ long_lists_are_cut(void **state)
     json_decref(value);
     buf_fini(&b);
     /* A path of many steps keeps its end. */
-    UNFIT("{\"items\":{\"$ref\":\"#\"},\"not\":{\"const\":1}}", "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]"
-                                                                "]]]]]]]]]",
+    UNFIT("{\"items\":{\"$ref\":\"#\"},\"not\":{\"const\":1}}",
+          "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]",
           "...[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: expected something that the "
           "schema does not exclude, got 1");
 }
