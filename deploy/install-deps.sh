@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages="gcc make pkg-config libjansson-dev libuv1-dev libyaml-dev libssl-dev libcmark-gfm-dev
           libcmark-gfm-extensions-dev uthash-dev"
-test_packages="clang clang-format libclang-rt-14-dev libcmocka-dev git gcovr"
+test_packages="clang clang-format libclang-rt-14-dev libcmocka-dev git"
 
 wanted=$packages
 if [ "${1:-}" = --test ]; then
