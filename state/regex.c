@@ -2,7 +2,7 @@
  * after the other.  See regex.h. */
 #include "state/regex_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #define NO_RUNE UINT32_MAX
 

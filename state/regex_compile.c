@@ -3,7 +3,7 @@
  * A tree in between, because {m,n} is unrolled: its part is emitted n times. */
 #include "state/regex_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #define NODES_MAX 4096u
 #define DEPTH_MAX 50u
@@ -536,39 +536,60 @@ emit_repeat(struct compiler *c, const struct node *n)
     }
 }
 
-/* Emits the program of a node.  Recurses as deep as groups nest; runs of CAT lean left and are
- * walked in a loop by emit_sequence(). */
-static void
-emit_alternatives(struct compiler *c, const struct node *n)
+/* Runs of CAT and of ALT lean to the left: found from their end, they are emitted from their start in
+ * a loop, so that emitting recurses only as deep as groups nest. */
+static uint32_t *
+parts_of(const struct compiler *c, uint32_t node, enum node_kind kind, size_t *count)
 {
-    struct regex_inst *program = c->regex->program;
-    size_t split = emit(c, (struct regex_inst){.op = OP_SPLIT}), jump;
-
-    emit_node(c, n->right);
-    jump = emit(c, (struct regex_inst){.op = OP_JUMP});
-    program[split].x = (uint32_t)split + 1;
-    program[split].y = (uint32_t)c->regex->length;
-    emit_node(c, n->left);
-    program[jump].x = (uint32_t)c->regex->length;
-}
-
-/* A run of CAT nodes leans to the left: found from its end, emitted from its start. */
-static void
-emit_sequence(struct compiler *c, uint32_t node)
-{
-    size_t count = 0;
     uint32_t *parts;
 
-    for (uint32_t i = node; c->nodes[i].kind == NODE_CAT; i = c->nodes[i].left) {
-        count++;
+    *count = 1;
+    for (uint32_t i = node; c->nodes[i].kind == kind; i = c->nodes[i].left) {
+        (*count)++;
     }
-    parts = xcalloc(count, sizeof *parts);
-    for (size_t i = count; i > 0; i--) {
+    parts = xcalloc(*count, sizeof *parts);
+    for (size_t i = *count; i > 1; i--) {
         parts[i - 1] = c->nodes[node].right;
         node = c->nodes[node].left;
     }
+    parts[0] = node;
+    return parts;
+}
+
+static void
+emit_sequence(struct compiler *c, uint32_t node)
+{
+    size_t count;
+    uint32_t *parts = parts_of(c, node, NODE_CAT, &count);
+
     for (size_t i = 0; i < count && !c->err; i++) {
         emit_node(c, parts[i]);
+    }
+    free(parts);
+}
+
+static void
+emit_alternatives(struct compiler *c, uint32_t node)
+{
+    struct regex_inst *program = c->regex->program;
+    size_t count;
+    uint32_t *parts = parts_of(c, node, NODE_ALT, &count);
+
+    /* The jumps to the end are chained through 'x' until the end is known. */
+    uint32_t chain = NO_NODE;
+    for (size_t i = 0; i + 1 < count && !c->err; i++) {
+        size_t split = emit(c, (struct regex_inst){.op = OP_SPLIT}), jump;
+        emit_node(c, parts[i]);
+        jump = emit(c, (struct regex_inst){.op = OP_JUMP, .x = chain});
+        chain = (uint32_t)jump;
+        program[split].x = (uint32_t)split + 1;
+        program[split].y = (uint32_t)c->regex->length;
+    }
+    emit_node(c, parts[count - 1]);
+    while (chain != NO_NODE && !c->err) {
+        uint32_t before = program[chain].x;
+        program[chain].x = (uint32_t)c->regex->length;
+        chain = before;
     }
     free(parts);
 }
@@ -595,7 +616,7 @@ emit_node(struct compiler *c, uint32_t node)
         emit_sequence(c, node);
         break;
     case NODE_ALT:
-        emit_alternatives(c, n);
+        emit_alternatives(c, node);
         break;
     case NODE_REPEAT:
         emit_repeat(c, n);

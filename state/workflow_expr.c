@@ -1,7 +1,7 @@
 /* workflow_expr.c -- evaluates a compiled expression.  See workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <math.h>
 
@@ -9,8 +9,8 @@ enum err
 expr_compile(struct slice source, struct expr **expr, struct fault *fault)
 {
     struct expr *e;
+    const char *copy;
     enum err err;
-    char *copy;
 
     *expr = NULL;
     if (source.len > EXPR_BYTES_MAX) {
@@ -21,13 +21,10 @@ expr_compile(struct slice source, struct expr **expr, struct fault *fault)
         return fault_set(fault, E_REFUSED, "the expression is not UTF-8");
     }
     e = xcalloc(1, sizeof *e);
-    copy = arena_alloc(&e->arena, source.len + 1);
+    copy = arena_text(&e->arena, source);
     if (!copy) {
         expr_free(e);
         return fault_set(fault, E_TOO_LARGE, "no memory for an expression");
-    }
-    if (source.len) {
-        memcpy(copy, source.data, source.len);
     }
     err = expr_parse((struct slice){copy, source.len}, e, fault);
     if (err) {
@@ -201,7 +198,7 @@ repeat(struct machine *m, struct value v, int64_t times)
     if (!len || !n) {
         return TEXT(SLICE(""));
     }
-    text = n > SIZE_MAX / 2 / len ? grab(m, SIZE_MAX / 2, 1) : grab(m, n * len, 1);
+    text = grab(m, n, len);
     if (!text || !spend(m, n * len / 16)) {
         return NONE;
     }

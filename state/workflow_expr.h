@@ -25,7 +25,7 @@
 #include <stdbool.h>
 
 #define EXPR_BYTES_MAX 4096u /* Of the source. */
-#define EXPR_DEPTH_MAX 64u   /* Of nesting. */
+#define EXPR_DEPTH_MAX 32u   /* Of nesting. */
 #define EXPR_PARAMS_MAX 16u
 
 struct expr;

@@ -1,7 +1,7 @@
 /* workflow_expr_call.c -- the functions and methods of the expression language.  See workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 #include "state/yaml.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* workflow_expr_lex.c -- the tokens of the expression language.  See workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <errno.h>
 #include <math.h>
@@ -160,7 +160,7 @@ lex_string(struct lexer *l, struct token *t, bool raw)
         return refuse(l, start, "texts in three quotes are not taken");
     }
     /* An escape is never shorter than what it stands for. */
-    out = text = arena_alloc(l->arena, l->source.len - start + 4);
+    out = text = arena_take(l->arena, l->source.len - start + 4, 1);
     if (!text) {
         return fault_set(l->fault, E_TOO_LARGE, "no memory for an expression");
     }

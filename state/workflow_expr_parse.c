@@ -2,15 +2,14 @@
  * language is refused here.  See workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define NODES_MAX 2000u
-#define HEIGHT_MAX 128u /* Of the tree: evaluating recurses as deep. */
-#define KIDS_MAX 128u  /* Between one pair of brackets. */
-#define CHAIN_MAX 32u  /* Of 'and', of 'or', of comparisons. */
+#define HEIGHT_MAX 64u /* Of the tree: evaluating recurses as deep, on the stack of a worker. */
+#define CHAIN_MAX 32u /* Of comparisons. */
 
 struct local {
     struct slice name;
@@ -25,6 +24,12 @@ struct parser {
     unsigned local_count, slots;
     unsigned depth, nodes;
     enum err err;
+};
+
+/* Nodes being gathered; in the arena, because the stack is for the nesting. */
+struct kids {
+    struct node **at;
+    size_t count, size;
 };
 
 static struct node *parse_test(struct parser *p);
@@ -120,7 +125,7 @@ new_node(struct parser *p, enum node_kind kind, const struct token *t)
     if (p->err || ++p->nodes > NODES_MAX) {
         return too_large(p, "an expression of too many parts");
     }
-    n = arena_alloc(&p->expr->arena, sizeof *n);
+    n = arena_take(&p->expr->arena, 1, sizeof *n);
     if (!n) {
         return too_large(p, "no memory for an expression");
     }
@@ -137,11 +142,13 @@ with_kids(struct parser *p, struct node *n, struct node *const *kids, size_t cou
     if (!n || p->err) {
         return NULL;
     }
-    n->kids = arena_alloc(&p->expr->arena, (count ? count : 1) * sizeof *n->kids);
+    n->kids = arena_take(&p->expr->arena, count ? count : 1, sizeof *n->kids);
     if (!n->kids) {
         return too_large(p, "no memory for an expression");
     }
-    memcpy(n->kids, kids, count * sizeof *kids);
+    if (count) {
+        memcpy(n->kids, kids, count * sizeof *kids);
+    }
     n->count = count;
     for (size_t i = 0; i < count; i++) {
         if (kids[i] && kids[i]->height >= n->height) {
@@ -149,6 +156,25 @@ with_kids(struct parser *p, struct node *n, struct node *const *kids, size_t cou
         }
     }
     return n->height > HEIGHT_MAX ? too_large(p, "too long a chain") : n;
+}
+
+static void
+add_kid(struct parser *p, struct kids *kids, struct node *n)
+{
+    if (kids->count == kids->size) {
+        size_t size = kids->size ? kids->size * 2 : 4;
+        struct node **at = arena_take(&p->expr->arena, size, sizeof *at);
+        if (!at) {
+            too_large(p, "no memory for an expression");
+            return;
+        }
+        if (kids->count) {
+            memcpy(at, kids->at, kids->count * sizeof *at);
+        }
+        kids->at = at;
+        kids->size = size;
+    }
+    kids->at[kids->count++] = n;
 }
 
 static bool
@@ -201,7 +227,7 @@ parse_targets(struct parser *p, struct node *n)
     if (brackets) {
         expect_sign(p, ")");
     }
-    n->target_names = arena_alloc(&p->expr->arena, sizeof names);
+    n->target_names = arena_take(&p->expr->arena, 1, sizeof names);
     if (!n->target_names) {
         too_large(p, "no memory for an expression");
         return;
@@ -234,22 +260,18 @@ parse_comprehension(struct parser *p, struct node *element)
     return with_kids(p, n, kids, 3);
 }
 
-/* Expressions between commas up to 'close', which is taken, too; a comma may come last.  With
- * 'comprehend', a lone one may be a generator. */
-static size_t
-parse_list(struct parser *p, const char *close, struct node **kids, bool *comma, bool comprehend)
+/* Expressions between commas up to 'close', which is taken, too, onto 'kids'; a comma may come last,
+ * as 'comma' tells.  A lone one may be a comprehension. */
+static void
+parse_list(struct parser *p, const char *close, struct kids *kids, bool *comma)
 {
-    size_t count = 0;
+    size_t first = kids->count;
 
     *comma = false;
     while (!p->err && !at_sign(p, close)) {
-        if (count == KIDS_MAX) {
-            too_large(p, "too many parts between brackets");
-            return 0;
-        }
-        kids[count++] = parse_test(p);
-        if (comprehend && count == 1 && at_word(p, "for")) {
-            kids[0] = parse_comprehension(p, kids[0]);
+        add_kid(p, kids, parse_test(p));
+        if (!p->err && kids->count == first + 1 && at_word(p, "for")) {
+            kids->at[first] = parse_comprehension(p, kids->at[first]);
             break;
         }
         *comma = take_sign(p, ",");
@@ -258,95 +280,92 @@ parse_list(struct parser *p, const char *close, struct node **kids, bool *comma,
         }
     }
     expect_sign(p, close);
-    return count;
 }
 
 static struct node *
 parse_round(struct parser *p)
 {
-    struct node *kids[KIDS_MAX];
+    struct kids kids = {.at = NULL};
     struct token t = p->token;
     bool comma;
-    size_t count;
 
     advance(p);
-    count = parse_list(p, ")", kids, &comma, true);
-    if (count == 1 && !comma) {
-        if (kids[0] && kids[0]->kind == N_COMP && !kids[0]->listed) {
-            kids[0]->generator = true;
+    parse_list(p, ")", &kids, &comma);
+    if (!p->err && kids.count == 1 && !comma) {
+        if (kids.at[0]->kind == N_COMP && !kids.at[0]->listed) {
+            kids.at[0]->generator = true;
         }
-        return kids[0];
+        return kids.at[0];
     }
-    return with_kids(p, new_node(p, N_TUPLE, &t), kids, count);
+    return with_kids(p, new_node(p, N_TUPLE, &t), kids.at, kids.count);
 }
 
 static struct node *
 parse_square(struct parser *p)
 {
-    struct node *kids[KIDS_MAX];
+    struct kids kids = {.at = NULL};
     struct token t = p->token;
     bool comma;
-    size_t count;
 
     advance(p);
-    count = parse_list(p, "]", kids, &comma, true);
+    parse_list(p, "]", &kids, &comma);
     /* A generator in brackets of its own has been marked as one; this one has not. */
-    if (count == 1 && !comma && kids[0] && kids[0]->kind == N_COMP && !kids[0]->generator &&
-        !kids[0]->listed) {
-        kids[0]->listed = true;
-        return kids[0];
+    if (!p->err && kids.count == 1 && !comma && kids.at[0]->kind == N_COMP &&
+        !kids.at[0]->generator && !kids.at[0]->listed) {
+        kids.at[0]->listed = true;
+        return kids.at[0];
     }
-    return with_kids(p, new_node(p, N_LIST, &t), kids, count);
+    return with_kids(p, new_node(p, N_LIST, &t), kids.at, kids.count);
 }
 
 static struct node *
 parse_curly(struct parser *p)
 {
-    struct node *kids[KIDS_MAX];
+    struct kids kids = {.at = NULL};
     struct token t = p->token;
-    size_t count = 0;
 
     advance(p);
     while (!p->err && !at_sign(p, "}")) {
-        if (count + 2 > KIDS_MAX) {
-            return too_large(p, "too many parts between brackets");
-        }
-        kids[count++] = parse_test(p);
+        add_kid(p, &kids, parse_test(p));
         if (!take_sign(p, ":")) {
             return refuse_token(p, &p->token, "of curly brackets, only dicts are taken");
         }
-        kids[count++] = parse_test(p);
+        add_kid(p, &kids, parse_test(p));
         if (!take_sign(p, ",")) {
             break;
         }
     }
     expect_sign(p, "}");
-    return with_kids(p, new_node(p, N_DICT, &t), kids, count);
+    return with_kids(p, new_node(p, N_DICT, &t), kids.at, kids.count);
 }
 
 /* Arguments in brackets onto 'n', a call or method whose kids begin with 'object' if not null. */
 static struct node *
 parse_arguments(struct parser *p, struct node *n, struct node *object)
 {
-    struct node *kids[KIDS_MAX + 1];
+    struct kids kids = {.at = NULL};
     struct token t = p->token;
-    size_t first = object ? 1 : 0, count;
+    size_t count;
     bool comma;
 
-    kids[0] = object;
+    if (object) {
+        add_kid(p, &kids, object);
+    }
     expect_sign(p, "(");
-    count = parse_list(p, ")", kids + first, &comma, true);
+    parse_list(p, ")", &kids, &comma);
     if (p->err || !n) {
         return NULL;
     }
-    if (count == 1 && kids[first]->kind == N_COMP && !kids[first]->listed) {
-        kids[first]->generator = true;
+    count = kids.count - (object ? 1 : 0);
+    if (count == 1 && kids.at[kids.count - 1]->kind == N_COMP &&
+        !kids.at[kids.count - 1]->listed) {
+        kids.at[kids.count - 1]->generator = true;
     }
     if (count < n->function->min || count > n->function->max) {
         return refuse_token(p, &t, "%s() takes %u to %u arguments, not %zu", n->function->name,
                             n->function->min, n->function->max, count);
     }
-    return with_kids(p, n, kids, first + count);
+    return with_kids(p, n, kids.at, kids.count);
 }
 
 /* A call of re.* with a literal pattern compiles it now. */
@@ -637,28 +656,28 @@ take_comparison(struct parser *p, unsigned char *op)
 static struct node *
 parse_comparison(struct parser *p)
 {
-    struct node *kids[CHAIN_MAX], *n;
+    struct kids kids = {.at = NULL};
     unsigned char ops[CHAIN_MAX];
     struct token t = p->token;
-    size_t count = 0;
+    struct node *n = parse_sum(p);
 
-    kids[count++] = parse_sum(p);
-    while (!p->err && take_comparison(p, &ops[count - 1])) {
-        if (count == CHAIN_MAX) {
+    add_kid(p, &kids, n);
+    while (!p->err && take_comparison(p, &ops[kids.count - 1])) {
+        if (kids.count == CHAIN_MAX) {
             return too_large(p, "too many comparisons in a chain");
         }
-        kids[count++] = parse_sum(p);
+        add_kid(p, &kids, parse_sum(p));
     }
-    if (count == 1) {
-        return kids[0];
+    if (p->err || kids.count == 1) {
+        return n;
     }
-    n = with_kids(p, new_node(p, N_COMPARE, &t), kids, count);
+    n = with_kids(p, new_node(p, N_COMPARE, &t), kids.at, kids.count);
     if (n) {
-        n->ops = arena_alloc(&p->expr->arena, count);
+        n->ops = arena_take(&p->expr->arena, kids.count, 1);
         if (!n->ops) {
             return too_large(p, "no memory for an expression");
         }
-        memcpy(n->ops, ops, count - 1);
+        memcpy(n->ops, ops, kids.count - 1);
     }
     return n;
 }
@@ -685,17 +704,14 @@ static struct node *
 parse_words(struct parser *p, const char *word, enum node_kind kind,
             struct node *(*next)(struct parser *))
 {
-    struct node *kids[CHAIN_MAX];
+    struct kids kids = {.at = NULL};
     struct token t = p->token;
-    size_t count = 0;
 
     do {
-        if (count == CHAIN_MAX) {
-            return too_large(p, "too many parts");
-        }
-        kids[count++] = next(p);
+        add_kid(p, &kids, next(p));
     } while (!p->err && take_word(p, word));
-    return count == 1 ? kids[0] : with_kids(p, new_node(p, kind, &t), kids, count);
+    return p->err || kids.count == 1 ? kids.at ? kids.at[0] : NULL
+                                     : with_kids(p, new_node(p, kind, &t), kids.at, kids.count);
 }
 
 static struct node *
@@ -834,7 +850,7 @@ parse_parameters(struct parser *p)
     do {
         struct token t = p->token;
         struct slice name = take_name(p);
-        char *copy;
+        const char *copy;
         if (p->err) {
             return;
         }
@@ -842,12 +858,11 @@ parse_parameters(struct parser *p)
             refuse_token(p, &t, "a parameter is there twice");
             return;
         }
-        copy = arena_alloc(&e->arena, name.len + 1);
+        copy = arena_text(&e->arena, name);
         if (e->params == EXPR_PARAMS_MAX || !copy) {
             too_large(p, "too many parameters");
             return;
         }
-        memcpy(copy, name.data, name.len);
         e->names[e->params++] = copy;
         add_local(p, name, NULL);
     } while (take_sign(p, ","));

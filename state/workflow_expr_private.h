@@ -3,22 +3,9 @@
 #ifndef TANDEM_WORKFLOW_EXPR_PRIVATE_H
 #define TANDEM_WORKFLOW_EXPR_PRIVATE_H
 
+#include "state/base/arena.h"
 #include "state/regex.h"
 #include "state/workflow_expr.h"
-
-/* ---- Memory that is freed all at once. ---- */
-
-struct arena_chunk;
-struct arena {
-    struct arena_chunk *chunks;
-    char *next;
-    size_t left;
-    size_t used, limit; /* Bytes; a limit of 0 means none. */
-};
-
-/* Zeroed memory, aligned for any value; null over the limit or if there is none. */
-void *arena_alloc(struct arena *arena, size_t size);
-void arena_fini(struct arena *arena);
 
 /* ---- Values.  Immutable once made; everything they point to lives in an arena, in the compiled
  * expression or in the arguments. ---- */

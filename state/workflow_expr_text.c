@@ -2,7 +2,7 @@
  * workflow_expr_private.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <math.h>
 #include <stdio.h>

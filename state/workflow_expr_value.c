@@ -2,57 +2,13 @@
  * through them.  See workflow_expr_private.h. */
 #include "state/workflow_expr_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <math.h>
-#include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#define VALUE_DEPTH_MAX 200u
-#define CHUNK 16384u
-
-struct arena_chunk {
-    struct arena_chunk *before;
-    max_align_t data[];
-};
-
-void *
-arena_alloc(struct arena *a, size_t size)
-{
-    void *p;
-
-    size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-    if (a->limit && (size > a->limit || a->used > a->limit - size)) {
-        return NULL;
-    }
-    if (size > a->left) {
-        size_t room = size > CHUNK ? size : CHUNK;
-        struct arena_chunk *chunk = try_malloc(sizeof *chunk + room);
-        if (!chunk) {
-            return NULL;
-        }
-        chunk->before = a->chunks;
-        a->chunks = chunk;
-        a->next = (char *)chunk->data;
-        a->left = room;
-    }
-    p = a->next;
-    a->next += size;
-    a->left -= size;
-    a->used += size;
-    return memset(p, 0, size);
-}
-
-void
-arena_fini(struct arena *a)
-{
-    while (a->chunks) {
-        struct arena_chunk *before = a->chunks->before;
-        free(a->chunks);
-        a->chunks = before;
-    }
-}
+#define VALUE_DEPTH_MAX 100u
 
 struct value
 raise(struct machine *m, const char *format, ...)
@@ -89,8 +45,8 @@ grab(struct machine *m, size_t count, size_t size)
 {
     void *p = NULL;
 
-    if (!m->err && (count == 0 || size <= SIZE_MAX / 2 / count)) {
-        p = arena_alloc(&m->arena, count * size);
+    if (!m->err) {
+        p = arena_take(&m->arena, count ? count : 1, size);
     }
     if (!p && !m->err) {
         m->err = fault_at(m->fault, E_LIMIT, m->line, m->column,

@@ -7,7 +7,7 @@
  * they were written. */
 #include "state/yaml_private.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <assert.h>
 #include <yaml.h>

@@ -1,5 +1,5 @@
 /* test_yaml.c -- the YAML reader: values, places, refusals, bounds, and the YAML test suite. */
-#include "state/rune.h"
+#include "state/base/rune.h"
 #include "state/yaml.h"
 #include "tests/check.h"
 
