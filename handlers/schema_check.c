@@ -20,6 +20,7 @@ enum form {
     FORM_NAMES,  /* An array of strings. */
     FORM_VALUES, /* An array, not empty. */
     FORM_STRING,
+    FORM_PATTERN,
     FORM_REF,
     FORM_TYPE,
     FORM_DIALECT,
@@ -39,7 +40,7 @@ static const struct {
     {"maxItems", FORM_COUNT}, {"uniqueItems", FORM_FLAG}, {"enum", FORM_VALUES},
     {"minimum", FORM_NUMBER}, {"maximum", FORM_NUMBER}, {"exclusiveMinimum", FORM_NUMBER},
     {"exclusiveMaximum", FORM_NUMBER}, {"multipleOf", FORM_POSITIVE}, {"minLength", FORM_COUNT},
-    {"maxLength", FORM_COUNT}, {"pattern", FORM_STRING}, {"allOf", FORM_SCHEMAS},
+    {"maxLength", FORM_COUNT}, {"pattern", FORM_PATTERN}, {"allOf", FORM_SCHEMAS},
     {"anyOf", FORM_SCHEMAS}, {"oneOf", FORM_SCHEMAS}, {"not", FORM_SCHEMA}, {"if", FORM_SCHEMA},
     {"then", FORM_SCHEMA}, {"else", FORM_SCHEMA}, {"title", FORM_STRING},
     {"description", FORM_STRING},
@@ -209,6 +210,23 @@ check_each(struct walk *w, const json_t *schemas, const struct place *at)
     return err;
 }
 
+static enum err
+check_pattern(struct walk *w, const json_t *rule, const struct place *at)
+{
+    struct slice text = {json_string_value(rule), json_string_length(rule)};
+    struct regex *regex = NULL;
+    struct fault why = FAULT_INIT;
+
+    if (!text.data) {
+        return bad(w, at, "must be a string");
+    }
+    if (schema_pattern(text, &regex, &why)) {
+        return bad(w, at, "is no pattern that is taken: %s", why.text);
+    }
+    regex_free(regex);
+    return E_OK;
+}
+
 /* Checks a keyword whose value holds no schema. */
 static enum err
 check_plain(struct walk *w, enum form form, const json_t *rule, const struct place *at)
@@ -230,6 +248,8 @@ check_plain(struct walk *w, enum form form, const json_t *rule, const struct pla
         return json_array_size(rule) > 0 ? E_OK : bad(w, at, "must be an array of values");
     case FORM_STRING:
         return json_is_string(rule) ? E_OK : bad(w, at, "must be a string");
+    case FORM_PATTERN:
+        return check_pattern(w, rule, at);
     case FORM_REF:
         return json_is_string(rule) && schema_resolve(w->root, json_string_value(rule))
                    ? E_OK

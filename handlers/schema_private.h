@@ -7,6 +7,7 @@
 
 #include "handlers/schema.h"
 #include "state/base/mem.h"
+#include "state/regex.h"
 
 /* jansson's walks over objects ask for a pointer that is not const, and change nothing. */
 static inline json_t *
@@ -86,6 +87,8 @@ schema_check_value(struct check *c, const json_t *schema, json_t *value, const s
 /* Checks a count of 'what' against a rule that is the least or the most. */
 enum err schema_count(struct check *c, const struct node *n, const json_t *rule, size_t count,
                       bool least, const char *what);
+/* Compiles a "pattern" keyword's text, new.  Errors as of regex_compile(). */
+enum err schema_pattern(struct slice pattern, struct regex **regex, struct fault *f);
 /* Says that the value does not fit.  Returns E_ARGUMENT. */
 enum err schema_unfit(const struct check *c, const struct place *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -180,12 +180,64 @@ schema_rule_max_length(struct check *c, const struct node *n, const json_t *rule
                : E_OK;
 }
 
-/* A pattern is told to clients and not checked: no matcher of bounded time is at hand. */
+/* Writes a schema's pattern in the matcher's words: '$' is the very end of the text here, while the
+ * matcher's own also stands before a last newline, and would let "name\n" pass for a name. */
+static struct slice
+translated(struct slice pattern, char *out, size_t size)
+{
+    bool in_class = false;
+    size_t len = 0, i;
+
+    for (i = 0; i < pattern.len && len + 2 <= size; i++) {
+        char c = pattern.data[i];
+        if (c == '\\' && i + 1 < pattern.len) {
+            out[len++] = c;
+            c = pattern.data[++i];
+        } else if (c == '$' && !in_class) {
+            out[len++] = '\\';
+            c = 'Z';
+        } else if (c == '[' && !in_class) {
+            in_class = true;
+        } else if (c == ']' && in_class) {
+            in_class = false;
+        }
+        out[len++] = c;
+    }
+    return (struct slice){out, len};
+}
+
+enum err
+schema_pattern(struct slice pattern, struct regex **regex, struct fault *f)
+{
+    char text[2 * REGEX_BYTES_MAX];
+
+    if (pattern.len > REGEX_BYTES_MAX) {
+        *regex = NULL;
+        return fault_set(f, E_TOO_LARGE, "it has more than %u bytes", REGEX_BYTES_MAX);
+    }
+    return regex_compile(translated(pattern, text, sizeof text), regex, f);
+}
+
 enum err
 schema_rule_pattern(struct check *c, const struct node *n, const json_t *rule)
 {
-    (void)c;
-    (void)n;
-    (void)rule;
-    return E_OK;
+    struct regex *regex = NULL;
+    uint64_t steps = c->work;
+    bool matched = false;
+    enum err err;
+
+    if (!json_is_string(n->value) || !json_is_string(rule)) {
+        return E_OK;
+    }
+    if (schema_pattern(text_of(rule), &regex, NULL)) {
+        return fault_set(c->fault, E_INTERNAL, "the schema's pattern \"%s\" is not taken",
+                         short_name(json_string_value(rule)).text);
+    }
+    err = regex_run(regex, text_of(n->value), REGEX_SEARCH, &steps, &matched, NULL);
+    regex_free(regex);
+    c->work = (size_t)steps;
+    if (err) {
+        return schema_out_of_bounds(c, n->at, "there is too much to match");
+    }
+    return matched ? E_OK : schema_expected(c, n, "text that matches %s", json_string_value(rule));
 }

@@ -6,9 +6,27 @@
 #include <string.h>
 
 #include "state/base/mem.h"
+#include "state/regex.h"
 #include "tests/check.h"
 
 static struct fault f;
+
+/* 'left' 'times' times, 'middle', 'right' as often. */
+static char *
+nested(const char *left, size_t times, const char *middle, const char *right)
+{
+    struct buf b = BUF_INIT;
+    size_t i;
+
+    for (i = 0; i < times; i++) {
+        buf_adds(&b, left);
+    }
+    buf_adds(&b, middle);
+    for (i = 0; i < times; i++) {
+        buf_adds(&b, right);
+    }
+    return buf_steal(&b);
+}
 
 static json_t *
 load(const char *text)
@@ -206,6 +224,13 @@ strings_are_checked(void **state)
     FITS("{\"pattern\":\"^[a-z]+$\"}", "\"abc\"");
     FITS("{\"pattern\":\"b\"}", "\"abc\"");
     FITS("{\"pattern\":\"b\"}", "5");
+    UNFIT("{\"pattern\":\"^[a-z]+$\"}", "\"abC\"",
+          "arguments: expected text that matches ^[a-z]+$, got \"abC\"");
+    /* The end is the end, not before a last newline; a dollar that is no anchor stays one. */
+    UNFIT("{\"pattern\":\"^[a-z]+$\"}", "\"abc\\n\"",
+          "arguments: expected text that matches ^[a-z]+$, got \"abc?\"");
+    FITS("{\"pattern\":\"^a[$]\\\\$[\\\\]$]$\"}", "\"a$$$\"");
+    FITS("{\"pattern\":\"^(a|b$)\"}", "\"ax\"");
     UNFIT("{\"enum\":[\"start\",\"finish\",1]}", "\"strat\"",
           "arguments: expected one of \"start\", \"finish\", 1, got \"strat\"");
     CHECK_STR(f.remedy, "did you mean \"start\"?");
@@ -373,30 +398,30 @@ bad_schemas_are_refused(void **state)
         }
         json_decref(schema);
     }
-    json_t *schema =
-        load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-             "\"x-other\":[1],"
-             "\"default\":1,\"examples\":[],\"readOnly\":true,\"type\":[\"string\",\"null\"]"
-             "}");
+    json_t *schema = load("{\"pattern\":\"(\"}");
+    json_t *value = load("\"x\"");
+    CHECK(schema_check(schema, &f) == E_ARGUMENT);
+    CHECK(strstr(f.text, "schema.pattern: is no pattern that is taken: ") == f.text);
+    CHECK(schema_validate(schema, value, "arguments", &f) == E_INTERNAL);
+    json_object_set_new(schema, "pattern", json_string("(a*)*(a*)*(a*)*b"));
+    json_decref(value);
+    char *text = nested("a", 60000, "", "");
+    value = json_string(text);
+    free(text);
+    enum err bound = schema_validate(schema, value, "arguments", &f);
+    CHECK(bound == E_TOO_LARGE || bound == E_ARGUMENT); /* And not a minute later. */
+    json_decref(value);
+    text = nested("a", REGEX_BYTES_MAX + 1, "", "");
+    json_object_set_new(schema, "pattern", json_string(text));
+    CHECK(schema_check(schema, &f) == E_ARGUMENT && strstr(f.text, "bytes"));
+    free(text);
+    json_decref(schema);
+    schema = load("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+                  "\"x-other\":[1],"
+                  "\"default\":1,\"examples\":[],\"readOnly\":true,\"type\":[\"string\",\"null\"]"
+                  "}");
     CHECK(schema_check(schema, &f) == E_OK);
     json_decref(schema);
-}
-
-/* 'left' 'times' times, 'middle', 'right' as often. */
-static char *
-nested(const char *left, size_t times, const char *middle, const char *right)
-{
-    struct buf b = BUF_INIT;
-    size_t i;
-
-    for (i = 0; i < times; i++) {
-        buf_adds(&b, left);
-    }
-    buf_adds(&b, middle);
-    for (i = 0; i < times; i++) {
-        buf_adds(&b, right);
-    }
-    return buf_steal(&b);
 }
 
 static enum err
