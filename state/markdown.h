@@ -41,7 +41,7 @@ struct markdown {
 #define MARKDOWN_INIT {.blocks = NULL}
 
 /* Bounds of one text. */
-#define MARKDOWN_BYTES_MAX (4u << 20)
+#define MARKDOWN_BYTES_MAX (1u << 20)
 #define MARKDOWN_BLOCKS_MAX 100000u
 
 /* Reads 'text' into 'md'; bytes that are not UTF-8 become U+FFFD.  E_TOO_LARGE over a bound. */
