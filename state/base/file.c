@@ -257,9 +257,6 @@ dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *ou
     } else if (identity) {
         identity_of(&st, identity);
     }
-    if (!err && !out->data) {
-        buf_adds(out, "");
-    }
     return err;
 }
 

@@ -117,6 +117,7 @@ buf_reserve(struct buf *b, size_t more)
         return false;
     }
     b->data = data;
+    b->data[b->len] = '\0';
     b->size = size;
     return true;
 }
@@ -261,9 +262,6 @@ buf_steal(struct buf *b)
 
     if (!b->data && !b->failed) {
         buf_reserve(b, 0);
-        if (b->data) {
-            b->data[0] = '\0';
-        }
     }
     data = b->failed ? NULL : b->data;
     if (b->failed) {
