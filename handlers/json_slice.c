@@ -4,7 +4,7 @@
  * safe as those that a parsed message hands out.  Pure: any thread. */
 #include "handlers/json_slice.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 bool
 json_iter_init(struct json_iter *it, struct slice container)

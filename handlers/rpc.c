@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 /* Longer than any word of a table, so a longer name is none of them. */
 #define WORD_MAX 64

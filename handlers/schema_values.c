@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "handlers/schema_private.h"
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 enum err
 schema_rule_type(struct check *c, const struct node *n, const json_t *rule)

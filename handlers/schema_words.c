@@ -6,7 +6,7 @@
 
 #include "handlers/schema_private.h"
 #include "state/base/nearest.h"
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 /* So many names are looked at for the one that was meant. */
 #define NAMES_MAX 100

@@ -7,7 +7,7 @@
  * one is taken, from there on for the whole text, which keeps the work linear. */
 #include "state/markdown_lines.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #define LIST_DEPTH 16u
 #define FENCE_DEPTH 8u

@@ -2,7 +2,7 @@
 #include "state/workflow_steps.h"
 
 #include "state/markdown_lines.h"
-#include "state/rune.h"
+#include "state/base/rune.h"
 
 #include <strings.h>
 

@@ -81,8 +81,7 @@ enum err fault_set(struct fault *f, enum err code, const char *format, ...)
 /* As fault_set(), with the place in the input. */
 enum err fault_at(struct fault *f, enum err code, unsigned line, unsigned column,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Adds the next step to an error already set.  Returns its code; with 'f' null, E_INTERNAL: who may
- * get none returns the code itself. */
+/* Adds the next step to an error that this thread has just set.  Returns its code, also if 'f' is null. */
 enum err fault_remedy(struct fault *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -89,8 +89,7 @@ open_fault(struct fault *f, const char *relative)
     case EXDEV:
     case ELOOP:
         fault_set(f, E_ARGUMENT, "'%s' leads out of its folder", relative);
-        fault_remedy(f, "give a relative path without '..' and without symbolic links");
-        return E_ARGUMENT;
+        return fault_remedy(f, "give a relative path without '..' and without symbolic links");
     default:
         return fault_set(f, E_IO, "'%s' cannot be opened: %s", relative, strerror(errno));
     }
