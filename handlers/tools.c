@@ -123,6 +123,12 @@ tools_count(const struct tools *t)
     return TOOL_COUNT;
 }
 
+const char *
+tools_json(const struct tools *t)
+{
+    return t->lists[LIST_STRUCTURED];
+}
+
 enum err
 tools_list(struct request *req)
 {

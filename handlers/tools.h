@@ -12,6 +12,8 @@ struct tools;
 struct tools *tools_create(void);
 void tools_destroy(struct tools *t);
 unsigned tools_count(const struct tools *t);
+/* The JSON array of tools/list as the latest revisions have it; borrowed from 't'. */
+const char *tools_json(const struct tools *t);
 
 /* Writes {"code":...,"message":...,"retryable":...,"remedy":...}: how a failed call is told. */
 void tools_write_fault(struct buf *out, const struct fault *f);

@@ -1,0 +1,38 @@
+/* client.h -- a small HTTP client for talking to a tandem server.
+ *
+ * One request, one answer, one connection.  Addresses are numeric, "localhost" or a Unix socket;
+ * all is bounded in size and time.  It knows what our server sends: an answer of known length, or
+ * one that ends with the connection.  Blocks; any thread. */
+#ifndef TANDEM_CLIENT_H
+#define TANDEM_CLIENT_H
+
+#include "server/listen.h"
+#include "state/base/mem.h"
+
+#include <stdint.h>
+
+#define CLIENT_BODY_MAX (64u << 20)
+
+struct client_target {
+    struct listen_address address;
+    char host[80];  /* For the Host header. */
+    char path[256]; /* Of the URL; "/" if it has none. */
+};
+
+struct client_reply {
+    int status;
+    struct buf body; /* Owned by the caller, who calls buf_fini(). */
+};
+#define CLIENT_REPLY_INIT {.status = 0}
+
+/* Reads "http://HOST[:PORT][/path]" or "http+unix://ESCAPED-PATH[/path]".  E_ARGUMENT. */
+enum err client_parse_url(const char *url, struct client_target *target, struct fault *f);
+
+/* Sends a request with 'token' (may be null) and 'body', and waits for the whole answer, at most
+ * 'timeout_ns'. E_OK for any status.  E_NOT_FOUND: nobody listens there; E_TIMEOUT; E_TOO_LARGE;
+ * E_IO: what came is no HTTP, or ended early. */
+enum err client_exchange(const struct client_target *target, const char *method, const char *path,
+                         const char *token, struct slice body, int64_t timeout_ns,
+                         struct client_reply *reply, struct fault *f);
+
+#endif

@@ -1,0 +1,194 @@
+/* cmd_call.c -- "tandem call": one tool call, by the running server or in this process. */
+#include "server/core.h"
+#include "server/reach.h"
+#include "server/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { OPTION_ARGS, OPTION_URL };
+static const struct command_option own_options[] = {
+    [OPTION_ARGS] = {"args", "JSON", "the arguments as one object; key=value adds to it"},
+    [OPTION_URL] = {"url", "URL", "the server to call, instead of the project's own"},
+    {NULL, NULL, NULL},
+};
+
+/* Takes one "key=value": the value is JSON if it parses as such, else a string; "key:=value" must
+ * be JSON. False, told on standard error, if it is neither. */
+static bool
+take_pair(json_t *arguments, const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    bool strict = equals > pair && equals[-1] == ':';
+    size_t len = equals ? (size_t)(equals - pair) - strict : 0;
+    json_error_t error;
+    json_t *value;
+    char *key;
+    bool taken;
+
+    if (len == 0) {
+        fprintf(stderr, "tandem: \"%s\" is not key=value\n", pair);
+        return false;
+    }
+    value = json_loads(equals + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (!value && strict) {
+        fprintf(stderr, "tandem: \"%s\": what follows := is not JSON: %s\n", pair, error.text);
+        return false;
+    }
+    key = xstrndup(pair, len);
+    taken = json_object_set_new(arguments, key, value ? value : json_string(equals + 1)) == 0;
+    if (!taken) {
+        fprintf(stderr, "tandem: \"%s\" is not UTF-8\n", pair);
+    }
+    free(key);
+    return taken;
+}
+
+/* The arguments as JSON text, new; or null, told on standard error. */
+static char *
+read_arguments(const struct invocation *v)
+{
+    const char *args = v->values[OPTION_ARGS];
+    json_error_t error;
+    json_t *arguments = args ? json_loads(args, JSON_REJECT_DUPLICATES, &error) : json_object();
+    char *text = NULL;
+    bool good = true;
+
+    if (!arguments) {
+        fprintf(stderr, "tandem: --args is not JSON: %s (line %d, column %d)\n", error.text,
+                error.line, error.column);
+    } else if (!json_is_object(arguments)) {
+        fputs("tandem: --args must be a JSON object\n", stderr);
+    } else {
+        for (int i = 1; i < v->arg_count && good; i++) {
+            good = take_pair(arguments, v->args[i]);
+        }
+        text = good ? json_dumps(arguments, JSON_COMPACT) : NULL;
+    }
+    json_decref(arguments);
+    return text;
+}
+
+static bool
+is_tool_name(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    return len > 0 && len <= 64 && !name[len];
+}
+
+/* Calls in this process, under the project's lock if it is free: while it is held a server waits
+ * to start. */
+static enum err
+call_here(struct context *context, const char *tool, struct slice arguments,
+          struct client_reply *reply, struct fault *f)
+{
+    struct core core = CORE_INIT;
+    int lock_fd = -1;
+    enum err err = project_open_data(&context->project, true, f);
+
+    if (!err) {
+        err = discovery_lock(context->project.data, &lock_fd, f);
+        err = err == E_CONFLICT ? E_OK : err; /* A server of standard input only has it. */
+    }
+    if (!err) {
+        err = core_open(context, "call", "call", &core, f);
+    }
+    if (!err) {
+        reply->status = core_call(&core, slice_of(tool), arguments, &reply->body);
+        core_close(&core);
+    }
+    if (lock_fd >= 0) {
+        close(lock_fd);
+    }
+    return err;
+}
+
+/* Prints the result, or the error.  Returns the exit status. */
+static int
+tell(const struct client_reply *reply)
+{
+    json_t *body = json_loadb(reply->body.data ? reply->body.data : "", reply->body.len,
+                              JSON_DECODE_ANY, NULL);
+    const char *message = json_string_value(json_object_get(body, "message"));
+    const char *remedy = json_string_value(json_object_get(body, "remedy"));
+    int status = STATUS_FAILED;
+
+    if (reply->status == 200 && body) {
+        status = json_dumpf(body, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0 &&
+                         putchar('\n') != EOF
+                     ? STATUS_OK
+                     : STATUS_FAILED;
+    } else if (message) {
+        struct fault f = FAULT_INIT;
+        fault_set(&f, E_IO, "%s", message);
+        fault_remedy(&f, "%s", remedy ? remedy : "");
+        report_fault(stderr, &f);
+    } else {
+        fprintf(stderr, "tandem: the server answered with status %d%s%.2000s\n", reply->status,
+                reply->body.len ? ": " : "", reply->body.len ? reply->body.data : "");
+        if (reply->status == 401) {
+            fputs("  it asks for its own token, which this project does not know\n", stderr);
+        }
+    }
+    json_decref(body);
+    return status;
+}
+
+static int
+run(struct invocation *invocation)
+{
+    const char *tool = invocation->args[0];
+    char *arguments = read_arguments(invocation);
+    struct client_reply reply = CLIENT_REPLY_INIT;
+    struct fault f = FAULT_INIT;
+    struct context context;
+    struct reach reach;
+    int status = STATUS_FAILED;
+    enum err err;
+
+    if (!arguments) {
+        return STATUS_USAGE;
+    }
+    if (!is_tool_name(tool)) {
+        fprintf(stderr, "tandem: \"%s\" cannot be a tool's name; \"tandem tools\" lists them\n",
+                tool);
+        free(arguments);
+        return STATUS_USAGE;
+    }
+    if (!context_open(invocation, &context)) {
+        free(arguments);
+        return STATUS_FAILED;
+    }
+    err = reach_find(&context, invocation->values[OPTION_URL], &reach, &f);
+    if (!err && reach.remote) {
+        char path[96];
+        snprintf(path, sizeof path, "/api/tools/%s", tool);
+        err = reach_ask(&context, &reach, "POST", path, slice_of(arguments), &reply, &f);
+    } else if (!err) {
+        err = call_here(&context, tool, slice_of(arguments), &reply, &f);
+    }
+    if (err) {
+        report_fault(stderr, &f);
+    } else {
+        status = tell(&reply);
+    }
+    buf_fini(&reply.body);
+    reach_fini(&reach);
+    context_close(&context);
+    free(arguments);
+    return status;
+}
+
+const struct command command_call = {
+    .name = "call",
+    .usage = "TOOL [key=value ...]",
+    .summary = "call one tool and print its result as JSON",
+    .details = "The project's server is called if it runs; else the tool runs in this process, on "
+               "the same data. A value that is JSON (5, true, [1,2], \"5\") is taken as such, any "
+               "other as a string; key:=value must be JSON.",
+    .options = own_options,
+    .least_args = 1,
+    .most_args = 1000,
+    .run = run,
+};

@@ -1,0 +1,28 @@
+/* cmd_serve.c -- "tandem serve", also plain "tandem". */
+#include "server/serve.h"
+
+static int
+run(struct invocation *invocation)
+{
+    struct context context;
+    int status = STATUS_FAILED;
+
+    if (context_open(invocation, &context)) {
+        status = serve_run(&context);
+        context_close(&context);
+    }
+    return status;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .usage = "",
+    .summary = "run the server, on standard input and over HTTP (also plain \"tandem\")",
+    .details = "Where it listens and the token that HTTP clients must show are written to "
+               "server.json in the project's data folder, readable by this user only. It ends with "
+               "its standard input, or on SIGINT, SIGTERM or SIGHUP, after the calls that run have "
+               "been answered; a second signal ends it at once.",
+    .most_args = 0,
+    .serves = true,
+    .run = run,
+};

@@ -1,0 +1,104 @@
+/* core.c -- makes workers, state and dispatcher from the settings; calls a tool without a
+ * transport. */
+#include "server/core.h"
+
+#include "handlers/dispatch.h"
+#include "state/base/pool.h"
+#include "state/state.h"
+
+#include <pthread.h>
+
+enum err
+core_open(const struct context *context, const char *mode, const char *instance, struct core *core,
+          struct fault *f)
+{
+    const struct settings *s = context->settings;
+    const struct state_options options = {
+        .settings = s,
+        .clock = clock_real(),
+        .root_path = context->project.root,
+        .data_name = context->project.data_name,
+        .root = context->project.root_dir,
+        .data = context->project.data,
+        .mode = mode,
+        .instance = instance,
+    };
+    const struct dispatch_limits limits = {
+        .json = {.depth = s->limits_json_depth, .values = s->limits_json_values},
+        .calls = s->limits_calls,
+        .calls_per_session = s->limits_calls_each,
+        .call_ns = s->limits_call_time,
+    };
+    enum err err;
+
+    *core = (struct core)CORE_INIT;
+    err = state_create(&options, &core->state, f);
+    if (!err) {
+        core->pool = pool_create(s->workers_threads, s->workers_reserve, s->workers_queue);
+        core->dispatcher = dispatcher_create(core->state, core->pool, &limits);
+    }
+    return err;
+}
+
+void
+core_close(struct core *core)
+{
+    if (core->dispatcher) {
+        dispatch_cancel_all(core->dispatcher);
+    }
+    pool_destroy(core->pool); /* Joins the workers, so nothing is in flight after it. */
+    dispatcher_destroy(core->dispatcher);
+    state_destroy(core->state);
+    *core = (struct core)CORE_INIT;
+}
+
+/* The sink of a call made in this process: keeps the answer for the thread that waits. */
+struct waiting_sink {
+    struct sink sink; /* First. */
+    pthread_mutex_t mutex;
+    pthread_cond_t cond;
+    struct buf *out;
+    int status;
+    bool done;
+};
+
+static void
+keep_answer(struct sink *sink, const struct reply *reply)
+{
+    struct waiting_sink *w = (struct waiting_sink *)sink;
+
+    buf_add_slice(w->out, reply->body);
+    w->status = reply->status;
+}
+
+static void
+let_go(struct sink *sink)
+{
+    struct waiting_sink *w = (struct waiting_sink *)sink;
+
+    pthread_mutex_lock(&w->mutex);
+    w->done = true;
+    pthread_cond_signal(&w->cond);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+int
+core_call(struct core *core, struct slice tool, struct slice arguments, struct buf *out)
+{
+    static const struct sink_class class = {.answer = keep_answer, .unref = let_go};
+    struct waiting_sink w = {.sink = {&class},
+                             .mutex = PTHREAD_MUTEX_INITIALIZER,
+                             .cond = PTHREAD_COND_INITIALIZER,
+                             .out = out};
+    const struct envelope env = {.transport = TRANSPORT_HTTP};
+
+    dispatch_tool(core->dispatcher, &env, tool, arguments, &w.sink);
+    pthread_mutex_lock(&w.mutex);
+    while (!w.done) {
+        pthread_cond_wait(&w.cond, &w.mutex);
+    }
+    pthread_mutex_unlock(&w.mutex);
+    pthread_cond_destroy(&w.cond);
+    pthread_mutex_destroy(&w.mutex);
+    return w.status;
+}

@@ -1,0 +1,29 @@
+/* core.h -- what all transports share: workers, state, dispatcher.
+ *
+ * A server has one, and so has a command that calls a tool without a server.  main's thread. */
+#ifndef TANDEM_CORE_H
+#define TANDEM_CORE_H
+
+#include "server/context.h"
+#include "state/base/err.h"
+#include "state/base/mem.h"
+
+struct core {
+    struct pool *pool;
+    struct state *state;
+    struct dispatcher *dispatcher;
+};
+#define CORE_INIT {.pool = NULL}
+
+/* Makes all three.  'context' (with its data folder open), 'mode' ("dual", "stdio", "http",
+ * "call") and 'instance' are borrowed and must outlive it. */
+enum err core_open(const struct context *context, const char *mode, const char *instance,
+                   struct core *core, struct fault *f);
+/* Ends them in reverse; no transport may be running.  What still runs is cancelled. */
+void core_close(struct core *core);
+
+/* Calls a tool in this process and waits for the answer: as POST /api/tools/<tool> would give it,
+ * body appended to 'out', the HTTP status returned. */
+int core_call(struct core *core, struct slice tool, struct slice arguments, struct buf *out);
+
+#endif

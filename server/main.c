@@ -1,0 +1,51 @@
+/* main.c -- prepares the process, reads the command line, runs the command. */
+#include "server/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Descriptors 0 to 2 are open from here on: nothing that is opened later can be taken for one. */
+static bool
+open_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+prepare_process(void)
+{
+    if (!open_standard_descriptors()) {
+        return false;
+    }
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    json_object_seed(0); /* Before any thread. */
+    return true;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct invocation invocation;
+    int status = STATUS_FAILED;
+
+    if (prepare_process() && options_parse(argc, argv, stdout, stderr, &invocation, &status)) {
+        status = invocation.command->run(&invocation);
+        invocation_fini(&invocation);
+    }
+    if (fflush(stdout) != 0) {
+        status = status ? status : STATUS_FAILED; /* What was to be told could not be written. */
+    }
+    return status;
+}

@@ -1,0 +1,519 @@
+/* serve.c -- starts in order, waits, ends in reverse.
+ *
+ * DESIGN.  Signals are blocked before the first thread and read from a signalfd by main alone.
+ * The drain has one deadline for all transports; a small thread cancels what still runs when it
+ * has come, so that those calls are answered with an error while their transport still waits for
+ * them.  Once the end has begun a second signal ends the process at once: state on disk is crash-
+ * safe. */
+#include "server/serve.h"
+
+#include "handlers/dispatch.h"
+#include "server/core.h"
+#include "server/discovery.h"
+#include "server/listen.h"
+#include "server/report.h"
+#include "state/base/log.h"
+#include "state/state.h"
+#include "state/version.h"
+#include "transports/transport.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+LOG_MODULE("serve");
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_SANITIZER 1
+#endif
+
+#define SECOND INT64_C(1000000000)
+/* How long a second server waits for the first to say who it is, or to have been a short call
+ * only. */
+#define LOCK_PATIENCE (5 * SECOND)
+/* After the deadline, the time in which errors for what was cancelled are still written. */
+#define GRACE (SECOND / 2)
+
+struct server {
+    struct context *context;
+    bool stdio, http;
+    const char *mode;       /* "dual", "stdio", "http". */
+    int signal_fd, ended_fd;
+    int in_fd, out_fd;      /* The client's, moved away from 0 and 1. */
+    int lock_fd;            /* -1: a second one, for stdio only. */
+    char token[TOKEN_SIZE];
+    struct discovery discovery;
+    bool announced;         /* server.json is ours. */
+    struct listener listener;
+    struct core core;
+    struct transport *http_transport, *stdio_transport;
+};
+
+static void
+choose_transports(struct server *s)
+{
+    struct stat st;
+
+    switch ((enum choice_transport)s->context->settings->transport) {
+    case TRANSPORT_MODE_AUTO:
+        s->http = true;
+        s->stdio = fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+        break;
+    case TRANSPORT_MODE_DUAL:
+        s->http = s->stdio = true;
+        break;
+    case TRANSPORT_MODE_STDIO:
+        s->stdio = true;
+        break;
+    case TRANSPORT_MODE_HTTP:
+        s->http = true;
+        break;
+    }
+    s->mode = s->http && s->stdio ? "dual" : s->http ? "http" : "stdio";
+}
+
+/* Loopback is for anybody on this machine who has the token; anything wider must be meant. */
+static enum err
+check_exposure(const struct settings *settings, const struct listen_address *address,
+               struct fault *f)
+{
+    if (listen_is_local(address)) {
+        return E_OK;
+    }
+    if (settings->origins[SETTING_auth] == ORIGIN_DEFAULT) {
+        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines",
+                  settings->listen);
+        return fault_remedy(f, "say how clients are let in: --auth token, or --auth none");
+    }
+    if (!settings->allow_host[0]) {
+        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines, but no Host header "
+                                "of theirs would be taken",
+                  settings->listen);
+        return fault_remedy(f, "name this machine as clients do, with --allow-host NAME");
+    }
+    return E_OK;
+}
+
+/* Blocks the signals of the end in this and all later threads, and makes what main waits on. */
+static enum err
+prepare_waiting(struct server *s, struct fault *f)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->signal_fd < 0 || s->ended_fd < 0) {
+        return fault_set(f, E_IO, "no descriptor to wait on: %s", strerror(errno));
+    }
+    return E_OK;
+}
+
+static void
+raise_descriptor_limit(const struct settings *settings)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlim_t wanted = (rlim_t)settings->limits_connections * 2 + 256;
+        limit.rlim_cur = wanted > limit.rlim_cur ? wanted : limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_cur < limit.rlim_max ? limit.rlim_cur : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit); /* Within the hard limit it cannot fail. */
+    }
+    if (limit.rlim_cur < (rlim_t)settings->limits_connections + 64) {
+        log_warn("fewer descriptors than limits.connections needs",
+                 F_UINT("descriptors", limit.rlim_cur),
+                 F_UINT("connections", settings->limits_connections));
+    }
+}
+
+/* Memory holds the token: no core file, and no other process of this user may look.  Who debugs
+ * has to, and so has a leak checker. */
+static void
+hide_memory(const struct settings *settings)
+{
+#ifdef UNDER_SANITIZER
+    (void)settings;
+#else
+    if (settings->log_level != LOG_DEBUG) {
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    }
+#endif
+}
+
+/* Moves the client's ends away: whatever writes to standard output from now on writes to standard
+ * error, and no child reads the client's lines. */
+static enum err
+take_stdio(struct server *s, struct fault *f)
+{
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    enum err err = E_OK;
+
+    s->in_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    s->out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (null_fd < 0 || s->in_fd < 0 || s->out_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
+        dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        err = fault_set(f, E_IO, "standard input and output cannot be taken: %s", strerror(errno));
+    }
+    if (null_fd >= 0) {
+        close(null_fd);
+    }
+    return err;
+}
+
+static enum err
+refuse_second(const struct discovery *first, bool exclusive, struct fault *f)
+{
+    fault_set(f, E_CONFLICT, "this project is served already, by process %ld%s%s",
+              (long)first->pid, first->url ? " at " : " on its standard input only",
+              first->url ? first->url : "");
+    return fault_remedy(f, "use that server, or end it with: kill %ld%s", (long)first->pid,
+                        exclusive ? "" : "; or serve standard input only: --transport stdio");
+}
+
+/* Takes the project's lock.  A second server may serve stdio only, if it was asked to in so many
+ * words. */
+static enum err
+take_lock(struct server *s, struct fault *f)
+{
+    struct dir *data = s->context->project.data;
+    const struct settings *settings = s->context->settings;
+    bool must_be_first = settings->transport != TRANSPORT_MODE_STDIO || settings->exclusive;
+    int64_t patience = clock_mono(clock_real()) + LOCK_PATIENCE;
+    struct pollfd signals = {.fd = s->signal_fd, .events = POLLIN};
+
+    for (;;) {
+        struct discovery first;
+        enum err err = discovery_lock(data, &s->lock_fd, f);
+
+        if (err != E_CONFLICT) {
+            return err;
+        }
+        if (!must_be_first) {
+            log_info("the project has a server already; serving standard input only");
+            return E_OK;
+        }
+        if (discovery_read(data, &first, NULL) == E_OK) {
+            err = refuse_second(&first, settings->exclusive, f);
+            discovery_fini(&first);
+            return err;
+        }
+        if (clock_mono(clock_real()) >= patience) {
+            return fault_remedy(f, "end it, or serve standard input only, with --transport stdio");
+        }
+        if (poll(&signals, 1, 20) > 0) {
+            return fault_set(f, E_CANCELLED, "ended by a signal before the project was free");
+        }
+    }
+}
+
+/* Listens, and says where in server.json. */
+static enum err
+announce(struct server *s, const struct listen_address *address, struct fault *f)
+{
+    const struct settings *settings = s->context->settings;
+    struct discovery *d = &s->discovery;
+    char url[LISTEN_URL_SIZE];
+    enum err err;
+
+    if (s->http) {
+        err = listen_open(address, settings->ports_first, settings->ports_last, &s->listener, f);
+        if (err) {
+            return err;
+        }
+        if (s->listener.moved) {
+            log_warn("the given port is taken, another is used", F_STR("listen", settings->listen),
+                     F_UINT("port", s->listener.port));
+        }
+        listen_url(&s->listener, settings->http_path, url);
+        d->url = xstrdup(url);
+        d->path = xstrdup(settings->http_path);
+        d->host = s->listener.host[0] ? xstrdup(s->listener.host) : NULL;
+        d->port = s->listener.port;
+        d->socket = s->listener.socket_path[0] ? xstrdup(s->listener.socket_path) : NULL;
+        d->token = settings->auth == AUTH_TOKEN ? xstrdup(s->token) : NULL;
+    }
+    d->transport = xstrdup(s->mode);
+    d->version = xstrdup(TANDEM_VERSION);
+    d->project_name = xstrdup(s->context->project.name);
+    d->project_root = xstrdup(s->context->project.root);
+    if (s->lock_fd < 0) {
+        return E_OK; /* server.json is the first server's. */
+    }
+    err = discovery_write(s->context->project.data, d, f);
+    s->announced = !err;
+    return err;
+}
+
+/* On the stdio thread. */
+static void
+input_ended(void *arg)
+{
+    struct server *s = arg;
+    uint64_t one = 1;
+    ssize_t n = write(s->ended_fd, &one, sizeof one);
+
+    assert(n == sizeof one); /* A counter that is read once cannot be full. */
+    (void)n;
+}
+
+static enum err
+start_transports(struct server *s, struct fault *f)
+{
+    const struct transport_context context = {
+        .dispatcher = s->core.dispatcher,
+        .settings = s->context->settings,
+        .clock = clock_real(),
+        .listen_fd = s->http ? s->listener.fd : -1,
+        .token = s->context->settings->auth == AUTH_TOKEN ? s->token : NULL,
+        .in_fd = s->in_fd,
+        .out_fd = s->out_fd,
+        .ended = input_ended,
+        .ended_arg = s,
+    };
+    enum err err = E_OK;
+
+    if (s->http) {
+        err = http_transport.start(&context, &s->http_transport, f);
+        if (!err) {
+            s->listener.fd = -1; /* The transport's now. */
+        }
+    }
+    if (!err && s->stdio) {
+        err = stdio_transport.start(&context, &s->stdio_transport, f);
+    }
+    return err;
+}
+
+static enum err
+start(struct server *s, struct fault *f)
+{
+    const struct settings *settings = s->context->settings;
+    struct project *project = &s->context->project;
+    struct listen_address address;
+    enum err err = s->http ? listen_parse(settings->listen, &address, f) : E_OK;
+
+    if (!err && s->http) {
+        err = check_exposure(settings, &address, f);
+    }
+    if (!err) {
+        err = prepare_waiting(s, f);
+    }
+    if (!err && s->stdio) {
+        err = take_stdio(s, f);
+    }
+    if (!err) {
+        err = project_open_data(project, true, f);
+    }
+    if (!err) {
+        err = take_lock(s, f);
+    }
+    if (!err && s->lock_fd >= 0) {
+        dir_sweep(project->data);
+    }
+    if (!err && s->http && settings->auth == AUTH_TOKEN) {
+        err = discovery_token(project->data, s->token, f);
+    }
+    if (!err) {
+        err = discovery_of_this_process(&s->discovery, f);
+    }
+    if (!err) {
+        err = core_open(s->context, s->mode, s->discovery.instance, &s->core, f);
+    }
+    if (!err) {
+        err = announce(s, &address, f);
+    }
+    if (!err) {
+        raise_descriptor_limit(settings);
+        err = start_transports(s, f);
+        hide_memory(settings); /* Now: the stdio transport opens its pipes once more by name. */
+    }
+    return err;
+}
+
+/* Returns once it is time to end, with the reason. */
+static const char *
+wait_for_end(struct server *s)
+{
+    bool lingers = s->http && s->context->settings->linger;
+    struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
+                           {.fd = s->ended_fd, .events = POLLIN}};
+
+    for (;;) {
+        struct signalfd_siginfo info;
+
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+            return "waiting failed";
+        }
+        if (fds[0].revents && read(s->signal_fd, &info, sizeof info) == sizeof info) {
+            return info.ssi_signo == SIGINT    ? "SIGINT"
+                   : info.ssi_signo == SIGTERM ? "SIGTERM"
+                                               : "SIGHUP";
+        }
+        if (fds[1].revents) {
+            if (!lingers) {
+                return "end of input";
+            }
+            log_info("standard input has ended; HTTP goes on");
+            fds[1].fd = -1;
+        }
+    }
+}
+
+static void
+end_at_once(int signal_number)
+{
+    (void)signal_number;
+    _exit(STATUS_FAILED);
+}
+
+/* From here on a signal ends the process at once. */
+static void
+let_second_signal_kill(void)
+{
+    struct sigaction action = {.sa_handler = end_at_once};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Cancels what runs once the deadline has come, unless all is done before. */
+struct patience {
+    struct dispatcher *dispatcher;
+    int64_t deadline_ns;
+    int done_fd; /* An eventfd: readable once the transports have stopped. */
+};
+
+static void *
+lose_patience(void *arg)
+{
+    struct patience *p = arg;
+    struct pollfd done = {.fd = p->done_fd, .events = POLLIN};
+
+    for (;;) {
+        int64_t left = p->deadline_ns - clock_mono(clock_real());
+        int n = poll(&done, 1, left > 0 ? (int)(left / 1000000) + 1 : 0);
+
+        if (n > 0) {
+            return NULL;
+        }
+        if (left <= 0) {
+            log_warn("calls still run at the end of the drain; they are cancelled");
+            dispatch_cancel_all(p->dispatcher);
+            return NULL;
+        }
+    }
+}
+
+static void
+stop_transports(struct server *s)
+{
+    struct patience p = {
+        .dispatcher = s->core.dispatcher,
+        .deadline_ns = clock_mono(clock_real()) + s->context->settings->drain,
+        .done_fd = eventfd(0, EFD_CLOEXEC),
+    };
+    pthread_t thread;
+    uint64_t one = 1;
+    bool watched = p.done_fd >= 0 && (s->http_transport || s->stdio_transport) &&
+                   pthread_create(&thread, NULL, lose_patience, &p) == 0;
+
+    if (s->http_transport) {
+        http_transport.stop(s->http_transport, p.deadline_ns + GRACE);
+    }
+    if (s->stdio_transport) {
+        stdio_transport.stop(s->stdio_transport, p.deadline_ns + GRACE);
+    }
+    if (watched) {
+        ssize_t n = write(p.done_fd, &one, sizeof one);
+        assert(n == sizeof one);
+        (void)n;
+        pthread_join(thread, NULL);
+    }
+    if (p.done_fd >= 0) {
+        close(p.done_fd);
+    }
+}
+
+/* Undoes whatever start() has done. */
+static void
+stop(struct server *s)
+{
+    int *const fds[] = {&s->in_fd, &s->out_fd, &s->signal_fd, &s->ended_fd, &s->lock_fd};
+
+    stop_transports(s);
+    listen_close(&s->listener);
+    core_close(&s->core);
+    if (s->announced) {
+        discovery_remove(s->context->project.data, &s->discovery);
+    }
+    discovery_fini(&s->discovery);
+    explicit_bzero(s->token, sizeof s->token);
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0) {
+            close(*fds[i]); /* The lock last: only now may another serve. */
+        }
+    }
+}
+
+int
+serve_run(struct context *context)
+{
+    struct server s = {
+        .context = context,
+        .signal_fd = -1,
+        .ended_fd = -1,
+        .in_fd = -1,
+        .out_fd = -1,
+        .lock_fd = -1,
+        .listener = {.fd = -1},
+        .core = CORE_INIT,
+        .discovery = DISCOVERY_INIT,
+    };
+    struct fault f = FAULT_INIT;
+    int status = STATUS_OK;
+
+    choose_transports(&s);
+    if (start(&s, &f)) {
+        report_fault(stderr, &f);
+        status = STATUS_FAILED;
+        stop(&s);
+        return status;
+    }
+    log_info("serving", F_STR("mode", s.mode),
+             F_STR("url", s.discovery.url ? s.discovery.url : "none"),
+             F_STR("project", context->project.name), F_INT("pid", s.discovery.pid));
+    log_info("ending", F_STR("reason", wait_for_end(&s)));
+    let_second_signal_kill();
+    stop(&s);
+    log_info("ended");
+    return status;
+}
