@@ -101,7 +101,7 @@ take_out_locked(struct slots *s, struct slot *slot) REQUIRES(LC_SLOTS)
     return unref_locked(slot);
 }
 
-/* Makes room for one slot more.  False when all are loading; '*gone' is for the caller to free. */
+/* Makes room for one slot more.  False when all are loading or in use; '*gone' is for the caller to free. */
 static bool
 make_room_locked(struct slots *s, struct slot **gone) REQUIRES(LC_SLOTS)
 {
@@ -110,7 +110,7 @@ make_room_locked(struct slots *s, struct slot **gone) REQUIRES(LC_SLOTS)
         return true;
     }
     for (struct slot *slot = s->oldest; slot; slot = slot->newer) {
-        if (slot->state != SLOT_LOADING) {
+        if (slot->state != SLOT_LOADING && slot->refs == 1) { /* The table's own. */
             s->counters.evictions++;
             *gone = take_out_locked(s, slot);
             return true;
@@ -245,7 +245,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
     free_slot(s, stale);
     free_slot(s, gone);
     if (!room) {
-        return fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are being loaded", s->max,
+        return fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use", s->max,
                          s->class->name);
     }
     if (load) {
@@ -296,7 +296,7 @@ slots_put(struct slots *s, const char *key, void *value, struct slot_pin *pin, s
     }
     s->class->free(value);
     return there ? fault_set(f, E_CONFLICT, "cache '%s' has this key already", s->class->name)
-                 : fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are being loaded",
+                 : fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use",
                              s->max, s->class->name);
 }
 

@@ -3,7 +3,8 @@
  * The first caller for a key becomes its loader and makes the value without any lock; all others that
  * come meanwhile wait on that slot, never on the table, and get the same value.  A load that fails is told
  * to the loader and to everyone who waited, and is not kept.  A value lives until its last user lets go,
- * in the table or not.  The least recently used slot makes room; one that is being loaded never does.
+ * in the table or not.  The least recently used slot makes room; one that is being loaded or in use never
+ * does, so that no key has two values at once unless one was dropped on purpose.
  *
  * Counters follow one rule for all caches: 'hits' found the value ready at first look, 'double_loads'
  * waited and then found it made, 'misses' made it (or tried).  So for N callers of one new key:
@@ -57,7 +58,7 @@ struct slot_pin {
 /* Finds or makes the value of 'key'.  'version' may be null; a slot that holds another version is loaded
  * anew (those who have the old value keep it).  Waits for another's load until 'deadline_ns' on
  * the monotonic clock.  On E_OK '*pin' must be unpinned.  Errors: the loader's; E_TIMEOUT; E_NOT_READY
- * when every slot is being loaded. */
+ * when every slot is being loaded or in use. */
 enum err slots_get(struct slots *s, const char *key, const char *version, void *arg,
                    int64_t deadline_ns, struct slot_pin *pin, struct fault *f);
 /* Finds a ready value without loading or waiting; false if there is none.  Counts as a hit only when found. */
