@@ -54,10 +54,15 @@ record_event(const char *name, int phase, int64_t now_ns)
 static size_t
 lighten_item(json_t *list, size_t i, const char *const *heavy)
 {
-    json_t *item = json_must(json_copy(json_array_get(list, i)));
-    size_t before = json_size(item);
+    json_t *item = json_array_get(list, i);
+    size_t before;
     bool cut = false;
 
+    if (json_object_get(item, "cut")) {
+        return 0;
+    }
+    item = json_must(json_copy(item));
+    before = json_size(item);
     for (size_t h = 0; heavy[h]; h++) {
         cut = json_object_del(item, heavy[h]) == 0 || cut;
     }
