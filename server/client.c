@@ -262,32 +262,32 @@ parse_status(const struct buf *all, int *status)
 }
 
 enum err
-client_exchange(const struct client_target *target, const char *method, const char *path,
-                const char *token, struct slice body, int64_t timeout_ns,
+client_exchange(const struct client_target *target, const struct client_request *request,
                 struct client_reply *reply, struct fault *f)
 {
     struct exchange x = {
-        .fd = -1, .deadline = clock_mono(clock_real()) + timeout_ns, .f = f};
-    struct buf request = BUF_INIT;
+        .fd = -1, .deadline = clock_mono(clock_real()) + request->timeout_ns, .f = f};
+    struct buf text = BUF_INIT;
     struct buf all = {.limit = CLIENT_BODY_MAX + HEAD_MAX};
     size_t start = 0;
     enum err err;
 
     *reply = (struct client_reply)CLIENT_REPLY_INIT;
-    buf_addf(&request, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", method, path,
-             target->host);
-    if (token) {
-        buf_addf(&request, "Authorization: Bearer %s\r\n", token);
+    buf_addf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", request->method,
+             request->path, target->host);
+    if (request->token) {
+        buf_addf(&text, "Authorization: Bearer %s\r\n", request->token);
     }
-    if (body.data) {
-        buf_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.len);
+    if (request->body.data) {
+        buf_addf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", request->body.len);
     }
-    buf_adds(&request, "\r\n");
-    buf_add_slice(&request, body);
-    err = request.failed ? fault_set(f, E_TOO_LARGE, "the arguments are too large")
+    buf_adds(&text, request->headers ? request->headers : "");
+    buf_adds(&text, "\r\n");
+    buf_add_slice(&text, request->body);
+    err = text.failed ? fault_set(f, E_TOO_LARGE, "the arguments are too large")
                          : connect_to(&x, &target->address);
     if (!err) {
-        err = send_all(&x, buf_slice(&request));
+        err = send_all(&x, buf_slice(&text));
     }
     if (!err) {
         err = receive(&x, &all, &start);
@@ -301,10 +301,10 @@ client_exchange(const struct client_target *target, const char *method, const ch
     if (x.fd >= 0) {
         close(x.fd);
     }
-    if (request.data) {
-        explicit_bzero(request.data, request.len); /* The token was in it. */
+    if (text.data) {
+        explicit_bzero(text.data, text.len); /* The token was in it. */
     }
-    buf_fini(&request);
+    buf_fini(&text);
     buf_fini(&all);
     return err;
 }

@@ -28,11 +28,17 @@ struct client_reply {
 /* Reads "http://HOST[:PORT][/path]" or "http+unix://ESCAPED-PATH[/path]".  E_ARGUMENT. */
 enum err client_parse_url(const char *url, struct client_target *target, struct fault *f);
 
-/* Sends a request with 'token' (may be null) and 'body', and waits for the whole answer, at most
- * 'timeout_ns'. E_OK for any status.  E_NOT_FOUND: nobody listens there; E_TIMEOUT; E_TOO_LARGE;
- * E_IO: what came is no HTTP, or ended early. */
-enum err client_exchange(const struct client_target *target, const char *method, const char *path,
-                         const char *token, struct slice body, int64_t timeout_ns,
+struct client_request {
+    const char *method, *path;
+    const char *token;   /* Null: none is shown. */
+    const char *headers; /* Further header lines, each with its end; null: none. */
+    struct slice body;   /* JSON; null data: none. */
+    int64_t timeout_ns;  /* For the whole answer. */
+};
+
+/* Sends 'request' and waits for the whole answer.  E_OK for any status.  E_NOT_FOUND: nobody
+ * listens there; E_TIMEOUT; E_TOO_LARGE; E_IO: what came is no HTTP, or ended early. */
+enum err client_exchange(const struct client_target *target, const struct client_request *request,
                          struct client_reply *reply, struct fault *f);
 
 #endif

@@ -77,9 +77,14 @@ enum err
 reach_ask(const struct context *context, const struct reach *r, const char *method,
           const char *path, struct slice body, struct client_reply *reply, struct fault *f)
 {
-    /* The server ends a call in its own time; this is for one that does not answer at all. */
-    int64_t timeout = context->settings->limits_call_time + 10 * SECOND;
+    struct client_request request = {
+        .method = method,
+        .path = path,
+        .token = r->token[0] ? r->token : NULL,
+        .body = body,
+        /* The server ends a call in its own time; this is for one that does not answer at all. */
+        .timeout_ns = context->settings->limits_call_time + 10 * SECOND,
+    };
 
-    return client_exchange(&r->target, method, path, r->token[0] ? r->token : NULL, body, timeout,
-                           reply, f);
+    return client_exchange(&r->target, &request, reply, f);
 }

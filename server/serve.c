@@ -487,6 +487,7 @@ stop(struct server *s)
 int
 serve_run(struct context *context)
 {
+    const char *reason;
     struct server s = {
         .context = context,
         .signal_fd = -1,
@@ -511,7 +512,8 @@ serve_run(struct context *context)
     log_info("serving", F_STR("mode", s.mode),
              F_STR("url", s.discovery.url ? s.discovery.url : "none"),
              F_STR("project", context->project.name), F_INT("pid", s.discovery.pid));
-    log_info("ending", F_STR("reason", wait_for_end(&s)));
+    reason = wait_for_end(&s);
+    log_info("ending", F_STR("reason", reason));
     let_second_signal_kill();
     stop(&s);
     log_info("ended");

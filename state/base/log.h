@@ -4,6 +4,8 @@
  * that does not fit is dropped, and the next one that fits says how many were.  Tokens, bodies and
  * absolute paths of a peer are never logged.  Any thread; takes the LOG lock.
  *
+ * The arguments of a call are evaluated only if its level is logged: they must do nothing.
+ *
  *     LOG_MODULE("relay");
  *     log_warn("outbox full", F_UINT("conn", id), F_UINT("dropped", n));
  */
