@@ -1,26 +1,29 @@
 /* http_connection.c -- one connection, from its first byte to its last.
  *
- * DESIGN.  A request that arrives whole, which is the rule, is parsed in the server's scratch buffer by the server's
- * parser, answered from the handler's own buffer by one writev(), and costs the connection no memory.
- * Only a request that arrives in parts gets a buffer and a parser of its own, for as long.
+ * DESIGN.  A request that arrives whole, which is the rule, is parsed in the server's scratch buffer by
+ * the server's parser, answered from the handler's own buffer by one system call, and costs the connection
+ * no memory.  Only a request that arrives in parts gets a buffer and a parser of its own, for as long.
  *
- * Requests of one connection are dealt with one after the other, so answers keep their order. While
- * dispatch has one, what the peer pipelines stays in the socket. An answer from a worker comes through the
- * server's queue; by then the peer may have left, and it is dropped. */
+ * Requests of one connection are dealt with one after the other, so answers keep their order.  While
+ * dispatch has one, what the peer pipelines stays in the socket.
+ *
+ * An answer may come while the connection's bytes are being taken ('busy': the handler ran inline), and is
+ * then written at once, the loop in take_requests() going on from there.  Every other answer comes through
+ * the server's queue, even from this thread: another connection's request may have caused it while the
+ * scratch buffer is in use.  Whatever frees the buffers waits until nobody is busy with them. */
 #include "transports/http_private.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define LINGER_NS (2 * (int64_t)1000000000)
-#define STALL_NS (10 * (int64_t)1000000000) /* An answer that the peer does not read. */
+#define SECOND_NS ((int64_t)1000000000)
+#define LINGER_NS (2 * SECOND_NS)
+#define STALL_NS (10 * SECOND_NS) /* An answer that the peer does not read. */
+#define READ_BYTES (16 * 1024)    /* At least, where part of a request is kept. */
 
 static void on_event(uv_poll_t *poll, int status, int events);
-static void process(struct connection *c);
 
 static int64_t
 now(const struct connection *c)
@@ -28,8 +31,8 @@ now(const struct connection *c)
     return clock_mono(c->server->context.clock);
 }
 
-static void
-poll_for(struct connection *c, int events)
+void
+connection_poll(struct connection *c, int events)
 {
     if (c->polled != events) {
         c->polled = events;
@@ -37,28 +40,11 @@ poll_for(struct connection *c, int events)
     }
 }
 
-/* dispatch's side of a connection: these two run on any thread. */
-
-static void
-answer_from_dispatch(struct sink *sink, const struct reply *reply)
+void
+connection_ref(struct connection *c)
 {
-    struct connection *c = (struct connection *)sink;
-
-    if (pthread_equal(pthread_self(), c->server->thread)) {
-        connection_take_answer(c, reply);
-    } else {
-        atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-        http_server_post(c->server, c, reply);
-    }
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
 }
-
-static void
-unref_from_dispatch(struct sink *sink)
-{
-    connection_unref((struct connection *)sink);
-}
-
-static const struct sink_class connection_sink = {answer_from_dispatch, unref_from_dispatch};
 
 void
 connection_unref(struct connection *c)
@@ -69,7 +55,7 @@ connection_unref(struct connection *c)
     }
 }
 
-struct connection *
+bool
 connection_open(struct http_server *s, int fd)
 {
     struct connection *c = xcalloc(1, sizeof *c);
@@ -83,8 +69,9 @@ connection_open(struct http_server *s, int fd)
     if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
         close(fd);
         free(c);
-        return NULL;
+        return false;
     }
+    c->poll.data = c;
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     c->next = s->first;
     if (s->first) {
@@ -93,41 +80,52 @@ connection_open(struct http_server *s, int fd)
     s->first = c;
     s->connections++;
     s->unchecked++;
-    poll_for(c, UV_READABLE);
-    return c;
+    connection_poll(c, UV_READABLE);
+    return true;
 }
 
+/* Drops what is kept of a request; later, if it is just being read. */
 static void
 drop_partial(struct connection *c)
 {
-    free(c->parser);
-    c->parser = NULL;
-    buf_fini(&c->in);
+    if (!c->busy) {
+        free(c->parser);
+        c->parser = NULL;
+        buf_fini(&c->in);
+    }
 }
 
 static void
 on_closed(uv_handle_t *handle)
 {
-    struct connection *c = (struct connection *)((char *)handle - offsetof(struct connection, poll));
+    struct connection *c = handle->data;
 
     close(c->fd);
     c->fd = -1;
     connection_unref(c);
 }
 
+static void
+tell_gone(struct connection *c)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP};
+
+    dispatch_gone(c->server->context.dispatcher, &env, &c->sink);
+}
+
 void
 connection_close(struct connection *c)
 {
     struct http_server *s = c->server;
+    bool waits = c->state == HANDLING && !c->busy && !c->peer_done;
 
     if (c->state == CLOSED) {
         return;
     }
-    if (c->state == HANDLING) {
-        struct envelope env = {.transport = TRANSPORT_HTTP};
-        dispatch_gone(s->context.dispatcher, &env, &c->sink);
-    }
     c->state = CLOSED;
+    if (waits) {
+        tell_gone(c);
+    }
     *(c->prev ? &c->prev->next : &s->first) = c->next;
     if (c->next) {
         c->next->prev = c->prev;
@@ -140,8 +138,8 @@ connection_close(struct connection *c)
     http_server_accept_again(s);
 }
 
-/* The last answer is out: tell the peer so, and throw away what it still sends, so that the answer is not lost to a
- * reset. */
+/* The last answer is out: tell the peer so, and throw away what it still sends, so that the answer is
+ * not lost to a reset. */
 static void
 linger(struct connection *c)
 {
@@ -152,240 +150,35 @@ linger(struct connection *c)
     }
     c->state = LINGERING;
     c->since_ns = now(c);
-    poll_for(c, UV_READABLE);
+    connection_poll(c, UV_READABLE);
 }
 
-/* The answer is written: on to the next request, or to the end. */
-static void
-answered(struct connection *c)
-{
-    buf_fini(&c->out);
-    c->out_sent = 0;
-    if (c->close_after) {
-        linger(c);
-        return;
-    }
-    c->state = READING;
-    c->since_ns = now(c);
-    c->head_ns = c->body_ns = 0;
-    if (!c->inside) {
-        process(c);
-        if (c->state == READING) {
-            poll_for(c, UV_READABLE);
-        }
-    }
-}
+/* ---- Requests ---- */
 
-/* Keeps what the socket did not take. */
-static void
-keep_rest(struct connection *c, const struct iovec *parts, int count, size_t written)
-{
-    for (int i = 0; i < count; i++) {
-        size_t skip = written < parts[i].iov_len ? written : parts[i].iov_len;
-        buf_add(&c->out, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
-        written -= skip;
-    }
-    if (c->out.failed) {
-        connection_close(c);
-        return;
-    }
-    c->since_ns = now(c);
-    poll_for(c, UV_WRITABLE);
-}
-
-static void
-write_parts(struct connection *c, struct iovec *parts, int count)
-{
-    size_t total = 0;
-    ssize_t n;
-
-    for (int i = 0; i < count; i++) {
-        total += parts[i].iov_len;
-    }
-    do {
-        struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
-        n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-        connection_close(c);
-    } else if (n < 0 || (size_t)n < total) {
-        keep_rest(c, parts, count, n < 0 ? 0 : (size_t)n);
-    } else {
-        answered(c);
-    }
-}
-
-static void
-write_more(struct connection *c)
-{
-    ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
-
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        connection_close(c);
-        return;
-    }
-    if (n > 0) {
-        c->out_sent += (size_t)n;
-        c->since_ns = now(c);
-    }
-    if (c->out_sent == c->out.len) {
-        answered(c);
-    }
-}
-
-static const char *
-reason(int status)
-{
-    static const struct {
-        int status;
-        const char *text;
-    } reasons[] = {
-        {200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
-        {409, "Conflict"}, {411, "Length Required"}, {413, "Content Too Large"},
-        {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {417, "Expectation Failed"},
-        {422, "Unprocessable Content"}, {429, "Too Many Requests"}, {431, "Header Fields Too Large"},
-        {499, "Client Closed Request"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
-        {503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "Version Not Supported"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (reasons[i].status == status) {
-            return reasons[i].text;
-        }
-    }
-    return "Status";
-}
-
-void
-connection_answer(struct connection *c, int status, const char *type, const char *extra,
-                  struct slice body)
-{
-    char head[1024];
-    bool bodiless = status == 204 || status < 200;
-    bool last = c->close_after || c->server->draining ||
-                c->requests >= c->server->context.settings->limits_requests;
-    struct iovec parts[2] = {{.iov_base = head}};
-    int n;
-
-    c->close_after = last;
-    n = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\n", status, reason(status));
-    if (!bodiless) {
-        n += snprintf(head + n, sizeof head - (size_t)n, "Content-Length: %zu\r\n", body.len);
-    }
-    if (body.len) {
-        n += snprintf(head + n, sizeof head - (size_t)n, "Content-Type: %s\r\n", type);
-    }
-    if (c->origin[0]) {
-        n += snprintf(head + n, sizeof head - (size_t)n,
-                      "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n"
-                      "Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n",
-                      c->origin);
-    }
-    n += snprintf(head + n, sizeof head - (size_t)n, "%s%s\r\n", extra ? extra : "",
-                  last ? "Connection: close\r\n" : "");
-    assert((size_t)n < sizeof head);
-    parts[0].iov_len = (size_t)n;
-    parts[1].iov_base = (void *)(uintptr_t)body.data;
-    parts[1].iov_len = bodiless || c->head_only ? 0 : body.len;
-    write_parts(c, parts, parts[1].iov_len ? 2 : 1);
-}
-
-void
-connection_refuse(struct connection *c, bool mcp, int status, const char *word, const char *text,
-                  const char *extra)
-{
-    struct buf body = BUF_INIT;
-
-    if (mcp) {
-        buf_adds(&body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":");
-        buf_add_json(&body, slice_of(text));
-        buf_adds(&body, "}}");
-    } else {
-        buf_adds(&body, "{\"code\":");
-        buf_add_json(&body, slice_of(word));
-        buf_adds(&body, ",\"message\":");
-        buf_add_json(&body, slice_of(text));
-        buf_addc(&body, '}');
-    }
-    connection_answer(c, status, "application/json", extra, buf_slice(&body));
-    buf_fini(&body);
-}
-
-void
-connection_take_answer(struct connection *c, const struct reply *reply)
-{
-    char extra[160] = "";
-    int n = 0;
-
-    if (c->state != HANDLING) {
-        return; /* The peer has left. */
-    }
-    if (reply->session_id.len) {
-        n = snprintf(extra, sizeof extra, "Mcp-Session-Id: %.*s\r\n", (int)reply->session_id.len,
-                     reply->session_id.data);
-    }
-    if (reply->retry_after) {
-        snprintf(extra + n, sizeof extra - (size_t)n, "Retry-After: %u\r\n", reply->retry_after);
-    }
-    if (c->event_stream && reply->body.len && reply->status == 200) {
-        struct buf event = BUF_INIT;
-        buf_adds(&event, "event: message\ndata: ");
-        buf_add_slice(&event, reply->body);
-        buf_adds(&event, "\n\n");
-        strcat(extra, "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n");
-        connection_answer(c, reply->status, "text/event-stream", extra, buf_slice(&event));
-        buf_fini(&event);
-        return;
-    }
-    connection_answer(c, reply->status, "application/json", extra, reply->body);
-}
-
-/* A whole request lies in 'p': hands it to its route. */
+/* A whole request lies in 'p', and its head has passed. */
 static void
 handle(struct connection *c, const struct http_parser *p)
 {
-    const struct route *route;
-    bool was_inside = c->inside;
-
     c->state = HANDLING;
-    c->requests++;
-    c->head_only = p->method == HTTP_METHOD_HEAD;
     c->close_after = !p->keep_alive;
-    c->inside = true;
-    route = http_route(c, p);
-    if (route) {
-        route->handle(c, p, route);
-    }
-    c->inside = was_inside;
+    c->event_stream = false;
+    c->route->handle(c, p);
 }
 
-/* The head is here and the body is not: refuses now what would be refused later, so that a body is read only for who may
- * send one. */
-static bool
-admit(struct connection *c, const struct http_parser *p)
+/* Answers a request that goes no further than its head; 'last' closes the connection, since the body has
+ * not come and will not be waited for. */
+static void
+answer_verdict(struct connection *c, const struct http_parser *p, const struct verdict *v,
+               bool last)
 {
-    bool was_inside = c->inside;
-    const struct route *route;
-
-    c->body_ns = now(c);
-    c->inside = true;
     c->state = HANDLING;
-    c->close_after = true;
-    c->head_only = p->method == HTTP_METHOD_HEAD;
-    route = http_route(c, p);
-    c->inside = was_inside;
-    if (!route) {
-        return false;
+    c->close_after = last || !p->keep_alive;
+    if (v->word) {
+        connection_refuse(c, http_is_mcp(c->server, http_path(p)), v->status, v->word, v->text,
+                          v->extra);
+    } else {
+        connection_answer(c, v->status, NULL, v->extra, SLICE_NONE);
     }
-    c->state = READING;
-    c->close_after = false;
-    if (p->expects &&
-        send(c->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL) != 25) {
-        connection_close(c); /* A fresh socket that cannot take 25 bytes is broken. */
-        return false;
-    }
-    return true;
 }
 
 static void
@@ -395,30 +188,62 @@ refuse_bytes(struct connection *c, const struct http_parser *p)
 
     c->state = HANDLING;
     c->close_after = true;
-    c->head_only = false;
-    connection_refuse(c, false, why->status, why->word, why->text, NULL);
+    c->old = c->head_only = false;
+    connection_refuse(c, http_is_mcp(c->server, http_path(p)), why->status, why->word, why->text,
+                      NULL);
 }
 
-/* Parses what lies at 'data', one request's worth.  True if it was whole, and is handled; '*len' counts what is
- * left of the data then.  False if more is needed, or the connection has had enough. */
+/* The head has passed, the body is on its way. */
+static void
+await_body(struct connection *c, const struct http_parser *p)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    c->body_ns = now(c);
+    if (p->expects && send(c->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL) != sizeof go_on - 1) {
+        connection_close(c); /* A socket with nothing to write that cannot take 25 bytes is broken. */
+    }
+}
+
+/* Checks the head, then looks at the body.  The head is judged before a body is waited for, or found
+ * too large. */
+static enum http_event
+take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
+{
+    struct verdict v = {.status = 0};
+    enum http_event event;
+
+    c->requests++;
+    c->old = p->minor == 0;
+    c->head_only = p->method == HTTP_METHOD_HEAD;
+    c->route = http_route(c, p, &v);
+    event = http_parse(p, data, len);
+    if (v.status) {
+        answer_verdict(c, p, &v, event != HTTP_WHOLE);
+    } else if (event == HTTP_WHOLE) {
+        handle(c, p);
+    } else if (event == HTTP_MORE) {
+        await_body(c, p);
+    }
+    return v.status && event == HTTP_REFUSED ? HTTP_MORE : event;
+}
+
+/* Parses what lies at 'data'.  True if it was a whole request, which has been seen to.  False if more is
+ * needed, or the connection has had enough.  '*len' is lessened by the framing of chunks. */
 static bool
 take_one(struct connection *c, struct http_parser *p, char *data, size_t *len)
 {
     enum http_event event = http_parse(p, data, len);
 
     if (event == HTTP_HEAD) {
-        event = http_parse(p, data, len);
-        if (event == HTTP_MORE && !admit(c, p)) {
-            return false;
-        }
+        event = take_head(c, p, data, len);
+    } else if (event == HTTP_WHOLE) {
+        handle(c, p);
     }
     if (event == HTTP_REFUSED) {
         refuse_bytes(c, p);
-    } else if (event == HTTP_WHOLE) {
-        handle(c, p);
-        return true;
     }
-    return false;
+    return event == HTTP_WHOLE;
 }
 
 /* Keeps 'len' bytes at 'data', which may lie in c->in, as the beginning of what comes next. */
@@ -436,92 +261,110 @@ keep_bytes(struct connection *c, const char *data, size_t len)
     }
 }
 
-/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection is free, and
- * keeps what belongs to one that is not whole yet, or has to wait for its turn. */
+/* Keeps what 'p' has read so far of a request that is not whole. */
+static void
+keep_parser(struct connection *c, const struct http_parser *p)
+{
+    if (!c->parser) {
+        c->parser = xcalloc(1, sizeof *c->parser);
+        http_parser_copy(c->parser, p);
+    }
+    if (!c->head_ns) {
+        c->head_ns = now(c);
+    }
+}
+
+/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection is
+ * free, and keeps what belongs to one that is not whole yet, or has to wait for its turn. */
 static void
 take_requests(struct connection *c, char *data, size_t len)
 {
     struct http_parser *p = c->parser ? c->parser : &c->server->parser;
-    bool fresh = !c->parser;
+    bool partial = c->parser != NULL;
 
+    c->busy = true;
     while (c->state == READING && len > 0) {
-        if (fresh) {
+        if (!partial) {
             http_parser_init(p, &c->server->parser_limits);
         }
-        fresh = true;
-        if (!take_one(c, p, data, &len)) {
+        partial = !take_one(c, p, data, &len);
+        if (partial) {
             break;
         }
         data += p->end;
         len -= p->end;
-        if (len == 0 || c->state != READING) {
-            fresh = true;
-        }
     }
-    if (c->state == CLOSED || c->state == LINGERING) {
-        return;
-    }
-    if (len == 0) {
+    c->busy = false;
+    if (c->state == CLOSED || c->state == LINGERING || len == 0) {
         drop_partial(c);
-        return;
-    }
-    if (c->state == READING) { /* Part of a request: its parser goes on where it is. */
-        if (!c->parser) {
-            c->parser = xcalloc(1, sizeof *c->parser);
-            http_parser_copy(c->parser, p);
-        }
-        if (!c->head_ns) {
-            c->head_ns = now(c);
-        }
-    } else if (c->parser) {
+    } else if (c->state == READING) {
+        keep_parser(c, p);
+        keep_bytes(c, data, len);
+    } else {
         free(c->parser);
         c->parser = NULL;
+        keep_bytes(c, data, len);
     }
-    keep_bytes(c, data, len);
 }
 
-/* Goes on with what was pipelined behind the request just answered. */
-static void
-process(struct connection *c)
+void
+connection_answered(struct connection *c)
 {
+    buf_fini(&c->out);
+    c->out_sent = 0;
+    if (c->close_after) {
+        linger(c);
+        return;
+    }
+    c->state = READING;
+    c->since_ns = now(c);
+    c->head_ns = c->body_ns = 0;
+    if (c->busy) {
+        return; /* take_requests() goes on. */
+    }
     if (c->in.len) {
         take_requests(c, c->in.data, c->in.len);
     }
+    if (c->state == READING) {
+        connection_poll(c, UV_READABLE);
+    }
 }
+
+/* ---- The socket ---- */
 
 static void
 read_more(struct connection *c)
 {
     size_t room = sizeof c->server->scratch;
-    bool whole = c->in.len == 0;
+    bool partial = c->in.len > 0;
     char *to = c->server->scratch;
     ssize_t n;
 
-    if (!whole) {
+    if (partial) {
         size_t missing = c->parser ? http_parser_missing(c->parser) : 0;
-        room = missing > 16384 ? missing : 16384;
+
+        room = missing > READ_BYTES ? missing : READ_BYTES;
         if (!buf_reserve(&c->in, room)) {
             connection_close(c);
             return;
         }
         to = c->in.data + c->in.len;
     }
-    do {
-        n = recv(c->fd, to, room, 0);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    n = recv(c->fd, to, room, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
         return;
     }
     if (n <= 0) {
+        c->peer_done = true;
         connection_close(c);
         return;
     }
     c->since_ns = now(c);
-    if (whole) {
-        take_requests(c, to, (size_t)n);
-    } else {
+    if (partial) {
         c->in.len += (size_t)n;
         take_requests(c, c->in.data, c->in.len);
+    } else {
+        take_requests(c, to, (size_t)n);
     }
 }
 
@@ -535,63 +378,127 @@ discard(struct connection *c)
     }
 }
 
+/* Something happened while dispatch has the request.  A peer that will send no more may only have closed
+ * its half, so a legacy call's answer is still written; a modern call is cancelled by this. */
 static void
-on_event(uv_poll_t *poll, int status, int events)
+while_handling(struct connection *c, int events)
 {
-    struct connection *c = (struct connection *)((char *)poll - offsetof(struct connection, poll));
-
-    if (status < 0) {
-        connection_close(c);
-    } else if (c->out.len) {
-        write_more(c);
-    } else if (c->state == LINGERING) {
-        discard(c);
-    } else if (c->state == READING) {
-        read_more(c);
-    } else if (events & UV_DISCONNECT) {
-        /* The peer is gone, or will at least send no more: a modern call is cancelled by that. */
-        struct envelope env = {.transport = TRANSPORT_HTTP};
+    if (events & UV_DISCONNECT) {
         uv_poll_stop(&c->poll);
         c->polled = 0;
         c->peer_done = true;
-        dispatch_gone(c->server->context.dispatcher, &env, &c->sink);
+        tell_gone(c);
     } else {
-        poll_for(c, UV_DISCONNECT); /* Pipelined bytes: they wait in the socket. */
+        connection_poll(c, UV_DISCONNECT); /* Pipelined bytes: they wait in the socket. */
+    }
+}
+
+static void
+on_event(uv_poll_t *poll, int status, int events)
+{
+    struct connection *c = poll->data;
+
+    assert(pthread_equal(pthread_self(), c->server->self));
+    if (status < 0) {
+        connection_close(c);
+        return;
+    }
+    switch (c->state) {
+    case READING:
+        read_more(c);
+        break;
+    case HANDLING:
+        while_handling(c, events);
+        break;
+    case WRITING:
+        connection_write(c);
+        break;
+    case LINGERING:
+        discard(c);
+        break;
+    case CLOSED:
+        break;
+    }
+}
+
+/* ---- Time ---- */
+
+static void
+time_out(struct connection *c)
+{
+    if (c->parser && !http_parser_begun(c->parser)) {
+        connection_close(c); /* Only empty lines: an answer would be taken for the next request's. */
+        return;
+    }
+    c->state = HANDLING;
+    c->close_after = true;
+    c->old = c->head_only = false;
+    c->origin = SLICE_NONE;
+    connection_refuse(c, false, 408, "request_timeout",
+                      "the request did not arrive in time; send it again, faster", NULL);
+}
+
+static void
+check_reading(struct connection *c, int64_t now_ns)
+{
+    const struct settings *limits = c->server->context.settings;
+    int64_t silent_ns = now_ns - c->since_ns;
+
+    if (c->body_ns) {
+        if (silent_ns > limits->limits_body_idle || now_ns - c->body_ns > limits->limits_body_time) {
+            time_out(c);
+        }
+    } else if (c->head_ns) {
+        if (now_ns - c->head_ns > limits->limits_head_time) {
+            time_out(c);
+        }
+    } else if (silent_ns > (c->requests ? limits->limits_keep_alive : limits->limits_head_time)) {
+        connection_close(c);
     }
 }
 
 void
 connection_check_time(struct connection *c, int64_t now_ns)
 {
-    const struct settings *limits = c->server->context.settings;
-    int64_t silent = now_ns - c->since_ns;
-    bool late = false, close = false;
+    int64_t silent_ns = now_ns - c->since_ns;
 
-    if (c->out.len) {
-        close = silent > STALL_NS;
-    } else if (c->state == LINGERING) {
-        close = silent > LINGER_NS;
-    } else if (c->state == READING && c->body_ns) {
-        late = silent > limits->limits_body_idle || now_ns - c->body_ns > limits->limits_body_time;
-    } else if (c->state == READING && c->head_ns) {
-        late = now_ns - c->head_ns > limits->limits_head_time;
-    } else if (c->state == READING) {
-        close = silent > (c->requests ? limits->limits_keep_alive : limits->limits_head_time);
-    }
-    if (close) {
-        connection_close(c);
-    } else if (late) {
-        c->state = HANDLING;
-        c->close_after = true;
-        connection_refuse(c, false, 408, "request_timeout",
-                          "the request did not arrive in time; send it again, faster", NULL);
+    switch (c->state) {
+    case READING:
+        check_reading(c, now_ns);
+        break;
+    case WRITING:
+        if (silent_ns > STALL_NS) {
+            connection_close(c);
+        }
+        break;
+    case LINGERING:
+        if (silent_ns > LINGER_NS) {
+            connection_close(c);
+        }
+        break;
+    case HANDLING: /* Dispatch limits the time of calls. */
+    case CLOSED:
+        break;
     }
 }
 
 void
 connection_drain(struct connection *c)
 {
-    if (c->state == READING) {
+    if (c->state == READING || c->state == LINGERING) {
         connection_close(c);
     }
+}
+
+void
+connection_give_up(struct connection *c)
+{
+    if (c->state == HANDLING && !c->peer_done) {
+        tell_gone(c);
+        c->close_after = true;
+        connection_refuse(c, c->route->mcp, 503, "overloaded",
+                          "the server has ended before this call was done", "Retry-After: 1\r\n");
+    }
+    c->peer_done = true;
+    connection_close(c);
 }

@@ -1,61 +1,71 @@
 /* http_mcp.c -- the MCP endpoint: POST a message, DELETE a legacy session. */
 #include "transports/http_private.h"
 
-#include <stdio.h>
-#include <strings.h>
-
-/* Whether the list in Accept has 'type', or a range that holds it; parameters do not matter. */
-static bool
-accepts(const struct http_parser *p, const char *type)
+/* A header that may come once and came again means what RFC 9110 says, its values with commas between
+ * them.  No version, session, method or name is equal to that, so it is refused where values are
+ * compared, with the code of that comparison. */
+static struct slice
+joined(const struct http_parser *p, enum http_header header, struct buf *room)
 {
-    const char *slash = strchr(type, '/');
-    char range[32];
+    struct slice wanted = slice_of(http_header_name(header)), name, value;
+    size_t start = room->len;
 
-    if (http_header_has(p, HTTP_HEADER_ACCEPT, slice_of(type)) ||
-        http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("*/*"))) {
-        return true;
+    if (!http_header_repeated(p, header)) {
+        return http_header(p, header);
     }
-    snprintf(range, sizeof range, "%.*s/*", (int)(slash - type), type);
-    return http_header_has(p, HTTP_HEADER_ACCEPT, slice_of(range));
+    for (unsigned i = 0; http_header_next(p, &i, &name, &value);) {
+        if (http_same(name, wanted)) {
+            buf_adds(room, room->len > start ? ", " : "");
+            buf_add_slice(room, value);
+        }
+    }
+    return (struct slice){room->data + start, room->len - start};
 }
 
-/* Headers that say which message it is must not say two things. */
 static bool
-repeated(const struct http_parser *p)
+accepts(const struct http_parser *p, struct slice type, struct slice range)
 {
-    return http_header_repeated(p, HTTP_HEADER_PROTOCOL_VERSION) ||
-           http_header_repeated(p, HTTP_HEADER_SESSION_ID) ||
-           http_header_repeated(p, HTTP_HEADER_MCP_METHOD) ||
-           http_header_repeated(p, HTTP_HEADER_MCP_NAME);
+    return http_header_has(p, HTTP_HEADER_ACCEPT, type) ||
+           http_header_has(p, HTTP_HEADER_ACCEPT, range) ||
+           http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("*/*"));
+}
+
+static void
+post_message(struct connection *c, const struct http_parser *p, const struct envelope *env)
+{
+    bool json = !http_header(p, HTTP_HEADER_ACCEPT).data ||
+                accepts(p, SLICE("application/json"), SLICE("application/*"));
+
+    c->event_stream = !json && accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
+    if (json || c->event_stream) {
+        dispatch_message(c->server->context.dispatcher, env, http_body(p), connection_take_sink(c));
+    } else {
+        connection_refuse(c, true, 406, "not_acceptable",
+                          "answers are application/json or text/event-stream; Accept takes neither",
+                          NULL);
+    }
 }
 
 void
-http_mcp(struct connection *c, const struct http_parser *p, const struct route *route)
+http_mcp(struct connection *c, const struct http_parser *p)
 {
-    struct dispatcher *d = c->server->context.dispatcher;
+    struct buf room = BUF_INIT;
     struct envelope env;
-    bool json;
 
-    if (repeated(p)) {
-        connection_refuse(c, route->mcp, 400, "header_repeated",
-                          "a header that names version, session, method or name is there twice", NULL);
-        return;
-    }
     http_fill_envelope(c, p, &env);
-    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed); /* Dispatch's. */
-    c->event_stream = false;
+    /* All of them fit in what the head may hold, so 'room' never moves under an earlier slice. */
+    if (p->repeated && !buf_reserve(&room, c->server->parser_limits.headers * 2)) {
+        connection_refuse(c, true, 503, "overloaded", "there is no memory for this now", NULL);
+        return;
+    }
+    env.session_id = joined(p, HTTP_HEADER_SESSION_ID, &room);
+    env.protocol_version = joined(p, HTTP_HEADER_PROTOCOL_VERSION, &room);
+    env.method = joined(p, HTTP_HEADER_MCP_METHOD, &room);
+    env.name = joined(p, HTTP_HEADER_MCP_NAME, &room);
     if (p->method == HTTP_METHOD_DELETE) {
-        dispatch_end(d, &env, &c->sink);
-        return;
+        dispatch_end(c->server->context.dispatcher, &env, connection_take_sink(c));
+    } else {
+        post_message(c, p, &env);
     }
-    json = !http_header(p, HTTP_HEADER_ACCEPT).data || accepts(p, "application/json");
-    c->event_stream = !json && accepts(p, "text/event-stream");
-    if (!json && !c->event_stream) {
-        connection_unref(c);
-        connection_refuse(c, route->mcp, 406, "not_acceptable",
-                          "answers are application/json or text/event-stream; Accept takes neither",
-                          NULL);
-        return;
-    }
-    dispatch_message(d, &env, http_body(p), &c->sink);
+    buf_fini(&room);
 }

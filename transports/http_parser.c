@@ -803,10 +803,11 @@ http_header_next(const struct http_parser *p, unsigned *i, struct slice *name, s
 bool
 http_header_find(const struct http_parser *p, struct slice name, struct slice *value)
 {
-    struct slice other;
+    struct slice other, found;
 
-    for (unsigned i = 0; http_header_next(p, &i, &other, value);) {
+    for (unsigned i = 0; http_header_next(p, &i, &other, &found);) {
         if (http_same(other, name)) {
+            *value = found;
             return true;
         }
     }

@@ -1,7 +1,8 @@
 /* http_private.h -- what the files of the HTTP transport share.
  *
  *   http_transport.c   the thread, its loop, accepting, time-outs, the end
- *   http_connection.c  one connection: bytes in, requests out of them, answers written in order
+ *   http_connection.c  one connection: its socket, bytes in, requests out of them, its times
+ *   http_answer.c      answers: heads, bodies, errors, and writing them as the socket takes them
  *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
  *
@@ -9,18 +10,18 @@
 #ifndef TANDEM_HTTP_PRIVATE_H
 #define TANDEM_HTTP_PRIVATE_H
 
+#include <uv.h>
+
 #include "handlers/dispatch.h"
 #include "state/base/lock.h"
 #include "state/settings.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
 
-#include <netinet/in.h>
-#include <uv.h>
-
 struct connection;
+struct route;
 
-/* An answer on its way from a worker to the loop. */
+/* An answer on its way to the loop. */
 struct answer {
     struct answer *next;
     struct connection *connection; /* Counted. */
@@ -34,8 +35,9 @@ struct answer {
 struct http_server {
     struct transport_context context; /* Borrowed parts; set once, as are those up to 'lock'. */
     struct http_limits parser_limits;
-    unsigned port;                    /* Bound TCP port; 0 on a unix socket. */
-    pthread_t thread;
+    unsigned port;                    /* Bound TCP port; 0 on a Unix socket. */
+    unsigned tick_ms;                 /* How often connections are looked at. */
+    pthread_t thread;                 /* The starter's, to join. */
     uv_loop_t loop;
     uv_async_t wake;
     _Atomic unsigned refs;            /* The starter's, and one a connection. */
@@ -47,12 +49,15 @@ struct http_server {
     bool closed GUARDED_BY(LC_OUTBOX); /* The loop has ended: answers are dropped. */
 
     /* The thread's own. */
+    pthread_t self;
     uv_poll_t listener;
     uv_timer_t tick;
     bool accepting, draining, ended;
     int spare_fd;                     /* Given up to refuse a connection when descriptors run out. */
     struct connection *first;         /* All open ones, newest first. */
     unsigned connections, unchecked;
+    int64_t date_second;              /* What 'date' says. */
+    char date[40];
     struct http_parser parser;        /* For requests that arrived whole. */
     char scratch[64 * 1024];
 };
@@ -60,6 +65,7 @@ struct http_server {
 enum connection_state {
     READING,   /* Waits for a request, or for more of one. */
     HANDLING,  /* Dispatch has the request. */
+    WRITING,   /* The socket has not taken all of the answer. */
     LINGERING, /* The last answer is out; what the peer still sends is thrown away. */
     CLOSED,
 };
@@ -67,12 +73,14 @@ enum connection_state {
 struct connection {
     struct sink sink;                 /* First: dispatch sees this. */
     _Atomic unsigned refs;            /* The loop's, and dispatch's while it has the request. */
+    _Atomic bool busy;                /* Its bytes are being taken right now, further down the stack. */
     struct http_server *server;       /* Counted. */
     int fd;
     uv_poll_t poll;
     int polled;                       /* Events asked for. */
     enum connection_state state;
     struct connection *next, *prev;
+    const struct route *route;        /* Of the request whose head has been read. */
     struct http_parser *parser;       /* Owned; only while part of a request is here. */
     struct buf in;                    /* That part, and what is pipelined behind a running call. */
     struct buf out;                   /* What the socket did not take yet. */
@@ -81,34 +89,60 @@ struct connection {
     int64_t head_ns, body_ns;         /* When the head and the body of this request began; 0 before. */
     unsigned requests;
     bool checked;                     /* Has shown a good token. */
+    bool old;                         /* This request came in HTTP/1.0. */
     bool close_after;                 /* Close once the answer is written. */
     bool peer_done;                   /* The peer will send nothing more. */
-    bool inside;                      /* Dispatch is being called right now, on this thread. */
     bool event_stream;                /* This answer goes out as one SSE event. */
     bool head_only;                   /* HEAD: no body. */
-    char origin[256];                 /* To be allowed by CORS; empty if there is none. */
+    struct slice origin;              /* To be allowed by CORS, from the settings; else empty. */
 };
 
 /* http_connection.c */
-struct connection *connection_open(struct http_server *s, int fd);
+
+/* Takes 'fd' over, not blocking.  False if that fails; 'fd' is closed then. */
+bool connection_open(struct http_server *s, int fd);
 /* Closes the socket and drops the loop's reference; a running call goes on or is cancelled by its era. */
 void connection_close(struct connection *c);
+/* The answer is written: on to the next request, or to the end. */
+void connection_answered(struct connection *c);
+void connection_poll(struct connection *c, int events);
+/* Ends what has waited too long. */
+void connection_check_time(struct connection *c, int64_t now_ns);
+/* The server is ending: closes unless a call or an answer is under way. */
+void connection_drain(struct connection *c);
+/* Its patience is over: says so to who still waits, and closes. */
+void connection_give_up(struct connection *c);
+/* Any thread. */
+void connection_ref(struct connection *c);
+void connection_unref(struct connection *c);
+
+/* http_answer.c */
+
+/* How a request that is not handed to its route is answered. */
+struct verdict {
+    int status;             /* 0: it passed. */
+    const char *word, *text; /* The error's, or null for an answer without body. */
+    char extra[512];        /* Header lines with their ends. */
+};
+
 /* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with their ends; may be
  * null.  Then goes on with what has been received meanwhile. */
 void connection_answer(struct connection *c, int status, const char *type, const char *extra,
                        struct slice body);
-/* Answers a request that is refused: with a JSON-RPC error on the MCP endpoint, else {code, message}. */
+/* Answers a request that is refused: with a JSON-RPC error if it was for the MCP endpoint, else with
+ * {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
-/* Deals with an answer that came from a worker. */
+/* Writes what waits. */
+void connection_write(struct connection *c);
+/* Deals with an answer that dispatch gave. */
 void connection_take_answer(struct connection *c, const struct reply *reply);
-/* Ends what has waited too long. */
-void connection_check_time(struct connection *c, int64_t now_ns);
-/* The server is ending: close if nothing is under way, else after the answer. */
-void connection_drain(struct connection *c);
-void connection_unref(struct connection *c);
+/* The sink of a connection, for one message, with the reference that dispatch takes over. */
+struct sink *connection_take_sink(struct connection *c);
+extern const struct sink_class connection_sink;
 
 /* http_transport.c */
+
 void http_server_unref(struct http_server *s);
 /* Hands an answer to the loop.  Any thread.  Takes over one reference to 'c'. */
 void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
@@ -116,26 +150,30 @@ void http_server_accept_again(struct http_server *s);
 
 /* http_routes.c: one row per path. */
 struct route {
-    const char *path;
+    const char *path;     /* Null for the MCP endpoint: the settings say. */
     bool prefix;          /* 'path' is the beginning of the paths meant. */
     bool open;            /* Needs no token. */
     bool mcp;             /* Errors are told as JSON-RPC. */
     unsigned methods;     /* Bits by enum http_method. */
     const char *allow;    /* The same, for the Allow header. */
-    const char *why_405;  /* What to say beyond the list; may be null. */
+    const char *get_text; /* What to say to a GET that is not allowed; null for nothing special. */
     /* Deals with a whole request; answers it, now or later. */
-    void (*handle)(struct connection *c, const struct http_parser *p, const struct route *route);
+    void (*handle)(struct connection *c, const struct http_parser *p);
 };
-/* Checks the head in 'p'.  Returns its route; or null after having answered the refusal. */
-const struct route *http_route(struct connection *c, const struct http_parser *p);
+/* Finds the route of a head, or null, and checks it; 'v' says whether it may go on. */
+const struct route *http_route(struct connection *c, const struct http_parser *p,
+                               struct verdict *v);
+/* Whether 'path' is the MCP endpoint's. */
+bool http_is_mcp(const struct http_server *s, struct slice path);
+/* What is told to dispatch besides the body.  Borrows from 'p'. */
 void http_fill_envelope(const struct connection *c, const struct http_parser *p,
                         struct envelope *env);
 
 /* http_mcp.c, http_rest.c */
-void http_mcp(struct connection *c, const struct http_parser *p, const struct route *route);
-void http_tool(struct connection *c, const struct http_parser *p, const struct route *route);
-void http_tools(struct connection *c, const struct http_parser *p, const struct route *route);
-void http_health(struct connection *c, const struct http_parser *p, const struct route *route);
-void http_ready(struct connection *c, const struct http_parser *p, const struct route *route);
+void http_mcp(struct connection *c, const struct http_parser *p);
+void http_tool(struct connection *c, const struct http_parser *p);
+void http_tools(struct connection *c, const struct http_parser *p);
+void http_health(struct connection *c, const struct http_parser *p);
+void http_ready(struct connection *c, const struct http_parser *p);
 
 #endif

@@ -1,19 +1,19 @@
 /* http_routes.c -- what a request's head must satisfy before anything is done for it.
  *
- * The order is that of the protections: Host and Origin first, since a web page that was tricked into sending here
- * must learn nothing; then path and method; then the token; then the media type. Each check is cheaper
- * than the one after it. */
+ * The order is that of the protections: Host and Origin first, since a web page that was tricked into
+ * sending here must learn nothing; then path and method; then the token; then the media type.  Each check
+ * is cheaper than the one after it, and none waits for the body. */
 #include "transports/http_private.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
-#include <strings.h>
 
 #define BIT(METHOD) (1u << HTTP_METHOD_##METHOD)
+#define NO_STREAMS "streams by GET are not served here yet; POST a message instead"
 
 static const struct route routes[] = {
-    {"/mcp", .mcp = true, .methods = BIT(POST) | BIT(DELETE), .allow = "POST, DELETE",
-     .why_405 = "; streams by GET are not served yet", .handle = http_mcp},
+    {NULL, .mcp = true, .methods = BIT(POST) | BIT(DELETE), .allow = "POST, DELETE",
+     .get_text = NO_STREAMS, .handle = http_mcp},
     {"/api/tools/", .prefix = true, .methods = BIT(POST), .allow = "POST", .handle = http_tool},
     {"/api/tools", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_tools},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
@@ -22,57 +22,75 @@ static const struct route routes[] = {
      .handle = http_ready},
 };
 
-static bool
-equal_fold(struct slice s, const char *text)
+/* A configured origin may be this long; what is longer is never allowed. */
+#define ORIGIN_MAX 255
+
+static void refuse(struct verdict *v, int status, const char *word, const char *text,
+                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void
+refuse(struct verdict *v, int status, const char *word, const char *text, const char *format, ...)
 {
-    return s.len == strlen(text) && strncasecmp(s.data, text, s.len) == 0;
+    va_list args;
+
+    v->status = status;
+    v->word = word;
+    v->text = text;
+    va_start(args, format);
+    vsnprintf(v->extra, sizeof v->extra, format, args);
+    va_end(args);
 }
 
-/* Splits "name:port" ("[::1]:port"); the port is 0 if there is none, -1 if it is no number. */
-static struct slice
-split_port(struct slice host, int *port)
-{
-    const char *end = host.data + host.len, *colon = NULL;
+/* ---- Paths ---- */
 
-    for (const char *p = end; p > host.data && p[-1] != ']'; p--) {
-        if (p[-1] == ':') {
-            colon = p - 1;
-            break;
-        }
-    }
-    *port = 0;
-    if (!colon) {
-        return host;
-    }
-    for (const char *p = colon + 1; p < end; p++) {
-        if (*p < '0' || *p > '9' || *port > 65535) {
-            *port = -1;
-            break;
-        }
-        *port = *port * 10 + (*p - '0');
-    }
-    return (struct slice){host.data, (size_t)(colon - host.data)};
+bool
+http_is_mcp(const struct http_server *s, struct slice path)
+{
+    const char *mcp = s->context.settings->http_path;
+    size_t len = strlen(mcp);
+
+    return path.len >= len && memcmp(path.data, mcp, len) == 0 &&
+           (path.len == len || (path.len == len + 1 && path.data[len] == '/'));
 }
 
-static bool
-host_allowed(const struct http_server *s, struct slice host)
+static const struct route *
+find_route(const struct http_server *s, struct slice path)
 {
-    static const char *const own[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        const struct route *r = &routes[i];
+        size_t len = r->path ? strlen(r->path) : 0;
+
+        if (!r->path       ? http_is_mcp(s, path)
+            : r->prefix ? path.len > len && memcmp(path.data, r->path, len) == 0
+                        : slice_is(path, r->path)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Who asks ---- */
+
+/* The names that are always this machine's own, with its port or none; and those of the settings, with
+ * the port given there, or any if none is. */
+static bool
+host_allowed(const struct http_server *s, struct slice authority)
+{
+    static const struct slice own[] = {{"localhost", 9}, {"127.0.0.1", 9}, {"[::1]", 5}};
     const char *list = s->context.settings->allow_host;
-    struct slice name, item;
-    int port;
+    struct slice host, item, item_host;
+    unsigned port, item_port;
 
-    name = split_port(host, &port);
+    if (!http_authority(authority, &host, &port)) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (equal_fold(name, own[i]) && (port == 0 || (s->port && port == (int)s->port))) {
+        if (http_same(host, own[i]) && (port == 0 || port == s->port)) {
             return true;
         }
     }
     while (settings_next_item(&list, &item)) {
-        int item_port;
-        struct slice item_name = split_port(item, &item_port);
-
-        if (item_name.len == name.len && strncasecmp(item_name.data, name.data, name.len) == 0 &&
+        if (http_authority(item, &item_host, &item_port) && http_same(host, item_host) &&
             (item_port == 0 || item_port == port)) {
             return true;
         }
@@ -80,249 +98,215 @@ host_allowed(const struct http_server *s, struct slice host)
     return false;
 }
 
-/* Whether 'origin' is on the list that CORS is for. */
-static bool
+/* The item of the settings that allows 'origin', or none. */
+static struct slice
 origin_listed(const struct http_server *s, struct slice origin)
 {
     const char *list = s->context.settings->allow_origin;
     struct slice item;
 
-    while (settings_next_item(&list, &item)) {
-        if (item.len == origin.len && strncasecmp(item.data, origin.data, item.len) == 0) {
-            return true;
+    while (origin.data && settings_next_item(&list, &item)) {
+        if (item.len <= ORIGIN_MAX && http_same(item, origin)) {
+            return item;
         }
     }
-    return false;
+    return SLICE_NONE;
 }
 
+/* Pages that this server itself has sent: its scheme, one of its names, its port. */
 static bool
-origin_allowed(const struct http_server *s, struct slice origin)
+origin_is_own(const struct http_server *s, struct slice origin)
 {
-    static const char scheme[] = "http://";
-    struct slice rest = origin;
-    int port;
+    static const struct slice scheme = {"http://", 7};
+    struct slice rest = {origin.data + scheme.len, origin.len - scheme.len}, host;
+    unsigned port;
 
-    if (!origin.data || origin_listed(s, origin)) {
-        return true;
-    }
-    if (origin.len <= sizeof scheme - 1 || strncasecmp(origin.data, scheme, sizeof scheme - 1) != 0) {
-        return false;
-    }
-    rest.data += sizeof scheme - 1;
-    rest.len -= sizeof scheme - 1;
-    split_port(rest, &port);
-    return host_allowed(s, rest) && s->port && port == (int)s->port;
+    return origin.len > scheme.len &&
+           http_same((struct slice){origin.data, scheme.len}, scheme) &&
+           http_authority(rest, &host, &port) && s->port > 0 &&
+           (port ? port : 80) == s->port && host_allowed(s, rest);
 }
 
-/* 0: none shown; 1: the right one; -1: another. */
-static int
-token_shown(const struct http_server *s, const struct http_parser *p)
-{
-    struct slice value = http_header(p, HTTP_HEADER_AUTHORIZATION);
-    size_t len = strlen(s->context.token);
-
-    if (!value.data) {
-        return 0;
-    }
-    if (http_header_repeated(p, HTTP_HEADER_AUTHORIZATION) || value.len < 7 ||
-        strncasecmp(value.data, "Bearer ", 7) != 0) {
-        return -1;
-    }
-    value.data += 7;
-    value.len -= 7;
-    while (value.len && *value.data == ' ') {
-        value.data++;
-        value.len--;
-    }
-    return value.len == len && CRYPTO_memcmp(value.data, s->context.token, len) == 0 ? 1 : -1;
-}
-
-static bool
-query_has_token(const struct http_parser *p)
-{
-    struct slice query = http_query(p);
-
-    for (size_t i = 0; i + 6 <= query.len; i++) {
-        bool begins = i == 0 || query.data[i - 1] == '&' || query.data[i - 1] == '_';
-        if (begins && strncasecmp(query.data + i, "token=", 6) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct route *
-find_route(const struct http_server *s, struct slice path)
-{
-    const char *mcp = s->context.settings->http_path;
-    size_t mcp_len = strlen(mcp);
-
-    if (slice_is(path, mcp) ||
-        (path.len == mcp_len + 1 && memcmp(path.data, mcp, mcp_len) == 0 && path.data[mcp_len] == '/')) {
-        return &routes[0];
-    }
-    for (size_t i = 1; i < sizeof routes / sizeof routes[0]; i++) {
-        size_t len = strlen(routes[i].path);
-        if (routes[i].prefix ? path.len > len && memcmp(path.data, routes[i].path, len) == 0
-                             : slice_is(path, routes[i].path)) {
-            return &routes[i];
-        }
-    }
-    return NULL;
-}
-
-/* Answers a browser's question whether a page of a listed origin may send here. */
 static void
-answer_preflight(struct connection *c, const struct route *route)
+check_peer(struct connection *c, const struct http_parser *p, struct verdict *v)
 {
-    char extra[512];
-
-    snprintf(extra, sizeof extra,
-             "Access-Control-Allow-Methods: %s, OPTIONS\r\n"
-             "Access-Control-Allow-Headers: Content-Type, Accept, Authorization, "
-             "MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, Last-Event-ID\r\n"
-             "Access-Control-Max-Age: 600\r\n",
-             route->allow);
-    connection_answer(c, 204, NULL, extra, SLICE_NONE);
-}
-
-/* The parts of a check that need nothing but the head: null text means passed. */
-struct verdict {
-    int status;
-    const char *word, *text;
-    char extra[160];
-};
-#define PASSED ((struct verdict){0})
-
-static struct verdict
-check_peer(const struct http_server *s, const struct http_parser *p)
-{
+    const struct http_server *s = c->server;
     struct slice host = http_header(p, HTTP_HEADER_HOST), target = http_target_authority(p);
+    struct slice origin = http_header(p, HTTP_HEADER_ORIGIN);
 
-    if ((host.data && !host_allowed(s, host)) || (target.data && !host_allowed(s, target))) {
-        return (struct verdict){403, "host_refused",
-                                "this Host is not served here; --allow-host adds one", ""};
+    /* HTTP/1.0 may leave Host out; then nobody says which server was meant, and it is refused too. */
+    if (!host_allowed(s, host) || (target.data && !host_allowed(s, target))) {
+        refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one", "%s", "");
+        return;
     }
+    c->origin = origin_listed(s, origin);
     if (http_header_repeated(p, HTTP_HEADER_ORIGIN) ||
-        !origin_allowed(s, http_header(p, HTTP_HEADER_ORIGIN))) {
-        return (struct verdict){403, "origin_refused",
-                                "pages of this Origin may not call here; --allow-origin adds one", ""};
+        (origin.data && !c->origin.data && !origin_is_own(s, origin))) {
+        refuse(v, 403, "origin_refused",
+               "pages of this Origin may not call here; allow_origin adds one", "%s", "");
     }
-    return PASSED;
 }
 
-static struct verdict
-check_token(struct connection *c, const struct http_parser *p)
+/* ---- Tokens ---- */
+
+/* The credentials of "Bearer CREDENTIALS", or none. */
+static struct slice
+bearer(struct slice value)
 {
-    int shown;
+    static const struct slice scheme = {"Bearer ", 7};
 
-    if (!c->server->context.token) {
-        return PASSED;
+    if (value.len <= scheme.len || !http_same((struct slice){value.data, scheme.len}, scheme)) {
+        return SLICE_NONE;
     }
-    if (query_has_token(p)) {
-        return (struct verdict){400, "invalid_request", "a token must not be in the URL",
-                                "WWW-Authenticate: Bearer error=\"invalid_request\"\r\n"};
-    }
-    shown = token_shown(c->server, p);
-    if (shown == 1) {
-        if (!c->checked) {
-            c->checked = true;
-            c->server->unchecked--;
-        }
-        return PASSED;
-    }
-    if (shown == 0) {
-        return (struct verdict){401, "unauthorized",
-                                "a token is needed: send \"Authorization: Bearer TOKEN\" with the token "
-                                "that the data folder's file \"token\" holds",
-                                "WWW-Authenticate: Bearer\r\n"};
-    }
-    return (struct verdict){401, "unauthorized",
-                            "this token is not the one of this server; read the data folder's file "
-                            "\"token\" again",
-                            "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"};
+    return http_trim((struct slice){value.data + scheme.len, value.len - scheme.len});
 }
 
-/* "application/json", with or without parameters. */
+static bool
+query_has_token(struct slice query)
+{
+    static const struct slice names[] = {{"access_token=", 13}, {"token=", 6}};
+
+    for (size_t at = 0; at < query.len; at++) {
+        for (size_t i = 0; i < 2 && (at == 0 || query.data[at - 1] == '&'); i++) {
+            if (query.len - at >= names[i].len &&
+                http_same((struct slice){query.data + at, names[i].len}, names[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+check_token(struct connection *c, const struct http_parser *p, struct verdict *v)
+{
+    const char *token = c->server->context.token;
+    struct slice value = http_header(p, HTTP_HEADER_AUTHORIZATION), shown = bearer(value);
+    size_t len = token ? strlen(token) : 0;
+
+    if (!token) {
+        return;
+    }
+    if (query_has_token(http_query(p)) || http_header_repeated(p, HTTP_HEADER_AUTHORIZATION)) {
+        refuse(v, 400, "invalid_request", "a token is sent once, in the Authorization header, and "
+                                          "never in the URL",
+               "WWW-Authenticate: Bearer error=\"invalid_request\"\r\n");
+    } else if (shown.len == len && CRYPTO_memcmp(shown.data, token, len) == 0) {
+        c->server->unchecked -= !c->checked;
+        c->checked = true;
+    } else if (!value.data) {
+        refuse(v, 401, "unauthorized",
+               "a token is needed: send \"Authorization: Bearer TOKEN\" with the token that the file "
+               "\"token\" in the data folder holds",
+               "WWW-Authenticate: Bearer\r\n");
+    } else {
+        refuse(v, 401, "unauthorized",
+               "this is not the token of this server; read the file \"token\" in the data folder again",
+               "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+    }
+}
+
+/* ---- What is sent ---- */
+
+/* "application/json", in UTF-8 if it says in what. */
 static bool
 is_json(struct slice type)
 {
-    static const char json[] = "application/json";
-    size_t len = sizeof json - 1;
+    const char *semicolon = type.len ? memchr(type.data, ';', type.len) : NULL;
+    struct slice rest = SLICE_NONE, name = type;
 
-    return type.len >= len && strncasecmp(type.data, json, len) == 0 &&
-           (type.len == len || type.data[len] == ';' || type.data[len] == ' ' ||
-            type.data[len] == '\t');
+    if (semicolon) {
+        name.len = (size_t)(semicolon - type.data);
+        rest = (struct slice){semicolon + 1, type.len - name.len - 1};
+    }
+    if (!http_same(http_trim(name), SLICE("application/json"))) {
+        return false;
+    }
+    rest = http_trim(rest);
+    if (rest.len < 8 || !http_same((struct slice){rest.data, 8}, SLICE("charset="))) {
+        return true;
+    }
+    rest = (struct slice){rest.data + 8, rest.len - 8};
+    return http_same(rest, SLICE("utf-8")) || http_same(rest, SLICE("\"utf-8\""));
 }
 
-static struct verdict
-check_media(const struct http_parser *p, const struct route *route)
+static void
+check_media(const struct http_parser *p, struct verdict *v)
 {
-    struct slice type = http_header(p, HTTP_HEADER_CONTENT_TYPE);
-    bool wants_body = p->method == HTTP_METHOD_POST;
-
     if (http_header(p, HTTP_HEADER_CONTENT_ENCODING).data) {
-        return (struct verdict){415, "unsupported_encoding", "send the body without Content-Encoding",
-                                ""};
+        refuse(v, 415, "unsupported_encoding", "send the body without Content-Encoding",
+               "Accept-Encoding: identity\r\n");
+    } else if (p->method == HTTP_METHOD_POST &&
+               (http_header_repeated(p, HTTP_HEADER_CONTENT_TYPE) ||
+                !is_json(http_header(p, HTTP_HEADER_CONTENT_TYPE)))) {
+        refuse(v, 415, "unsupported_media_type",
+               "send the body as Content-Type: application/json, in UTF-8", "Accept: application/json\r\n");
     }
-    if (wants_body && (!is_json(type) || http_header_repeated(p, HTTP_HEADER_CONTENT_TYPE)) &&
-        (p->has_body || route->mcp)) {
-        return (struct verdict){415, "unsupported_media_type",
-                                "send the body as Content-Type: application/json", ""};
-    }
-    return PASSED;
 }
 
-static struct verdict
-check_method(const struct http_parser *p, const struct route *route)
+static void
+check_method(const struct http_parser *p, const struct route *route, struct verdict *v)
 {
-    static const char *const base = "this path takes only the methods that Allow names";
-    struct verdict v = {405, "method_not_allowed", base, ""};
+    if (!(route->methods & 1u << p->method)) {
+        refuse(v, 405, "method_not_allowed",
+               route->get_text && p->method == HTTP_METHOD_GET
+                   ? route->get_text
+                   : "this path takes only the methods that the Allow header names",
+               "Allow: %s\r\n", route->allow);
+    }
+}
 
-    if (route->methods & 1u << p->method) {
-        return PASSED;
+/* ---- CORS ---- */
+
+/* Headers that a page may send: these, and those of a tool's parameters, which have to be named. */
+static void
+answer_preflight(const struct http_parser *p, const struct route *route, struct verdict *v)
+{
+    static const struct slice prefix = {"mcp-param-", 10};
+    struct slice list = http_header(p, HTTP_HEADER_CORS_HEADERS), name;
+    size_t len;
+
+    v->status = 204;
+    len = (size_t)snprintf(v->extra, sizeof v->extra,
+                           "Access-Control-Allow-Methods: %s, OPTIONS\r\n"
+                           "Access-Control-Max-Age: 600\r\n"
+                           "Access-Control-Allow-Headers: Content-Type, Accept, Authorization, "
+                           "MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, Mcp-Name, "
+                           "Last-Event-ID, X-Client-ID",
+                           route->allow);
+    while (http_list_next(&list, &name)) {
+        if (name.len > prefix.len && http_same((struct slice){name.data, prefix.len}, prefix) &&
+            http_token(name) && len + name.len + 5 <= sizeof v->extra) {
+            len += (size_t)snprintf(v->extra + len, sizeof v->extra - len, ", %.*s", (int)name.len,
+                                    name.data);
+        }
     }
-    if (route->why_405 && p->method == HTTP_METHOD_GET) {
-        v.text = "streams by GET are not served here yet; POST a message instead";
-    }
-    snprintf(v.extra, sizeof v.extra, "Allow: %s\r\n", route->allow);
-    return v;
+    snprintf(v->extra + len, sizeof v->extra - len, "\r\n");
 }
 
 const struct route *
-http_route(struct connection *c, const struct http_parser *p)
+http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
 {
-    const struct http_server *s = c->server;
-    const struct route *route = find_route(s, http_path(p));
-    struct slice origin = http_header(p, HTTP_HEADER_ORIGIN);
-    struct verdict v = check_peer(s, p);
+    const struct route *route = find_route(c->server, http_path(p));
 
-    c->origin[0] = '\0';
-    if (!v.status && origin.data && origin_listed(s, origin)) {
-        snprintf(c->origin, sizeof c->origin, "%.*s", (int)origin.len, origin.data);
+    c->origin = SLICE_NONE;
+    check_peer(c, p, v);
+    if (!v->status && !route) {
+        refuse(v, 404, "not_found",
+               "there is nothing at this path; /mcp is the MCP endpoint, /api/tools is for scripts", "%s",
+               "");
     }
-    if (!v.status && !route) {
-        v = (struct verdict){404, "not_found",
-                             "there is nothing at this path; the MCP endpoint is /mcp, scripts use "
-                             "/api/tools",
-                             ""};
+    if (!v->status && p->method == HTTP_METHOD_OPTIONS && c->origin.data) {
+        answer_preflight(p, route, v);
     }
-    if (!v.status && p->method == HTTP_METHOD_OPTIONS && c->origin[0]) {
-        answer_preflight(c, route);
-        return NULL;
+    if (!v->status) {
+        check_method(p, route, v);
     }
-    if (!v.status) {
-        v = check_method(p, route);
+    if (!v->status && !route->open) {
+        check_token(c, p, v);
     }
-    if (!v.status && !route->open) {
-        v = check_token(c, p);
-    }
-    if (!v.status) {
-        v = check_media(p, route);
-    }
-    if (v.status) {
-        connection_refuse(c, route && route->mcp, v.status, v.word, v.text, v.extra);
-        return NULL;
+    if (!v->status) {
+        check_media(p, v);
     }
     return route;
 }

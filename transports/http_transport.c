@@ -1,22 +1,26 @@
 /* http_transport.c -- the HTTP thread: one loop that accepts, serves, times out and ends.
  *
  * Connections are plain non-blocking sockets under uv_poll, so that a socket can change hands later and a
- * small answer leaves in one system call.  One timer looks at all of them once a second, and only while there are
- * any: an idle server sleeps. Workers reach the loop through a queue and uv_async_send(), nothing else. */
+ * small answer leaves in one system call.  One timer looks at all of them about once a second, and only
+ * while there are any: an idle server sleeps.  Workers reach the loop through a queue and
+ * uv_async_send(), nothing else. */
 #include "transports/http_private.h"
 
 #include "state/base/log.h"
+#include "state/base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 LOG_MODULE("http");
 
-#define TICK_MS 1000
+#define TICK_MS 1000      /* At most; a quarter of the shortest time that is limited. */
+#define DRAIN_TICK_MS 10
 #define ACCEPT_AT_ONCE 32
 
 struct transport {
@@ -101,19 +105,29 @@ deliver(struct http_server *s)
     }
 }
 
+/* Whether anybody waits for an answer, or for the rest of one. */
+static bool
+work_left(const struct http_server *s)
+{
+    for (const struct connection *c = s->first; c; c = c->next) {
+        if (c->state == HANDLING || c->state == WRITING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Ends the loop once nothing is left to do, or the time for it is up. */
 static void
 try_to_end(struct http_server *s)
 {
-    struct connection *next;
     bool late = clock_mono(s->context.clock) >= atomic_load(&s->stop_deadline_ns);
 
-    if (!s->draining || s->ended || (s->connections > 0 && !late)) {
+    if (!s->draining || s->ended || (!late && work_left(s))) {
         return;
     }
-    for (struct connection *c = s->first; c; c = next) {
-        next = c->next;
-        connection_close(c);
+    while (s->first) {
+        connection_give_up(s->first);
     }
     s->ended = true;
     LOCK(OUTBOX, &s->lock);
@@ -122,6 +136,16 @@ try_to_end(struct http_server *s)
     deliver(s);
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
+}
+
+static void on_tick(uv_timer_t *tick);
+
+static void
+start_tick(struct http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->tick)) {
+        uv_timer_start(&s->tick, on_tick, s->tick_ms, s->tick_ms);
+    }
 }
 
 static void
@@ -135,6 +159,7 @@ begin_drain(struct http_server *s)
         next = c->next;
         connection_drain(c);
     }
+    uv_timer_start(&s->tick, on_tick, DRAIN_TICK_MS, DRAIN_TICK_MS); /* To see the deadline. */
 }
 
 static void
@@ -148,7 +173,8 @@ on_tick(uv_timer_t *tick)
         next = c->next;
         connection_check_time(c, now_ns);
     }
-    if (!s->first && !s->draining) {
+    http_server_accept_again(s);
+    if (!s->first && s->accepting) {
         uv_timer_stop(tick);
     }
     try_to_end(s);
@@ -162,26 +188,44 @@ on_wake(uv_async_t *wake)
     deliver(s);
     if (atomic_load(&s->stopping) && !s->draining) {
         begin_drain(s);
-        uv_timer_start(&s->tick, on_tick, 10, 10); /* Ends within 10 ms of the deadline. */
     }
     try_to_end(s);
 }
 
-/* Descriptors have run out: give the spare one up to tell one peer so, instead of leaving all of them hanging. */
 static void
-refuse_for_want(struct http_server *s)
+pause_accepting(struct http_server *s)
+{
+    uv_poll_stop(&s->listener);
+    s->accepting = false;
+}
+
+/* Tells a peer that there is no room for it, as far as that goes without waiting. */
+static void
+turn_away(int fd)
 {
     static const char sorry[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                 "Retry-After: 1\r\nConnection: close\r\n\r\n";
+
+    send(fd, sorry, sizeof sorry - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+/* Descriptors have run out: gives the spare one up to tell one peer so, then lets the others wait for a
+ * moment, or until a connection closes. */
+static void
+refuse_for_want(struct http_server *s)
+{
     int fd;
 
     close(s->spare_fd);
     fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        send(fd, sorry, sizeof sorry - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(fd);
+        turn_away(fd);
     }
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pause_accepting(s);
+    start_tick(s);
     log_warn_rl("a connection was refused: no descriptors left",
                 F_UINT("connections", s->connections));
 }
@@ -189,20 +233,17 @@ refuse_for_want(struct http_server *s)
 static void
 admit_connection(struct http_server *s, int fd)
 {
-    static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                               "Retry-After: 1\r\nConnection: close\r\n\r\n";
     int on = 1;
 
     if (s->context.token && s->unchecked >= s->context.settings->limits_unchecked) {
-        send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(fd);
+        turn_away(fd);
         log_warn_rl("a connection was refused: too many have shown no token",
                     F_UINT("unchecked", s->unchecked));
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Fails on a unix socket: no matter. */
-    if (connection_open(s, fd) && !uv_is_active((uv_handle_t *)&s->tick)) {
-        uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Fails on a Unix socket: no matter. */
+    if (connection_open(s, fd)) {
+        start_tick(s);
     }
 }
 
@@ -213,23 +254,24 @@ on_listen(uv_poll_t *poll, int status, int events)
 
     (void)events;
     if (status < 0) {
+        log_error("the listening socket is broken", F_STR("why", uv_strerror(status)));
+        pause_accepting(s);
         return;
     }
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         int fd;
 
         if (s->connections >= s->context.settings->limits_connections) {
-            uv_poll_stop(&s->listener); /* Until one closes. */
-            s->accepting = false;
+            pause_accepting(s); /* Until one closes. */
             return;
         }
         fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             admit_connection(s, fd);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            refuse_for_want(s);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
+            refuse_for_want(s); /* EMFILE, ENFILE, ENOBUFS, ENOMEM. */
             return;
         }
     }
@@ -250,6 +292,7 @@ serve(void *arg)
 {
     struct http_server *s = arg;
 
+    s->self = pthread_self();
     uv_run(&s->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -293,6 +336,30 @@ make_loop(struct http_server *s)
     return true;
 }
 
+/* The loop never ran, or has run out. */
+static void
+close_loop(struct http_server *s)
+{
+    int busy = uv_loop_close(&s->loop);
+
+    assert(busy == 0);
+    (void)busy;
+}
+
+/* Often enough that no limit is missed by much. */
+static unsigned
+tick_ms(const struct settings *settings)
+{
+    const int64_t limits[] = {settings->limits_head_time, settings->limits_body_idle,
+                              settings->limits_body_time, settings->limits_keep_alive};
+    int64_t ms = TICK_MS;
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        ms = limits[i] / 4000000 < ms ? limits[i] / 4000000 : ms;
+    }
+    return ms > DRAIN_TICK_MS ? (unsigned)ms : DRAIN_TICK_MS;
+}
+
 static UNSHARED enum err
 http_start(const struct transport_context *context, struct transport **transport, struct fault *f)
 {
@@ -308,6 +375,8 @@ http_start(const struct transport_context *context, struct transport **transport
         .body = settings->limits_message,
     };
     s->port = bound_port(context->listen_fd);
+    s->tick_ms = tick_ms(settings);
+    s->date_second = -1;
     s->answers_last = &s->answers;
     atomic_init(&s->refs, 1);
     atomic_init(&s->stop_deadline_ns, INT64_MAX);
@@ -316,12 +385,12 @@ http_start(const struct transport_context *context, struct transport **transport
     if (!make_loop(s)) {
         goto failed;
     }
-    if (pthread_create(&s->thread, NULL, serve, s) != 0) {
+    if (thread_start(&s->thread, "tandem-http", serve, s) != 0) {
         uv_close((uv_handle_t *)&s->listener, NULL);
         uv_close((uv_handle_t *)&s->tick, NULL);
         uv_close((uv_handle_t *)&s->wake, NULL);
         uv_run(&s->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&s->loop);
+        close_loop(s);
         goto failed;
     }
     *transport = t;
@@ -341,7 +410,7 @@ http_stop(struct transport *transport, int64_t deadline_ns)
     atomic_store(&s->stopping, true);
     uv_async_send(&s->wake);
     pthread_join(s->thread, NULL);
-    uv_loop_close(&s->loop);
+    close_loop(s);
     close(s->context.listen_fd);
     close(s->spare_fd);
     http_server_unref(s);

@@ -1,0 +1,280 @@
+/* http_answer.c -- answers: what dispatch or a check says, as HTTP, onto the socket.
+ *
+ * Head and body leave in one system call, the body from where it lies; only what the socket does not take
+ * is copied. */
+#include "transports/http_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define HEAD_MAX 2048
+
+/* ---- The sink: these run on any thread ---- */
+
+static void
+answer_from_dispatch(struct sink *sink, const struct reply *reply)
+{
+    struct connection *c = (struct connection *)sink;
+
+    /* 'busy' is written by the loop's thread only, so on that thread it says the truth; any other
+     * takes the second way whatever it reads. */
+    if (c->busy && pthread_equal(pthread_self(), c->server->self)) {
+        connection_take_answer(c, reply);
+    } else {
+        connection_ref(c);
+        http_server_post(c->server, c, reply);
+    }
+}
+
+static void
+unref_from_dispatch(struct sink *sink)
+{
+    connection_unref((struct connection *)sink);
+}
+
+const struct sink_class connection_sink = {answer_from_dispatch, unref_from_dispatch};
+
+struct sink *
+connection_take_sink(struct connection *c)
+{
+    connection_ref(c);
+    return &c->sink;
+}
+
+/* ---- Writing ---- */
+
+/* Keeps what the socket did not take. */
+static void
+keep_rest(struct connection *c, const struct iovec *parts, int count, size_t written)
+{
+    for (int i = 0; i < count; i++) {
+        size_t skip = written < parts[i].iov_len ? written : parts[i].iov_len;
+
+        buf_add(&c->out, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
+        written -= skip;
+    }
+    if (c->out.failed) {
+        connection_close(c);
+        return;
+    }
+    c->state = WRITING;
+    c->since_ns = clock_mono(c->server->context.clock);
+    connection_poll(c, UV_WRITABLE);
+}
+
+static bool
+would_block(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static void
+write_parts(struct connection *c, struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    size_t total = 0;
+    ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+
+    for (int i = 0; i < count; i++) {
+        total += parts[i].iov_len;
+    }
+    if (n < 0 && !would_block()) {
+        c->peer_done = true;
+        connection_close(c);
+    } else if (n < 0 || (size_t)n < total) {
+        keep_rest(c, parts, count, n < 0 ? 0 : (size_t)n);
+    } else {
+        connection_answered(c);
+    }
+}
+
+void
+connection_write(struct connection *c)
+{
+    ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
+
+    if (n < 0 && !would_block()) {
+        connection_close(c);
+        return;
+    }
+    if (n > 0) {
+        c->out_sent += (size_t)n;
+        c->since_ns = clock_mono(c->server->context.clock);
+    }
+    if (c->out_sent == c->out.len) {
+        connection_answered(c);
+    }
+}
+
+/* ---- Heads ---- */
+
+static const char *
+reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {400, "Bad Request"},
+        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
+        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
+        {409, "Conflict"}, {411, "Length Required"}, {413, "Content Too Large"},
+        {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {417, "Expectation Failed"},
+        {422, "Unprocessable Content"}, {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
+        {501, "Not Implemented"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].text;
+        }
+    }
+    return "Status";
+}
+
+/* The time of day as HTTP tells it, made once a second. */
+static const char *
+date(struct http_server *s)
+{
+    int64_t second = clock_wall(s->context.clock) / 1000000000;
+
+    if (second != s->date_second) {
+        static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+        static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+        time_t t = (time_t)second;
+        struct tm tm;
+
+        gmtime_r(&t, &tm);
+        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT",
+                 days[tm.tm_wday], (unsigned)tm.tm_mday % 100, months[tm.tm_mon],
+                 (tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+                 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+        s->date_second = second;
+    }
+    return s->date;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_line(struct buf *head, const char *format, ...)
+{
+    size_t room = head->size - head->len;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(head->data + head->len, room, format, args);
+    va_end(args);
+    assert(n >= 0 && (size_t)n < room);
+    head->len += (size_t)n;
+}
+
+void
+connection_answer(struct connection *c, int status, const char *type, const char *extra,
+                  struct slice body)
+{
+    char room[HEAD_MAX];
+    struct buf head = {.data = room, .size = sizeof room}; /* Never grows. */
+    struct iovec parts[2];
+    bool last = c->close_after || c->server->draining ||
+                c->requests >= c->server->context.settings->limits_requests;
+
+    c->close_after = last;
+    add_line(&head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(c->server));
+    if (status != 204) {
+        add_line(&head, "Content-Length: %zu\r\n", body.len);
+    }
+    if (body.len) {
+        add_line(&head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
+    }
+    if (c->origin.len) {
+        add_line(&head,
+                 "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
+                 "Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n",
+                 (int)c->origin.len, c->origin.data);
+    }
+    add_line(&head, "%s%s\r\n", extra ? extra : "",
+             last     ? "Connection: close\r\n"
+             : c->old ? "Connection: keep-alive\r\n"
+                      : "");
+    parts[0] = (struct iovec){head.data, head.len};
+    parts[1] = (struct iovec){(void *)(uintptr_t)body.data, body.len};
+    write_parts(c, parts, body.len && !c->head_only ? 2 : 1);
+}
+
+void
+connection_refuse(struct connection *c, bool mcp, int status, const char *word, const char *text,
+                  const char *extra)
+{
+    struct buf body = BUF_INIT;
+
+    if (mcp) {
+        buf_addf(&body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":",
+                 status == 503 ? err_info(E_OVERLOAD)->rpc_code
+                               : err_info(E_INVALID_REQUEST)->rpc_code);
+        buf_add_json(&body, slice_of(text));
+        buf_adds(&body, ",\"data\":{\"reason\":");
+        buf_add_json(&body, slice_of(word));
+        buf_adds(&body, "}}}");
+    } else {
+        buf_adds(&body, "{\"code\":");
+        buf_add_json(&body, slice_of(word));
+        buf_adds(&body, ",\"message\":");
+        buf_add_json(&body, slice_of(text));
+        buf_addc(&body, '}');
+    }
+    connection_answer(c, status, "application/json", extra, buf_slice(&body));
+    buf_fini(&body);
+}
+
+static void
+answer_event(struct connection *c, const char *extra, struct slice message)
+{
+    struct buf event = BUF_INIT;
+
+    buf_adds(&event, "event: message\ndata: ");
+    buf_add_slice(&event, message);
+    buf_adds(&event, "\n\n");
+    if (event.failed) {
+        connection_close(c);
+    } else {
+        connection_answer(c, 200, "text/event-stream", extra, buf_slice(&event));
+    }
+    buf_fini(&event);
+}
+
+void
+connection_take_answer(struct connection *c, const struct reply *reply)
+{
+    bool event = c->event_stream && reply->status == 200 && reply->body.len > 0;
+    char extra[256] = "";
+    size_t n = 0;
+
+    if (c->state != HANDLING) {
+        return; /* The peer has left. */
+    }
+    if (c->peer_done && reply->status == 204) {
+        connection_close(c); /* A call that was cancelled by its peer's leaving: nothing is said. */
+        return;
+    }
+    if (reply->session_id.len) {
+        n += (size_t)snprintf(extra, sizeof extra, "Mcp-Session-Id: %.*s\r\n",
+                              (int)reply->session_id.len, reply->session_id.data);
+    }
+    if (reply->retry_after) {
+        n += (size_t)snprintf(extra + n, sizeof extra - n, "Retry-After: %u\r\n",
+                              reply->retry_after);
+    }
+    if (event) {
+        snprintf(extra + n, sizeof extra - n,
+                 "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n");
+        answer_event(c, extra, reply->body);
+    } else {
+        connection_answer(c, reply->status, "application/json", extra, reply->body);
+    }
+}
