@@ -1,5 +1,5 @@
-/* http_client.h -- a client on a plain socket, for tests of the HTTP transport: it sends any bytes, and
- * reads answers one after the other. */
+/* http_client.h -- a client on a plain socket, for tests of the HTTP transport: it sends any bytes,
+ * and reads answers one after the other. */
 #ifndef TANDEM_TESTS_HTTP_CLIENT_H
 #define TANDEM_TESTS_HTTP_CLIENT_H
 
@@ -7,15 +7,15 @@
 
 struct client {
     int fd;
-    struct buf in;  /* Read and not yet told. */
-    size_t at;      /* What of it has been told. */
+    struct buf in; /* Read and not yet told. */
+    size_t at;     /* What of it has been told. */
 };
 
 struct response {
-    int status;         /* 0: the connection was closed; -1: nothing came in time. */
-    struct slice head;  /* From the first line to the empty one; borrowed until the next call. */
+    int status;        /* 0: the connection was closed; -1: nothing came in time. */
+    struct slice head; /* From the first line to the empty one; borrowed until the next call. */
     struct slice body;
-    bool close;         /* "Connection: close". */
+    bool close; /* "Connection: close". */
 };
 
 /* A socket that listens on a free port of 127.0.0.1, as the server makes it; stores the port. */

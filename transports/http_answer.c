@@ -1,7 +1,7 @@
 /* http_answer.c -- answers: what dispatch or a check says, as HTTP, onto the socket.
  *
- * Head and body leave in one system call, the body from where it lies; only what the socket does not take
- * is copied. */
+ * Head and body leave in one system call, the body from where it lies; only what the socket does
+ * not take is copied. */
 #include "transports/http_private.h"
 
 #include <assert.h>
@@ -118,14 +118,29 @@ reason(int status)
         int status;
         const char *text;
     } reasons[] = {
-        {200, "OK"}, {202, "Accepted"}, {204, "No Content"}, {400, "Bad Request"},
-        {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-        {405, "Method Not Allowed"}, {406, "Not Acceptable"}, {408, "Request Timeout"},
-        {409, "Conflict"}, {411, "Length Required"}, {413, "Content Too Large"},
-        {414, "URI Too Long"}, {415, "Unsupported Media Type"}, {417, "Expectation Failed"},
-        {422, "Unprocessable Content"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
-        {501, "Not Implemented"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"},
+        {200, "OK"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
 
@@ -151,10 +166,9 @@ date(struct http_server *s)
         struct tm tm;
 
         gmtime_r(&t, &tm);
-        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT",
-                 days[tm.tm_wday], (unsigned)tm.tm_mday % 100, months[tm.tm_mon],
-                 (tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
-                 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT", days[tm.tm_wday],
+                 (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
+                 (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
         s->date_second = second;
     }
     return s->date;

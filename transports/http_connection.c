@@ -1,16 +1,18 @@
 /* http_connection.c -- one connection, from its first byte to its last.
  *
- * DESIGN.  A request that arrives whole, which is the rule, is parsed in the server's scratch buffer by
- * the server's parser, answered from the handler's own buffer by one system call, and costs the connection
- * no memory.  Only a request that arrives in parts gets a buffer and a parser of its own, for as long.
+ * DESIGN.  A request that arrives whole, which is the rule, is parsed in the server's scratch
+ * buffer by the server's parser, answered from the handler's own buffer by one system call, and
+ * costs the connection no memory.  Only a request that arrives in parts gets a buffer and a parser
+ * of its own, for as long.
  *
- * Requests of one connection are dealt with one after the other, so answers keep their order.  While
+ * Requests of one connection are dealt with one after the other, so answers keep their order. While
  * dispatch has one, what the peer pipelines stays in the socket.
  *
- * An answer may come while the connection's bytes are being taken ('busy': the handler ran inline), and is
- * then written at once, the loop in take_requests() going on from there.  Every other answer comes through
- * the server's queue, even from this thread: another connection's request may have caused it while the
- * scratch buffer is in use.  Whatever frees the buffers waits until nobody is busy with them. */
+ * An answer may come while the connection's bytes are being taken ('busy': the handler ran inline),
+ * and is then written at once, the loop in take_requests() going on from there.  Every other answer
+ * comes through the server's queue, even from this thread: another connection's request may have
+ * caused it while the scratch buffer is in use.  Whatever frees the buffers waits until nobody is
+ * busy with them. */
 #include "transports/http_private.h"
 
 #include <assert.h>
@@ -138,8 +140,8 @@ connection_close(struct connection *c)
     http_server_accept_again(s);
 }
 
-/* The last answer is out: tell the peer so, and throw away what it still sends, so that the answer is
- * not lost to a reset. */
+/* The last answer is out: tell the peer so, and throw away what it still sends, so that the answer
+ * is not lost to a reset. */
 static void
 linger(struct connection *c)
 {
@@ -165,8 +167,8 @@ handle(struct connection *c, const struct http_parser *p)
     c->route->handle(c, p);
 }
 
-/* Answers a request that goes no further than its head; 'last' closes the connection, since the body has
- * not come and will not be waited for. */
+/* Answers a request that goes no further than its head; 'last' closes the connection, since the
+ * body has not come and will not be waited for. */
 static void
 answer_verdict(struct connection *c, const struct http_parser *p, const struct verdict *v,
                bool last)
@@ -201,12 +203,12 @@ await_body(struct connection *c, const struct http_parser *p)
 
     c->body_ns = now(c);
     if (p->expects && send(c->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL) != sizeof go_on - 1) {
-        connection_close(c); /* A socket with nothing to write that cannot take 25 bytes is broken. */
+        connection_close(c); /* A socket with nothing to write that takes less is broken. */
     }
 }
 
-/* Checks the head, then looks at the body.  The head is judged before a body is waited for, or found
- * too large. */
+/* Checks the head, then looks at the body.  The head is judged before a body is waited for, or
+ * found too large. */
 static enum http_event
 take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
 {
@@ -228,8 +230,8 @@ take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
     return v.status && event == HTTP_REFUSED ? HTTP_MORE : event;
 }
 
-/* Parses what lies at 'data'.  True if it was a whole request, which has been seen to.  False if more is
- * needed, or the connection has had enough.  '*len' is lessened by the framing of chunks. */
+/* Parses what lies at 'data'.  True if it was a whole request, which has been seen to.  False if
+ * more is needed, or it was refused.  '*len' is lessened by the framing of chunks. */
 static bool
 take_one(struct connection *c, struct http_parser *p, char *data, size_t *len)
 {
@@ -274,8 +276,8 @@ keep_parser(struct connection *c, const struct http_parser *p)
     }
 }
 
-/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection is
- * free, and keeps what belongs to one that is not whole yet, or has to wait for its turn. */
+/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection
+ * is free, and keeps what belongs to one that is not whole yet, or has to wait for its turn. */
 static void
 take_requests(struct connection *c, char *data, size_t len)
 {
@@ -378,8 +380,8 @@ discard(struct connection *c)
     }
 }
 
-/* Something happened while dispatch has the request.  A peer that will send no more may only have closed
- * its half, so a legacy call's answer is still written; a modern call is cancelled by this. */
+/* Something happened while dispatch has the request.  A peer that will send no more may only have
+ * closed its half: a legacy call's answer is still written, a modern call is cancelled. */
 static void
 while_handling(struct connection *c, int events)
 {
@@ -427,7 +429,8 @@ static void
 time_out(struct connection *c)
 {
     if (c->parser && !http_parser_begun(c->parser)) {
-        connection_close(c); /* Only empty lines: an answer would be taken for the next request's. */
+        /* Only empty lines: an answer would be taken for the next request's. */
+        connection_close(c);
         return;
     }
     c->state = HANDLING;
@@ -445,7 +448,8 @@ check_reading(struct connection *c, int64_t now_ns)
     int64_t silent_ns = now_ns - c->since_ns;
 
     if (c->body_ns) {
-        if (silent_ns > limits->limits_body_idle || now_ns - c->body_ns > limits->limits_body_time) {
+        if (silent_ns > limits->limits_body_idle ||
+            now_ns - c->body_ns > limits->limits_body_time) {
             time_out(c);
         }
     } else if (c->head_ns) {

@@ -1,9 +1,9 @@
 /* http_mcp.c -- the MCP endpoint: POST a message, DELETE a legacy session. */
 #include "transports/http_private.h"
 
-/* A header that may come once and came again means what RFC 9110 says, its values with commas between
- * them.  No version, session, method or name is equal to that, so it is refused where values are
- * compared, with the code of that comparison. */
+/* A header that may come once and came again means what RFC 9110 says, its values with commas
+ * between them.  No version, session, method or name is equal to that, so it is refused where
+ * values are compared, with the code of that comparison. */
 static struct slice
 joined(const struct http_parser *p, enum http_header header, struct buf *room)
 {

@@ -11,9 +11,9 @@
 #include <assert.h>
 
 enum state {
-    STATE_LINE,       /* Waits for the request line, or empty lines before it. */
+    STATE_LINE, /* Waits for the request line, or empty lines before it. */
     STATE_HEADERS,
-    STATE_BODY,       /* The head has been told; how long the body is, is to be looked at. */
+    STATE_BODY, /* The head has been told; how long the body is, is to be looked at. */
     STATE_SIZED,
     STATE_CHUNK_LINE,
     STATE_CHUNK_DATA,
@@ -425,8 +425,7 @@ end_head(struct http_parser *p)
         } else if (http_header_has(p, HTTP_HEADER_CONNECTION, SLICE("keep-alive"))) {
             p->keep_alive = true;
         }
-        p->upgrade = p->minor == 1 &&
-                     http_header_has(p, HTTP_HEADER_CONNECTION, SLICE("upgrade"));
+        p->upgrade = p->minor == 1 && http_header_has(p, HTTP_HEADER_CONNECTION, SLICE("upgrade"));
     }
     p->expects = p->expects && (p->chunked || p->length > 0);
     p->body.at = p->scan;

@@ -7,8 +7,8 @@
  * two calls.  A chunked body is put together in place, its framing taken out.
  *
  * Strict means RFC 9112 without its leniences, because whatever two programs can read in two ways
- * lets a request be smuggled past one of them: lines end in CRLF; no folded lines, no blank before a
- * colon, no control bytes; one Content-Length of digits, or "Transfer-Encoding: chunked" and
+ * lets a request be smuggled past one of them: lines end in CRLF; no folded lines, no blank before
+ * a colon, no control bytes; one Content-Length of digits, or "Transfer-Encoding: chunked" and
  * nothing else; HTTP/1.0 and 1.1 only.  Each refusal is a row of HTTP_REFUSALS.
  *
  * Left to others: which hosts, origins, paths and media types are served, and in what time.  Pure:
@@ -23,19 +23,22 @@
 #include "state/base/mem.h"
 #include "transports/http_syntax.h"
 
-#define HTTP_HEADERS_TOP 200         /* No limit on their number may be higher. */
-#define HTTP_BLANK_LINES_MAX 2       /* Empty lines before a request. */
-#define HTTP_CHUNK_LINE_MAX 1024     /* One chunk's size and extensions. */
-#define HTTP_EXTENSIONS_MAX 8192     /* The extensions of all chunks of a body. */
+#define HTTP_HEADERS_TOP 200     /* No limit on their number may be higher. */
+#define HTTP_BLANK_LINES_MAX 2   /* Empty lines before a request. */
+#define HTTP_CHUNK_LINE_MAX 1024 /* One chunk's size and extensions. */
+#define HTTP_EXTENSIONS_MAX 8192 /* The extensions of all chunks of a body. */
 
 struct http_limits {
     size_t line;    /* Bytes of the request line, at most 64 KiB. */
-    size_t headers; /* Bytes of all header lines with their ends, at most 64 KiB; also of trailers. */
+    size_t headers; /* Bytes of header lines with their ends, at most 64 KiB; also of trailers. */
     size_t count;   /* Header lines, at most HTTP_HEADERS_TOP; also of trailers. */
     size_t body;    /* Bytes, once out of their chunks; at most 1 GiB. */
 };
+/* clang-format off */
 #define HTTP_LIMITS_INIT {8 * 1024, 16 * 1024, 100, 1024 * 1024}
+/* clang-format on */
 
+/* clang-format off */
 /* What is refused, with which status, told by which word and text. */
 #define HTTP_REFUSALS(ROW)                                                                         \
     ROW(LINE,          400, "bad_request_line", "the first line is not METHOD TARGET HTTP/1.1")    \
@@ -78,6 +81,7 @@ enum http_refusal {
 #undef ROW
     HTTP_REFUSAL_COUNT
 };
+/* clang-format on */
 struct http_refusal_info {
     int status;
     const char *word, *text;
@@ -85,6 +89,7 @@ struct http_refusal_info {
 /* The row of 'refusal', which must not be HTTP_OK.  Borrowed for ever. */
 const struct http_refusal_info *http_refusal_info(enum http_refusal refusal);
 
+/* clang-format off */
 /* Methods of RFC 9110 and 5789; CONNECT is not among them: nothing here is a proxy. */
 #define HTTP_METHODS(ROW)                                                                      \
     ROW(GET) ROW(HEAD) ROW(POST) ROW(PUT) ROW(DELETE) ROW(OPTIONS) ROW(TRACE) ROW(PATCH)
@@ -95,9 +100,11 @@ enum http_method {
 #undef ROW
     HTTP_METHOD_COUNT
 };
+/* clang-format on */
 /* "GET"; null for HTTP_METHOD_NONE. */
 const char *http_method_name(enum http_method method);
 
+/* clang-format off */
 /* Headers that are found by number.  One that may come ONCE and comes again is remembered as
  * repeated; what is read is then the first. */
 #define HTTP_HEADERS(ROW)                                                                      \
@@ -130,6 +137,7 @@ enum http_header {
 #undef ROW
     HTTP_HEADER_COUNT
 };
+/* clang-format on */
 /* "Content-Type". */
 const char *http_header_name(enum http_header header);
 
@@ -152,29 +160,29 @@ struct http_parser {
     /* Known after HTTP_HEAD, and as far as they were read after HTTP_REFUSED. */
     enum http_method method;
     enum http_refusal refusal;
-    unsigned minor;      /* Of the version: HTTP/1.0 or HTTP/1.1. */
-    bool keep_alive;     /* The connection may be used again after this request. */
-    bool upgrade;        /* Connection says "upgrade"; the header Upgrade says to what. */
-    bool expects;        /* Waits for "100 Continue" before it sends the body. */
-    bool has_body;       /* Content-Length or chunks were announced. */
+    unsigned minor;  /* Of the version: HTTP/1.0 or HTTP/1.1. */
+    bool keep_alive; /* The connection may be used again after this request. */
+    bool upgrade;    /* Connection says "upgrade"; the header Upgrade says to what. */
+    bool expects;    /* Waits for "100 Continue" before it sends the body. */
+    bool has_body;   /* Content-Length or chunks were announced. */
     bool chunked;
-    uint64_t length;     /* Content-Length, if not chunked. */
-    size_t end;          /* After HTTP_WHOLE: where the next request begins. */
+    uint64_t length; /* Content-Length, if not chunked. */
+    size_t end;      /* After HTTP_WHOLE: where the next request begins. */
 
     /* The parser's own. */
     const struct http_limits *limits;
     const char *data;
     int state;
-    uint32_t line;       /* Where the line being read begins. */
-    uint32_t scan;       /* What lies before has been looked at. */
-    uint32_t line_len;   /* The line without its end, once it is whole. */
+    uint32_t line;     /* Where the line being read begins. */
+    uint32_t scan;     /* What lies before has been looked at. */
+    uint32_t line_len; /* The line without its end, once it is whole. */
     uint32_t blank_lines;
     uint32_t header_bytes, trailer_bytes, trailers, extension_bytes;
-    uint32_t repeated;   /* Bits by enum http_header. */
+    uint32_t repeated; /* Bits by enum http_header. */
     uint64_t chunk_left;
     struct http_span path, query, authority, body;
     unsigned count;
-    unsigned char known[HTTP_HEADER_COUNT]; /* Number of the first in 'fields', from 1. */
+    unsigned char known[HTTP_HEADER_COUNT];     /* Number of the first in 'fields', from 1. */
     struct http_field fields[HTTP_HEADERS_TOP]; /* Set up to 'count' only. */
 };
 
@@ -182,9 +190,9 @@ struct http_parser {
 void http_parser_init(struct http_parser *p, const struct http_limits *limits);
 
 /* Takes what is new in 'data', '*len' bytes from the first byte of the request on; those that an
- * earlier call has seen must be there as it left them.  Lessens '*len' by the framing of chunks that
- * it has taken out; what lies beyond the request stays untouched.
- * After HTTP_WHOLE or HTTP_REFUSED, http_parser_init() comes next. */
+ * earlier call has seen must be there as it left them.  Lessens '*len' by the framing of chunks
+ * that it has taken out; what lies beyond the request stays untouched. After HTTP_WHOLE or
+ * HTTP_REFUSED, http_parser_init() comes next. */
 enum http_event http_parse(struct http_parser *p, char *data, size_t *len);
 
 /* True once a byte has come that is not part of an empty line before the request. */
@@ -210,8 +218,8 @@ struct slice http_header(const struct http_parser *p, enum http_header header);
 /* Whether a header that may come once came again. */
 bool http_header_repeated(const struct http_parser *p, enum http_header header);
 /* Stores name and value of the next header, '*i' counting from 0; false after the last. */
-bool http_header_next(const struct http_parser *p, unsigned *i, struct slice *name,
-                      struct slice *value);
+bool
+http_header_next(const struct http_parser *p, unsigned *i, struct slice *name, struct slice *value);
 /* Finds the first header named 'name', in any case. */
 bool http_header_find(const struct http_parser *p, struct slice name, struct slice *value);
 /* Whether the comma list made of all headers of that number has 'token', in any case. */

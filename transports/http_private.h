@@ -35,12 +35,12 @@ struct answer {
 struct http_server {
     struct transport_context context; /* Borrowed parts; set once, as are those up to 'lock'. */
     struct http_limits parser_limits;
-    unsigned port;                    /* Bound TCP port; 0 on a Unix socket. */
-    unsigned tick_ms;                 /* How often connections are looked at. */
-    pthread_t thread;                 /* The starter's, to join. */
+    unsigned port;    /* Bound TCP port; 0 on a Unix socket. */
+    unsigned tick_ms; /* How often connections are looked at. */
+    pthread_t thread; /* The starter's, to join. */
     uv_loop_t loop;
     uv_async_t wake;
-    _Atomic unsigned refs;            /* The starter's, and one a connection. */
+    _Atomic unsigned refs; /* The starter's, and one a connection. */
     _Atomic bool stopping;
     _Atomic int64_t stop_deadline_ns;
 
@@ -53,12 +53,12 @@ struct http_server {
     uv_poll_t listener;
     uv_timer_t tick;
     bool accepting, draining, ended;
-    int spare_fd;                     /* Given up to refuse a connection when descriptors run out. */
-    struct connection *first;         /* All open ones, newest first. */
+    int spare_fd;             /* Given up to refuse a connection when descriptors run out. */
+    struct connection *first; /* All open ones, newest first. */
     unsigned connections, unchecked;
-    int64_t date_second;              /* What 'date' says. */
+    int64_t date_second; /* What 'date' says. */
     char date[40];
-    struct http_parser parser;        /* For requests that arrived whole. */
+    struct http_parser parser; /* For requests that arrived whole. */
     char scratch[64 * 1024];
 };
 
@@ -71,37 +71,38 @@ enum connection_state {
 };
 
 struct connection {
-    struct sink sink;                 /* First: dispatch sees this. */
-    _Atomic unsigned refs;            /* The loop's, and dispatch's while it has the request. */
-    _Atomic bool busy;                /* Its bytes are being taken right now, further down the stack. */
-    struct http_server *server;       /* Counted. */
+    struct sink sink;           /* First: dispatch sees this. */
+    _Atomic unsigned refs;      /* The loop's, and dispatch's while it has the request. */
+    _Atomic bool busy;          /* Its bytes are being taken right now, further down the stack. */
+    struct http_server *server; /* Counted. */
     int fd;
     uv_poll_t poll;
-    int polled;                       /* Events asked for. */
+    int polled; /* Events asked for. */
     enum connection_state state;
     struct connection *next, *prev;
-    const struct route *route;        /* Of the request whose head has been read. */
-    struct http_parser *parser;       /* Owned; only while part of a request is here. */
-    struct buf in;                    /* That part, and what is pipelined behind a running call. */
-    struct buf out;                   /* What the socket did not take yet. */
+    const struct route *route;  /* Of the request whose head has been read. */
+    struct http_parser *parser; /* Owned; only while part of a request is here. */
+    struct buf in;              /* That part, and what is pipelined behind a running call. */
+    struct buf out;             /* What the socket did not take yet. */
     size_t out_sent;
-    int64_t since_ns;                 /* Last progress of what the state waits for. */
-    int64_t head_ns, body_ns;         /* When the head and the body of this request began; 0 before. */
+    int64_t since_ns;         /* Last progress of what the state waits for. */
+    int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
     unsigned requests;
-    bool checked;                     /* Has shown a good token. */
-    bool old;                         /* This request came in HTTP/1.0. */
-    bool close_after;                 /* Close once the answer is written. */
-    bool peer_done;                   /* The peer will send nothing more. */
-    bool event_stream;                /* This answer goes out as one SSE event. */
-    bool head_only;                   /* HEAD: no body. */
-    struct slice origin;              /* To be allowed by CORS, from the settings; else empty. */
+    bool checked;        /* Has shown a good token. */
+    bool old;            /* This request came in HTTP/1.0. */
+    bool close_after;    /* Close once the answer is written. */
+    bool peer_done;      /* The peer will send nothing more. */
+    bool event_stream;   /* This answer goes out as one SSE event. */
+    bool head_only;      /* HEAD: no body. */
+    struct slice origin; /* To be allowed by CORS, from the settings; else empty. */
 };
 
 /* http_connection.c */
 
 /* Takes 'fd' over, not blocking.  False if that fails; 'fd' is closed then. */
 bool connection_open(struct http_server *s, int fd);
-/* Closes the socket and drops the loop's reference; a running call goes on or is cancelled by its era. */
+/* Closes the socket and drops the loop's reference; a running call goes on or is cancelled by its
+ * era. */
 void connection_close(struct connection *c);
 /* The answer is written: on to the next request, or to the end. */
 void connection_answered(struct connection *c);
@@ -120,17 +121,17 @@ void connection_unref(struct connection *c);
 
 /* How a request that is not handed to its route is answered. */
 struct verdict {
-    int status;             /* 0: it passed. */
+    int status;              /* 0: it passed. */
     const char *word, *text; /* The error's, or null for an answer without body. */
-    char extra[512];        /* Header lines with their ends. */
+    char extra[512];         /* Header lines with their ends. */
 };
 
-/* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with their ends; may be
- * null.  Then goes on with what has been received meanwhile. */
+/* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with
+ * their ends; may be null.  Then goes on with what has been received meanwhile. */
 void connection_answer(struct connection *c, int status, const char *type, const char *extra,
                        struct slice body);
-/* Answers a request that is refused: with a JSON-RPC error if it was for the MCP endpoint, else with
- * {code, message}. */
+/* Answers a request that is refused: with a JSON-RPC error if it was for the MCP endpoint, else
+ * with {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
 /* Writes what waits. */
@@ -161,13 +162,13 @@ struct route {
     void (*handle)(struct connection *c, const struct http_parser *p);
 };
 /* Finds the route of a head, or null, and checks it; 'v' says whether it may go on. */
-const struct route *http_route(struct connection *c, const struct http_parser *p,
-                               struct verdict *v);
+const struct route *
+http_route(struct connection *c, const struct http_parser *p, struct verdict *v);
 /* Whether 'path' is the MCP endpoint's. */
 bool http_is_mcp(const struct http_server *s, struct slice path);
 /* What is told to dispatch besides the body.  Borrows from 'p'. */
-void http_fill_envelope(const struct connection *c, const struct http_parser *p,
-                        struct envelope *env);
+void
+http_fill_envelope(const struct connection *c, const struct http_parser *p, struct envelope *env);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

@@ -1,8 +1,8 @@
 /* http_routes.c -- what a request's head must satisfy before anything is done for it.
  *
- * The order is that of the protections: Host and Origin first, since a web page that was tricked into
- * sending here must learn nothing; then path and method; then the token; then the media type.  Each check
- * is cheaper than the one after it, and none waits for the body. */
+ * The order is that of the protections: Host and Origin first, since a web page that was tricked
+ * into sending here must learn nothing; then path and method; then the token; then the media type.
+ * Each check is cheaper than the one after it, and none waits for the body. */
 #include "transports/http_private.h"
 
 #include <openssl/crypto.h>
@@ -60,7 +60,7 @@ find_route(const struct http_server *s, struct slice path)
         const struct route *r = &routes[i];
         size_t len = r->path ? strlen(r->path) : 0;
 
-        if (!r->path       ? http_is_mcp(s, path)
+        if (!r->path    ? http_is_mcp(s, path)
             : r->prefix ? path.len > len && memcmp(path.data, r->path, len) == 0
                         : slice_is(path, r->path)) {
             return r;
@@ -71,8 +71,8 @@ find_route(const struct http_server *s, struct slice path)
 
 /* ---- Who asks ---- */
 
-/* The names that are always this machine's own, with its port or none; and those of the settings, with
- * the port given there, or any if none is. */
+/* The names that are always this machine's own, with its port or none; and those of the settings,
+ * with the port given there, or any if none is. */
 static bool
 host_allowed(const struct http_server *s, struct slice authority)
 {
@@ -121,10 +121,9 @@ origin_is_own(const struct http_server *s, struct slice origin)
     struct slice rest = {origin.data + scheme.len, origin.len - scheme.len}, host;
     unsigned port;
 
-    return origin.len > scheme.len &&
-           http_same((struct slice){origin.data, scheme.len}, scheme) &&
-           http_authority(rest, &host, &port) && s->port > 0 &&
-           (port ? port : 80) == s->port && host_allowed(s, rest);
+    return origin.len > scheme.len && http_same((struct slice){origin.data, scheme.len}, scheme) &&
+           http_authority(rest, &host, &port) && s->port > 0 && (port ? port : 80) == s->port &&
+           host_allowed(s, rest);
 }
 
 static void
@@ -134,9 +133,11 @@ check_peer(struct connection *c, const struct http_parser *p, struct verdict *v)
     struct slice host = http_header(p, HTTP_HEADER_HOST), target = http_target_authority(p);
     struct slice origin = http_header(p, HTTP_HEADER_ORIGIN);
 
-    /* HTTP/1.0 may leave Host out; then nobody says which server was meant, and it is refused too. */
+    /* HTTP/1.0 may leave Host out; then nobody says which server was meant, and it is refused too.
+     */
     if (!host_allowed(s, host) || (target.data && !host_allowed(s, target))) {
-        refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one", "%s", "");
+        refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one", "%s",
+               "");
         return;
     }
     c->origin = origin_listed(s, origin);
@@ -188,20 +189,23 @@ check_token(struct connection *c, const struct http_parser *p, struct verdict *v
         return;
     }
     if (query_has_token(http_query(p)) || http_header_repeated(p, HTTP_HEADER_AUTHORIZATION)) {
-        refuse(v, 400, "invalid_request", "a token is sent once, in the Authorization header, and "
-                                          "never in the URL",
+        refuse(v, 400, "invalid_request",
+               "a token is sent once, in the Authorization header, and "
+               "never in the URL",
                "WWW-Authenticate: Bearer error=\"invalid_request\"\r\n");
     } else if (shown.len == len && CRYPTO_memcmp(shown.data, token, len) == 0) {
         c->server->unchecked -= !c->checked;
         c->checked = true;
     } else if (!value.data) {
-        refuse(v, 401, "unauthorized",
-               "a token is needed: send \"Authorization: Bearer TOKEN\" with the token that the file "
-               "\"token\" in the data folder holds",
-               "WWW-Authenticate: Bearer\r\n");
+        refuse(
+            v, 401, "unauthorized",
+            "a token is needed: send \"Authorization: Bearer TOKEN\" with what the file \"token\" "
+            "in the data folder holds",
+            "WWW-Authenticate: Bearer\r\n");
     } else {
         refuse(v, 401, "unauthorized",
-               "this is not the token of this server; read the file \"token\" in the data folder again",
+               "this is not the token of this server; read the file \"token\" in the data folder "
+               "again",
                "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
     }
 }
@@ -240,7 +244,8 @@ check_media(const struct http_parser *p, struct verdict *v)
                (http_header_repeated(p, HTTP_HEADER_CONTENT_TYPE) ||
                 !is_json(http_header(p, HTTP_HEADER_CONTENT_TYPE)))) {
         refuse(v, 415, "unsupported_media_type",
-               "send the body as Content-Type: application/json, in UTF-8", "Accept: application/json\r\n");
+               "send the body as Content-Type: application/json, in UTF-8",
+               "Accept: application/json\r\n");
     }
 }
 
@@ -293,8 +298,8 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     check_peer(c, p, v);
     if (!v->status && !route) {
         refuse(v, 404, "not_found",
-               "there is nothing at this path; /mcp is the MCP endpoint, /api/tools is for scripts", "%s",
-               "");
+               "there is nothing at this path; /mcp is the MCP endpoint, /api/tools is for scripts",
+               "%s", "");
     }
     if (!v->status && p->method == HTTP_METHOD_OPTIONS && c->origin.data) {
         answer_preflight(p, route, v);

@@ -105,7 +105,8 @@ http_authority(struct slice s, struct slice *host, unsigned *port)
 
     if (s.len && s.data[0] == '[') {
         at = 1;
-        while (at < s.len && (http_is(s.data[at], HTTP_HEX) || s.data[at] == ':' || s.data[at] == '.')) {
+        while (at < s.len &&
+               (http_is(s.data[at], HTTP_HEX) || s.data[at] == ':' || s.data[at] == '.')) {
             at++;
         }
         if (at < 3 || at == s.len || s.data[at] != ']') {
@@ -143,7 +144,8 @@ http_percent_ok(struct slice s)
         if (s.data[i] != '%') {
             continue;
         }
-        if (s.len - i < 3 || !http_is(s.data[i + 1], HTTP_HEX) || !http_is(s.data[i + 2], HTTP_HEX)) {
+        if (s.len - i < 3 || !http_is(s.data[i + 1], HTTP_HEX) ||
+            !http_is(s.data[i + 2], HTTP_HEX)) {
             return false;
         }
         i += 2;
@@ -151,8 +153,8 @@ http_percent_ok(struct slice s)
     return true;
 }
 
-/* True if all eight bytes are 0x20..0x7E, or with the high bit set.  What it takes for wrong is only
- * looked at again. */
+/* True if all eight bytes are 0x20..0x7E, or with the high bit set.  What it takes for wrong is
+ * only looked at again. */
 static inline bool
 eight_plain(const char *data, uint64_t forbidden_high)
 {

@@ -10,6 +10,7 @@
 
 #include "state/base/mem.h"
 
+/* clang-format off */
 /* Classes of a byte; a byte may be in several. */
 enum {
     HTTP_TOKEN = 1,   /* In names and methods: letters, digits, !#$%&'*+-.^_`|~ */
@@ -20,6 +21,7 @@ enum {
     HTTP_VISIBLE = 32, /* 0x21..0x7E, and the space. */
     HTTP_FIELD = 64,  /* In a header's value: the above, tab, 0x80..0xFF. */
 };
+/* clang-format on */
 extern const unsigned char http_classes[256];
 
 static inline bool

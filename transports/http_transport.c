@@ -1,9 +1,9 @@
 /* http_transport.c -- the HTTP thread: one loop that accepts, serves, times out and ends.
  *
- * Connections are plain non-blocking sockets under uv_poll, so that a socket can change hands later and a
- * small answer leaves in one system call.  One timer looks at all of them about once a second, and only
- * while there are any: an idle server sleeps.  Workers reach the loop through a queue and
- * uv_async_send(), nothing else. */
+ * Connections are plain non-blocking sockets under uv_poll, so that a socket can change hands later
+ * and a small answer leaves in one system call.  One timer looks at all of them about once a
+ * second, and only while there are any: an idle server sleeps.  Workers reach the loop through a
+ * queue and uv_async_send(), nothing else. */
 #include "transports/http_private.h"
 
 #include "state/base/log.h"
@@ -19,7 +19,7 @@
 
 LOG_MODULE("http");
 
-#define TICK_MS 1000      /* At most; a quarter of the shortest time that is limited. */
+#define TICK_MS 1000 /* At most; a quarter of the shortest time that is limited. */
 #define DRAIN_TICK_MS 10
 #define ACCEPT_AT_ONCE 32
 
@@ -57,7 +57,8 @@ http_server_post(struct http_server *s, struct connection *c, const struct reply
     a->connection = c;
     a->retry_after = reply->retry_after;
     assert(reply->session_id.len < sizeof a->session_id);
-    memcpy(a->session_id, reply->session_id.len ? reply->session_id.data : "", reply->session_id.len);
+    memcpy(a->session_id, reply->session_id.len ? reply->session_id.data : "",
+           reply->session_id.len);
     a->session_id[reply->session_id.len] = '\0';
     LOCK(OUTBOX, &s->lock);
     closed = s->closed;
@@ -211,8 +212,8 @@ turn_away(int fd)
     close(fd);
 }
 
-/* Descriptors have run out: gives the spare one up to tell one peer so, then lets the others wait for a
- * moment, or until a connection closes. */
+/* Descriptors have run out: gives the spare one up to tell one peer so, then lets the others wait
+ * for a moment, or until a connection closes. */
 static void
 refuse_for_want(struct http_server *s)
 {
@@ -241,7 +242,8 @@ admit_connection(struct http_server *s, int fd)
                     F_UINT("unchecked", s->unchecked));
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Fails on a Unix socket: no matter. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+               sizeof on); /* Fails on a Unix socket: no matter. */
     if (connection_open(s, fd)) {
         start_tick(s);
     }
@@ -280,8 +282,7 @@ on_listen(uv_poll_t *poll, int status, int events)
 void
 http_server_accept_again(struct http_server *s)
 {
-    if (!s->accepting && !s->draining &&
-        s->connections < s->context.settings->limits_connections) {
+    if (!s->accepting && !s->draining && s->connections < s->context.settings->limits_connections) {
         s->accepting = true;
         uv_poll_start(&s->listener, UV_READABLE, on_listen);
     }

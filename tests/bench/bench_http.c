@@ -4,18 +4,17 @@
 
 #include "transports/http_parser.h"
 
-static const char post[] =
-    "POST /mcp HTTP/1.1\r\n"
-    "Host: 127.0.0.1:4242\r\n"
-    "Content-Type: application/json\r\n"
-    "Accept: application/json, text/event-stream\r\n"
-    "Authorization: Bearer 0123456789abcdefghijklmnopqrstuvwxyzABCDEFG\r\n"
-    "MCP-Protocol-Version: 2026-07-28\r\n"
-    "Mcp-Method: tools/call\r\n"
-    "Mcp-Name: search_standards\r\n"
-    "Content-Length: 40\r\n"
-    "\r\n"
-    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
+static const char post[] = "POST /mcp HTTP/1.1\r\n"
+                           "Host: 127.0.0.1:4242\r\n"
+                           "Content-Type: application/json\r\n"
+                           "Accept: application/json, text/event-stream\r\n"
+                           "Authorization: Bearer 0123456789abcdefghijklmnopqrstuvwxyzABCDEFG\r\n"
+                           "MCP-Protocol-Version: 2026-07-28\r\n"
+                           "Mcp-Method: tools/call\r\n"
+                           "Mcp-Name: search_standards\r\n"
+                           "Content-Length: 40\r\n"
+                           "\r\n"
+                           "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}";
 
 static double
 now_ns(void)

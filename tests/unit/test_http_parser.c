@@ -13,12 +13,12 @@ static const struct http_limits default_limits = HTTP_LIMITS_INIT;
 /* ---- A connection's worth of bytes, told as text ---- */
 
 struct told {
-    struct buf text;     /* A line for each request, and for how it ended. */
-    unsigned whole;      /* Complete requests. */
+    struct buf text; /* A line for each request, and for how it ended. */
+    unsigned whole;  /* Complete requests. */
     enum http_refusal refusal;
-    bool closed;         /* A request was the last of its connection, with bytes behind it. */
-    bool open;           /* It ended in the middle of a request. */
-    size_t used;         /* Bytes that decided it. */
+    bool closed; /* A request was the last of its connection, with bytes behind it. */
+    bool open;   /* It ended in the middle of a request. */
+    size_t used; /* Bytes that decided it. */
 };
 
 static void
@@ -65,8 +65,8 @@ struct feed {
     struct told told;
     char *data;
     size_t len;
-    bool exact;    /* Memory of the exact size, moved with every byte. */
-    bool head;     /* The head has been told. */
+    bool exact; /* Memory of the exact size, moved with every byte. */
+    bool head;  /* The head has been told. */
     bool over;
 };
 
@@ -232,11 +232,11 @@ begins(const char *text, const char *prefix)
 static bool
 is_syntax(const char *id)
 {
-    static const char *const prefixes[] = {"te-", "cl-", "cl-te", "hdr-", "line-", "host-two",
-                                           "host-empty", "host-userinfo", "host-comma",
-                                           "host-space", "host-tab", "host-long", "tls", "ssh",
-                                           "smtp", "lf-flood", "connect", "method-BREW",
-                                           "method-get", "method-PROPFIND"};
+    static const char *const prefixes[] = {
+        "te-",      "cl-",        "cl-te",         "hdr-",       "line-",
+        "host-two", "host-empty", "host-userinfo", "host-comma", "host-space",
+        "host-tab", "host-long",  "tls",           "ssh",        "smtp",
+        "lf-flood", "connect",    "method-BREW",   "method-get", "method-PROPFIND"};
 
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         if (begins(id, prefixes[i])) {
@@ -295,7 +295,8 @@ with_host(struct slice bytes)
     end = memmem(bytes.data + at, bytes.len - at, "\r\n", 2);
     at = end ? (size_t)(end - bytes.data) + 2 : bytes.len;
     buf_add(&out, bytes.data, at);
-    if (end && !memmem(bytes.data, bytes.len, "Host", 4) && !memmem(bytes.data, bytes.len, "HOST", 4)) {
+    if (end && !memmem(bytes.data, bytes.len, "Host", 4) &&
+        !memmem(bytes.data, bytes.len, "HOST", 4)) {
         buf_adds(&out, "Host: localhost\r\n");
     }
     buf_add(&out, bytes.data + at, bytes.len - at);
@@ -368,9 +369,10 @@ static void
 a_request_is_handed_out_in_slices(void **state)
 {
     struct http_parser p;
-    char text[] = "POST /mcp?a=%20b HTTP/1.1\r\nHOST: localhost:4242\r\naccept:application/json, "
-                  "text/event-stream;q=1\r\nACCEPT:\t*/* \r\nX-Empty:\r\nMcp-Param-Region:  us west \r\n"
-                  "Mcp-Name: a\r\nmcp-name: b\r\nContent-Length: 2\r\n\r\n{}GET";
+    char text[] =
+        "POST /mcp?a=%20b HTTP/1.1\r\nHOST: localhost:4242\r\naccept:application/json, "
+        "text/event-stream;q=1\r\nACCEPT:\t*/* \r\nX-Empty:\r\nMcp-Param-Region:  us west \r\n"
+        "Mcp-Name: a\r\nmcp-name: b\r\nContent-Length: 2\r\n\r\n{}GET";
     size_t len = sizeof text - 1;
     struct slice value;
 
@@ -409,7 +411,8 @@ targets_and_versions(void **state)
                "GET 1.1" KEEP " path=</p> query= authority=<[::1]:80> name=<Host> value=<[::1]:80> "
                "Host=<[::1]:80> repeated=0 body=<>\nopen 0 begun 0\n");
     check_told("\r\n\r\nOPTIONS * HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\nGET",
-               "OPTIONS 1.0" KEEP " path=<*> query= authority= name=<Connection> value=<Keep-Alive> "
+               "OPTIONS 1.0" KEEP
+               " path=<*> query= authority= name=<Connection> value=<Keep-Alive> "
                "Connection=<Keep-Alive> repeated=0 body=<>\nopen 1 begun 1\n");
     check_told("\r\n\r\n", "open 1 begun 0\n");
     check_told("\r\n\r", "open 1 begun 0\n");
@@ -603,9 +606,10 @@ chunks_are_put_together_in_place(void **state)
     size_t head = strlen(C), len = sizeof text - 1;
 
     (void)state;
-    check_told(text, "POST 1.1 keep=1 upgrade=0 expects=0 chunked=1 length=0 path=</> query= authority= "
-                     "name=<Host> value=<a> name=<Transfer-Encoding> value=<chunked> Host=<a> repeated=0 "
-                     "Transfer-Encoding=<chunked> repeated=0 body=<abcdefghijklm>\nopen 1 begun 1\n");
+    check_told(text,
+               "POST 1.1 keep=1 upgrade=0 expects=0 chunked=1 length=0 path=</> query= authority= "
+               "name=<Host> value=<a> name=<Transfer-Encoding> value=<chunked> Host=<a> repeated=0 "
+               "Transfer-Encoding=<chunked> repeated=0 body=<abcdefghijklm>\nopen 1 begun 1\n");
     http_parser_init(&p, &default_limits);
     CHECK(http_parse(&p, text, &len) == HTTP_HEAD);
     CHECK(http_parse(&p, text, &len) == HTTP_WHOLE);
@@ -647,7 +651,8 @@ connections_are_kept_closed_and_upgraded(void **state)
     } cases[] = {
         {"GET / HTTP/1.1\r\n" H "\r\n", true, false},
         {"GET / HTTP/1.1\r\n" H "Connection: x, , CLOSE\r\n\r\n", false, false},
-        {"GET / HTTP/1.1\r\n" H "Connection: keep-alive\r\nConnection: close\r\n\r\n", false, false},
+        {"GET / HTTP/1.1\r\n" H "Connection: keep-alive\r\nConnection: close\r\n\r\n", false,
+         false},
         {"GET / HTTP/1.1\r\n" H "Connection: keep-alive, Upgrade\r\n\r\n", true, true},
         {"GET / HTTP/1.0\r\n" H "\r\n", false, false},
         {"GET / HTTP/1.0\r\n" H "Connection: keep-alive, upgrade\r\n\r\n", true, false},

@@ -1,6 +1,6 @@
-/* test_http_transport.c -- the HTTP transport on real sockets, before a dispatcher whose answers come
- * when the test says so, and a clock that moves when the test says so.  What real messages are answered
- * over HTTP is in tests/transport. */
+/* test_http_transport.c -- the HTTP transport on real sockets, before a dispatcher whose answers
+ * come when the test says so, and a clock that moves when the test says so.  What real messages are
+ * answered over HTTP is in tests/transport. */
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
@@ -118,12 +118,13 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
     } else if (starts(body, "big")) {
         answer_big(sink);
     } else if (starts(body, "session")) {
-        sink->class->answer(sink, &(struct reply){.body = SLICE("{}"), .status = 200,
-                                                  .session_id = SLICE("abc123")});
+        sink->class->answer(
+            sink,
+            &(struct reply){.body = SLICE("{}"), .status = 200, .session_id = SLICE("abc123")});
         sink->class->unref(sink);
     } else if (starts(body, "busy")) {
-        sink->class->answer(sink, &(struct reply){.body = SLICE("{}"), .status = 429,
-                                                  .retry_after = 3});
+        sink->class->answer(sink,
+                            &(struct reply){.body = SLICE("{}"), .status = 429, .retry_after = 3});
         sink->class->unref(sink);
     } else {
         answer(sink, 200, body);
@@ -336,9 +337,9 @@ every_route_has_its_methods(void **state)
         const struct {
             const char *method;
             int status;
-        } cases[] = {{"GET", rows[i].get}, {"HEAD", rows[i].head}, {"POST", rows[i].post},
-                     {"PUT", rows[i].put}, {"DELETE", rows[i].delete},
-                     {"OPTIONS", rows[i].options}};
+        } cases[] = {{"GET", rows[i].get},       {"HEAD", rows[i].head},
+                     {"POST", rows[i].post},     {"PUT", rows[i].put},
+                     {"DELETE", rows[i].delete}, {"OPTIONS", rows[i].options}};
 
         for (size_t m = 0; m < 6; m++) {
             char *text = xasprintf("%s %s HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n{}",
@@ -574,9 +575,10 @@ refusals_are_told_as_the_path_wants(void **state)
     (void)state;
     start(NULL);
     r = ask(&c, "GET /mcp HTTP/1.1\r\n" HOST "\r\n");
-    CHECK(slice_is(r.body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"streams by GET "
-                           "are not served here yet; POST a message instead\",\"data\":{\"reason\":"
-                           "\"method_not_allowed\"}}}"));
+    CHECK(slice_is(r.body,
+                   "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"streams by GET "
+                   "are not served here yet; POST a message instead\",\"data\":{\"reason\":"
+                   "\"method_not_allowed\"}}}"));
     client_close(&c);
     r = ask(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON "\r\n");
     CHECK_INT(r.status, 411);
@@ -584,8 +586,9 @@ refusals_are_told_as_the_path_wants(void **state)
     client_close(&c);
     r = ask(&c, "POST /api/tools/x HTTP/1.1\r\n" HOST JSON "\r\n");
     CHECK_INT(r.status, 411);
-    CHECK(slice_is(r.body, "{\"code\":\"length_required\",\"message\":\"a body needs Content-Length, or "
-                           "chunks\"}"));
+    CHECK(slice_is(r.body,
+                   "{\"code\":\"length_required\",\"message\":\"a body needs Content-Length, or "
+                   "chunks\"}"));
     expect_header(&r, "X-Content-Type-Options", "nosniff");
     client_close(&c);
     r = ask(&c, "BREW /pot HTTP/1.1\r\n" HOST "\r\n");
@@ -639,9 +642,10 @@ what_dispatch_is_told(void **state)
 
     (void)state;
     start(TOKEN);
-    r = ask(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON BEARER
-                "mcp-session-id: s1\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
-                "Mcp-Name:   a b  \r\nMcp-Param-Region: us\r\nContent-Length: 7\r\n\r\nsession");
+    r = ask(&c,
+            "POST /mcp HTTP/1.1\r\n" HOST JSON BEARER
+            "mcp-session-id: s1\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
+            "Mcp-Name:   a b  \r\nMcp-Param-Region: us\r\nContent-Length: 7\r\n\r\nsession");
     CHECK_INT(r.status, 200);
     expect_header(&r, "Mcp-Session-Id", "abc123");
     CHECK_STR(dispatcher.heard, "token|s1|2026-07-28|tools/call|a b|us");
@@ -864,11 +868,13 @@ who_is_too_slow_is_told(void **state)
         {"GET /hea", 11, 9, 408},
         {"GET /health HTTP/1.1\r\n" HOST, 11, 9, 408},
         {"POST /mcp HTTP/1.1\r\n" HOST JSON "Content-Length: 4\r\n\r\nbo", 11, 9, 408},
-        {"POST /mcp HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n4\r\nbo", 11, 9, 408},
+        {"POST /mcp HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n4\r\nbo", 11, 9,
+         408},
     };
 
     (void)state;
-    set(SETTING_limits_keep_alive, "1s"); /* For a quick tick; nobody here is idle after a request. */
+    set(SETTING_limits_keep_alive,
+        "1s"); /* For a quick tick; nobody here is idle after a request. */
     start(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct client c;
