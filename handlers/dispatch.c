@@ -43,48 +43,6 @@ dispatcher_destroy(struct dispatcher *d)
     }
 }
 
-bool
-request_stop(const struct request *req)
-{
-    return atomic_load_explicit(&req->progress, memory_order_relaxed) == REQUEST_CANCELLED ||
-           clock_mono(req->dispatcher->clock) >= req->deadline_ns;
-}
-
-void
-request_member(struct request *req, const char *key)
-{
-    if (req->out.len > req->result_start) {
-        buf_addc(&req->out, ',');
-    }
-    buf_addc(&req->out, '"');
-    buf_adds(&req->out, key);
-    buf_adds(&req->out, "\":");
-}
-
-void
-request_add_raw(struct request *req, const char *key, struct slice json)
-{
-    request_member(req, key);
-    buf_add_slice(&req->out, json);
-}
-
-static int
-dump_into(const char *data, size_t len, void *arg)
-{
-    struct buf *out = arg;
-    buf_add(out, data, len);
-    return out->failed ? -1 : 0;
-}
-
-void
-request_add_json(struct request *req, const char *key, const json_t *value)
-{
-    request_member(req, key);
-    if (json_dump_callback(value, dump_into, &req->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
-        req->out.failed = true;
-    }
-}
-
 static void
 request_init(struct request *req, struct dispatcher *d, const struct envelope *env,
              struct sink *sink, enum dialect dialect)
