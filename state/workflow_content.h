@@ -47,6 +47,11 @@ bool wf_content_is_dynamic(const struct wf_content *content, int phase);
  * source_digest (over the pack's files and the source).  Null without memory. */
 json_t *wf_content_structure(const struct wf_content *content);
 
+/* The source_digest as it is now, after an edit of the pack another one than in the structure that a
+ * session keeps.  The source counts as it was read, without its ticks.  Reads files.  E_IO, E_TOO_LARGE. */
+enum err wf_content_digest(const struct wf_content *content, char out[PACK_DIGEST_MAX],
+                           struct fault *f);
+
 /* A phase as an answer shows it, a new object in '*phase_content': phase, phase_name, phase_content,
  * tasks [{task_number, task_id, task_name, estimated_time, dependencies, missing?}], task_count, source
  * ("pack" or "dynamic"), and for a dynamic one source_phase and validation_gate [text]; 'warnings' if

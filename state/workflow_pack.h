@@ -68,6 +68,9 @@ struct pack_dynamic {
 /* True for what may be the name of a pack: letters, digits, '_' and '-', at most PACK_NAME_MAX. */
 bool pack_name_is_valid(const char *name);
 
+/* True for a path that stays beneath where it starts: relative, no "..", no empty part. */
+bool pack_path_is_safe(const char *path);
+
 /* All packs as a new array in '*workflows', by id: each is its metadata as written, with 'id' (the
  * folder's name) and 'warnings' added.  With 'category' (may be null) only those whose category is that or
  * whose tags have it.  What cannot be used is left out and told in 'problems' (may be null).
@@ -92,6 +95,8 @@ const char *pack_title(const struct pack *pack);
 const char *pack_description(const struct pack *pack); /* May be empty. */
 const json_t *pack_metadata(const struct pack *pack);
 struct dir *pack_dir(const struct pack *pack);
+/* Which version of metadata.json this is. */
+const struct file_identity *pack_metadata_identity(const struct pack *pack);
 /* What is amiss but does not keep the pack from being used. */
 const struct problems *pack_warnings(const struct pack *pack);
 /* Phases by number: the union of metadata and folders.  One that has no folder is there too, with
@@ -108,6 +113,9 @@ const struct pack_dynamic *pack_dynamic(const struct pack *pack);
  * number, or "dynamic"), estimated_duration, primary_outputs, dynamic_phases, phases with their tasks,
  * whatever else the file holds, and 'warnings' [text].  Null without memory. */
 json_t *pack_overview(const struct pack *pack);
+
+/* The texts of 'problems', each with its file and line, as a new array; null without memory. */
+json_t *pack_warning_texts(const struct problems *problems);
 
 /* Appends the text of a phase or task to 'out', read from disk now, and tells the identity of its
  * file (may be null).  E_NOT_FOUND names the file; E_REFUSED if it is not UTF-8; E_TOO_LARGE; E_IO. */

@@ -1,0 +1,26 @@
+/* tree.h -- a temporary folder with files, for tests of what reads folders.
+ *
+ * Everything aborts on failure: a test cannot go on without its files. */
+#ifndef TANDEM_TESTS_TREE_H
+#define TANDEM_TESTS_TREE_H
+
+#include "state/base/file.h"
+
+struct tree;
+
+/* A new, empty folder.  Removed with all it holds by tree_destroy(). */
+struct tree *tree_create(void);
+void tree_destroy(struct tree *t);
+/* Its root, borrowed. */
+struct dir *tree_dir(const struct tree *t);
+/* Writes a file, making the folders that lead to it; an old one is replaced by rename. */
+void tree_write(const struct tree *t, const char *path, const char *text);
+void tree_write_bytes(const struct tree *t, const char *path, struct slice bytes);
+void tree_mkdir(const struct tree *t, const char *path);
+void tree_symlink(const struct tree *t, const char *target, const char *path);
+/* Removes a file, or a folder with all it holds. */
+void tree_remove(const struct tree *t, const char *path);
+/* Copies the folder 'from', as the test program sees it, to 'path'. */
+void tree_copy(const struct tree *t, const char *from, const char *path);
+
+#endif
