@@ -17,6 +17,7 @@ struct dispatch_limits {
     unsigned calls;             /* In flight, in all. */
     unsigned calls_per_session; /* In flight, of one legacy session or connection. */
     int64_t call_ns;            /* A call that runs longer is cancelled. */
+    unsigned calls_per_second;  /* Of one session or connection; twice as many in a burst.  0: any. */
 };
 
 /* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */

@@ -19,6 +19,7 @@
 
 struct dispatcher;
 struct mcp_session;
+struct rate;
 struct state;
 
 enum transport_kind { TRANSPORT_STDIO, TRANSPORT_HTTP, TRANSPORT_WS, TRANSPORT_COUNT };
@@ -29,6 +30,7 @@ struct envelope {
     /* The legacy state of a connection that is its own session (stdio, WebSocket); null for HTTP. */
     struct mcp_session *session;
     struct slice principal;  /* Who was let in; empty for nobody in particular. */
+    struct rate *rate;       /* Of the connection, for who has no session; may be null. */
     /* HTTP headers; empty data pointer when absent. */
     struct slice session_id, protocol_version, method, name;
     /* Finds "Mcp-Param-<name>"; null when the transport has no headers. */

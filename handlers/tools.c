@@ -8,6 +8,8 @@
 #include "handlers/era.h"
 #include "handlers/schema.h"
 #include "state/base/log.h"
+#include "state/base/rate.h"
+#include "state/mcp_session.h"
 
 #include <assert.h>
 
@@ -174,6 +176,22 @@ unknown_tool(struct request *req, struct slice name)
     return fault_remedy(&req->fault, "tools/list names the tools there are");
 }
 
+/* An agent in a loop must not starve the others. */
+static enum err
+check_rate(struct request *req)
+{
+    const struct dispatcher *d = req->dispatcher;
+    unsigned per_second = d->limits.calls_per_second;
+    struct mcp_session *session = req->session ? req->session : req->env.session;
+    struct rate *rate = session ? &session->calls : req->env.rate;
+
+    if (rate && !rate_take(rate, req->started_ns, per_second, 2 * per_second)) {
+        fault_set(&req->fault, E_BUSY, "more than %u tool calls a second came from here", per_second);
+        return fault_remedy(&req->fault, "wait a second, or raise limits.call_rate");
+    }
+    return E_OK;
+}
+
 enum err
 tools_prepare(struct request *req, enum runs *runs)
 {
@@ -199,6 +217,7 @@ tools_prepare(struct request *req, enum runs *runs)
         err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
     } else {
         *runs = req->tool->runs;
+        err = check_rate(req);
     }
 out:
     buf_fini(&unescaped);
@@ -233,7 +252,7 @@ enum err
 tools_prepare_rest(struct request *req, enum runs *runs)
 {
     *runs = req->tool->runs;
-    return E_OK;
+    return check_rate(req);
 }
 
 /* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's. */

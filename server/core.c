@@ -28,6 +28,7 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .calls = s->limits_calls,
         .calls_per_session = s->limits_calls_each,
         .call_ns = s->limits_call_time,
+        .calls_per_second = s->limits_call_rate,
     };
     enum err err;
 

@@ -10,6 +10,7 @@
 #include "state/base/clock.h"
 #include "state/base/err.h"
 #include "state/base/mem.h"
+#include "state/base/rate.h"
 
 #include <stdatomic.h>
 
@@ -27,6 +28,7 @@ struct mcp_session {
     _Atomic bool initialized;     /* notifications/initialized came. */
     _Atomic bool ended;
     _Atomic unsigned in_flight;
+    struct rate calls;            /* How often its tools may be called. */
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
     struct mcp_sessions *owner;   /* Null for a connection's own. */
 };

@@ -123,6 +123,9 @@
         "calls in flight; over it: 429")                                                           \
     ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \
         "of them, those of one session or connection; over it: 429")                               \
+    ROW(limits_call_rate, "limits.call_rate", UINT, ANY, "100", "0", "1000000",                    \
+        "tool calls a second of one session or connection, twice as many in a burst; over "        \
+        "it: 429; 0: no limit")                                                                    \
     ROW(limits_call_time, "limits.call_time", DURATION, ANY, "1m", "1s", "10m",                    \
         "a tool's running time; over it: cancelled, with an error result")                         \
     ROW(limits_stdout, "limits.stdout", BYTES, ANY, "8MiB", "64KiB", "256MiB",                     \

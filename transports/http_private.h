@@ -14,6 +14,7 @@
 
 #include "handlers/dispatch.h"
 #include "state/base/lock.h"
+#include "state/base/rate.h"
 #include "state/settings.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
@@ -87,6 +88,7 @@ struct connection {
     size_t out_sent;
     int64_t since_ns;         /* Last progress of what the state waits for. */
     int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
+    struct rate calls;                /* How often its tools may be called. */
     unsigned requests;
     bool checked;        /* Has shown a good token. */
     bool old;            /* This request came in HTTP/1.0. */
@@ -168,7 +170,7 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
 bool http_is_mcp(const struct http_server *s, struct slice path);
 /* What is told to dispatch besides the body.  Borrows from 'p'. */
 void
-http_fill_envelope(const struct connection *c, const struct http_parser *p, struct envelope *env);
+http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

@@ -323,10 +323,11 @@ find_param(const struct envelope *env, struct slice name, struct slice *value)
 }
 
 void
-http_fill_envelope(const struct connection *c, const struct http_parser *p, struct envelope *env)
+http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env)
 {
     *env = (struct envelope){
         .transport = TRANSPORT_HTTP,
+        .rate = &c->calls,
         .principal = c->server->context.token ? SLICE("token") : SLICE("anyone"),
         .session_id = http_header(p, HTTP_HEADER_SESSION_ID),
         .protocol_version = http_header(p, HTTP_HEADER_PROTOCOL_VERSION),

@@ -208,6 +208,34 @@ a_peer_that_left_cancels_by_era(void **unused)
     mcp_session_unref(stdio.session);
 }
 
+static void
+a_loop_of_calls_is_slowed_down(void **unused)
+{
+    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
+                                     .calls = 6,
+                                     .calls_per_session = 4,
+                                     .call_ns = 60000000000,
+                                     .calls_per_second = 1};
+    struct dispatcher *slow = dispatcher_create(project.state, pool, &limits);
+    struct envelope env = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+    struct fake_sink sink;
+
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        fake_sink_init(&sink);
+        dispatch_message(slow, &env,
+                         SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+                               "\"name\":\"current_date\"," META "}}"),
+                         &sink.sink);
+        fake_sink_wait(&sink);
+        CHECK_INT(sink.status, i < 2 ? 200 : 429);
+        CHECK(i < 2 || strstr(sink.body, "-32000"));
+        fake_sink_fini(&sink);
+    }
+    mcp_session_unref(env.session);
+    dispatcher_destroy(slow);
+}
+
 /* One canceller a call, all at once with the answers: each call is answered exactly once, by one of them. */
 #define CALLS 4
 static struct envelope race_env;
@@ -265,6 +293,7 @@ main(void)
         cmocka_unit_test_setup_teardown(limits_hold_at_their_value_and_one_above, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cancelled_calls_say_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_peer_that_left_cancels_by_era, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_loop_of_calls_is_slowed_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answer_and_cancellation_race_to_one_end, set_up, tear_down),
     };
     return CHECK_RUN(tests);
