@@ -21,7 +21,8 @@ print_table(const struct settings *s)
 
         settings_show(s, (enum setting)i, &value);
         printf("%-22s %-24s %-12s %s%s%s\n", row->key, value.len ? value.data : "-",
-               setting_origin_name((enum setting_origin)s->origins[i]), row->least,
+               setting_origin_name((enum setting_origin)s->origins[i]),
+               row->most[0] || row->type == SETTING_CHOICE ? row->least : "",
                row->most[0] ? " to " : "", row->most);
         buf_fini(&value);
     }
@@ -46,7 +47,7 @@ print_json(const struct settings *s)
                       value.data ? value.data : "", value.len, "origin",
                       setting_origin_name((enum setting_origin)s->origins[i]), "default",
                       row->initial, "takes", setting_takes((enum setting)i), "least",
-                      row->type == SETTING_CHOICE ? "" : row->least, "most", row->most, "variable",
+                      row->most[0] ? row->least : "", "most", row->most, "variable",
                       variable, "help", row->help));
         buf_fini(&value);
     }

@@ -6,6 +6,7 @@
 #include "state/version.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <getopt.h>
 
 static const struct command *const commands[] = {
@@ -54,7 +55,7 @@ fill_table(struct table *t, const struct command *command)
 static void
 print_help(FILE *out)
 {
-    fputs("tandem -- one MCP server for an IDE (stdio) and its sub-agents (HTTP), one state\n\n"
+    fputs("tandem: one MCP server for an IDE (stdio) and its sub-agents (HTTP), one state\n\n"
           "Usage: tandem [COMMAND] [OPTION ...]     (without a command: serve)\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
@@ -63,7 +64,7 @@ print_help(FILE *out)
     fputs("\nEvery command takes --help, and the settings as options; the most wanted:\n"
           "  --root DIR       the project (default: the nearest folder upward that has\n"
           "                   .tandem or .praxis-os, else the current one)\n"
-          "  --listen ADDR    HOST, HOST:PORT or unix:PATH (default: 127.0.0.1, port 4242 up)\n"
+          "  --listen ADDR    HOST, HOST:PORT or unix:PATH (default: 127.0.0.1:4242 or next)\n"
           "  --groups LIST    tool groups to offer (default: core)\n\n"
           "Exit status: 0 done, 1 failed, 2 not understood.\n",
           out);
@@ -102,9 +103,13 @@ print_setting(FILE *out, enum setting setting)
 static void
 print_command_help(FILE *out, const struct command *command)
 {
+    char summary[REPORT_WIDTH];
+
     fprintf(out, "Usage: tandem %s%s%s [OPTION ...]\n\n", command->name,
             command->usage[0] ? " " : "", command->usage);
-    report_wrapped(out, 0, 0, command->summary);
+    fputc(toupper((unsigned char)command->summary[0]), out);
+    snprintf(summary, sizeof summary, "%s.", command->summary + 1);
+    report_wrapped(out, 1, 0, summary);
     if (command->details[0]) {
         fputc('\n', out);
         report_wrapped(out, 0, 0, command->details);
@@ -120,9 +125,10 @@ print_command_help(FILE *out, const struct command *command)
             print_setting(out, (enum setting)i);
         }
     }
-    fputs("\n\"tandem settings\" lists every setting with its value; each is an option, a key "
-          "of the\nconfiguration file and an environment variable (TANDEM_LISTEN, ...).\n",
-          out);
+    fputc('\n', out);
+    report_wrapped(out, 0, 0,
+                   "\"tandem settings\" lists every setting with its value; each is an option, a key "
+                   "of the configuration file and an environment variable (TANDEM_LISTEN, ...).");
 }
 
 static const struct command *

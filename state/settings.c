@@ -54,7 +54,7 @@ setting_takes(enum setting setting)
 {
     static const char *const words[] = {"TEXT", "LIST", "N", "DURATION", "BYTES", "BOOL"};
     const struct setting_row *row = setting_row(setting);
-    return row->type == SETTING_CHOICE ? row->least : words[row->type];
+    return row->least[0] && !row->most[0] ? row->least : words[row->type];
 }
 
 static bool

@@ -27,7 +27,8 @@
  *   DURATION  "500ms", "10s", "30m", "24h"; nanoseconds in C
  *   BYTES     "512", "16KiB", "1MiB", "1GiB"
  *   BOOL      true/yes/on/1, false/no/off/0
- *   CHOICE    one of the words in the 'least' column; its index in C (see the enums below) */
+ *   CHOICE    one of the words in the 'least' column; its index in C (see the enums below)
+ * Where a STRING has something in that column, it is a word for what to write, for the help. */
 #define SETTING_C_STRING const char *
 #define SETTING_C_LIST const char *
 #define SETTING_C_UINT unsigned
@@ -43,11 +44,11 @@
 /*      help, and what happens at the bound                                                    */  \
     ROW(transport, "transport", CHOICE, ANY, "auto", "auto|dual|stdio|http", "",                   \
         "what to serve; auto: dual if standard input is a pipe or socket, else http")              \
-    ROW(listen, "listen", STRING, ANY, "127.0.0.1", "", "",                                        \
+    ROW(listen, "listen", STRING, ANY, "127.0.0.1", "ADDR", "",                                    \
         "HOST, HOST:PORT, HOST:0 (any free port) or unix:PATH")                                    \
-    ROW(root, "root", STRING, START, "", "", "",                                                   \
+    ROW(root, "root", STRING, START, "", "DIR", "",                                                \
         "the project; default: the nearest folder upward with .tandem or .praxis-os")              \
-    ROW(config, "config", STRING, START, "", "", "",                                               \
+    ROW(config, "config", STRING, START, "", "FILE", "",                                           \
         "the configuration file; default: config.json in the data folder")                         \
     ROW(auth, "auth", CHOICE, ANY, "token", "none|token", "",                                      \
         "what HTTP clients must show: nothing, or the token of the data folder")                   \
@@ -65,17 +66,17 @@
         "further names and addresses taken in a Host header")                                      \
     ROW(allow_origin, "allow_origin", LIST, ANY, "", "", "",                                       \
         "further origins taken in an Origin header")                                               \
-    ROW(http_path, "http_path", STRING, ANY, "/mcp", "", "",                                       \
+    ROW(http_path, "http_path", STRING, ANY, "/mcp", "PATH", "",                                   \
         "where the MCP endpoint is")                                                               \
     ROW(ports_first, "ports.first", UINT, ANY, "4242", "1", "65535",                               \
         "first of the ports tried when none is given, or the given one is taken")                  \
     ROW(ports_last, "ports.last", UINT, ANY, "5242", "1", "65535",                                 \
         "last of them")                                                                            \
-    ROW(workflows_path, "workflows_path", STRING, ANY, "", "", "",                                 \
+    ROW(workflows_path, "workflows_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the packs, from the root; default: workflows in the data folder")               \
-    ROW(standards_path, "standards_path", STRING, ANY, "", "", "",                                 \
+    ROW(standards_path, "standards_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the standards, from the root; default: standards in the data folder")           \
-    ROW(index_path, "index_path", STRING, ANY, "", "", "",                                         \
+    ROW(index_path, "index_path", STRING, ANY, "", "DIR", "",                                      \
         "folder of the search index, from the root; default: index in the data folder")            \
     ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
         "how long calls may go on once the server is to end")                                      \
@@ -178,7 +179,7 @@ struct settings {
 };
 
 struct setting_row {
-    const char *key, *initial, *least, *most, *help;
+    const char *key, *initial, *least, *most, *help; /* Bounds, if there is a 'most'. */
     enum setting_type type;
     enum setting_where where;
     size_t offset; /* Of its member in struct settings. */
@@ -187,7 +188,7 @@ struct setting_row {
 /* Borrowed for ever. */
 const struct setting_row *setting_row(enum setting setting);
 const char *setting_origin_name(enum setting_origin origin);
-/* A word for what a row takes: "auto|dual|stdio|http", "TEXT", "N", "DURATION", ... */
+/* A word for what a row takes: "auto|dual|stdio|http", "ADDR", "N", "DURATION", ... */
 const char *setting_takes(enum setting setting);
 
 /* The row that 'name' means, with any of '.', '-', '_' between its words and any case; else -1. */

@@ -467,7 +467,7 @@ the_markdown_has_a_row_each(void **unused)
     CHECK_INT(lines, SETTING_COUNT + 2);
     CHECK(strstr(b.data, "| `limits.message` | BYTES | `1MiB` | 4KiB to 16MiB | "));
     CHECK(strstr(b.data, "| `auth` | none\\|token | `token` | "));
-    CHECK(strstr(b.data, "| `root` | TEXT | |  | "));
+    CHECK(strstr(b.data, "| `root` | DIR | |  | "));
     buf_fini(&b);
 }
 
