@@ -89,7 +89,11 @@ call_here(struct context *context, const char *tool, struct slice arguments,
 
     if (!err) {
         err = discovery_lock(context->project.data, &lock_fd, f);
-        err = err == E_CONFLICT ? E_OK : err; /* A server of standard input only has it. */
+        if (err == E_CONFLICT) {
+            err = E_OK; /* A server of standard input only has it, or a call like this one. */
+        } else if (!err) {
+            err = project_tidy_data(&context->project, f);
+        }
     }
     if (!err) {
         err = core_open(context, "call", "call", &core, f);
@@ -115,10 +119,9 @@ tell(const struct client_reply *reply)
     int status = STATUS_FAILED;
 
     if (reply->status == 200 && body) {
-        status = json_dumpf(body, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0 &&
-                         putchar('\n') != EOF
-                     ? STATUS_OK
-                     : STATUS_FAILED;
+        size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+        bool told = json_dumpf(body, stdout, flags) == 0 && putchar('\n') != EOF;
+        status = told ? STATUS_OK : STATUS_FAILED;
     } else if (message) {
         struct fault f = FAULT_INIT;
         fault_set(&f, E_IO, "%s", message);
@@ -127,9 +130,6 @@ tell(const struct client_reply *reply)
     } else {
         fprintf(stderr, "tandem: the server answered with status %d%s%.2000s\n", reply->status,
                 reply->body.len ? ": " : "", reply->body.len ? reply->body.data : "");
-        if (reply->status == 401) {
-            fputs("  it asks for its own token, which this project does not know\n", stderr);
-        }
     }
     json_decref(body);
     return status;

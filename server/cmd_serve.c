@@ -17,7 +17,7 @@ run(struct invocation *invocation)
 const struct command command_serve = {
     .name = "serve",
     .usage = "",
-    .summary = "run the server, on standard input and over HTTP (also plain \"tandem\")",
+    .summary = "run the server, on stdio and over HTTP (also plain \"tandem\")",
     .details = "Where it listens and the token that HTTP clients must show are written to "
                "server.json in the project's data folder, readable by this user only. It ends with "
                "its standard input, or on SIGINT, SIGTERM or SIGHUP, after the calls that run have "

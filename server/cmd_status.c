@@ -110,7 +110,7 @@ tell(const struct reach *r, const char *url, const struct client_reply *reply, b
         err = fault_set(f, E_CONFLICT, "at %s another server answers than server.json names", url);
     } else if (as_json) {
         json_object_set_new(info, "url", json_string(url));
-        json_dumpf(info, stdout, JSON_INDENT(2));
+        json_dumpf(info, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
         putchar('\n');
     } else {
         print_info(url, info);

@@ -64,7 +64,7 @@ print_help(FILE *out)
     fputs("\nEvery command takes --help, and the settings as options; the most wanted:\n"
           "  --root DIR       the project (default: the nearest folder upward that has\n"
           "                   .tandem or .praxis-os, else the current one)\n"
-          "  --listen ADDR    HOST, HOST:PORT or unix:PATH (default: 127.0.0.1:4242 or next)\n"
+          "  --listen ADDR    HOST, HOST:PORT, unix:PATH (default: 127.0.0.1:4242 or next)\n"
           "  --groups LIST    tool groups to offer (default: core)\n\n"
           "Exit status: 0 done, 1 failed, 2 not understood.\n",
           out);
@@ -127,8 +127,9 @@ print_command_help(FILE *out, const struct command *command)
     }
     fputc('\n', out);
     report_wrapped(out, 0, 0,
-                   "\"tandem settings\" lists every setting with its value; each is an option, a key "
-                   "of the configuration file and an environment variable (TANDEM_LISTEN, ...).");
+                   "\"tandem settings\" lists every setting with its value; each is an option, a "
+                   "key of the configuration file and an environment variable (TANDEM_LISTEN, "
+                   "...).");
 }
 
 static const struct command *

@@ -105,21 +105,17 @@ project_fini(struct project *p)
 enum err
 project_open_data(struct project *p, bool create, struct fault *f)
 {
+    return p->data ? E_OK : dir_sub(p->root_dir, p->data_name, create, &p->data, f);
+}
+
+enum err
+project_tidy_data(struct project *p, struct fault *f)
+{
     enum err err;
 
-    if (p->data) {
-        return E_OK;
-    }
-    err = dir_sub(p->root_dir, p->data_name, create, &p->data, f);
-    if (!err && create) {
-        enum err made = dir_create_file(p->data, ".gitignore", slice_of(ignored), f);
-        if (made && made != E_CONFLICT) { /* One that is there is left as it is. */
-            dir_unref(p->data);
-            p->data = NULL;
-            err = made;
-        }
-    }
-    return err;
+    dir_sweep(p->data);
+    err = dir_create_file(p->data, ".gitignore", slice_of(ignored), f);
+    return err == E_CONFLICT ? E_OK : err; /* One that is there is left as it is. */
 }
 
 char *

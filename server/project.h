@@ -32,9 +32,11 @@ enum err project_find(const char *root, const char *from, const char *home, stru
                       struct fault *f);
 void project_fini(struct project *p);
 
-/* Opens the data folder; with 'create', makes it first if need be, with a .gitignore for what
- * must not be shared.  E_NOT_FOUND, E_IO. */
+/* Opens the data folder; with 'create', makes it first if need be.  E_NOT_FOUND, E_IO. */
 enum err project_open_data(struct project *p, bool create, struct fault *f);
+/* For who holds the project's lock: removes what a crash has left in the data folder, and gives
+ * it a .gitignore for what must not be shared, unless it has one.  E_IO. */
+enum err project_tidy_data(struct project *p, struct fault *f);
 /* A new string: the path of 'name' in the data folder, absolute. */
 char *project_data_path(const struct project *p, const char *name);
 

@@ -330,7 +330,7 @@ start(struct server *s, struct fault *f)
         err = take_lock(s, f);
     }
     if (!err && s->lock_fd >= 0) {
-        dir_sweep(project->data);
+        err = project_tidy_data(project, f);
     }
     if (!err && s->http && settings->auth == AUTH_TOKEN) {
         err = discovery_token(project->data, s->token, f);

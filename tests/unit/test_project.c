@@ -138,6 +138,7 @@ the_data_folder_is_made_once(void **unused)
     struct project p;
     struct fault f = FAULT_INIT;
     struct buf b = BUF_INIT;
+    struct dir_list list;
     struct stat st;
     char *path;
 
@@ -148,6 +149,10 @@ the_data_folder_is_made_once(void **unused)
     CHECK(!p.data);
     CHECK_INT(project_open_data(&p, true, &f), E_OK);
     CHECK_INT(project_open_data(&p, true, &f), E_OK);
+    CHECK_INT(dir_list(p.data, ".", 10, &list, &f), E_OK);
+    CHECK_INT(list.count, 0);
+    dir_list_fini(&list);
+    CHECK_INT(project_tidy_data(&p, &f), E_OK);
     CHECK_INT(stat(at("fresh/.tandem"), &st), 0);
     CHECK_INT(st.st_mode & 0777, 0700);
     CHECK_INT(dir_read(p.data, ".gitignore", 4096, &b, NULL, &f), E_OK);
@@ -160,6 +165,9 @@ the_data_folder_is_made_once(void **unused)
 
     CHECK_INT(project_find(at("fresh"), "/", NULL, &p, &f), E_OK);
     CHECK_INT(project_open_data(&p, true, &f), E_OK);
+    close(dir_open_at(p.data, ".token.0123456789abcdef.tmp", O_WRONLY | O_CREAT, 0600));
+    CHECK_INT(project_tidy_data(&p, &f), E_OK);
+    CHECK(!dir_is_file(p.data, ".token.0123456789abcdef.tmp"));
     buf_reset(&b);
     CHECK_INT(dir_read(p.data, ".gitignore", 4096, &b, NULL, &f), E_OK);
     CHECK_STR(b.data, "mine");

@@ -1,0 +1,339 @@
+#!/usr/bin/env bash
+# test_cli.sh -- the command line as its users meet it: exit statuses, messages, one server a project.
+set -u
+tandem=$(realpath "${TANDEM:-build/tandem}")
+top=$(mktemp -d /tmp/tandem-cli-XXXXXX)
+export HOME=$top
+unset "${!TANDEM_@}"
+cd "$top" || exit 1
+servers=()
+
+finish() {
+    for pid in "${servers[@]}"; do
+        kill "$pid" 2>/dev/null
+    done
+    wait
+    rm -rf "$top"
+}
+trap finish EXIT
+
+# run STATUS WORD...: runs tandem, keeps its output in $out and $err, and compares its status.
+run() {
+    local wanted=$1 status
+    shift
+    "$tandem" "$@" >"$top/out" 2>"$top/err" </dev/null
+    status=$?
+    out=$(cat "$top/out")
+    err=$(cat "$top/err")
+    if [ "$status" -ne "$wanted" ]; then
+        problem="tandem $*: status $status, not $wanted; said: $err"
+    fi
+}
+has() { # has TEXT PART
+    case $1 in
+    *"$2"*) ;;
+    *) problem="\"$2\" is not in: $1" ;;
+    esac
+}
+lacks() {
+    case $1 in
+    *"$2"*) problem="\"$2\" is in: $1" ;;
+    esac
+}
+is_private() {
+    [ "$(stat -c %a "$1")" = 600 ] || problem="$1 has mode $(stat -c %a "$1")"
+}
+# wait_for COMMAND...: until it succeeds, at most 10 s.
+wait_for() {
+    local i
+    for ((i = 0; i < 500; i++)); do
+        if "$@" >/dev/null 2>&1; then
+            return
+        fi
+        read -r -t 0.02 <>"$top/never"
+    done
+    problem="never came true: $*"
+}
+# serve FOLDER WORD...: starts a server for the project and waits until it says where it is.
+serve() {
+    local folder=$1
+    shift
+    "$tandem" serve --root "$folder" --transport http "$@" </dev/null >"$folder/log.out" 2>"$folder/log" &
+    servers+=($!)
+    wait_for "$tandem" status --root "$folder"
+}
+# ends PID [STATUS]: waits for it and compares its status.
+ends() {
+    local status
+    wait "$1"
+    status=$?
+    [ "$status" -eq "${2:-0}" ] || problem="process $1 ended with status $status, not ${2:-0}"
+}
+test_() {
+    problem=
+    "$1"
+    if [ -n "$problem" ]; then
+        echo "not ok $1"
+        echo "    $problem"
+    else
+        echo "ok $1"
+    fi
+}
+mkfifo "$top/never"
+
+mistakes_have_status_2() {
+    run 2 frobnicate && has "$err" 'there is no command "frobnicate"'
+    run 2 serve --lisen x && has "$err" "did you mean --listen?"
+    run 2 call && has "$err" "tandem call TOOL"
+    run 2 call current_date nonsense && has "$err" '"nonsense" is not key=value'
+    run 2 call current_date =x && has "$err" "is not key=value"
+    run 2 call current_date n:=[ && has "$err" "is not JSON"
+    run 2 call current_date --args '[1]' && has "$err" "must be a JSON object"
+    run 2 call current_date --args '{' && has "$err" "--args is not JSON"
+    run 2 call '../x' && has "$err" "cannot be a tool's name"
+    [ -z "$out" ] || problem="a mistake wrote to standard output"
+}
+
+help_goes_to_standard_output() {
+    run 0 --help && has "$out" "Usage: tandem"
+    [ -z "$err" ] || problem="help wrote to standard error"
+    run 0 serve --help && has "$out" "--transport"
+    run 0 version && has "$out" "tandem "
+    run 0 --version && has "$out" "tandem "
+    "$tandem" --help >/dev/full 2>/dev/null && problem="a full disk went unnoticed"
+}
+
+settings_say_where_they_come_from() {
+    mkdir -p set/.tandem
+    echo '{"drain": "1s", "limits": {"message": "2MiB", "calls": 99}}' >set/.tandem/config.json
+    export TANDEM_LIMITS_MESSAGE=3MiB
+    run 0 settings --root set --limits-calls 98
+    unset TANDEM_LIMITS_MESSAGE
+    has "$(echo "$out" | tr -s ' ')" "drain 1s file"
+    has "$(echo "$out" | tr -s ' ')" "limits.message 3MiB environment"
+    has "$(echo "$out" | tr -s ' ')" "limits.calls 98 option"
+    has "$(echo "$out" | tr -s ' ')" "auth token default"
+    run 0 settings --json --root set && has "$out" '"variable": "TANDEM_LIMITS_MESSAGE"'
+    run 0 settings --markdown && has "$out" '| `limits.message` | BYTES | `1MiB` |'
+}
+
+a_broken_file_names_line_and_column() {
+    mkdir -p broken/.tandem
+    printf '{\n  "lisen": "x",\n  "drain": "61s"\n}\n' >broken/.tandem/config.json
+    run 1 serve --root broken --transport http
+    has "$err" '.tandem/config.json:2:3: error: unknown key "lisen"; did you mean "listen"?'
+    has "$err" ".tandem/config.json:3:12: error: drain: 61s is not within 0s to 1m"
+    run 1 status --root broken --config missing.json && has "$err" "missing.json"
+    export TANDEM_DRIAN=1s
+    run 1 status --root . && has "$err" "did you mean TANDEM_DRAIN?"
+    unset TANDEM_DRIAN
+}
+
+without_a_server() {
+    mkdir alone
+    run 1 status --root alone && has "$err" "no server runs for this project"
+    [ ! -e alone/.tandem ] || problem="asking for the status made a folder"
+    run 0 tools --root alone && has "$out" "current_date"
+    [ ! -e alone/.tandem ] || problem="listing the tools made a folder"
+    run 0 tools --json --root alone && has "$out" '"inputSchema"'
+    run 0 call current_date --root alone && has "$out" '"iso_date"'
+    run 0 call get_server_info --root alone && has "$out" '"transport_mode": "call"'
+    run 1 call no_such_tool --root alone && has "$err" "unknown tool"
+    run 1 call current_date x=1 --root alone && has "$err" "tandem: "
+    run 1 status --root nowhere && has "$err" "--root DIR"
+    run 1 call current_date --url http://127.0.0.1:1 && has "$err" "cannot be reached"
+    run 1 call current_date --url http://example.org && has "$err" "not the URL of a server"
+}
+
+with_a_server() {
+    mkdir p
+    serve p
+    pid=${servers[-1]}
+    is_private p/.tandem/server.json
+    is_private p/.tandem/token
+    run 0 status --root p && has "$out" "pid          $pid" && has "$out" "http://127.0.0.1:"
+    run 0 status --json --root p && has "$out" '"url": "http://127.0.0.1:'
+    run 0 call get_server_info --root p && has "$out" "\"pid\": $pid"
+    run 0 tools --root p && has "$out" "current_date"
+    run 1 call no_such_tool --root p && has "$err" "unknown tool"
+    url=$(sed -n 's/.*"url": "\(.*\)",/\1/p' p/.tandem/server.json)
+    run 0 call current_date --root p --url "$url"
+    run 1 call current_date --root alone --url "$url" && has "$err" "a token is needed"
+    run 1 status --root alone --url "$url" && has "$err" "asks for another token"
+    mkdir -p p/deep/er && cd p/deep/er && run 0 status && cd "$top" && has "$out" "pid          $pid"
+    token=$(cat p/.tandem/token)
+    lacks "$(cat p/log p/log.out)" "$token"
+    lacks "$(tr '\0' '\n' <"/proc/$pid/cmdline")" "$token"
+}
+
+one_server_a_project() {
+    run 1 serve --root p --transport http
+    has "$err" "served already, by process $pid at http://127.0.0.1:"
+    has "$err" "kill $pid"
+    run 0 serve --root p --transport stdio && has "$err" "serving standard input only"
+    run 1 serve --root p --transport stdio --exclusive && has "$err" "served already"
+    run 0 status --root p && has "$out" "pid          $pid"
+}
+
+a_signal_ends_it_and_cleans_up() {
+    kill -TERM "$pid"
+    ends "$pid"
+    [ ! -e p/.tandem/server.json ] || problem="server.json was left"
+    run 1 status --root p
+    for signal in INT HUP; do
+        serve p
+        kill -$signal "${servers[-1]}"
+        ends "${servers[-1]}"
+        [ ! -e p/.tandem/server.json ] || problem="server.json was left after SIG$signal"
+    done
+}
+
+a_killed_server_is_no_server() {
+    serve p
+    kill -KILL "${servers[-1]}"
+    wait "${servers[-1]}" 2>/dev/null
+    [ -e p/.tandem/server.json ] || problem="it cannot have cleaned up"
+    run 1 status --root p && has "$err" "has ended"
+    token=$(cat p/.tandem/token)
+    serve p
+    [ "$(cat p/.tandem/token)" = "$token" ] || problem="the token changed"
+    kill "${servers[-1]}"
+    ends "${servers[-1]}"
+}
+
+a_unix_socket() {
+    mkdir u
+    serve u --listen "unix:$top/u/s.sock"
+    is_private u/s.sock
+    run 0 call current_date --root u && has "$out" '"iso_date"'
+    run 0 status --root u && has "$out" "http+unix://"
+    kill "${servers[-1]}"
+    ends "${servers[-1]}"
+    [ ! -e u/s.sock ] || problem="the socket was left"
+}
+
+ports_are_not_shared() {
+    local i
+    local ports
+    for i in $(seq 20); do
+        mkdir -p "many/$i"
+        "$tandem" serve --root "many/$i" --transport http </dev/null >/dev/null 2>"many/$i.log" &
+        servers+=($!)
+    done
+    for i in $(seq 20); do
+        wait_for test -e "many/$i/.tandem/server.json"
+    done
+    ports=$(cat many/*/.tandem/server.json | sed -n 's/.*"port": //p' | sort -u | wc -l)
+    [ "$ports" -eq 20 ] || problem="20 servers have $ports ports"
+    kill "${servers[@]: -20}"
+    for i in "${servers[@]: -20}"; do
+        ends "$i"
+    done
+}
+
+a_race_for_one_project_has_one_winner() {
+    local i won=0 pids=()
+    mkdir race
+    for i in $(seq 8); do
+        "$tandem" serve --root race --transport http </dev/null >/dev/null 2>"race/$i.log" &
+        pids+=($!)
+    done
+    wait_for "$tandem" status --root race
+    winner=$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' race/.tandem/server.json)
+    for i in "${pids[@]}"; do
+        if [ "$i" = "$winner" ]; then
+            won=1
+        else
+            ends "$i" 1
+        fi
+    done
+    [ "$won" = 1 ] || problem="server.json names none of them: $winner"
+    [ "$(grep -l "by process $winner" race/*.log | wc -l)" -eq 7 ] || problem="a loser did not name the winner"
+    kill "$winner"
+    ends "$winner"
+}
+
+the_range_can_be_exhausted() {
+    mkdir full1 full2
+    serve full1 --listen 127.0.0.1:0
+    port=$(sed -n 's/.*"port": \([0-9]*\).*/\1/p' full1/.tandem/server.json | head -1)
+    run 1 serve --root full2 --transport http --ports-first "$port" --ports-last "$port"
+    has "$err" "all ports from $port to $port are taken"
+    has "$err" "--listen"
+    [ ! -e full2/.tandem/server.json ] || problem="a server that never was is announced"
+    serve full2 --listen "127.0.0.1:$port" --ports-first "$((port > 60000 ? port - 99 : port))" \
+        --ports-last "$((port > 60000 ? port : port + 99))"
+    has "$(cat full2/log)" "the given port is taken"
+    kill "${servers[@]: -2}"
+    ends "${servers[-1]}"
+    ends "${servers[-2]}"
+}
+
+a_wider_address_must_be_meant() {
+    mkdir wide
+    run 1 serve --root wide --transport http --listen 0.0.0.0:0 && has "$err" "--auth token"
+    run 1 serve --root wide --transport http --listen 0.0.0.0:0 --auth token && has "$err" "--allow-host"
+    run 1 serve --root wide --transport http --listen 192.0.2.1:1 --auth none --allow-host x &&
+        has "$err" "cannot be listened on"
+    run 1 serve --root wide --transport http --listen example.org && has "$err" "not looked up"
+}
+
+a_loose_token_is_refused() {
+    mkdir -p loose/.tandem
+    echo 0123456789012345678901234567890123456789012 >loose/.tandem/token
+    chmod 644 loose/.tandem/token
+    run 1 serve --root loose --transport http && has "$err" "can be read by others" && has "$err" "chmod 600"
+    lacks "$err" 01234567
+}
+
+the_prior_art_is_served_in_place() {
+    mkdir -p old/.praxis-os/workflows
+    echo '{"mcp": {"http_host": "127.0.0.1", "http_path": "/x"}}' >old/.praxis-os/config.json
+    serve old
+    [ ! -e old/.tandem ] || problem="a second data folder was made"
+    has "$(cat old/.praxis-os/server.json)" '/x"'
+    run 0 call current_date --root old
+    kill "${servers[-1]}"
+    ends "${servers[-1]}"
+}
+
+end_of_input_is_the_end() {
+    mkdir io
+    echo '{"jsonrpc":"2.0","id":1,"method":"ping"}' |
+        "$tandem" serve --root io >"$top/out" 2>"$top/err"
+    [ $? -eq 0 ] || problem="status $?"
+    [ "$(cat "$top/out")" = '{"jsonrpc":"2.0","id":1,"result":{}}' ] || problem="answered: $(cat "$top/out")"
+    has "$(cat "$top/err")" "mode=dual"
+    has "$(cat "$top/err")" 'reason="end of input"'
+    [ ! -e io/.tandem/server.json ] || problem="server.json was left"
+    "$tandem" serve --root io --transport stdio <&- >"$top/out" 2>"$top/err"
+    [ $? -eq 0 ] || problem="without standard input: $(cat "$top/err")"
+    "$tandem" serve --root io </dev/null >"$top/out" 2>&- &
+    servers+=($!)
+    wait_for "$tandem" status --root io
+    kill "${servers[-1]}"
+    ends "${servers[-1]}"
+}
+
+it_lingers_if_told_to() {
+    mkdir linger
+    mkfifo "$top/in"
+    "$tandem" serve --root linger --linger <"$top/in" >/dev/null 2>"$top/err" &
+    servers+=($!)
+    exec 7>"$top/in"
+    wait_for "$tandem" status --root linger
+    exec 7>&-
+    wait_for grep -q "HTTP goes on" "$top/err"
+    run 0 call current_date --root linger
+    kill "${servers[-1]}"
+    ends "${servers[-1]}"
+}
+
+for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
+    a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project \
+    a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
+    a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
+    a_loose_token_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
+    it_lingers_if_told_to; do
+    test_ "$name"
+done
