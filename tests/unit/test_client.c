@@ -121,7 +121,14 @@ ask(struct canned *c, int64_t timeout, const char *token, struct slice body,
     listen_url(&c->listener, "/", url);
     CHECK_INT(client_parse_url(url, &target, NULL), E_OK);
     pthread_create(&thread, NULL, serve_canned, c);
-    err = client_exchange(&target, "POST", "/x", token, body, timeout, reply, f);
+    err = client_exchange(&target,
+                          &(struct client_request){.method = "POST",
+                                                   .path = "/x",
+                                                   .token = token,
+                                                   .headers = "X-More: yes\r\n",
+                                                   .body = body,
+                                                   .timeout_ns = timeout},
+                          reply, f);
     pthread_join(thread, NULL);
     listen_close(&c->listener);
     return err;
@@ -141,6 +148,7 @@ a_request_is_whole_and_an_answer_is_read(void **unused)
     CHECK_INT(reply.body.len, 5);
     CHECK(!strncmp(c.request, "POST /x HTTP/1.1\r\nHost: 127.0.0.1:", 34));
     CHECK(strstr(c.request, "\r\nAuthorization: Bearer sesame\r\n"));
+    CHECK(strstr(c.request, "\r\nX-More: yes\r\n"));
     CHECK(strstr(c.request, "\r\nContent-Type: application/json\r\n"));
     CHECK(strstr(c.request, "\r\n\r\n{\"a\":1}"));
     buf_fini(&reply.body);
@@ -217,6 +225,7 @@ a_silent_server_is_given_up(void **unused)
 static void
 nobody_there(void **unused)
 {
+    const struct client_request get = {.method = "GET", .path = "/", .timeout_ns = SECOND};
     struct listen_address address;
     struct listener l;
     struct client_target target;
@@ -230,12 +239,10 @@ nobody_there(void **unused)
     listen_url(&l, "/", url);
     listen_close(&l); /* A port that was free a moment ago. */
     CHECK_INT(client_parse_url(url, &target, NULL), E_OK);
-    CHECK_INT(client_exchange(&target, "GET", "/", NULL, SLICE_NONE, SECOND, &reply, &f),
-              E_NOT_FOUND);
+    CHECK_INT(client_exchange(&target, &get, &reply, &f), E_NOT_FOUND);
     CHECK(strstr(f.remedy, "tandem status"));
     CHECK_INT(client_parse_url("http+unix://%2Fnonexistent%2Fx", &target, NULL), E_OK);
-    CHECK_INT(client_exchange(&target, "GET", "/", NULL, SLICE_NONE, SECOND, &reply, &f),
-              E_NOT_FOUND);
+    CHECK_INT(client_exchange(&target, &get, &reply, &f), E_NOT_FOUND);
 }
 
 int
