@@ -50,11 +50,11 @@ struct http_limits {
     ROW(METHOD,        501, "unknown_method",   "this method is not known here")                   \
     ROW(BLANK_LINES,   400, "blank_lines",      "too many empty lines before the request")         \
     ROW(CONTROL,       400, "control_byte",     "a control byte is in the head")                   \
-    ROW(BARE_CR,       400, "bare_cr",          "a carriage return is not followed by a line feed") \
+    ROW(BARE_CR,       400, "bare_cr",          "a carriage return without line feed")             \
     ROW(BARE_LF,       400, "bare_lf",          "a line ends without a carriage return")           \
     ROW(FOLD,          400, "folded_header",    "a header line begins with a blank")               \
     ROW(NAME,          400, "bad_header_name",  "a header line is not NAME: VALUE")                \
-    ROW(SPACE_COLON,   400, "space_before_colon", "a blank is between a header's name and its colon") \
+    ROW(SPACE_COLON,   400, "space_before_colon", "a blank stands between a name and its colon")   \
     ROW(HEADERS_LARGE, 431, "headers_too_large", "the headers are too large")                      \
     ROW(HEADERS_MANY,  431, "too_many_headers", "there are too many headers")                      \
     ROW(HOST_MISSING,  400, "missing_host",     "a request must have a Host header")               \

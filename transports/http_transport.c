@@ -219,7 +219,9 @@ refuse_for_want(struct http_server *s)
 {
     int fd;
 
-    close(s->spare_fd);
+    if (s->spare_fd >= 0) {
+        close(s->spare_fd);
+    }
     fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         turn_away(fd);
@@ -397,7 +399,10 @@ http_start(const struct transport_context *context, struct transport **transport
     *transport = t;
     return E_OK;
 failed:
-    close(s->spare_fd);
+    *transport = NULL;
+    if (s->spare_fd >= 0) {
+        close(s->spare_fd);
+    }
     http_server_unref(s);
     return fault_set(f, E_IO, "the HTTP thread could not be started");
 }
@@ -413,7 +418,9 @@ http_stop(struct transport *transport, int64_t deadline_ns)
     pthread_join(s->thread, NULL);
     close_loop(s);
     close(s->context.listen_fd);
-    close(s->spare_fd);
+    if (s->spare_fd >= 0) {
+        close(s->spare_fd);
+    }
     http_server_unref(s);
 }
 

@@ -16,7 +16,7 @@ struct transport_context {
     struct dispatcher *dispatcher;   /* All borrowed; must outlive the transport. */
     const struct settings *settings;
     const struct clock *clock;
-    int listen_fd;                   /* HTTP: bound and listening, now the transport's.  Else -1. */
+    int listen_fd;                   /* HTTP: bound, listening; its own once started.  Else -1. */
     const char *token;               /* HTTP: the bearer token asked for; null for none. */
     int in_fd, out_fd;               /* stdio: where lines come from and go to. */
     /* stdio: called once, on the transport's thread, when input has ended.  Must not block. */

@@ -1115,6 +1115,30 @@ peers_that_leave_during_a_call(void **state)
     }
 }
 
+/* They leave before they have read any of many answers. */
+static void
+peers_that_leave_before_the_answers(void **state)
+{
+    struct buf all = BUF_INIT;
+    char *text = post("inline");
+
+    (void)state;
+    start(TOKEN);
+    for (int i = 0; i < 200; i++) {
+        buf_adds(&all, text);
+    }
+    for (int i = 0; i < 20; i++) {
+        struct client c;
+
+        client_open(&c, port);
+        CHECK(client_send(&c, buf_slice(&all)));
+        client_close(&c);
+        check_alive();
+    }
+    free(text);
+    buf_fini(&all);
+}
+
 /* A client that has only closed its half still gets the answer of a call that was not cancelled. */
 static void
 peers_that_only_stop_sending(void **state)
@@ -1277,6 +1301,44 @@ over_a_unix_socket(void **state)
 }
 
 static void
+no_start_without_a_socket(void **state)
+{
+    struct transport_context context = {.dispatcher = &dispatcher,
+                                        .settings = settings,
+                                        .clock = &fake.clock,
+                                        .listen_fd = open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    struct fault f = FAULT_INIT;
+
+    (void)state;
+    /* epoll takes no such file. */
+    CHECK(http_transport.start(&context, &transport, &f) == E_IO);
+    CHECK(transport == NULL && f.code == E_IO && f.text[0]);
+    /* What did not start is still the caller's. */
+    CHECK(fcntl(context.listen_fd, F_GETFD) >= 0);
+    close(context.listen_fd);
+}
+
+static void
+no_start_without_descriptors(void **state)
+{
+    struct transport_context context = {.dispatcher = &dispatcher,
+                                        .settings = settings,
+                                        .clock = &fake.clock,
+                                        .listen_fd = client_listen(&port)};
+    struct rlimit old, none;
+
+    (void)state;
+    CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+    none = old;
+    none.rlim_cur = 0;
+    CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK(http_transport.start(&context, &transport, NULL) == E_IO);
+    CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+    CHECK(http_transport.start(&context, &transport, NULL) == E_OK);
+    check_alive();
+}
+
+static void
 an_idle_connection_costs_little(void **state)
 {
     (void)state;
@@ -1311,11 +1373,14 @@ main(void)
         TEST(strangers_do_not_fill_the_house),
         TEST(no_descriptors_left),
         TEST(peers_that_leave_during_a_call),
+        TEST(peers_that_leave_before_the_answers),
         TEST(peers_that_only_stop_sending),
         TEST(an_answer_caused_by_another_connection),
         TEST(the_end_waits_for_calls),
         TEST(the_end_does_not_wait_for_ever),
         TEST(over_a_unix_socket),
+        TEST(no_start_without_a_socket),
+        TEST(no_start_without_descriptors),
         TEST(an_idle_connection_costs_little),
     };
     return CHECK_RUN(tests);
