@@ -1250,14 +1250,14 @@ the_end_waits_for_calls(void **state)
 static void
 the_end_does_not_wait_for_ever(void **state)
 {
-    struct client calls[2], reader;
+    struct client calls[3], reader, idle;
     int64_t deadline = clock_mono(&fake.clock) + 5 * SECOND;
-    struct sink *held[2];
+    struct sink *held[3];
     pthread_t thread;
 
     (void)state;
     start(TOKEN);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         client_open(&calls[i], port);
         send_post(&calls[i], "hold");
         sem_wait(&dispatcher.holding);
@@ -1266,9 +1266,14 @@ the_end_does_not_wait_for_ever(void **state)
     client_open(&reader, port);
     send_post(&reader, "big");
     check_alive();
+    client_open(&idle, port);
+    CHECK(client_sends(&idle, "GET /hea"));
     CHECK(pthread_create(&thread, NULL, stop_in_time, &deadline) == 0);
+    CHECK(client_is_closed(&idle)); /* So it has begun. */
     answer(held[1], 200, SLICE("in time"));
     expect(&calls[1], 200, "in time");
+    answer(held[2], 204, SLICE_NONE); /* Cancelled. */
+    expect(&calls[2], 503, NULL);
     fake_clock_pass(&fake, 6 * SECOND);
     expect(&calls[0], 503, NULL);
     CHECK(client_is_closed(&calls[0]));
@@ -1277,7 +1282,9 @@ the_end_does_not_wait_for_ever(void **state)
     answer(held[0], 200, SLICE("too late"));
     client_close(&calls[0]);
     client_close(&calls[1]);
+    client_close(&calls[2]);
     client_close(&reader);
+    client_close(&idle);
 }
 
 static void
