@@ -82,8 +82,8 @@ SCHEMA_KEYWORDS(ROW)
 #undef ROW
 
 /* Checks a value against a schema: an object, true, or false. */
-enum err
-schema_check_value(struct check *c, const json_t *schema, json_t *value, const struct place *at);
+enum err schema_check_value(struct check *c, const json_t *schema, json_t *value,
+                            const struct place *at);
 /* Checks a count of 'what' against a rule that is the least or the most. */
 enum err schema_count(struct check *c, const struct node *n, const json_t *rule, size_t count,
                       bool least, const char *what);

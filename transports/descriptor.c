@@ -1,11 +1,11 @@
 /* descriptor.c -- four ways not to wait.
  *
- * DESIGN.  O_NONBLOCK is a flag of the open file, which the parent shares.  An anonymous pipe can be opened once more by
- * its name in /proc, which makes an open file of our own.  Not so a socket, but its calls take MSG_DONTWAIT.
- * What is left is asked by poll(2) first: a pipe that is writable takes PIPE_BUF bytes at once, and one
- * reader that finds input gets it.  A named pipe is left in that class because one that is opened anew after its
- * writer has gone does not report the hang-up, and a regular file is never opened anew since that would
- * begin at its first byte. */
+ * DESIGN.  O_NONBLOCK is a flag of the open file, which the parent shares.  An anonymous pipe can
+ * be opened once more by its name in /proc, which makes an open file of our own.  Not so a socket,
+ * but its calls take MSG_DONTWAIT. What is left is asked by poll(2) first: a pipe that is writable
+ * takes PIPE_BUF bytes at once, and one reader that finds input gets it.  A named pipe is left in
+ * that class because one that is opened anew after its writer has gone does not report the hang-up,
+ * and a regular file is never opened anew since that would begin at its first byte. */
 #include "transports/descriptor.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ descriptor_open(struct descriptor *d, int fd, enum descriptor_use use, struct fa
         return fault_set(f, E_IO, "standard %s cannot be used: %s",
                          use == DESCRIPTOR_IN ? "input" : "output", strerror(failed));
     }
-    d->kind = S_ISSOCK(st.st_mode)       ? DESCRIPTOR_SOCKET
+    d->kind = S_ISSOCK(st.st_mode)    ? DESCRIPTOR_SOCKET
               : can_be_watched(d->fd) ? DESCRIPTOR_POLLED
                                       : DESCRIPTOR_FILE;
     return E_OK;
@@ -124,7 +124,8 @@ descriptor_writev(const struct descriptor *d, const struct iovec *parts, int cou
             n = sendmsg(d->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
             break;
         case DESCRIPTOR_POLLED:
-            n = write(d->fd, parts->iov_base, parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF);
+            n = write(d->fd, parts->iov_base,
+                      parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF);
             break;
         default:
             n = writev(d->fd, parts, count);

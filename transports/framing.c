@@ -1,8 +1,8 @@
 /* framing.c -- lines out of pieces.
  *
- * DESIGN.  The unfinished line may grow to one byte over the limit, as that byte may be the CR that does
- * not count.  A tail for which there is no memory is treated as a line that is too long: the peer is told, and
- * the next line has its chance. */
+ * DESIGN.  The unfinished line may grow to one byte over the limit, as that byte may be the CR that
+ * does not count.  A tail for which there is no memory is treated as a line that is too long: the
+ * peer is told, and the next line has its chance. */
 #include "transports/framing.h"
 
 #include <assert.h>
@@ -66,7 +66,8 @@ judge(const struct framing *fr, struct slice whole, struct slice *line)
     return FRAMING_LINE;
 }
 
-/* Keeps a piece of an unfinished line.  False if the line is too long, or there is no memory for it. */
+/* Keeps a piece of an unfinished line.  False if the line is too long, or there is no memory for
+ * it. */
 static bool
 keep(struct framing *fr, struct slice piece)
 {

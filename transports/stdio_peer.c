@@ -1,7 +1,7 @@
 /* stdio_peer.c -- answers become lines in the outbox.
  *
- * DESIGN.  Messages in flight are counted beside the references, so that whoever lets the last one go can still wake
- * the owner safely while it holds its own reference. */
+ * DESIGN.  Messages in flight are counted beside the references, so that whoever lets the last one
+ * go can still wake the owner safely while it holds its own reference. */
 #include "transports/stdio_peer.h"
 
 struct peer {

@@ -1,15 +1,16 @@
 /* stdio_transport.c -- lines on standard input, answers on standard output.
  *
- * One thread, one loop: reads what is there, hands each line to dispatch, writes what the outbox holds.  Answers
- * come from any thread in any order; only this thread writes, whole lines after each other.  What a line means
- * is dispatch's business.
+ * One thread, one loop: reads what is there, hands each line to dispatch, writes what the outbox
+ * holds.  Answers come from any thread in any order; only this thread writes, whole lines after
+ * each other.  What a line means is dispatch's business.
  *
- * DESIGN.  libuv would make the inherited descriptors non-blocking, for everyone who shares them, so it is given
- * an epoll descriptor of ours instead, which watches both.  A descriptor that is not wanted is taken out, since
- * epoll reports a hang-up whether it is asked to or not.
+ * DESIGN.  libuv would make the inherited descriptors non-blocking, for everyone who shares them,
+ * so it is given an epoll descriptor of ours instead, which watches both.  A descriptor that is not
+ * wanted is taken out, since epoll reports a hang-up whether it is asked to or not.
  *
- * A peer that asks and does not read: once limits.stdout bytes wait, lines are no longer taken, not even those
- * that have been read; what is in flight then is bounded by dispatch.  It goes on when half of that is gone. */
+ * A peer that asks and does not read: once limits.stdout bytes wait, lines are no longer taken, not
+ * even those that have been read; what is in flight then is bounded by dispatch.  It goes on when
+ * half of that is gone. */
 #include "transports/transport.h"
 
 #include "handlers/dispatch.h"
@@ -48,8 +49,8 @@ struct transport {
 
     /* The rest belongs to the thread, once it runs. */
     uv_loop_t loop;
-    uv_poll_t poll;     /* On 'epoll'. */
-    uv_idle_t pump;     /* Reads input that is always ready. */
+    uv_poll_t poll;      /* On 'epoll'. */
+    uv_idle_t pump;      /* Reads input that is always ready. */
     uv_timer_t patience; /* Runs out when stop() may wait no longer. */
     int epoll;
     struct descriptor in, out;
@@ -152,8 +153,7 @@ flush(struct transport *t)
     struct iovec parts[WRITE_MESSAGES];
     size_t count;
 
-    while (!t->output_over &&
-           (count = outbox_peek(t->outbox, messages, WRITE_MESSAGES)) > 0) {
+    while (!t->output_over && (count = outbox_peek(t->outbox, messages, WRITE_MESSAGES)) > 0) {
         ssize_t n;
 
         for (size_t i = 0; i < count; i++) {
@@ -186,16 +186,17 @@ refuse_long_line(struct transport *t)
     struct buf body = BUF_INIT;
 
     log_warn_rl("line too long", F_UINT("limit", t->framing.max_line));
-    buf_addf(&body,
-             "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %zu "
-             "bytes (limits.message); send large content in parts, or in a file\"}}",
-             err_info(E_MESSAGE_LARGE)->rpc_code, t->framing.max_line);
+    buf_addf(
+        &body,
+        "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %zu "
+        "bytes (limits.message); send large content in parts, or in a file\"}}",
+        err_info(E_MESSAGE_LARGE)->rpc_code, t->framing.max_line);
     peer_send(t->peer, buf_slice(&body));
     buf_fini(&body);
 }
 
-/* Hands over the lines that have been read.  True when there are none left, false when it stopped because
- * too much output waits. */
+/* Hands over the lines that have been read.  True when there are none left, false when it stopped
+ * because too much output waits. */
 static bool
 take_lines(struct transport *t)
 {
@@ -259,8 +260,7 @@ read_input(struct transport *t)
 static bool
 resume_input(struct transport *t)
 {
-    if (t->input_over || t->in_watched ||
-        outbox_bytes(t->outbox) > t->output_max / 2) {
+    if (t->input_over || t->in_watched || outbox_bytes(t->outbox) > t->output_max / 2) {
         return false;
     }
     outbox_expect(t->outbox);
@@ -313,8 +313,8 @@ begin_stop(struct transport *t, int64_t deadline_ns)
     end_input(t);
     peer_wake_when_idle(t->peer);
     uv_update_time(&t->loop);
-    uv_timer_start(&t->patience, patience_over,
-                   left_ns > 0 ? (uint64_t)left_ns / 1000000 + 1 : 0, 0);
+    uv_timer_start(&t->patience, patience_over, left_ns > 0 ? (uint64_t)left_ns / 1000000 + 1 : 0,
+                   0);
 }
 
 /* What every wake-up ends in. */

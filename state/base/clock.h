@@ -1,6 +1,7 @@
 /* clock.h -- what time it is, as a thing that can be handed over, so that tests own time.
  *
- * Durations use the monotonic clock; stored times are UTC RFC 3339 with milliseconds.  Any thread. */
+ * Durations use the monotonic clock; stored times are UTC RFC 3339 with milliseconds.  Any thread.
+ */
 #ifndef TANDEM_CLOCK_H
 #define TANDEM_CLOCK_H
 
@@ -29,8 +30,8 @@ clock_wall(const struct clock *c)
 /* Writes "2026-11-21T06:05:00.123Z". */
 void clock_format_utc(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
 /* Reads an ISO 8601 time with or without fraction; 'Z', an offset, or neither (then UTC is assumed,
- * as old session files have local times without one).  Returns -1 if it is none, or not between 1970 and
- * 2262. */
+ * as old session files have local times without one).  Returns -1 if it is none, or not between
+ * 1970 and 2262. */
 int64_t clock_parse(const char *text);
 
 #endif

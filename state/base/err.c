@@ -6,7 +6,7 @@
 #include <assert.h>
 
 static const struct err_info infos[ERR_COUNT] = {
-#define ROW(NAME, RPC, HTTP, TOLD, CODE, TYPE)                                                     \
+#define ROW(NAME, RPC, HTTP, TOLD, CODE, TYPE) \
     [E_##NAME] = {#NAME, RPC, HTTP, ERR_TOLD_##TOLD, CODE, TYPE},
     ERRORS(ROW)
 #undef ROW
@@ -19,7 +19,8 @@ err_info(enum err err)
     return &infos[err];
 }
 
-/* What fault_set() last said on this thread, so that fault_remedy() returns it to a caller who wants no text. */
+/* What fault_set() last said on this thread, so that fault_remedy() returns it to a caller who
+ * wants no text. */
 static _Thread_local enum err last_code;
 
 enum err

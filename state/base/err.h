@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* clang-format off */
 /*      name            JSON-RPC HTTP  told as   code                    workflow type       */
 #define ERRORS(ROW)                                                                            \
     ROW(PARSE,           -32700, 400, PROTOCOL, "parse_error",           "ValueError")         \
@@ -47,16 +48,17 @@ enum err {
 #undef ROW
     ERR_COUNT
 };
+/* clang-format on */
 
 enum err_told { ERR_TOLD_PROTOCOL, ERR_TOLD_TOOL };
 
 struct err_info {
-    const char *name;     /* "PARSE". */
-    int rpc_code;         /* JSON-RPC code; 0 for errors told as a tool's result. */
+    const char *name; /* "PARSE". */
+    int rpc_code;     /* JSON-RPC code; 0 for errors told as a tool's result. */
     int http_status;
     enum err_told told;
-    const char *code;     /* The word scripts match on. */
-    const char *type;     /* The workflow engine's error_type. */
+    const char *code; /* The word scripts match on. */
+    const char *type; /* The workflow engine's error_type. */
 };
 
 /* The row of 'err', which must not be E_OK.  Borrowed for ever.  Any thread. */
@@ -71,7 +73,9 @@ struct fault {
     char remedy[256];      /* The next step; may be empty. */
 };
 
+/* clang-format off */
 #define FAULT_INIT {.code = E_OK}
+/* clang-format on */
 
 /* Stores 'code' and the formatted text in 'f' (null is ignored), clearing place and remedy, and
  * returns 'code', so that a caller writes "return fault_set(...)".  Texts too long are cut at a
@@ -81,7 +85,8 @@ enum err fault_set(struct fault *f, enum err code, const char *format, ...)
 /* As fault_set(), with the place in the input. */
 enum err fault_at(struct fault *f, enum err code, unsigned line, unsigned column,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* Adds the next step to an error that this thread has just set.  Returns its code, also if 'f' is null. */
+/* Adds the next step to an error that this thread has just set.  Returns its code, also if 'f' is
+ * null. */
 enum err fault_remedy(struct fault *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -95,8 +95,9 @@ open_fault(struct fault *f, const char *relative)
     }
 }
 
-/* Opens the folder 'relative' beneath 'root', making what is missing of it.  Goes step by step, each
- * beneath the last, since mkdir(2) alone would follow links and "..".  Returns the descriptor or -1. */
+/* Opens the folder 'relative' beneath 'root', making what is missing of it.  Goes step by step,
+ * each beneath the last, since mkdir(2) alone would follow links and "..".  Returns the descriptor
+ * or -1. */
 static int
 make_beneath(const struct dir *root, const char *relative)
 {
@@ -327,8 +328,7 @@ dir_list(const struct dir *dir, const char *relative, size_t max, struct dir_lis
     while (errno = 0, (entry = readdir(stream)) != NULL) {
         struct stat st;
 
-        if (entry->d_name[0] == '.' ||
-            fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        if (entry->d_name[0] == '.' || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
             !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
             continue;
         }

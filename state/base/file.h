@@ -49,8 +49,8 @@ int dir_fd(const struct dir *dir);
 int dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode);
 
 /* Appends the whole regular file to 'out' and, if not null, tells its identity, both taken from one
- * descriptor.  E_NOT_FOUND; E_TOO_LARGE over 'max' bytes; E_ARGUMENT if it leaves the root or is not
- * a regular file; E_IO. */
+ * descriptor.  E_NOT_FOUND; E_TOO_LARGE over 'max' bytes; E_ARGUMENT if it leaves the root or is
+ * not a regular file; E_IO. */
 enum err dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *out,
                   struct file_identity *identity, struct fault *f);
 /* Identity only.  E_NOT_FOUND, E_ARGUMENT, E_IO. */
@@ -74,9 +74,9 @@ enum err dir_list(const struct dir *dir, const char *relative, size_t max, struc
 void dir_list_fini(struct dir_list *list);
 
 /* Replaces 'name' (one component) in 'dir' by 'data', mode 0600, crash-safe: on E_OK the new
- * content is on disk.  On error the old content is there (or, if only the folder's flush failed, the
- * new one), whole, and no temporary file stays.  E_ARGUMENT if it is no file name, E_IO.
- * The process must ignore SIGXFSZ for a file size limit to be an error. */
+ * content is on disk.  On error the old content is there (or, if only the folder's flush failed,
+ * the new one), whole, and no temporary file stays.  E_ARGUMENT if it is no file name, E_IO. The
+ * process must ignore SIGXFSZ for a file size limit to be an error. */
 enum err dir_write(const struct dir *dir, const char *name, struct slice data, struct fault *f);
 /* As dir_write(), but E_CONFLICT if 'name' exists. */
 enum err dir_create_file(const struct dir *dir, const char *name, struct slice data,

@@ -44,8 +44,7 @@ json_text_slice(struct slice text)
         return value;
     }
     for (size_t i = 0; i < text.len;) {
-        size_t n =
-            character_length((const unsigned char *)text.data + i, text.len - i);
+        size_t n = character_length((const unsigned char *)text.data + i, text.len - i);
         if (n) {
             buf_add(&clean, text.data + i, n);
         } else {

@@ -1,8 +1,9 @@
 /* json_put.h -- building JSON without an unchecked step.
  *
- * jansson tells a lack of memory by a null or -1 at every call; a builder that overlooks one writes a
- * document with a hole in it.  These do not fail: the values are small and bounded by whoever calls,
- * so a lack of memory aborts, as in xcalloc().  Objects are the caller's own until they are shared. */
+ * jansson tells a lack of memory by a null or -1 at every call; a builder that overlooks one writes
+ * a document with a hole in it.  These do not fail: the values are small and bounded by whoever
+ * calls, so a lack of memory aborts, as in xcalloc().  Objects are the caller's own until they are
+ * shared. */
 #ifndef TANDEM_JSON_PUT_H
 #define TANDEM_JSON_PUT_H
 
@@ -27,9 +28,9 @@ void json_add(json_t *array, json_t *value);
 json_t *json_clone(const json_t *value);
 
 /* Makes the member 'key' of 'object' the object's own: replaces it by a copy that shares its
- * members with the old one (an empty 'empty' if there is none, or if it is of another type), and returns
- * it, borrowed.  'empty' is stolen.  This is how an immutable document is changed: copy the path, share
- * the rest. */
+ * members with the old one (an empty 'empty' if there is none, or if it is of another type), and
+ * returns it, borrowed.  'empty' is stolen.  This is how an immutable document is changed: copy the
+ * path, share the rest. */
 json_t *json_own(json_t *object, const char *key, json_t *empty);
 /* Bytes of the compact text of 'value'. */
 size_t json_size(const json_t *value);

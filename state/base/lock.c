@@ -1,7 +1,7 @@
 /* lock.c -- mutexes that know their place in the order.
  *
- * DESIGN.  The ranks a thread holds are a bit set and not a list: two locks of one row are never held
- * together, so a row is held or it is not, and the check is one shift.  It stays on in release
+ * DESIGN.  The ranks a thread holds are a bit set and not a list: two locks of one row are never
+ * held together, so a row is held or it is not, and the check is one shift.  It stays on in release
  * builds: it costs a nanosecond, and a wrong order is a deadlock that has not happened yet. */
 #include "state/base/lock.h"
 
@@ -19,9 +19,9 @@ static const char *const names[RANK_COUNT] = {
 #undef ROW
 };
 
-#define ROW(NAME, AFTER, WHAT)                                                                     \
-    struct lock_class LC_##NAME;                                                                   \
-    _Static_assert(RANK_##NAME == RANK_##AFTER + 1 || RANK_##NAME == 0, "rows name the row above");
+#define ROW(NAME, AFTER, WHAT)   \
+    struct lock_class LC_##NAME; \
+    _Static_assert(RANK_##NAME == RANK_##AFTER + 1 || RANK_##NAME == 0, "rows are in order");
 LOCK_RANKS(ROW)
 #undef ROW
 _Static_assert(RANK_COUNT <= 32, "a thread's held ranks fit one word");
@@ -38,8 +38,7 @@ lock_none_held(void)
     return held == 0;
 }
 
-static void __attribute__((noreturn))
-order_violated(enum lock_rank wanted)
+static void __attribute__((noreturn)) order_violated(enum lock_rank wanted)
 {
     int top = 31 - __builtin_clz(held);
 

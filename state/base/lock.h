@@ -3,11 +3,11 @@
  * The rows of LOCK_RANKS are the order: a thread takes only locks of rows below those it holds.
  * clang checks at compile time who holds what (each row is a capability LC_NAME; fields are
  * GUARDED_BY(LC_NAME), helpers REQUIRES(LC_NAME), and the second column gives the order); a
- * thread-local stack checks the order at run time and aborts naming both.  Two locks of one row are never
- * held together.
+ * thread-local stack checks the order at run time and aborts naming both.  Two locks of one row are
+ * never held together.
  *
- * Nothing blocks, logs, calls back or does I/O while it holds a lock.  The rows marked (slow) are the
- * exceptions: they exist to make one slow action exclude its twin, and say so. */
+ * Nothing blocks, logs, calls back or does I/O while it holds a lock.  The rows marked (slow) are
+ * the exceptions: they exist to make one slow action exclude its twin, and say so. */
 #ifndef TANDEM_LOCK_H
 #define TANDEM_LOCK_H
 
@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* clang-format off */
 /*      name          after         what it guards                                              */
 #define LOCK_RANKS(ROW)                                                                          \
     ROW(OUTERMOST,    OUTERMOST,    "nothing; the top of the order")                             \
@@ -37,6 +38,7 @@ enum lock_rank {
 #undef ROW
     RANK_COUNT
 };
+/* clang-format on */
 
 #if defined(__clang__)
 #define TS(X) __attribute__((X))
@@ -88,24 +90,24 @@ void lock_release_(struct lock *l, enum lock_rank rank);
 
 void cond_init(struct cond *c);
 void cond_fini(struct cond *c);
-/* Waits until woken or until 'deadline_ns' on the monotonic clock (INT64_MAX: for ever); false if the
- * time came first.  'l' must be the only lock the thread holds. */
+/* Waits until woken or until 'deadline_ns' on the monotonic clock (INT64_MAX: for ever); false if
+ * the time came first.  'l' must be the only lock the thread holds. */
 bool cond_wait(struct cond *c, struct lock *l, int64_t deadline_ns);
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
 
 /* clang wants each class declared before it is named; the chain keeps the order of the rows. */
-#define ROW(NAME, AFTER, WHAT)                                                                     \
-    extern struct lock_class LC_##NAME TS(acquired_after(LC_##AFTER));                             \
-    static inline TS(acquire_capability(LC_##NAME)) TS(no_thread_safety_analysis) void             \
-        lock_acquire_##NAME(struct lock *l)                                                        \
-    {                                                                                              \
-        lock_acquire_(l, RANK_##NAME);                                                             \
-    }                                                                                              \
-    static inline TS(release_capability(LC_##NAME)) TS(no_thread_safety_analysis) void             \
-        lock_release_##NAME(struct lock *l)                                                        \
-    {                                                                                              \
-        lock_release_(l, RANK_##NAME);                                                             \
+#define ROW(NAME, AFTER, WHAT)                                                 \
+    extern struct lock_class LC_##NAME TS(acquired_after(LC_##AFTER));         \
+    static inline TS(acquire_capability(LC_##NAME))                            \
+        TS(no_thread_safety_analysis) void lock_acquire_##NAME(struct lock *l) \
+    {                                                                          \
+        lock_acquire_(l, RANK_##NAME);                                         \
+    }                                                                          \
+    static inline TS(release_capability(LC_##NAME))                            \
+        TS(no_thread_safety_analysis) void lock_release_##NAME(struct lock *l) \
+    {                                                                          \
+        lock_release_(l, RANK_##NAME);                                         \
     }
 LOCK_RANKS(ROW)
 #undef ROW

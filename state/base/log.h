@@ -20,12 +20,14 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log_field {
-    const char *key; /* Null: no such field. */
+    const char *key;  /* Null: no such field. */
     const char *text; /* Null: the number counts. */
     int64_t number;
 };
+/* clang-format off */
 #define F_STR(KEY, VALUE) {.key = (KEY), .text = (VALUE)}
 #define F_INT(KEY, VALUE) {.key = (KEY), .number = (int64_t)(VALUE)}
+/* clang-format on */
 #define F_UINT F_INT
 
 struct log_line {
@@ -49,23 +51,23 @@ bool log_allowed(struct log_limit *limit);
 uint64_t log_dropped(void);
 
 #define LOG_MODULE(NAME) static const char log_module[] = NAME
-#define log_at(LEVEL, ...)                                                                         \
-    do {                                                                                           \
-        if (log_enabled(LEVEL)) {                                                                  \
-            log_emit(LEVEL, log_module, &(const struct log_line){__VA_ARGS__});                    \
-        }                                                                                          \
+#define log_at(LEVEL, ...)                                                      \
+    do {                                                                        \
+        if (log_enabled(LEVEL)) {                                               \
+            log_emit(LEVEL, log_module, &(const struct log_line){__VA_ARGS__}); \
+        }                                                                       \
     } while (0)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 /* For what a peer can trigger at will. */
-#define log_warn_rl(...)                                                                           \
-    do {                                                                                           \
-        static struct log_limit log_limit_;                                                        \
-        if (log_allowed(&log_limit_)) {                                                            \
-            log_warn(__VA_ARGS__);                                                                 \
-        }                                                                                          \
+#define log_warn_rl(...)                    \
+    do {                                    \
+        static struct log_limit log_limit_; \
+        if (log_allowed(&log_limit_)) {     \
+            log_warn(__VA_ARGS__);          \
+        }                                   \
     } while (0)
 
 #endif

@@ -8,8 +8,7 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-static void __attribute__((noreturn))
-out_of_memory(void)
+static void __attribute__((noreturn)) out_of_memory(void)
 {
     static const char line[] = "level=error module=mem event=\"out of memory, ending; "
                                "nothing that was acknowledged is lost\"\n";

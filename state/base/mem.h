@@ -55,13 +55,15 @@ slice_equal(struct slice a, struct slice b)
 /* A growing buffer.  Zero is a valid empty one.  An allocation that fails, or growth past 'limit',
  * sets 'failed' and drops what is added from then on, so a writer checks once, at the end. */
 struct buf {
-    char *data;   /* Owned; NUL after the last byte whenever it is not null. */
+    char *data; /* Owned; NUL after the last byte whenever it is not null. */
     size_t len;
     size_t size;  /* Bytes allocated. */
     size_t limit; /* Largest 'len' allowed; 0 means no limit. */
     bool failed;
 };
+/* clang-format off */
 #define BUF_INIT {.data = NULL}
+/* clang-format on */
 
 void buf_fini(struct buf *b);
 /* Empties 'b', keeping its memory. */
@@ -77,9 +79,9 @@ buf_add_slice(struct buf *b, struct slice s)
 {
     buf_add(b, s.data, s.len);
 }
-/* Adds 'text' as a JSON string with its quotes.  U+2028 and U+2029 and control characters are escaped, so the
- * result never splits a line or a frame, nor steers a terminal; a byte that is not UTF-8 becomes
- * U+FFFD. */
+/* Adds 'text' as a JSON string with its quotes.  U+2028 and U+2029 and control characters are
+ * escaped, so the result never splits a line or a frame, nor steers a terminal; a byte that is not
+ * UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct slice text);
 /* Adds a decimal number. */
 void buf_add_int(struct buf *b, int64_t value);
@@ -91,8 +93,8 @@ buf_slice(const struct buf *b)
     return (struct slice){b->data, b->len};
 }
 
-/* Formats into 'out' of 'size' bytes, cut at a whole character if it is too long; a byte that is not
- * UTF-8 becomes '?'. */
+/* Formats into 'out' of 'size' bytes, cut at a whole character if it is too long; a byte that is
+ * not UTF-8 becomes '?'. */
 void text_format(char *out, size_t size, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
@@ -102,8 +104,8 @@ struct bytes {
     size_t len;
     char data[]; /* NUL after the last. */
 };
-/* New, with one reference; null when there is no memory.  With 'data' null the caller fills it in before
- * sharing it. */
+/* New, with one reference; null when there is no memory.  With 'data' null the caller fills it in
+ * before sharing it. */
 struct bytes *bytes_new(const void *data, size_t len);
 struct bytes *bytes_ref(struct bytes *b);
 /* Null is ignored. */

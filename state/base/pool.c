@@ -93,8 +93,8 @@ work(void *arg)
     return NULL;
 }
 
-/* Starts one more thread if, with one job more, more jobs wait than threads are free.  False if there is
- * no thread at all to run it. */
+/* Starts one more thread if, with one job more, more jobs wait than threads are free.  False if
+ * there is no thread at all to run it. */
 static bool
 grow_locked(struct pool *p) REQUIRES(LC_POOL)
 {

@@ -1,9 +1,9 @@
 /* pool.h -- worker threads on one bounded queue.
  *
  * A job is embedded in what it works on.  Threads are made as they are needed, up to the limit, and
- * stay until the pool ends.  Lanes keep one kind of caller from starving another: jobs of a lane run
- * on at most the lane's share of threads, so that a sub-agent's call over HTTP always finds a worker while
- * the IDE's calls are open. */
+ * stay until the pool ends.  Lanes keep one kind of caller from starving another: jobs of a lane
+ * run on at most the lane's share of threads, so that a sub-agent's call over HTTP always finds a
+ * worker while the IDE's calls are open. */
 #ifndef TANDEM_POOL_H
 #define TANDEM_POOL_H
 
@@ -25,11 +25,11 @@ struct pool;
 /* A new pool of at most 'threads' workers; 'reserve' of them never run LANE_IDE jobs (at least one
  * always does).  At most 'queue' jobs wait. */
 struct pool *pool_create(unsigned threads, unsigned reserve, unsigned queue);
-/* Queues 'job'.  E_BUSY if the queue is full, E_OVERLOAD once the pool is closing; then 'job' is still
- * the caller's. */
+/* Queues 'job'.  E_BUSY if the queue is full, E_OVERLOAD once the pool is closing; then 'job' is
+ * still the caller's. */
 enum err pool_submit(struct pool *p, struct job *job, enum pool_lane lane);
-/* Takes no more jobs, runs what is queued, joins all threads and frees.  Jobs must end by themselves: who
- * wants them to end early cancels them first.  Null is ignored. */
+/* Takes no more jobs, runs what is queued, joins all threads and frees.  Jobs must end by
+ * themselves: who wants them to end early cancels them first.  Null is ignored. */
 void pool_destroy(struct pool *p);
 
 struct pool_counters {

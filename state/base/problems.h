@@ -23,10 +23,12 @@ struct problem {
 struct problems {
     struct problem *items; /* Owned. */
     size_t count;
-    size_t left_out;       /* Found, but not kept: the list was full. */
-    size_t errors;         /* Of severity PROBLEM_ERROR, kept or not. */
+    size_t left_out; /* Found, but not kept: the list was full. */
+    size_t errors;   /* Of severity PROBLEM_ERROR, kept or not. */
 };
+/* clang-format off */
 #define PROBLEMS_INIT {.items = NULL}
+/* clang-format on */
 
 void problems_fini(struct problems *p);
 /* Adds one; 'p' may be null, then nothing happens.  'file' is copied, and may be null. */

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Decodes the code point at byte 'at' of 's' (at < s.len) into '*rune'.  Returns its length, 1 to 4,
- * or 0 if the bytes there are not strict UTF-8. */
+/* Decodes the code point at byte 'at' of 's' (at < s.len) into '*rune'.  Returns its length, 1 to
+ * 4, or 0 if the bytes there are not strict UTF-8. */
 size_t rune_decode(struct slice s, size_t at, uint32_t *rune);
 /* Writes 'rune' (a valid code point) as UTF-8; returns the length, 1 to 4. */
 size_t rune_encode(uint32_t rune, char out[4]);

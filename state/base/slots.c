@@ -1,9 +1,10 @@
 /* slots.c -- the keyed single-flight cache.
  *
- * DESIGN.  A slot is LOADING until its loader publishes, then READY or FAILED for good: a new version or
- * a retry after a failure is a new slot in the table, so what a waiter waits for cannot change under it.
- * The table holds one reference, each user one more; whoever drops the last frees, after the lock.  One
- * condition variable for the table wakes all waiters of a finished load: they are few, and loads rare. */
+ * DESIGN.  A slot is LOADING until its loader publishes, then READY or FAILED for good: a new
+ * version or a retry after a failure is a new slot in the table, so what a waiter waits for cannot
+ * change under it. The table holds one reference, each user one more; whoever drops the last frees,
+ * after the lock.  One condition variable for the table wakes all waiters of a finished load: they
+ * are few, and loads rare. */
 #include "state/base/slots.h"
 
 #include "state/base/lock.h"
@@ -15,13 +16,13 @@
 enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_FAILED };
 
 struct slot {
-    char *key;              /* Owned, set once. */
-    char *version;          /* Owned, set once; may be null. */
-    void *value;            /* Set once, when READY. */
-    struct fault fault;     /* Set once, when FAILED. */
-    enum slot_state state;  /* LC_SLOTS. */
-    unsigned refs;          /* LC_SLOTS: one for the table, one a user. */
-    bool in_table;          /* LC_SLOTS. */
+    char *key;                  /* Owned, set once. */
+    char *version;              /* Owned, set once; may be null. */
+    void *value;                /* Set once, when READY. */
+    struct fault fault;         /* Set once, when FAILED. */
+    enum slot_state state;      /* LC_SLOTS. */
+    unsigned refs;              /* LC_SLOTS: one for the table, one a user. */
+    bool in_table;              /* LC_SLOTS. */
     struct slot *newer, *older; /* LC_SLOTS: order of use, while in the table. */
     UT_hash_handle hh;
 };
@@ -101,7 +102,8 @@ take_out_locked(struct slots *s, struct slot *slot) REQUIRES(LC_SLOTS)
     return unref_locked(slot);
 }
 
-/* Makes room for one slot more.  False when all are loading or in use; '*gone' is for the caller to free. */
+/* Makes room for one slot more.  False when all are loading or in use; '*gone' is for the caller to
+ * free. */
 static bool
 make_room_locked(struct slots *s, struct slot **gone) REQUIRES(LC_SLOTS)
 {
@@ -162,7 +164,8 @@ wait_made_locked(struct slots *s, struct slot *slot, int64_t deadline_ns) REQUIR
     return true;
 }
 
-/* Runs the load for a slot that this thread has put into the table, and publishes what came of it. */
+/* Runs the load for a slot that this thread has put into the table, and publishes what came of it.
+ */
 static enum err
 load_slot(struct slots *s, struct slot *slot, void *arg, struct slot_pin *pin, struct fault *f)
 {
@@ -296,8 +299,8 @@ slots_put(struct slots *s, const char *key, void *value, struct slot_pin *pin, s
     }
     s->class->free(value);
     return there ? fault_set(f, E_CONFLICT, "cache '%s' has this key already", s->class->name)
-                 : fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use",
-                             s->max, s->class->name);
+                 : fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use", s->max,
+                             s->class->name);
 }
 
 void

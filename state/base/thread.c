@@ -5,7 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
-/* Handlers parse bounded input without deep recursion; this leaves ample room over what they need. */
+/* Handlers parse bounded input without deep recursion; this leaves ample room over what they need.
+ */
 #define STACK_BYTES (512 * 1024)
 
 int

@@ -1,4 +1,5 @@
-/* Descriptors of every kind: nothing waits, nothing is lost, and the flags that others share stay. */
+/* Descriptors of every kind: nothing waits, nothing is lost, and the flags that others share stay.
+ */
 #include "tests/check.h"
 
 #include "state/base/mem.h"
@@ -57,8 +58,7 @@ exercise(const struct descriptor *in, const struct descriptor *out, bool message
         large[i] = (char)('a' + i % 23);
     }
     do {
-        struct iovec rest = part(large + sent % sizeof large,
-                                 sizeof large - sent % sizeof large);
+        struct iovec rest = part(large + sent % sizeof large, sizeof large - sent % sizeof large);
         n = descriptor_writev(out, &rest, 1);
         sent += n > 0 ? (size_t)n : 0;
     } while (n > 0);

@@ -92,7 +92,10 @@ texts_stay_utf8(void **state)
         CHECK(strlen(f.text) > sizeof f.text - 5);
         CHECK(strlen(f.text) < sizeof f.text);
     }
-    fault_set(&f, E_IO, "%s", "a\xFF" "b\xC3(\xED\xA0\x80" "c\xF0\x9F\x99");
+    fault_set(&f, E_IO, "%s",
+              "a\xFF"
+              "b\xC3(\xED\xA0\x80"
+              "c\xF0\x9F\x99");
     CHECK_STR(f.text, "a?b?(???c???");
     fault_remedy(&f, "%s", "\xE2\x82\xAC");
     CHECK_STR(f.remedy, "\xE2\x82\xAC");

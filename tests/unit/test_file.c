@@ -1,4 +1,5 @@
-/* Files beneath a root: nothing leads out, whatever is swapped meanwhile; a write is whole or did not happen. */
+/* Files beneath a root: nothing leads out, whatever is swapped meanwhile; a write is whole or did
+ * not happen. */
 #include "tests/check.h"
 
 #include "state/base/file.h"
@@ -16,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The root of a test, some folders below a folder that nothing may change: "outside" lies beside it. */
+/* The root of a test, some folders below a folder that nothing may change: "outside" lies beside
+ * it. */
 struct place {
     char top[64];
     char *path; /* Of the root. */
@@ -214,7 +216,7 @@ a_file_that_grows_is_read_to_its_end(void **state)
     CHECK(strstr(b.data, "Pid:") != NULL);
     buf_reset(&b);
     CHECK(dir_read(proc, "status", 100, &b, NULL, &f) == E_TOO_LARGE);
-    CHECK(dir_read(proc, "fd/0", 100, &b, NULL, &f) == E_ARGUMENT);       /* Magic links. */
+    CHECK(dir_read(proc, "fd/0", 100, &b, NULL, &f) == E_ARGUMENT); /* Magic links. */
     CHECK(dir_read(proc, "root/etc/passwd", 9999, &b, NULL, &f) == E_ARGUMENT);
     CHECK(dir_read(proc, "mem", 9999, &b, NULL, &f) == E_IO); /* Opens, and then cannot be read. */
     CHECK_INT(b.len, 0);
@@ -247,8 +249,11 @@ static void
 links_and_dots_lead_nowhere(void **state)
 {
     static const char *const names[] = {
-        "../outside", "../../../../outside", "/etc/passwd", "link", "away/outside", "x/../../outside",
-        "inner", "loop", "..", "/",
+        "../outside",   "../../../../outside",
+        "/etc/passwd",  "link",
+        "away/outside", "x/../../outside",
+        "inner",        "loop",
+        "..",           "/",
     };
     struct place p;
     struct dir *d;
@@ -355,8 +360,8 @@ hostile_names_touch_nothing_outside(void **state)
     for (char *line = strtok_r(list.data, "\r\n", &rest); line;
          line = strtok_r(NULL, "\r\n", &rest), count++) {
         char *mark = strstr(line, "{FILE}");
-        char *name = mark ? xasprintf("%.*soutside%s", (int)(mark - line), line, mark + 6)
-                          : xstrdup(line);
+        char *name =
+            mark ? xasprintf("%.*soutside%s", (int)(mark - line), line, mark + 6) : xstrdup(line);
         struct hostile_case c = {.id = line, .bytes = slice_of(name)};
 
         try_hostile_name(&c, &p);

@@ -64,7 +64,11 @@ lines_end_at_lf_only(void **state)
 {
     (void)state;
     check_all_cuts(SLICE("one\ntwo\r\nthree\n"), 100, "[one][two][three]");
-    check_all_cuts(SLICE("a\rb\nc\xE2\x80\xA8" "d\n\v\f\n"), 100, "[a\rb][c\xE2\x80\xA8" "d][\v\f]");
+    check_all_cuts(SLICE("a\rb\nc\xE2\x80\xA8"
+                         "d\n\v\f\n"),
+                   100,
+                   "[a\rb][c\xE2\x80\xA8"
+                   "d][\v\f]");
     check_all_cuts(SLICE("{\"a\":\"x\"}\n"), 100, "[{\"a\":\"x\"}]");
 }
 
@@ -143,8 +147,9 @@ what_is_whole_is_not_copied(void **state)
     framing_fini(&fr);
 }
 
-/* A line of a megabyte in pieces of 16 bytes: 65,536 calls that would take minutes if each looked at the
- * line from its start.  Counted by what is copied: the buffer doubles, so no more than twice the line. */
+/* A line of a megabyte in pieces of 16 bytes: 65,536 calls that would take minutes if each looked
+ * at the line from its start.  Counted by what is copied: the buffer doubles, so no more than twice
+ * the line. */
 static void
 pieces_are_kept_within_the_limit(void **state)
 {

@@ -113,8 +113,9 @@ values_are_escaped(void **state)
     (void)state;
     begin(&c, LOG_INFO, LOG_TEXT);
     log_info("e", F_STR("a", "x\nlevel=error"), F_STR("b", "\x1B[2J"), F_STR("c", "p=q"),
-             F_STR("d", "\xC2\x9B" "2J"), F_STR("e", "\xFF"), F_STR("f", "back\\slash"),
-             F_STR("g", "\x7F"), F_STR("h", "\""));
+             F_STR("d", "\xC2\x9B"
+                        "2J"),
+             F_STR("e", "\xFF"), F_STR("f", "back\\slash"), F_STR("g", "\x7F"), F_STR("h", "\""));
     got = end(&c);
     CHECK_STR(after_time(got, "time="),
               " level=info module=test event=e a=\"x\\nlevel=error\" b=\"\\u001b[2J\" c=\"p=q\" "

@@ -183,11 +183,16 @@ json_strings_split_no_line(void **state)
     expect_quoted(SLICE("\n\r\t\b\f"), "\"\\n\\r\\t\\u0008\\u000c\"");
     expect_quoted(SLICE("a\0b"), "\"a\\u0000b\"");
     expect_quoted(SLICE("\x7F\x1B[31m"), "\"\\u007f\\u001b[31m\"");
-    expect_quoted(SLICE("\xC2\x9B" "31m"), "\"\\u009b31m\""); /* A terminal's CSI in one character. */
+    expect_quoted(SLICE("\xC2\x9B"
+                        "31m"),
+                  "\"\\u009b31m\""); /* A terminal's CSI in one character. */
     expect_quoted(SLICE("x\xE2\x80\xA8y\xE2\x80\xA9"), "\"x\\u2028y\\u2029\"");
     expect_quoted(SLICE("\xE2\x82\xAC \xC3\xA9 \xF0\x9F\x99\x82"),
                   "\"\xE2\x82\xAC \xC3\xA9 \xF0\x9F\x99\x82\"");
-    expect_quoted(SLICE("a\xFF" "b\xE2\x82"), "\"a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
+    expect_quoted(SLICE("a\xFF"
+                        "b\xE2\x82"),
+                  "\"a\xEF\xBF\xBD"
+                  "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
 /* Whatever the bytes, a parser takes the string; and what was valid comes back as it was. */

@@ -1,4 +1,5 @@
-/* The pool: every job runs once, lanes keep their reserve, a full queue refuses, the end runs what waits. */
+/* The pool: every job runs once, lanes keep their reserve, a full queue refuses, the end runs what
+ * waits. */
 #include "tests/check.h"
 
 #include "state/base/lock.h"
@@ -140,7 +141,8 @@ threads_are_made_as_they_are_needed(void **state)
     pool_destroy(NULL);
 }
 
-/* Both agents of design.md 4: the IDE's calls hold all that they may, and a sub-agent still finds a worker. */
+/* Both agents of design.md 4: the IDE's calls hold all that they may, and a sub-agent still finds a
+ * worker. */
 static void
 the_network_always_finds_a_worker(void **state)
 {

@@ -1,4 +1,5 @@
-/* The keyed single-flight cache: one load a key whatever races, everyone gets the same, nothing is freed early. */
+/* The keyed single-flight cache: one load a key whatever races, everyone gets the same, nothing is
+ * freed early. */
 #include "tests/check.h"
 
 #include "state/base/mem.h"
@@ -28,7 +29,7 @@ struct world {
     _Atomic unsigned arrived; /* Threads about to look up. */
     unsigned awaited;         /* A load waits until so many have arrived. */
     bool fail;
-    bool hold;                /* A load waits to be let go. */
+    bool hold; /* A load waits to be let go. */
     sem_t loading, go;
     /* Counted by threads for the test to compare. */
     _Atomic unsigned ok, refused, timed_out, not_ready;
@@ -457,7 +458,8 @@ another_version_does_not_wait_for_a_stale_load(void **state)
     CHECK_STR(((struct value *)two.value)->version, "2");
     end_held(&h);
     CHECK(h.err == E_OK);
-    CHECK_STR(((struct value *)h.pin.value)->version, "1"); /* Its own caller gets what he asked for. */
+    CHECK_STR(((struct value *)h.pin.value)->version,
+              "1"); /* Its own caller gets what he asked for. */
     now = must_get(&w, "a", "2");
     CHECK(now.value == two.value);
     slots_unpin(w.slots, &now);
@@ -571,8 +573,8 @@ each_ready_value_is_visited(void **state)
     tear_down(&w);
 }
 
-/* Keys, versions, drops and clears at random from many threads: every look-up is answered by a value of its key and
- * at least its version, and the numbers add up. */
+/* Keys, versions, drops and clears at random from many threads: every look-up is answered by a
+ * value of its key and at least its version, and the numbers add up. */
 struct storm {
     struct world w;
     _Atomic unsigned gets, peeks_found;

@@ -1,5 +1,5 @@
-/* The stdio transport on descriptors of every kind, before a dispatcher whose answers come when the test says so.
- * What real lines are answered is in tests/transcripts. */
+/* The stdio transport on descriptors of every kind, before a dispatcher whose answers come when the
+ * test says so. What real lines are answered is in tests/transcripts. */
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
@@ -113,12 +113,12 @@ struct fixture {
     struct dispatcher d;
     struct settings *settings;
     struct transport *transport;
-    int to, from;        /* The test writes and reads here; -1 when closed. */
-    int in, out;         /* The inherited ones. */
+    int to, from; /* The test writes and reads here; -1 when closed. */
+    int in, out;  /* The inherited ones. */
     int in_flags, out_flags;
     sem_t ended;
     _Atomic unsigned ended_count;
-    struct buf got;      /* Read and not yet looked at. */
+    struct buf got; /* Read and not yet looked at. */
 };
 
 static void
@@ -411,8 +411,9 @@ a_line_too_long_is_told_and_the_next_is_read(void **state)
     text.data[text.len - 2] = 'a';
     send_text(&x, text.data);
     send_text(&x, "next\n");
-    expect_line(&x, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"the message is longer "
-                    "than 4096 bytes (limits.message); send large content in parts, or in a file\"}}");
+    expect_line(
+        &x, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"the message is longer "
+            "than 4096 bytes (limits.message); send large content in parts, or in a file\"}}");
     expect_line(&x, "next");
     send_text(&x, text.data);
     text.data[text.len - 1] = '\0';
@@ -524,7 +525,8 @@ stop_gives_up_a_call_at_the_deadline(void **state)
     sem_wait(&x.d.holding);
     finish(&x, in_ms(30));
     CHECK_INT(x.d.gone, 1);
-    answer(&x.d, atomic_load(&x.d.held), SLICE("too late")); /* It goes nowhere, and does no harm. */
+    answer(&x.d, atomic_load(&x.d.held),
+           SLICE("too late")); /* It goes nowhere, and does no harm. */
     CHECK(next_line(&x) == NULL);
     tear_down(&x);
 
@@ -646,7 +648,8 @@ what_cannot_be_used_is_told(void **state)
     struct fixture x;
     struct fault f = FAULT_INIT;
     struct transport *t = NULL;
-    struct transport_context context = {.dispatcher = &x.d, .clock = clock_real(), .in_fd = -1, .out_fd = 999};
+    struct transport_context context = {
+        .dispatcher = &x.d, .clock = clock_real(), .in_fd = -1, .out_fd = 999};
 
     (void)state;
     set_up(&x);
