@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Calls that have no place here, and where the others may stand.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+bad=0
+
+# banned NAME PATTERN EXCEPT FOLDER...: nothing of that pattern in the code of the folders (comments do not count),
+# except in the files whose path matches EXCEPT.
+banned() {
+    local name=$1 pattern=$2 except=${3:-none} found
+    shift 3
+    found=$(grep -rnE --include='*.[ch]' "$pattern" "$@" 2>/dev/null |
+        grep -vE '^[^:]+:[0-9]+:[[:space:]]*(\*|/\*|//)' | grep -vE "^($except):")
+    if [ -n "$found" ]; then
+        echo "$found"
+        echo "not ok $name"
+        bad=1
+    else
+        echo "ok $name"
+    fi
+}
+
+call() {
+    echo "(^|[^a-zA-Z0-9_>.])($1)[[:space:]]*\("
+}
+
+code=(state handlers transports server)
+banned banned_unbounded "$(call 'strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strtok|alloca')" '' "${code[@]}"
+banned banned_shell "$(call 'system|popen|execlp|execvp')" '' "${code[@]}"
+banned banned_numbers "$(call 'atoi|atol|atoll|atof')" '' "${code[@]}"
+banned banned_random "$(call 'rand|srand|random|drand48|tmpnam|mktemp|tempnam')" '' "${code[@]}"
+banned banned_processes "$(call 'fork|vfork|daemon')" '' "${code[@]}"
+banned banned_time "$(call 'localtime|ctime|asctime|gmtime')" '' "${code[@]}"
+banned banned_threads "$(call 'pthread_cancel|pthread_kill|pthread_detach|pthread_exit')" '' "${code[@]}"
+banned locks_have_a_rank "$(call 'pthread_(mutex|rwlock|cond|spin)_[a-z]+')" 'state/base/lock\.[ch]' \
+    state handlers transports
+banned memory_comes_from_mem "$(call 'malloc|calloc|strdup|strndup|asprintf|vasprintf')" 'state/base/mem\.[ch]' "${code[@]}"
+# Standard output carries the protocol, or a command's result.
+banned output_below_server "$(call 'printf|puts|putchar|vprintf|perror')" '' state handlers transports
+banned stdout_below_server '(^|[^a-z._"])(stdout|STDOUT_FILENO)\b' '' state handlers transports
+# Only git is started with the path and home of whoever started us.
+banned environment_below_server "$(call 'getenv|secure_getenv|setenv|putenv')" 'state/project_info\.c' \
+    state handlers transports
+banned exit_below_server "$(call 'exit|_exit|quick_exit')" '' state handlers transports
+banned sleep_in_tests "$(call 'sleep|usleep|nanosleep')" '' tests
+exit $bad
