@@ -415,7 +415,8 @@ a_swapped_link_is_never_followed(void **state)
     pthread_create(&thread, NULL, swap, &s);
     while (s.swaps < 10) {
     }
-    for (int i = 0; i < 10000; i++) {
+    /* At least so many, and until both the folder and the link have been met. */
+    for (unsigned i = 0; i < 10000 || got == 0 || refused == 0; i++) {
         struct buf b = BUF_INIT;
 
         switch (dir_read(p.root, "door/outside", 100, &b, NULL, NULL)) {
@@ -439,8 +440,7 @@ a_swapped_link_is_never_followed(void **state)
     pthread_join(thread, NULL);
     CHECK_INT(escaped, 0);
     CHECK_INT(other, 0);
-    CHECK_INT(got + refused, 10000);
-    CHECK(got > 0 && refused > 0); /* Else nothing was raced. */
+    CHECK(got + refused >= 10000);
     CHECK_INT(count_entries(p.top), 2);
     tear_down(&p);
 }
@@ -754,5 +754,6 @@ main(void)
         cmocka_unit_test(readers_see_old_or_new_and_nothing_between),
         cmocka_unit_test(of_many_creators_one_succeeds),
     };
+    alarm(120);
     return CHECK_RUN(tests);
 }
