@@ -375,6 +375,14 @@ region_keeps(const struct walk *w, const struct wf_label_line *label, int level)
     }
 }
 
+/* In a section of gates: is the label nothing but "Phase N"? */
+static bool
+names_phase(const struct walk *w, struct slice key, int *number)
+{
+    return w->gates && wf_read_phase_number(key, number) && key.data[key.len - 1] >= '0' &&
+           key.data[key.len - 1] <= '9';
+}
+
 /* Acts on a label.  False if the line is no label, or one that the region keeps. */
 static bool
 take_label(struct walk *w, struct slice text, int level)
@@ -382,7 +390,14 @@ take_label(struct walk *w, struct slice text, int level)
     struct wf_label_line label;
     int number;
 
-    if (!wf_read_label(text, &label) || region_keeps(w, &label, level)) {
+    if (!wf_read_label(text, &label)) {
+        return false;
+    }
+    if (names_phase(w, label.key, &number)) {
+        start_gate(w, number, level);
+        return true;
+    }
+    if (region_keeps(w, &label, level)) {
         return false;
     }
     if (label.label == WF_LABEL_GATE) {
@@ -390,8 +405,6 @@ take_label(struct walk *w, struct slice text, int level)
         if (label.value.len > 0 && w->region == REGION_GATE) {
             add_mark(w, false, false, label.value);
         }
-    } else if (w->gates && wf_read_phase_number(label.key, &number)) {
-        start_gate(w, number, level);
     } else if (w->task != NOWHERE) {
         task_label(w, &label, level);
     } else if (w->phase != NOWHERE) {
@@ -619,7 +632,7 @@ walk(struct tasklist *t)
 {
     struct walk w = {.t = t, .phase = NOWHERE, .task = NOWHERE};
 
-    w.numbered = !has_phase_heading(t->md);
+    t->numbered = w.numbered = !has_phase_heading(t->md);
     for (; w.at < t->md->count && !t->source->arena.failed; w.at++) {
         switch (t->md->lines[w.at].kind) {
         case MDL_HEADING: on_heading(&w); break;

@@ -587,6 +587,8 @@ tasklist_finish(struct tasklist *t, struct fault *f)
         return fault_remedy(f, "write a heading \"## Phase 1: Name\" and below it tasks such as "
                                "\"- [ ] **Task 1.1**: Name\"");
     }
-    choose_phases_without_tasks(t, level);
+    if (!t->numbered) {
+        choose_phases_without_tasks(t, level);
+    }
     return build(t, f);
 }

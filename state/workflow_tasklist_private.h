@@ -73,6 +73,7 @@ struct tasklist {
     struct problems *problems;
     struct wf_source *source;
     struct drafts phases, tasks, marks, gates, gate_marks;
+    bool numbered;        /* Phases are "N. name": one without tasks is some section. */
     const char *too_many; /* Of what; null if there were not. */
     size_t most;          /* How many of them are allowed. */
 };
