@@ -1,0 +1,62 @@
+/* http_parser_private.h -- what the files of the request parser share.
+ *
+ *   http_parser.c        the driver, lines, and what is handed out
+ *   http_parser_head.c   request line and headers       http_parser_body.c   bodies and chunks */
+#ifndef TANDEM_HTTP_PARSER_PRIVATE_H
+#define TANDEM_HTTP_PARSER_PRIVATE_H
+
+#include "transports/http_parser.h"
+
+enum state {
+    STATE_LINE, /* Waits for the request line, or empty lines before it. */
+    STATE_HEADERS,
+    STATE_BODY, /* The head has been told; how long the body is, is to be looked at. */
+    STATE_SIZED,
+    STATE_CHUNK_LINE,
+    STATE_CHUNK_DATA,
+    STATE_CHUNK_END,
+    STATE_TRAILERS,
+    STATE_OVER,
+};
+
+enum times { ONCE, MANY };
+struct header_row {
+    struct slice name;
+    enum times times;
+};
+/* By enum http_header. */
+extern const struct header_row parser_headers[];
+/* By enum http_method. */
+extern const struct slice parser_methods[];
+
+static inline struct slice
+parser_slice(const struct http_parser *p, struct http_span span)
+{
+    return (struct slice){p->data + span.at, span.len};
+}
+
+static inline struct http_span
+parser_span(const struct http_parser *p, struct slice s)
+{
+    return (struct http_span){(uint32_t)(s.data - p->data), (uint32_t)s.len};
+}
+
+/* Ends the parse, telling why.  Returns false. */
+bool parser_refuse(struct http_parser *p, enum http_refusal why);
+
+enum line { LINE_MORE, LINE_WHOLE, LINE_REFUSED };
+/* Looks for the end of the line that begins at p->line, which may have 'limit' bytes of 'classes'.
+ * Once it is whole, 'line_len' is set and 'scan' is the next line's place. */
+enum line parser_next_line(struct http_parser *p, size_t len, size_t limit, unsigned classes,
+                           enum http_refusal too_long, enum http_refusal bad);
+/* The line that is whole, without its end. */
+struct slice parser_line(const struct http_parser *p);
+
+/* NAME ":" OWS VALUE OWS, of a header or trailer; false after a refusal. */
+bool parser_split_header(struct http_parser *p, struct slice *name, struct slice *value);
+/* Takes what is new of a head: HTTP_MORE, HTTP_HEAD or HTTP_REFUSED. */
+enum http_event parser_head(struct http_parser *p, size_t len);
+/* Takes what is new of a body: HTTP_MORE, HTTP_WHOLE or HTTP_REFUSED. */
+enum http_event parser_body(struct http_parser *p, char *data, size_t *len);
+
+#endif
