@@ -56,7 +56,7 @@ context_open(struct invocation *invocation, struct context *c)
         o.name = name;
         err = config_create(&o, &c->config, &problems, &f);
     }
-    report_problems(stderr, &problems);
+    report_problems(stderr, "", &problems);
     if (!err) {
         c->settings = config_settings(c->config);
         log_configure((enum log_level)c->settings->log_level,

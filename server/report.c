@@ -18,12 +18,13 @@ report_fault(FILE *to, const struct fault *f)
 }
 
 void
-report_problems(FILE *to, const struct problems *problems)
+report_problems(FILE *to, const char *folder, const struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *p = &problems->items[i];
 
-        fputs(p->file[0] ? p->file : "tandem", to);
+        fprintf(to, "%s%s%s", folder, *folder && p->file[0] ? "/" : "",
+                *folder || p->file[0] ? p->file : "tandem");
         if (p->line) {
             fprintf(to, ":%u", p->line);
             if (p->column) {

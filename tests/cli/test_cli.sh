@@ -62,6 +62,15 @@ serve() {
     servers+=($!)
     wait_for "$tandem" status --root "$folder"
 }
+# The same, without asking it for anything.
+serve_quietly() {
+    local folder=$1
+    shift
+    rm -f "$folder/log"
+    "$tandem" serve --root "$folder" --transport http "$@" </dev/null >"$folder/log.out" 2>"$folder/log" &
+    servers+=($!)
+    wait_for grep -q "event=serving" "$folder/log"
+}
 # ends PID [STATUS]: waits for it and compares its status.
 ends() {
     local status
@@ -329,11 +338,60 @@ it_lingers_if_told_to() {
     ends "${servers[-1]}"
 }
 
+# slow_git SECONDS: a git that hangs keeps get_server_info busy.
+slow_git() {
+    mkdir -p slow/bin slow/.tandem
+    printf '#!/bin/sh\n[ "$1" = rev-parse ] || exit 1\necho $$ >"%s"\nexec sleep %s\n' \
+        "$top/slow/began" "$1" >slow/bin/git
+    chmod +x slow/bin/git
+    rm -f slow/began
+}
+
+a_call_in_flight_is_waited_for() {
+    slow_git 1
+    PATH=$top/slow/bin:$PATH serve_quietly slow --drain 60s
+    "$tandem" call get_server_info --root slow >slow/answer 2>slow/answer.err &
+    local call=$!
+    wait_for test -s slow/began
+    kill -TERM "${servers[-1]}"
+    ends "$call"
+    ends "${servers[-1]}"
+    has "$(cat slow/answer)" '"transport_mode": "http"'
+}
+
+patience_ends_with_the_drain() {
+    slow_git 1
+    PATH=$top/slow/bin:$PATH serve_quietly slow --drain 0s
+    "$tandem" call get_server_info --root slow >slow/answer 2>slow/answer.err &
+    local call=$!
+    wait_for test -s slow/began
+    kill -TERM "${servers[-1]}"
+    ends "$call" 1
+    ends "${servers[-1]}"
+    [ -s slow/answer.err ] || problem="a call that was cut off was told nothing"
+    [ ! -e slow/.tandem/server.json ] || problem="server.json was left"
+}
+
+a_second_signal_ends_it_at_once() {
+    slow_git 30
+    PATH=$top/slow/bin:$PATH serve_quietly slow --drain 60s
+    "$tandem" call get_server_info --root slow >slow/answer 2>slow/answer.err &
+    local call=$!
+    wait_for test -s slow/began
+    kill -TERM "${servers[-1]}"
+    wait_for grep -q "event=ending" slow/log
+    kill -INT "${servers[-1]}"
+    ends "${servers[-1]}" 1
+    ends "$call" 1
+    kill "$(cat slow/began)"
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
-    it_lingers_if_told_to; do
+    it_lingers_if_told_to a_call_in_flight_is_waited_for patience_ends_with_the_drain \
+    a_second_signal_ends_it_at_once; do
     test_ "$name"
 done

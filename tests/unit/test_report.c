@@ -74,12 +74,19 @@ faults_and_problems(void **unused)
     problems_add(&p, PROBLEM_WARNING, "a.json", 3, 0, "odd");
     problems_add(&p, PROBLEM_WARNING, NULL, 0, 0, "%s", "strange");
     p.left_out = 2;
-    report_problems(to, &p);
+    report_problems(to, "", &p);
+    p.count = 1;
+    p.left_out = 0;
+    report_problems(to, "a/b", &p);
+    p.count = 3;
+    p.left_out = 2;
+    report_problems(to, "", &(struct problems)PROBLEMS_INIT);
     fclose(to);
     CHECK_STR(text, "tandem: it failed\n"
                     "tandem: it failed there (line 3, column 4)\n  mend it\n"
                     "a.json:3:7: error: bad\na.json:3: warning: odd\ntandem: warning: strange\n"
-                    "tandem: 2 more problems are not listed\n");
+                    "tandem: 2 more problems are not listed\n"
+                    "a/b/a.json:3:7: error: bad\n");
     problems_fini(&p);
 }
 
