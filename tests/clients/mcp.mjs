@@ -1,0 +1,255 @@
+// mcp.mjs -- what every official client must be able to do with tandem, whatever its version and era.
+//
+// A 'kit' says how one SDK connects:
+//   name               for the names of the tests
+//   era, version       what is to be negotiated
+//   stdio(command)     -> {client, transport}, connected
+//   http(url, token)   -> the same
+//   errorCode(error)   JSON-RPC code of a call that was refused
+//   status(error)      HTTP status of a request that was refused
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { bugFixEvidence, Project, test, toolResult, TOOL_TIMEOUT_MS } from './lib.mjs';
+
+async function call(peer, name, args = {}) {
+    return peer.client.callTool({ name, arguments: args }, ...peer.callOptions);
+}
+
+async function workflow(peer, args) {
+    return toolResult(await call(peer, 'pos_workflow', args));
+}
+
+function tools(list) {
+    return list.tools.map(({ name, title, description, inputSchema, outputSchema, annotations }) =>
+        ({ name, title, description, inputSchema, outputSchema, annotations }));
+}
+
+async function refusal(promise) {
+    try {
+        await promise;
+    } catch (error) {
+        return error;
+    }
+    return assert.fail('it was not refused');
+}
+
+/** Runs the pack from start to end, one peer after the other. */
+async function runPack(peers, target) {
+    let turn = 0;
+    const next = () => peers[turn++ % peers.length];
+    const started = await workflow(peers[0], { action: 'start', workflow_type: 'bug_fix_v1', target_file: target });
+    assert.equal(started.status, 'success');
+    assert.equal(started.action, 'start');
+    assert.equal(started.resumed, false);
+    assert.equal(started.current_phase, 0);
+    assert.match(started.session_id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    const session_id = started.session_id;
+
+    for (const peer of peers) {
+        const again = await workflow(peer, { action: 'start', workflow_type: 'bug_fix_v1', target_file: target });
+        assert.equal(again.session_id, session_id, 'one session for one target');
+        assert.equal(again.resumed, true);
+    }
+    for (let phase = 0; phase < 3; phase++) {
+        const shown = await workflow(next(), { action: 'get_phase', session_id });
+        assert.equal(shown.current_phase, phase);
+        assert.equal(typeof shown.phase_content, 'string');
+        assert.equal(shown.tasks.length, 2);
+        for (const { task_number } of shown.tasks) {
+            const task = await workflow(next(), { action: 'get_task', session_id, phase, task_number });
+            assert.equal(task.task_number, task_number);
+            assert.ok(task.content.length > 20);
+        }
+        const claim = await call(next(), 'pos_workflow', { action: 'complete_phase', session_id, phase,
+                                                           evidence: { done: true } });
+        assert.equal(claim.isError, true, 'a claim does not pass');
+        const refused = toolResult(claim);
+        assert.equal(refused.status, 'error');
+        assert.equal(refused.error_type, 'ValidationError');
+        const done = await workflow(next(), { action: 'complete_phase', session_id, phase,
+                                              evidence: bugFixEvidence[phase] });
+        assert.equal(done.status, 'success');
+        assert.equal(done.checkpoint_passed, true);
+        assert.equal(done.phase_completed, phase);
+        assert.equal(done.workflow_complete ?? false, phase === 2);
+        const twice = toolResult(await call(next(), 'pos_workflow', { action: 'complete_phase', session_id, phase,
+                                                                      evidence: bugFixEvidence[phase] }));
+        assert.equal(twice.status, 'error', 'a phase is completed once');
+        assert.equal(twice.error_type, 'StateError');
+    }
+    for (const peer of peers) {
+        const { workflow_state: state } = await workflow(peer, { action: 'get_state', session_id });
+        assert.deepEqual(state.completed_phases, [0, 1, 2]);
+        assert.equal(state.is_complete, true);
+    }
+    const { deleted } = await workflow(next(), { action: 'delete_session', session_id, reason: 'tested' });
+    assert.equal(deleted, true);
+    const gone = toolResult(await call(next(), 'pos_workflow', { action: 'get_phase', session_id }));
+    assert.equal(gone.error_type, 'NotFoundError');
+}
+
+async function checkPeer(kit, peer, where) {
+    const label = `${kit.name} ${where}`;
+    await test(`${label}: negotiates ${kit.version}`, async () => {
+        assert.equal(kit.negotiated(peer), kit.version);
+        const { name, version } = peer.client.getServerVersion();
+        assert.equal(name, 'tandem');
+        assert.match(version, /^\d+\.\d+\.\d+/);
+        assert.ok(peer.client.getServerCapabilities().tools);
+    });
+    await test(`${label}: lists tools with schemas`, async () => {
+        const names = (await peer.client.listTools()).tools.map((tool) => tool.name);
+        for (const name of ['pos_workflow', 'current_date', 'get_server_info']) {
+            assert.ok(names.includes(name), name);
+        }
+    });
+    await test(`${label}: tells the date`, async () => {
+        const date = toolResult(await call(peer, 'current_date'));
+        assert.match(date.iso_date, /^\d{4}-\d\d-\d\d$/);
+        assert.ok(Math.abs(date.unix_timestamp - Date.now() / 1000) < 60);
+    });
+    await test(`${label}: tells who it is`, async () => {
+        const info = toolResult(await call(peer, 'get_server_info'));
+        assert.equal(info.server.transport_mode, 'dual');
+        assert.equal(info.server.pid, peer.info.pid);
+        assert.equal(info.server.instance, peer.info.instance);
+        assert.equal(info.capabilities.dual_transport, true);
+    });
+    await test(`${label}: a tool's error is a result with isError`, async () => {
+        const answer = await call(peer, 'pos_workflow', { action: 'start', workflow_type: 'no_such_pack',
+                                                          target_file: 'a.c' });
+        assert.equal(answer.isError, true);
+        assert.equal(answer.structuredContent, undefined);
+        const told = toolResult(answer);
+        assert.equal(told.error_type, 'NotFoundError');
+        assert.equal(told.action, 'start');
+    });
+    await test(`${label}: bad arguments are a result with isError`, async () => {
+        const answer = await call(peer, 'pos_workflow', { action: 17 });
+        assert.equal(answer.isError, true);
+    });
+    await test(`${label}: an unknown tool is refused with -32602`, async () => {
+        assert.equal(kit.errorCode(await refusal(call(peer, 'no_such_tool'))), -32602);
+    });
+    await test(`${label}: 50 calls at once each get their own answer`, async () => {
+        const targets = Array.from({ length: 50 }, (_, i) => `missing-${i}`);
+        const answers = await Promise.all(targets.map((target) =>
+            call(peer, 'pos_workflow', { action: 'start', workflow_type: target, target_file: 'x' })));
+        answers.forEach((answer, i) => assert.ok(answer.content[0].text.includes(targets[i]), targets[i]));
+    });
+    if (kit.era === 'legacy') {
+        await test(`${label}: answers ping with nothing`, async () => {
+            assert.deepEqual(await peer.client.ping(), {});
+        });
+    }
+}
+
+/** All that is asked of one kit. */
+export async function checkKit(kit) {
+    const project = new Project();
+    const peers = {};
+    const connect = async (where, connecting) => {
+        const { client, transport } = await connecting;
+        peers[where] = { client, transport, info: project.discover(),
+                         callOptions: kit.callOptions({ timeout: TOOL_TIMEOUT_MS }) };
+        client.onerror = (error) => { peers[where].problem ??= error; };
+        return peers[where];
+    };
+    let pid = 0;
+    try {
+        await test(`${kit.name}: connects over stdio, then over HTTP`, async () => {
+            await connect('stdio', kit.stdio(project.command()));
+            const { url, token, pid: serverPid } = project.discover();
+            pid = serverPid;
+            await connect('http', kit.http(url, token));
+        });
+        if (!peers.stdio || !peers.http) {
+            console.log(project.log());
+            return;
+        }
+        await checkPeer(kit, peers.stdio, 'stdio');
+        await checkPeer(kit, peers.http, 'http');
+        await test(`${kit.name}: the tools are the same on both transports`, async () => {
+            const [a, b] = [await peers.stdio.client.listTools(), await peers.http.client.listTools()];
+            assert.deepEqual(tools(a), tools(b));
+        });
+        await test(`${kit.name}: a pack from start to end, alternating`, () =>
+            runPack([peers.stdio, peers.http], 'src/calendar.c'));
+        await test(`${kit.name}: a pack from start to end over stdio`, () =>
+            runPack([peers.stdio], 'src/over_stdio.c'));
+        await test(`${kit.name}: a pack from start to end over http`, () =>
+            runPack([peers.http], 'src/over_http.c'));
+        await test(`${kit.name}: eight clients start the same at once and share one session`, async () => {
+            const { url, token } = peers.stdio.info;
+            const crowd = await Promise.all(Array.from({ length: 8 }, () => kit.http(url, token)));
+            const all = [peers.stdio, ...crowd.map((one) => ({ ...one, callOptions: peers.http.callOptions }))];
+            const started = await Promise.all(all.map((peer) =>
+                workflow(peer, { action: 'start', workflow_type: 'spec_creation_v1', target_file: 'shared.md' })));
+            assert.equal(new Set(started.map((one) => one.session_id)).size, 1);
+            assert.equal(started.filter((one) => !one.resumed).length, 1);
+            await Promise.all(crowd.map((one) => one.client.close()));
+        });
+        if (kit.era === 'legacy') {
+            await checkSessions(kit, project, peers.stdio.info);
+        }
+        await test(`${kit.name}: no transport reported a fault`, async () => {
+            for (const [where, peer] of Object.entries(peers)) {
+                assert.equal(peer.problem, undefined, where);
+            }
+        });
+        await test(`${kit.name}: the end of stdin ends the server, and nothing stays`, async () => {
+            await peers.http.client.close();
+            await peers.stdio.client.close();
+            project.checkEnded(pid);
+        });
+    } finally {
+        for (const peer of Object.values(peers)) {
+            await peer.client.close().catch(() => {});
+        }
+        project.remove();
+    }
+}
+
+async function checkSessions(kit, project, { url, token }) {
+    const headers = { authorization: `Bearer ${token}` };
+    await test(`${kit.name}: a session ends by DELETE, then its id gives 404, and a new client is served`, async () => {
+        const { client, transport } = await kit.http(url, token);
+        const id = transport.sessionId;
+        assert.match(id, /^[\x21-\x7e]{16,}$/);
+        await transport.terminateSession();
+        const stale = await fetch(url, {
+            method: 'POST',
+            headers: { ...headers, 'content-type': 'application/json', accept: 'application/json, text/event-stream',
+                       'mcp-session-id': id, 'mcp-protocol-version': kit.version },
+            body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
+        });
+        assert.equal(stale.status, 404);
+        await stale.text();
+        const again = await fetch(url, { method: 'DELETE', headers: { ...headers, 'mcp-session-id': id } });
+        assert.equal(again.status, 404);
+        await again.text();
+        await client.close();
+        const fresh = await kit.http(url, token);
+        assert.notEqual(fresh.transport.sessionId, id);
+        assert.ok((await fresh.client.listTools()).tools.length > 0);
+        await fresh.transport.terminateSession();
+        await fresh.client.close();
+    });
+    await test(`${kit.name}: a client whose session went away learns it by 404 and connects anew`, async () => {
+        const peer = await kit.http(url, token);
+        const gone = await fetch(url, { method: 'DELETE',
+                                        headers: { ...headers, 'mcp-session-id': peer.transport.sessionId } });
+        assert.equal(gone.status, 204);
+        const error = await refusal(peer.client.listTools());
+        assert.equal(kit.status(error), 404, String(error));
+        await peer.client.close();
+        const fresh = await kit.http(url, token);
+        assert.ok((await fresh.client.listTools()).tools.length > 0);
+        await fresh.client.close();
+    });
+    await test(`${kit.name}: without the token there is only 401`, async () => {
+        const error = await refusal(kit.http(url, 'A'.repeat(43)));
+        assert.ok(/401|[Uu]nauthorized/.test(`${kit.status(error)} ${error}`), String(error));
+        assert.ok(fs.existsSync(project.discoveryFile()));
+    });
+}
