@@ -1,0 +1,757 @@
+/* lifecycle.c -- how the real server starts, stays and ends: alone, among twenty, when it is killed, when its
+ * clients are slow, silent or gone. */
+#include "tests/check.h"
+#include "tests/fake_git.h"
+#include "tests/harness_http.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CALLS_EACH 25 /* In flight when the server is told to end: over stdio, and over HTTP. */
+#define INFO_CALL "\"method\":\"tools/call\",\"params\":{\"name\":\"get_server_info\",\"arguments\":{}," MODERN_META "}"
+
+static const char *const packs[] = {PACK_BUG_FIX, NULL};
+
+static int64_t
+soon(void)
+{
+    return now_ns() + PATIENCE;
+}
+
+/* One request on a connection of its own, left unread. */
+static bool
+post_info(struct http_peer *peer, int number)
+{
+    struct buf request = BUF_INIT;
+    char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%d," INFO_CALL "}", number);
+    bool sent;
+
+    buf_addf(&request,
+             "POST %s HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\nAccept: application/json, "
+             "text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
+             "Mcp-Name: get_server_info\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             peer->info->path, peer->info->host, peer->info->port, peer->info->token, strlen(body), body);
+    sent = http_write(peer->fd, request.data, request.len);
+    buf_fini(&request);
+    free(body);
+    return sent;
+}
+
+static bool
+get_health(struct http_peer *peer)
+{
+    struct http_reply reply = {.status = 0};
+    bool good = http_send(peer, "GET", "/health", "", NULL, &reply) && reply.status == 200;
+
+    http_reply_fini(&reply);
+    return good;
+}
+
+/* Waits until the server's loops have taken what was sent before: both answer in order of arrival. */
+static void
+settle(struct server *s, struct http_peer *control)
+{
+    json_t *answer;
+
+    CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"id\":\"settle\",\"method\":\"ping\"}"));
+    answer = server_read(s, soon());
+    CHECK_STR(json_string_value(json_object_get(answer, "id")), "settle");
+    json_decref(answer);
+    CHECK(get_health(control));
+    CHECK(get_health(control));
+}
+
+/* Waits until nobody accepts connections any more: the server has begun to end. */
+static void
+wait_for_refusal(const struct server_info *info)
+{
+    struct timespec pause = {0, MS};
+    int64_t deadline = soon();
+    int fd;
+
+    while ((fd = http_connect(info)) >= 0) {
+        close(fd);
+        CHECK(now_ns() < deadline);
+        nanosleep(&pause, NULL);
+    }
+}
+
+struct crowd {
+    struct http_peer peers[CALLS_EACH];
+    struct http_peer control;
+};
+
+/* Brings CALLS_EACH calls in flight on each transport; all wait for git. */
+static void
+fill(struct server *s, struct crowd *crowd, struct fake_git *git)
+{
+    http_peer_init(&crowd->control, &s->info);
+    for (int i = 0; i < CALLS_EACH; i++) {
+        http_peer_init(&crowd->peers[i], &s->info);
+        CHECK(get_health(&crowd->peers[i]));
+    }
+    CHECK(get_health(&crowd->control));
+    for (int i = 0; i < CALLS_EACH; i++) {
+        CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"id\":%d," INFO_CALL "}", i));
+        CHECK(post_info(&crowd->peers[i], i));
+    }
+    settle(s, &crowd->control);
+    CHECK(fake_git_wait(git, soon()));
+}
+
+struct drained {
+    unsigned results, refusals;
+};
+
+/* One answer for each call, with its own id: its result, or an error that says why not. */
+static void
+count_answer(const json_t *answer, int id, struct drained *drained)
+{
+    const json_t *error = json_object_get(answer, "error");
+    struct mcp_outcome outcome = {.result = NULL};
+    json_t *want = json_integer(id);
+
+    if (error) {
+        CHECK(json_equal(json_object_get(answer, "id"), want));
+        CHECK(json_is_string(json_object_get(error, "message")));
+        drained->refusals++;
+    } else {
+        const char *why = mcp_check_answer(answer, want, MCP_MODERN, &outcome);
+        if (why) {
+            printf("id %d: %s\n", id, why);
+        }
+        CHECK(!why);
+        drained->results += !outcome.is_error;
+        drained->refusals += outcome.is_error;
+    }
+    outcome_fini(&outcome);
+    json_decref(want);
+}
+
+static struct drained
+drain(struct server *s, struct crowd *crowd)
+{
+    struct drained drained = {0, 0};
+    bool seen[CALLS_EACH] = {false};
+
+    for (int i = 0; i < CALLS_EACH; i++) {
+        json_t *answer = server_read(s, soon());
+        json_int_t id = json_integer_value(json_object_get(answer, "id"));
+        CHECK(answer && id >= 0 && id < CALLS_EACH && !seen[id]);
+        seen[id] = true;
+        count_answer(answer, (int)id, &drained);
+        json_decref(answer);
+    }
+    for (int i = 0; i < CALLS_EACH; i++) {
+        struct http_reply reply = {.status = 0};
+        json_t *answer;
+        CHECK(http_read(&crowd->peers[i], &reply));
+        answer = json_loadb(reply.body.data, reply.body.len, 0, NULL);
+        CHECK(answer);
+        count_answer(answer, i, &drained);
+        json_decref(answer);
+        http_reply_fini(&reply);
+    }
+    return drained;
+}
+
+static void
+leave(struct crowd *crowd)
+{
+    http_peer_fini(&crowd->control);
+    for (int i = 0; i < CALLS_EACH; i++) {
+        http_peer_fini(&crowd->peers[i]);
+    }
+}
+
+/* How the server is told to end: 0 for the end of its standard input. */
+static void
+tell_to_end(struct server *s, int signal_number)
+{
+    if (signal_number) {
+        CHECK_INT(kill(s->pid, signal_number), 0);
+    } else {
+        server_close_stdin(s);
+    }
+}
+
+static void
+check_nothing_left(const char *root)
+{
+    struct server_info info;
+    const char *why;
+
+    CHECK(!server_info_read(root, &info, &why));
+    CHECK_STR(why, "no server.json");
+    CHECK_INT(harness_count_files(root, ".tmp"), 0);
+}
+
+static void
+ends_with_50_calls_in_flight(int signal_number, const char *name)
+{
+    char root[HARNESS_ROOT];
+    struct fake_git git;
+    struct server s;
+    struct crowd crowd;
+    struct drained drained;
+    int64_t start;
+    int status;
+
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    fill(&s, &crowd, &git);
+    start = now_ns();
+    tell_to_end(&s, signal_number);
+    wait_for_refusal(&s.info);
+    fake_git_release(&git);
+    drained = drain(&s, &crowd);
+    CHECK(!server_has_line(&s, soon())); /* End of its output, and nothing more on it. */
+    CHECK_INT(s.lines.len, 0);
+    status = server_wait(&s, soon());
+    printf("%s with %d calls in flight: %u answered, %u refused, ended after %.1f ms\n", name, 2 * CALLS_EACH,
+           drained.results, drained.refusals, (double)(now_ns() - start) / MS);
+    if (status != 0) {
+        harness_show_log(root);
+    }
+    CHECK_INT(status, 0);
+    CHECK_INT(drained.results, 2 * CALLS_EACH);
+    check_nothing_left(root);
+    leave(&crowd);
+    harness_remove(root);
+}
+
+static void
+end_of_input_drains(void **state)
+{
+    (void)state;
+    ends_with_50_calls_in_flight(0, "end of input");
+}
+static void
+sigint_drains(void **state)
+{
+    (void)state;
+    ends_with_50_calls_in_flight(SIGINT, "SIGINT");
+}
+static void
+sigterm_drains(void **state)
+{
+    (void)state;
+    ends_with_50_calls_in_flight(SIGTERM, "SIGTERM");
+}
+static void
+sighup_drains(void **state)
+{
+    (void)state;
+    ends_with_50_calls_in_flight(SIGHUP, "SIGHUP");
+}
+
+/* Calls that do not end in time are given up, and told so. */
+static void
+patience_ends(void **state)
+{
+    static const char *const args[] = {"--drain", "100ms", NULL};
+    char root[HARNESS_ROOT];
+    struct fake_git git;
+    struct server s;
+    struct crowd crowd;
+    struct drained drained;
+    int64_t start;
+
+    (void)state;
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
+    fill(&s, &crowd, &git);
+    start = now_ns();
+    tell_to_end(&s, SIGTERM);
+    drained = drain(&s, &crowd);
+    CHECK_INT(server_wait(&s, soon()), 0);
+    printf("git never answers: %u answered, %u refused, ended after %.1f ms\n", drained.results,
+           drained.refusals, (double)(now_ns() - start) / MS);
+    CHECK_INT(drained.results + drained.refusals, 2 * CALLS_EACH);
+    check_nothing_left(root);
+    fake_git_release(&git);
+    leave(&crowd);
+    harness_remove(root);
+}
+
+static void
+second_signal_ends_at_once(void **state)
+{
+    static const char *const args[] = {"--drain", "1m", NULL};
+    char root[HARNESS_ROOT];
+    struct fake_git git;
+    struct server s;
+    struct crowd crowd;
+
+    (void)state;
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
+    fill(&s, &crowd, &git);
+    tell_to_end(&s, SIGTERM);
+    wait_for_refusal(&s.info);
+    CHECK(server_alive(&s));
+    tell_to_end(&s, SIGTERM);
+    CHECK(server_wait(&s, soon()) > 0);
+    CHECK(fake_git_waits(&git)); /* It did not wait for its calls. */
+    fake_git_release(&git);
+    leave(&crowd);
+    harness_remove(root);
+}
+
+/* Twenty projects, twenty servers at once. */
+#define MANY 20
+
+static void
+twenty_at_once_have_ports_of_their_own(void **state)
+{
+    static char roots[MANY][HARNESS_ROOT];
+    static struct server servers[MANY];
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        harness_project(roots[i], packs);
+    }
+    for (int i = 0; i < MANY; i++) {
+        server_spawn(&servers[i], roots[i], NULL);
+    }
+    for (int i = 0; i < MANY; i++) {
+        CHECK(server_ready(&servers[i]));
+        for (int j = 0; j < i; j++) {
+            CHECK(servers[i].info.port != servers[j].info.port);
+            CHECK(strcmp(servers[i].info.token, servers[j].info.token) != 0);
+            CHECK(strcmp(servers[i].info.instance, servers[j].info.instance) != 0);
+        }
+    }
+    for (int i = 0; i < MANY; i++) {
+        struct findings findings = FINDINGS_INIT;
+        struct mcp_peer peer;
+        struct mcp_outcome outcome;
+        const json_t *told;
+
+        CHECK(mcp_open(&peer, &servers[i].info, i % 2 ? MCP_MODERN : MCP_LEGACY, i, &findings));
+        outcome = mcp_call(&peer, "get_server_info", "{}");
+        CHECK_INT(findings_tell(&findings), 0);
+        told = json_object_get(outcome.result, "server");
+        CHECK_STR(json_string_value(json_object_get(told, "instance")), servers[i].info.instance);
+        CHECK_INT(json_integer_value(json_object_get(told, "pid")), servers[i].pid);
+        outcome_fini(&outcome);
+        mcp_close(&peer);
+        samples_fini(&peer.samples);
+    }
+    for (int i = 0; i < MANY; i++) {
+        server_close_stdin(&servers[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        CHECK_INT(server_end(&servers[i]), 0);
+        check_nothing_left(roots[i]);
+        harness_remove(roots[i]);
+    }
+}
+
+/* What the last server on 'root' said on standard error, new. */
+static char *
+read_log(const char *root)
+{
+    char path[HARNESS_ROOT + 16];
+    struct buf text = BUF_INIT;
+    char chunk[4096];
+    size_t n;
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/server.log", root);
+    file = fopen(path, "re");
+    while (file && (n = fread(chunk, 1, sizeof chunk, file)) > 0) {
+        buf_add(&text, chunk, n);
+    }
+    if (file) {
+        fclose(file);
+    }
+    buf_addc(&text, '\0');
+    return buf_steal(&text);
+}
+
+static void
+a_second_server_refuses_and_names_the_first(void **state)
+{
+    static const char *const exclusive[] = {"--exclusive", NULL};
+    const struct server_options ways[] = {{.args = exclusive}, {.no_stdin = true}};
+    char root[HARNESS_ROOT], pid[24];
+    struct server first, second;
+    struct server_info info;
+    const char *why;
+    char *said;
+
+    (void)state;
+    harness_project(root, packs);
+    server_start(&first, root, NULL);
+    snprintf(pid, sizeof pid, "%d", (int)first.pid);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        server_spawn(&second, root, &ways[i]);
+        CHECK_INT(server_wait(&second, soon()), 1);
+        said = read_log(root);
+        CHECK(strstr(said, pid));
+        CHECK(!strstr(said, first.info.token));
+        free(said);
+        CHECK(server_info_read(root, &info, &why)); /* The first one's, untouched. */
+        CHECK_STR(info.instance, first.info.instance);
+        CHECK(server_alive(&first));
+    }
+    CHECK_INT(server_end(&first), 0);
+    check_nothing_left(root);
+    server_start(&second, root, NULL); /* Now there is place. */
+    CHECK_INT(server_end(&second), 0);
+    check_nothing_left(root);
+    harness_remove(root);
+}
+
+static void
+killed_servers_leave_nothing_in_the_way(void **state)
+{
+    unsigned rounds = stress_count(10, 2);
+    char root[HARNESS_ROOT];
+    struct server s;
+    struct server_info stale;
+    const char *why;
+
+    (void)state;
+    harness_project(root, packs);
+    for (unsigned i = 0; i < rounds; i++) {
+        server_start(&s, root, NULL);
+        if (i > 0) {
+            CHECK(strcmp(stale.instance, s.info.instance) != 0);
+        }
+        server_kill(&s);
+        CHECK(server_info_read(root, &stale, &why)); /* Stale: its process is gone. */
+        CHECK_INT(stale.pid, s.pid);
+    }
+    server_start(&s, root, NULL);
+    CHECK_INT(server_end(&s), 0);
+    check_nothing_left(root);
+    harness_remove(root);
+}
+
+struct watcher {
+    char root[HARNESS_ROOT];
+    struct findings findings;
+    atomic_bool stop;
+    atomic_uint whole, absent;
+};
+
+static void *
+watch_file(void *arg)
+{
+    struct watcher *w = arg;
+    char path[HARNESS_ROOT + 32];
+    struct server_info info;
+    const char *why;
+
+    snprintf(path, sizeof path, "%s/.tandem/server.json", w->root);
+    while (!atomic_load(&w->stop)) {
+        struct stat st;
+        if (server_info_read(w->root, &info, &why)) {
+            atomic_fetch_add(&w->whole, 1);
+        } else if (strcmp(why, "no server.json") == 0) {
+            atomic_fetch_add(&w->absent, 1);
+        } else {
+            finding(&w->findings, "%s", why);
+        }
+        if (stat(path, &st) == 0 && (st.st_mode & 0777) != 0600) {
+            finding(&w->findings, "server.json has mode %o", st.st_mode & 0777u);
+        }
+    }
+    return NULL;
+}
+
+static void
+the_discovery_file_is_never_seen_half_written(void **state)
+{
+    static struct watcher w = {.findings = FINDINGS_INIT};
+    unsigned rounds = stress_count(40, 5);
+    pthread_t thread;
+    struct server s;
+
+    (void)state;
+    harness_project(w.root, packs);
+    CHECK_INT(pthread_create(&thread, NULL, watch_file, &w), 0);
+    for (unsigned i = 0; i < rounds; i++) {
+        unsigned seen = atomic_load(&w.whole);
+        int64_t deadline = soon();
+        server_start(&s, w.root, NULL);
+        while (atomic_load(&w.whole) == seen && now_ns() < deadline) {
+            sched_yield();
+        }
+        CHECK_INT(server_end(&s), 0);
+    }
+    atomic_store(&w.stop, true);
+    pthread_join(thread, NULL);
+    printf("server.json read %u times whole, %u times absent, in %u lives\n", w.whole, w.absent, rounds);
+    CHECK_INT(findings_tell(&w.findings), 0);
+    CHECK(w.whole >= rounds);
+    check_nothing_left(w.root);
+    harness_remove(w.root);
+}
+
+/* ---- bad clients ---- */
+
+#define SLOW_EACH 15
+
+/* One byte at a time, with a look at nothing in between: until its request is whole and answered. */
+struct dripper {
+    const struct server_info *info;
+    struct findings *findings;
+    atomic_bool *go_on; /* Keep a byte back while others are served. */
+};
+
+static void *
+drip(void *arg)
+{
+    struct dripper *d = arg;
+    struct http_peer peer;
+    struct http_reply reply = {.status = 0};
+    char *request = xasprintf("GET /api/tools HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
+                              d->info->host, d->info->port, d->info->token);
+    size_t len = strlen(request);
+
+    http_peer_init(&peer, d->info);
+    peer.fd = http_connect(d->info);
+    for (size_t i = 0; i + 1 < len && peer.fd >= 0; i++) {
+        if (!http_write(peer.fd, request + i, 1)) {
+            finding(d->findings, "byte %zu of %zu was not taken", i, len);
+        }
+        sched_yield();
+    }
+    while (atomic_load(d->go_on)) {
+        sched_yield();
+    }
+    if (peer.fd < 0 || !http_write(peer.fd, request + len - 1, 1) || !http_read(&peer, &reply) ||
+        reply.status != 200) {
+        finding(d->findings, "byte by byte: status %d", reply.status);
+    }
+    http_reply_fini(&reply);
+    http_peer_fini(&peer);
+    free(request);
+    return NULL;
+}
+
+/* Serves 'count' calls to a client that behaves, and returns their times. */
+static void
+serve_plain(const struct server_info *info, unsigned count, struct samples *samples, struct findings *findings)
+{
+    struct mcp_peer peer;
+
+    CHECK(mcp_open(&peer, info, MCP_LEGACY, 0, findings));
+    samples_fini(&peer.samples);
+    for (unsigned i = 0; i < count; i++) {
+        struct mcp_outcome outcome = mcp_call(&peer, "current_date", "{}");
+        CHECK(outcome.result && !outcome.is_error);
+        outcome_fini(&outcome);
+    }
+    samples_merge(samples, &peer.samples);
+    mcp_close(&peer);
+    samples_fini(&peer.samples);
+}
+
+static void
+wait_for_408(int fd)
+{
+    char answer[512];
+    ssize_t n = recv(fd, answer, sizeof answer - 1, 0);
+
+    CHECK(n >= 0);
+    answer[n] = '\0';
+    CHECK(n == 0 || strncmp(answer, "HTTP/1.1 408 ", 13) == 0);
+    while (n > 0) {
+        n = recv(fd, answer, sizeof answer, 0);
+    }
+    CHECK_INT(n, 0);
+    close(fd);
+}
+
+static void
+slow_clients_hold_nobody_up(void **state)
+{
+    static const char *const args[] = {"--limits-head-time", "2s", "--limits-body-idle", "2s", NULL};
+    static const char *const beginnings[] = {
+        "GET /health HT", "POST /mcp HTTP/1.1\r\nHost: localhost\r\n",
+        "POST /api/tools/current_date HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Authorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"};
+    struct findings findings = FINDINGS_INIT;
+    struct samples alone = {.ns = NULL}, among = {.ns = NULL};
+    unsigned calls = stress_count(2000, 100);
+    pthread_t threads[SLOW_EACH];
+    int held[SLOW_EACH * 3], silent[SLOW_EACH];
+    atomic_bool go_on = true;
+    struct dripper dripper = {.findings = &findings, .go_on = &go_on};
+    char root[HARNESS_ROOT], beginning[512];
+    struct server s;
+
+    (void)state;
+    harness_project(root, packs);
+    server_start(&s, root, &(struct server_options){.args = args});
+    dripper.info = &s.info;
+    serve_plain(&s.info, calls, &alone, &findings);
+    for (size_t i = 0; i < SLOW_EACH * 3; i++) {
+        held[i] = http_connect(&s.info);
+        CHECK(held[i] >= 0);
+        snprintf(beginning, sizeof beginning, beginnings[i % 3], s.info.token);
+        CHECK(http_write(held[i], beginning, strlen(beginning)));
+    }
+    for (size_t i = 0; i < SLOW_EACH; i++) {
+        silent[i] = http_connect(&s.info);
+        CHECK(silent[i] >= 0);
+        CHECK_INT(pthread_create(&threads[i], NULL, drip, &dripper), 0);
+    }
+    serve_plain(&s.info, calls, &among, &findings);
+    atomic_store(&go_on, false);
+    for (size_t i = 0; i < SLOW_EACH; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (size_t i = 0; i < SLOW_EACH * 3; i++) {
+        wait_for_408(held[i]);
+    }
+    for (size_t i = 0; i < SLOW_EACH; i++) {
+        wait_for_408(silent[i]);
+    }
+    printf("%d slow and silent clients: p99 of others %.2f ms, without them %.2f ms\n", SLOW_EACH * 5,
+           (double)samples_percentile(&among, 99) / MS, (double)samples_percentile(&alone, 99) / MS);
+    CHECK_INT(findings_tell(&findings), 0);
+    CHECK_INT(server_end(&s), 0);
+    check_nothing_left(root);
+    samples_fini(&alone);
+    samples_fini(&among);
+    harness_remove(root);
+}
+
+static unsigned
+count_descriptors(pid_t pid)
+{
+    char path[64];
+    unsigned count = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    dir = opendir(path);
+    CHECK(dir);
+    while (readdir(dir)) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+/* Waits until the server has 'want' descriptors open, no more. */
+static void
+wait_for_descriptors(pid_t pid, unsigned want)
+{
+    struct timespec pause = {0, MS};
+    int64_t deadline = soon();
+
+    while (count_descriptors(pid) > want) {
+        CHECK(now_ns() < deadline);
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void
+clients_that_vanish_leave_nothing(void **state)
+{
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    char root[HARNESS_ROOT];
+    struct findings findings = FINDINGS_INIT;
+    struct mcp_outcome outcome;
+    struct mcp_peer peer;
+    struct fake_git git;
+    struct server s;
+    struct crowd crowd;
+    unsigned descriptors;
+
+    (void)state;
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    CHECK(mcp_open(&peer, &s.info, MCP_LEGACY, 0, &findings));
+    descriptors = count_descriptors(s.pid) + 1; /* The control connection. */
+    fill(&s, &crowd, &git);
+    for (int i = 0; i < CALLS_EACH; i++) {
+        if (i % 2) { /* Half of them with a reset. */
+            setsockopt(crowd.peers[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        }
+        http_peer_fini(&crowd.peers[i]);
+    }
+    CHECK(get_health(&crowd.control)); /* Served while their calls still wait. */
+    CHECK(fake_git_waits(&git));
+    fake_git_release(&git);
+    for (int i = 0; i < CALLS_EACH; i++) { /* The calls of stdio are not theirs. */
+        json_t *answer = server_read(&s, soon());
+        CHECK(json_object_get(answer, "result"));
+        json_decref(answer);
+    }
+    wait_for_descriptors(s.pid, descriptors);
+    outcome = mcp_call(&peer, "get_server_info", "{}");
+    CHECK_INT(findings_tell(&findings), 0);
+    CHECK_INT(json_integer_value(json_object_get(json_object_get(outcome.result, "requests_in_flight"), "http")),
+              1);
+    outcome_fini(&outcome);
+    mcp_close(&peer);
+    samples_fini(&peer.samples);
+    leave(&crowd);
+    CHECK_INT(server_end(&s), 0);
+    check_nothing_left(root);
+    harness_remove(root);
+}
+
+static void
+an_ide_that_vanishes_ends_the_server(void **state)
+{
+    char root[HARNESS_ROOT];
+    struct fake_git git;
+    struct server s;
+
+    (void)state;
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    CHECK(server_send(&s, "{\"jsonrpc\":\"2.0\",\"id\":1," INFO_CALL "}"));
+    CHECK(fake_git_wait(&git, soon()));
+    close(s.out); /* Nobody reads the answer any more: SIGPIPE must not be what ends it. */
+    s.out = -1;
+    server_close_stdin(&s);
+    fake_git_release(&git);
+    CHECK_INT(server_wait(&s, soon()), 0);
+    check_nothing_left(root);
+    harness_remove(root);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(end_of_input_drains),
+        cmocka_unit_test(sigint_drains),
+        cmocka_unit_test(sigterm_drains),
+        cmocka_unit_test(sighup_drains),
+        cmocka_unit_test(patience_ends),
+        cmocka_unit_test(second_signal_ends_at_once),
+        cmocka_unit_test(twenty_at_once_have_ports_of_their_own),
+        cmocka_unit_test(a_second_server_refuses_and_names_the_first),
+        cmocka_unit_test(killed_servers_leave_nothing_in_the_way),
+        cmocka_unit_test(the_discovery_file_is_never_seen_half_written),
+        cmocka_unit_test(slow_clients_hold_nobody_up),
+        cmocka_unit_test(clients_that_vanish_leave_nothing),
+        cmocka_unit_test(an_ide_that_vanishes_ends_the_server),
+    };
+
+    return CHECK_RUN(tests);
+}
