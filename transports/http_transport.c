@@ -156,6 +156,7 @@ begin_drain(struct http_server *s)
 
     s->draining = true;
     uv_close((uv_handle_t *)&s->listener, NULL);
+    close(s->context.listen_fd); /* Now: who comes is refused at once, not left in the queue. */
     for (struct connection *c = s->first; c; c = next) {
         next = c->next;
         connection_drain(c);
@@ -417,7 +418,6 @@ http_stop(struct transport *transport, int64_t deadline_ns)
     uv_async_send(&s->wake);
     pthread_join(s->thread, NULL);
     close_loop(s);
-    close(s->context.listen_fd);
     if (s->spare_fd >= 0) {
         close(s->spare_fd);
     }
