@@ -130,7 +130,9 @@ finish(struct request *req, enum err err)
         err = fault_set(&req->fault, E_INTERNAL, "the answer is too large for the memory there is");
     }
     if (!atomic_compare_exchange_strong(&req->progress, &running, REQUEST_ANSWERED)) {
-        answer(req, 204, SLICE_NONE); /* Cancelled: nothing more is said of it. */
+        if (running == REQUEST_CANCELLED) {
+            answer(req, 204, SLICE_NONE); /* Nothing more is said of it. */
+        }
     } else if (err) {
         req->fault.code = err;
         answer_error(req);
@@ -347,10 +349,32 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
     }
 }
 
-void
-dispatch_cancel_all(struct dispatcher *d)
+/* Answers a call that somebody else is running: from what does not change while it runs, and with buffers of
+ * its own. */
+static void
+tell_end(const struct request *req)
 {
-    inflight_cancel(d->inflight, NULL);
+    struct request told = {
+        .dispatcher = req->dispatcher,
+        .state = req->state,
+        .message = req->message,
+        .env = req->env,
+        .sink = req->sink,
+        .dialect = req->dialect,
+        .era = req->era,
+        .revision = req->revision,
+    };
+
+    fault_set(&told.fault, E_OVERLOAD, "the server is ending and gave this call up; what it was to do may "
+                                       "or may not have been done");
+    answer_error(&told);
+    buf_fini(&told.out);
+}
+
+unsigned
+dispatch_end_all(struct dispatcher *d)
+{
+    return inflight_end(d->inflight, tell_end);
 }
 
 unsigned

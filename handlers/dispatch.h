@@ -43,8 +43,9 @@ void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink 
  * in flight; over HTTP it cancels the modern request whose answer was to go to 'sink', while a legacy one
  * runs on. */
 void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
-/* Cancels everything in flight: the server is ending and its patience is over. */
-void dispatch_cancel_all(struct dispatcher *d);
+/* The server is ending and its patience is over: answers every call in flight with an error, whether or not its
+ * worker can be stopped, and takes no new ones.  Returns how many there were. */
+unsigned dispatch_end_all(struct dispatcher *d);
 
 /* Calls in flight per transport. */
 unsigned dispatch_in_flight(struct dispatcher *d, enum transport_kind transport);

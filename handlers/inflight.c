@@ -8,6 +8,7 @@ struct inflight {
     struct lock lock;
     struct request *first GUARDED_BY(LC_INFLIGHT);
     unsigned total GUARDED_BY(LC_INFLIGHT);
+    bool ended GUARDED_BY(LC_INFLIGHT);
     unsigned by_transport[TRANSPORT_COUNT] GUARDED_BY(LC_INFLIGHT);
 };
 
@@ -43,7 +44,7 @@ inflight_add(struct inflight *t, struct request *req, struct fault *f)
 {
     const struct mcp_session *scope = scope_of(req);
     unsigned same_session = 0;
-    bool twice = false, full;
+    bool twice = false, full, ended;
 
     LOCK(INFLIGHT, &t->lock);
     for (const struct request *r = t->first; r && scope; r = r->next) {
@@ -53,7 +54,8 @@ inflight_add(struct inflight *t, struct request *req, struct fault *f)
         }
     }
     full = t->total >= t->total_limit || same_session >= t->session_limit;
-    if (!twice && !full) {
+    ended = t->ended;
+    if (!twice && !full && !ended) {
         req->prev = NULL;
         req->next = t->first;
         if (t->first) {
@@ -64,6 +66,9 @@ inflight_add(struct inflight *t, struct request *req, struct fault *f)
         t->by_transport[req->env.transport]++;
     }
     UNLOCK(INFLIGHT, &t->lock);
+    if (ended) {
+        return fault_set(f, E_OVERLOAD, "the server is ending");
+    }
     if (twice) {
         fault_set(f, E_INVALID_REQUEST, "a request with this id is still running");
         return fault_remedy(f, "give each request an id of its own");
@@ -107,6 +112,24 @@ inflight_cancel(struct inflight *t, const struct inflight_match *match)
         int running = REQUEST_RUNNING;
         if ((!match || matches(r, match)) &&
             atomic_compare_exchange_strong(&r->progress, &running, REQUEST_CANCELLED)) {
+            count++;
+        }
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+    return count;
+}
+
+unsigned
+inflight_end(struct inflight *t, void (*tell)(const struct request *req))
+{
+    unsigned count = 0;
+
+    LOCK(INFLIGHT, &t->lock);
+    t->ended = true;
+    for (struct request *r = t->first; r; r = r->next) {
+        int running = REQUEST_RUNNING;
+        if (atomic_compare_exchange_strong(&r->progress, &running, REQUEST_ENDED)) {
+            tell(r);
             count++;
         }
     }

@@ -14,7 +14,7 @@ struct inflight *inflight_create(unsigned total, unsigned per_session);
 void inflight_destroy(struct inflight *t);
 
 /* Enters a request; 'tracked' ones must have an id that their session has not in flight already.  E_BUSY,
- * E_INVALID_REQUEST. */
+ * E_INVALID_REQUEST; E_OVERLOAD after inflight_end(). */
 enum err inflight_add(struct inflight *t, struct request *req, struct fault *f);
 /* Takes it out: once for each that was added. */
 void inflight_remove(struct inflight *t, struct request *req);
@@ -28,6 +28,10 @@ struct inflight_match {
 };
 /* Cancels those that match and still run; returns how many.  Null matches everything. */
 unsigned inflight_cancel(struct inflight *t, const struct inflight_match *match);
+/* Ends the list: nothing can be added any more, and each call that still runs is told to stop and handed to
+ * 'tell', which answers it.  INFLIGHT is held then, so that the request stays: 'tell' may do nothing
+ * but answer, and read what does not change while the call runs.  Returns how many there were. */
+unsigned inflight_end(struct inflight *t, void (*tell)(const struct request *req));
 unsigned inflight_count(struct inflight *t, enum transport_kind transport);
 
 #endif

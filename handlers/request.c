@@ -6,7 +6,7 @@
 bool
 request_stop(const struct request *req)
 {
-    return atomic_load_explicit(&req->progress, memory_order_relaxed) == REQUEST_CANCELLED ||
+    return atomic_load_explicit(&req->progress, memory_order_relaxed) != REQUEST_RUNNING ||
            clock_mono(state_clock(req->state)) >= req->deadline_ns;
 }
 

@@ -58,7 +58,8 @@ enum revision {
 /* How the answer is framed: a JSON-RPC response, or plain JSON for scripts (/api/...). */
 enum dialect { DIALECT_RPC, DIALECT_REST };
 
-enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED };
+/* ENDED: the server is ending and has answered it already; whoever runs it says nothing more. */
+enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED, REQUEST_ENDED };
 
 struct method;
 struct tool;

@@ -28,11 +28,11 @@ static json_t *
 project_section(const struct state *state)
 {
     const struct state_options *o = state_options(state);
-    char *name = project_info_name(state_project(state));
+    json_t *git = project_info_git(state_project(state));
+    char *name = project_info_name(state_project(state), git);
     /* The prior art's member names; the root is told as ".", since no answer holds an absolute path. */
     json_t *section = json_pack("{s:s, s:s, s:s, s:o}", "name", name, "root", ".",
-                                "praxis_os_path", o->data_name, "git",
-                                project_info_git(state_project(state)));
+                                "praxis_os_path", o->data_name, "git", git);
 
     free(name);
     return section;

@@ -45,7 +45,8 @@ void
 core_close(struct core *core)
 {
     if (core->dispatcher) {
-        dispatch_cancel_all(core->dispatcher);
+        dispatch_end_all(core->dispatcher);
+        state_give_up(core->state);
     }
     pool_destroy(core->pool); /* Joins the workers, so nothing is in flight after it. */
     dispatcher_destroy(core->dispatcher);

@@ -1,7 +1,7 @@
 /* serve.c -- starts in order, waits, ends in reverse.
  *
  * DESIGN.  Signals are blocked before the first thread and read from a signalfd by main alone.
- * The drain has one deadline for all transports; a small thread cancels what still runs when it
+ * The drain has one deadline for all transports; a small thread gives up what still runs when it
  * has come, so that those calls are answered with an error while their transport still waits for
  * them.  Once the end has begun a second signal ends the process at once: state on disk is crash-
  * safe. */
@@ -405,9 +405,9 @@ let_second_signal_kill(void)
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Cancels what runs once the deadline has come, unless all is done before. */
+/* Gives up what runs once the deadline has come, unless all is done before. */
 struct patience {
-    struct dispatcher *dispatcher;
+    struct core *core;
     int64_t deadline_ns;
     int done_fd; /* An eventfd: readable once the transports have stopped. */
 };
@@ -426,8 +426,9 @@ lose_patience(void *arg)
             return NULL;
         }
         if (left <= 0) {
-            log_warn("calls still run at the end of the drain; they are cancelled");
-            dispatch_cancel_all(p->dispatcher);
+            log_warn("calls still ran at the end of the drain; they were given up",
+                     F_UINT("calls", dispatch_end_all(p->core->dispatcher)));
+            state_give_up(p->core->state);
             return NULL;
         }
     }
@@ -437,7 +438,7 @@ static void
 stop_transports(struct server *s)
 {
     struct patience p = {
-        .dispatcher = s->core.dispatcher,
+        .core = &s->core,
         .deadline_ns = clock_mono(clock_real()) + s->context->settings->drain,
         .done_fd = eventfd(0, EFD_CLOEXEC),
     };

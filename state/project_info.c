@@ -7,17 +7,20 @@
 #include "state/base/mem.h"
 
 #include <libgen.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <uv.h>
 
 #define KEPT_NS (5 * (int64_t)1000000000)
 #define GIT_MS 4000
+#define TICK_MS 20 /* How soon a running git is seen to be wanted no more. */
 #define OUTPUT_MAX (256 * 1024)
 
 struct project_info {
     char *root;                /* Owned; all set once. */
     const struct clock *clock; /* Borrowed. */
     struct slots *looks;       /* One slot: "git". */
+    atomic_bool given_up;
 };
 
 /* One child and what it has said. */
@@ -25,6 +28,8 @@ struct child {
     uv_process_t process;
     uv_pipe_t pipe;
     uv_timer_t timer;
+    const atomic_bool *given_up; /* Borrowed. */
+    unsigned ticks;
     struct buf out;
     char chunk[4096];
     bool timed_out;
@@ -66,6 +71,10 @@ on_time(uv_timer_t *timer)
 {
     struct child *c = timer->data;
 
+    if (++c->ticks < GIT_MS / TICK_MS && !atomic_load(c->given_up)) {
+        return;
+    }
+    uv_timer_stop(timer);
     c->timed_out = true;
     uv_process_kill(&c->process, SIGKILL);
     uv_read_stop((uv_stream_t *)&c->pipe);
@@ -74,10 +83,12 @@ on_time(uv_timer_t *timer)
     }
 }
 
-/* Runs git with 'args' (ended by null, its own name first).  True, with its output in 'out', if it ended well in
- * time. */
-static bool
-run_git(const char *root, const char *const args[], struct buf *out)
+enum git_end { GIT_GOOD, GIT_FAILED, GIT_HUNG };
+
+/* Runs git with 'args' (ended by null, its own name first).  GIT_GOOD, with its output in 'out', if it ended well
+ * in time. */
+static enum git_end
+run_git(const struct project_info *p, const char *const args[], struct buf *out)
 {
     uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}, {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE},
                                      {.flags = UV_IGNORE}};
@@ -89,23 +100,24 @@ run_git(const char *root, const char *const args[], struct buf *out)
         .file = "git",
         .args = (char **)(uintptr_t)args, /* libuv does not write to them. */
         .env = environment,
-        .cwd = root,
+        .cwd = p->root,
         .exit_cb = on_ended,
         .stdio = stdio,
         .stdio_count = 3,
     };
     uv_loop_t loop;
-    bool good;
+    enum git_end end = GIT_FAILED;
 
     c->out.limit = OUTPUT_MAX;
     c->process.data = c->pipe.data = c->timer.data = c;
+    c->given_up = &p->given_up;
     c->exit_status = -1;
     uv_loop_init(&loop);
     uv_pipe_init(&loop, &c->pipe, 0);
     uv_timer_init(&loop, &c->timer);
     stdio[1].data.stream = (uv_stream_t *)&c->pipe;
     if (uv_spawn(&loop, &c->process, &options) == 0) {
-        uv_timer_start(&c->timer, on_time, GIT_MS, 0);
+        uv_timer_start(&c->timer, on_time, TICK_MS, TICK_MS);
         uv_read_start((uv_stream_t *)&c->pipe, give_chunk, on_output);
     } else {
         uv_close((uv_handle_t *)&c->process, NULL);
@@ -114,8 +126,10 @@ run_git(const char *root, const char *const args[], struct buf *out)
     }
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    good = c->exit_status == 0 && !c->timed_out;
-    if (good) {
+    if (c->timed_out) {
+        end = GIT_HUNG;
+    } else if (c->exit_status == 0) {
+        end = GIT_GOOD;
         buf_add(out, c->out.data, c->out.len);
     }
     buf_fini(&c->out);
@@ -123,7 +137,7 @@ run_git(const char *root, const char *const args[], struct buf *out)
     for (size_t i = 0; environment[i]; i++) {
         free(environment[i]);
     }
-    return good;
+    return end;
 }
 
 /* Sets 'key' to the text up to the end of its line. */
@@ -182,10 +196,11 @@ look(void *owner, const char *key, const char *version, void *arg, void **value,
     static const char *const remote[] = {"git", "config", "--get", "remote.origin.url", NULL};
     struct project_info *p = owner;
     struct buf out = BUF_INIT;
+    enum git_end end;
     json_t *git;
 
     (void)key, (void)version, (void)arg, (void)f;
-    if (!run_git(p->root, is_inside, &out)) {
+    if (atomic_load(&p->given_up) || run_git(p, is_inside, &out) != GIT_GOOD) {
         *value = json_null();
         goto done;
     }
@@ -193,11 +208,15 @@ look(void *owner, const char *key, const char *version, void *arg, void **value,
                     "status", "unknown");
     *value = git;
     buf_reset(&out);
-    if (run_git(p->root, status, &out)) {
+    end = run_git(p, status, &out);
+    if (end == GIT_HUNG) {
+        goto done; /* The next one would hang as well. */
+    }
+    if (end == GIT_GOOD) {
         read_status(git, out.data ? out.data : "");
     }
     buf_reset(&out);
-    if (run_git(p->root, remote, &out) && out.len) {
+    if (run_git(p, remote, &out) == GIT_GOOD && out.len) {
         strip_credentials(out.data);
         set_line(git, "remote", out.data);
     }
@@ -221,6 +240,7 @@ project_info_create(const char *root, const struct clock *clock)
 
     p->root = xstrdup(root);
     p->clock = clock;
+    atomic_init(&p->given_up, false);
     p->looks = slots_create(&looks_class, p, 2, clock);
     return p;
 }
@@ -254,9 +274,8 @@ project_info_git(struct project_info *p)
 }
 
 char *
-project_info_name(struct project_info *p)
+project_info_name(const struct project_info *p, const json_t *git)
 {
-    json_t *git = project_info_git(p);
     const char *remote = json_string_value(json_object_get(git, "remote"));
     char *copy = xstrdup(remote && *remote ? remote : p->root), *name;
     size_t len;
@@ -267,8 +286,13 @@ project_info_name(struct project_info *p)
         name[len - 4] = '\0';
     }
     free(copy);
-    json_decref(git);
     return name;
+}
+
+void
+project_info_give_up(struct project_info *p)
+{
+    atomic_store(&p->given_up, true);
 }
 
 struct slots_counters

@@ -19,8 +19,11 @@ void project_info_destroy(struct project_info *p);
 /* {"remote":..., "branch":..., "commit":..., "commit_short":..., "status":"clean"|"dirty"|"unknown"},
  * each null where unknown; or JSON null outside a repository.  New. */
 json_t *project_info_git(struct project_info *p);
-/* The project's name: the origin remote's last part without ".git", else the folder's name.  New. */
-char *project_info_name(struct project_info *p);
+/* The project's name: the last part, without ".git", of the origin remote that 'git' tells (what
+ * project_info_git() gave), else the folder's name.  New. */
+char *project_info_name(const struct project_info *p, const json_t *git);
+/* Ends the git that runs, and every later one at once. */
+void project_info_give_up(struct project_info *p);
 struct slots_counters project_info_counters(struct project_info *p);
 
 #endif

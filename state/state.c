@@ -93,6 +93,12 @@ state_clock(const struct state *state)
     return state->options.clock;
 }
 
+void
+state_give_up(struct state *state)
+{
+    project_info_give_up(state->project);
+}
+
 int64_t
 state_started_mono(const struct state *state)
 {

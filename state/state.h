@@ -38,6 +38,10 @@ enum err state_create(const struct state_options *options, struct state **state,
 /* Null is ignored.  No other thread may use it. */
 void state_destroy(struct state *state);
 
+/* Whoever waits for the world outside (a child process) stops waiting, now and later: the server is ending.  Any
+ * thread. */
+void state_give_up(struct state *state);
+
 const struct state_options *state_options(const struct state *state);
 const struct clock *state_clock(const struct state *state);
 /* Monotonic and wall time of state_create(). */

@@ -20,8 +20,8 @@ struct sink;
 
 struct sink_class {
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
-     * never blocks; no lock held by the caller.  What cannot be delivered, because the peer has
-     * left, is dropped. */
+     * never blocks; the caller holds no lock, or INFLIGHT.  What cannot be delivered, because the
+     * peer has left, is dropped. */
     void (*answer)(struct sink *sink, const struct reply *reply);
     /* Drops the reference that dispatch was given.  Called once, after answer(). */
     void (*unref)(struct sink *sink);

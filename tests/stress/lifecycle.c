@@ -596,7 +596,8 @@ begin_request(int fd, size_t i, const struct server_info *info)
 static void
 slow_clients_hold_nobody_up(void **state)
 {
-    static const char *const args[] = {"--limits-head-time", "2s", "--limits-body-idle", "2s", NULL};
+    static const char *const args[] = {"--limits-head-time", "2s", "--limits-body-idle", "2s",
+                                       "--limits-call-rate", "0", NULL};
     struct findings findings = FINDINGS_INIT;
     struct samples alone = {.ns = NULL}, among = {.ns = NULL};
     unsigned calls = stress_count(2000, 100);

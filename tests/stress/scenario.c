@@ -18,6 +18,7 @@
 #define IDE_CALLS 16     /* More than the workers that stdio may have. */
 #define ID_SIZE 40
 
+static const char *const args[] = {"--limits-call-rate", "0", NULL};
 static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
 
 /* One round of the storm: all start the same, bring it to its end, then all delete the same. */
@@ -36,7 +37,6 @@ struct storm {
     atomic_uint own_completions, failed_peers;
     struct samples samples[CLIENTS];
     unsigned connections[CLIENTS];
-    atomic_ullong lookups; /* Of a workflow session, by what the clients asked for. */
 };
 
 struct client {
@@ -502,7 +502,7 @@ storm_of_sub_agents_while_the_ide_waits(void **state)
     (void)state;
     harness_project(root, packs);
     fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
     storm.info = &s.info;
     storm.round_count = stress_count(4, 2);
     storm.rounds = xcalloc(storm.round_count, sizeof *storm.rounds);
@@ -560,7 +560,7 @@ callbacks_find_a_worker_when_the_ide_fills_the_pool(void **state)
     (void)state;
     harness_project(root, packs);
     fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
     ide.server = &s;
     ide_initialize(&ide);
     for (int i = 0; i < IDE_CALLS; i++) {

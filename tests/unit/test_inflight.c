@@ -209,6 +209,43 @@ a_peer_that_left_cancels_by_era(void **unused)
 }
 
 static void
+the_end_answers_what_still_runs(void **unused)
+{
+    struct envelope stdio = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+    struct envelope http = {.transport = TRANSPORT_HTTP,
+                            .protocol_version = SLICE("2026-07-28"),
+                            .method = SLICE("tools/call"),
+                            .name = SLICE("get_server_info")};
+    struct fake_sink a, b, rest, late;
+
+    (void)unused;
+    send_call(&stdio, "1", &a);
+    send_call(&http, "\"x\"", &b);
+    fake_sink_init(&rest);
+    dispatch_tool(dispatcher, &(struct envelope){.transport = TRANSPORT_HTTP}, SLICE("get_server_info"),
+                  SLICE_NONE, &rest.sink);
+    CHECK_INT(dispatch_end_all(dispatcher), 3);
+    /* Their workers have not moved. */
+    CHECK(strstr(a.body, "\"id\":1,\"error\":{\"code\":-32000,") && strstr(a.body, "the server is ending"));
+    CHECK(strstr(b.body, "\"id\":\"x\",\"error\":{\"code\":-32000,"));
+    CHECK_INT(b.status, 503);
+    CHECK(strstr(rest.body, "\"code\":\"overloaded\""));
+    CHECK_INT(dispatch_in_flight(dispatcher, TRANSPORT_HTTP), 2);
+    send_call(&stdio, "2", &late);
+    CHECK(strstr(fake_sink_wait(&late), "the server is ending"));
+    CHECK_INT(dispatch_end_all(dispatcher), 0);
+    release();
+    fake_sink_wait(&a); /* Asserts: answered once, though their calls have now come to an end as well. */
+    fake_sink_wait(&b);
+    fake_sink_wait(&rest);
+    fake_sink_fini(&a);
+    fake_sink_fini(&b);
+    fake_sink_fini(&rest);
+    fake_sink_fini(&late);
+    mcp_session_unref(stdio.session);
+}
+
+static void
 a_loop_of_calls_is_slowed_down(void **unused)
 {
     struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
@@ -293,6 +330,7 @@ main(void)
         cmocka_unit_test_setup_teardown(limits_hold_at_their_value_and_one_above, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cancelled_calls_say_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_peer_that_left_cancels_by_era, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_answers_what_still_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_loop_of_calls_is_slowed_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answer_and_cancellation_race_to_one_end, set_up, tear_down),
     };

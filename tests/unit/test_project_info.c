@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct fake_project project;
@@ -105,16 +106,20 @@ static void
 the_name_comes_from_the_remote_or_the_folder(void **unused)
 {
     struct project_info *info = project_info_create(project.path, &fake.clock);
-    char *name = project_info_name(info);
+    json_t *git = project_info_git(info);
+    char *name = project_info_name(info, git);
 
     (void)unused;
     CHECK_STR(name, strrchr(project.path, '/') + 1);
     free(name);
+    json_decref(git);
     run("git init -q . && git remote add origin git@example.org:team/the-thing.git");
     fake_clock_pass(&fake, 6000000000);
-    name = project_info_name(info);
+    git = project_info_git(info);
+    name = project_info_name(info, git);
     CHECK_STR(name, "the-thing");
     free(name);
+    json_decref(git);
     project_info_destroy(info);
 }
 
@@ -144,6 +149,46 @@ a_flood_of_output_is_cut(void **unused)
     (void)unused;
     fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) yes '? junk' | head -c 3000000;; esac");
     expect("status", "dirty");
+}
+
+/* Waits until the git that fake_git() made has begun, and gives it up. */
+static void
+give_up(void *arg, unsigned number)
+{
+    char *begun = xasprintf("%s/begun", project.path);
+    struct timespec pause = {0, 1000000};
+
+    if (number == 0) {
+        json_decref(project_info_git(arg)); /* Ends only because of the other. */
+    } else {
+        while (access(begun, F_OK) != 0) {
+            nanosleep(&pause, NULL);
+        }
+        project_info_give_up(arg);
+    }
+    free(begun);
+}
+
+static void
+a_git_that_hangs_can_be_given_up(void **unused)
+{
+    struct project_info *info = project_info_create(project.path, &fake.clock);
+    char *command = xasprintf("case \"$*\" in *rev-parse*) echo .git;; *status*) : >'%s/begun'; exec tail -f "
+                              "/dev/null;; *) touch '%s/asked';; esac", project.path, project.path);
+    char *asked = xasprintf("%s/asked", project.path);
+    json_t *git;
+
+    (void)unused;
+    fake_git(command);
+    threads_run(2, give_up, info);
+    CHECK(access(asked, F_OK) != 0); /* After one that hung no other is asked. */
+    fake_clock_pass(&fake, 6000000000);
+    git = project_info_git(info);
+    CHECK(json_is_null(git));
+    json_decref(git);
+    project_info_destroy(info);
+    free(asked);
+    free(command);
 }
 
 static _Atomic unsigned wrong;
@@ -193,6 +238,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_git_that_fails_half_way_gives_what_is_known, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_output_is_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_git_that_hangs_can_be_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_askers_share_one_look, set_up, tear_down),
     };
     return CHECK_RUN(tests);
