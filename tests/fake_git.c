@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 void
@@ -32,14 +31,13 @@ fake_git_init(struct fake_git *g, const char *root)
 bool
 fake_git_wait(struct fake_git *g, int64_t deadline_ns)
 {
-    struct timespec pause = {0, MS};
 
     /* The pipe can be opened for writing without waiting only while somebody reads. */
     while ((g->writer = open(g->gate, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
         if (now_ns() > deadline_ns) {
             return false;
         }
-        nanosleep(&pause, NULL);
+        look_again_soon();
     }
     return true;
 }

@@ -34,6 +34,8 @@ int64_t now_ns(void);
 /* How long anything may take before it counts as hanging: generous, for slow machines and
  * sanitizers. */
 #define PATIENCE (60 * SECOND)
+/* Lets a millisecond pass between two looks at what cannot be waited for in another way: a file, a port, /proc. */
+void look_again_soon(void);
 /* 'count' times STRESS_SCALE (1, or less under sanitizers, unless the environment says), at least 'least'. */
 unsigned stress_count(unsigned count, unsigned least);
 

@@ -10,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PATH_SIZE 4096
@@ -169,14 +168,13 @@ server_alive(const struct server *s)
 static bool
 wait_for_file(struct server *s, int64_t deadline_ns)
 {
-    struct timespec pause = {0, MS};
     const char *why = "";
 
     while (now_ns() < deadline_ns && server_alive(s)) {
         if (server_info_read(s->root, &s->info, &why) && s->info.pid == s->pid) {
             return true;
         }
-        nanosleep(&pause, NULL);
+        look_again_soon();
     }
     return false;
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CALLS_EACH 25 /* In flight when the server is told to end: over stdio, and over HTTP. */
@@ -74,14 +73,13 @@ settle(struct server *s, struct http_peer *control)
 static void
 wait_for_refusal(const struct server_info *info)
 {
-    struct timespec pause = {0, MS};
     int64_t deadline = soon();
     int fd;
 
     while ((fd = http_connect(info)) >= 0) {
         close(fd);
         CHECK(now_ns() < deadline);
-        nanosleep(&pause, NULL);
+        look_again_soon();
     }
 }
 
@@ -665,12 +663,11 @@ count_descriptors(pid_t pid)
 static void
 wait_for_descriptors(pid_t pid, unsigned want)
 {
-    struct timespec pause = {0, MS};
     int64_t deadline = soon();
 
     while (count_descriptors(pid) > want) {
         CHECK(now_ns() < deadline);
-        nanosleep(&pause, NULL);
+        look_again_soon();
     }
 }
 
