@@ -2,9 +2,9 @@
  *
  * Two passes: split, then classify from top to bottom.  A fence looks ahead for its end once and
  * marks everything up to it.  Nested fences are a habit of agents that show a Markdown file inside
- * a Markdown file; CommonMark would end the outer fence at the inner one's end and open a new one at the
- * outer one's, hiding the rest of the list.  If the nested reading does not come out even, the plain
- * one is taken, from there on for the whole text, which keeps the work linear. */
+ * a Markdown file; CommonMark would end the outer fence at the inner one's end and open a new one
+ * at the outer one's, hiding the rest of the list.  If the nested reading does not come out even,
+ * the plain one is taken, from there on for the whole text, which keeps the work linear. */
 #include "state/markdown_lines.h"
 
 #include "state/base/rune.h"
@@ -18,13 +18,13 @@ struct scan {
     size_t count;
     unsigned short content[LIST_DEPTH]; /* Columns at which the texts of open list items begin. */
     size_t depth;
-    bool flat;        /* A nested reading of a fence has failed. */
-    bool no_comment;  /* A comment was not closed: "<!--" is text from here on. */
+    bool flat;       /* A nested reading of a fence has failed. */
+    bool no_comment; /* A comment was not closed: "<!--" is text from here on. */
     unsigned unclosed;
 };
 
 struct fence {
-    char mark;        /* '`' or '~'; 0 if the line is no fence. */
+    char mark; /* '`' or '~'; 0 if the line is no fence. */
     size_t len;
     struct slice info;
 };
@@ -142,9 +142,9 @@ is_markdown(struct slice info)
     return slice_is(info, "markdown") || slice_is(info, "md") || slice_is(info, "mdx");
 }
 
-/* The line that ends the fence opened on line 'at', whose list item's text begins at column 'floor': a
- * closing fence, or the line before the item ends, or the last one.  '*closed' tells the first.  With
- * 'nested', fences inside fences of kind markdown count. */
+/* The line that ends the fence opened on line 'at', whose list item's text begins at column
+ * 'floor': a closing fence, or the line before the item ends, or the last one.  '*closed' tells the
+ * first.  With 'nested', fences inside fences of kind markdown count. */
 static size_t
 fence_end(const struct scan *s, size_t at, struct fence open, unsigned floor, bool nested,
           bool *closed)
@@ -281,7 +281,8 @@ take_heading(struct mdl_line *line, struct slice text)
     return true;
 }
 
-/* The bytes of a list marker at the front of 'text' without the blank after it; 0 if there is none. */
+/* The bytes of a list marker at the front of 'text' without the blank after it; 0 if there is none.
+ */
 static size_t
 marker_len(struct slice text)
 {
@@ -353,7 +354,8 @@ take_item(struct scan *s, struct mdl_line *line, unsigned short indent, struct s
     return true;
 }
 
-/* Is line 'at' the underline of the one-line paragraph before it?  Dashes count only below plain text:
+/* Is line 'at' the underline of the one-line paragraph before it?  Dashes count only below plain
+ * text:
  * "**Time:** 2 hours" with a rule right under it is what agents write, and no heading. */
 static unsigned char
 underline_level(const struct scan *s, size_t at)

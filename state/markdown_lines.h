@@ -40,12 +40,15 @@ struct mdl_lines {
     size_t count;
     unsigned unclosed; /* Line of a fence that runs to the end of the text; 0 if none does. */
 };
-#define MDL_LINES_INIT {.lines = NULL}
+#define MDL_LINES_INIT \
+    {                  \
+        .lines = NULL  \
+    }
 
-/* Splits and classifies 'text', which must outlive 'md'.  Linear.  A fence with an info string inside
- * a fence of kind markdown is a nested one, as long as both are closed; all else is as in CommonMark.
- * E_REFUSED, with its line, for a NUL or for what is not UTF-8; E_TOO_LARGE for more than MDL_LINES_MAX
- * lines; E_LIMIT without memory. */
+/* Splits and classifies 'text', which must outlive 'md'.  Linear.  A fence with an info string
+ * inside a fence of kind markdown is a nested one, as long as both are closed; all else is as in
+ * CommonMark. E_REFUSED, with its line, for a NUL or for what is not UTF-8; E_TOO_LARGE for more
+ * than MDL_LINES_MAX lines; E_LIMIT without memory. */
 enum err mdl_lines_read(struct mdl_lines *md, struct slice text, struct fault *f);
 void mdl_lines_fini(struct mdl_lines *md);
 
@@ -53,8 +56,8 @@ void mdl_lines_fini(struct mdl_lines *md);
 struct slice mdl_trim(struct slice text);
 /* 'text' without emphasis marks and blanks around the whole of it: "**Name**" gives "Name". */
 struct slice mdl_unmark(struct slice text);
-/* Skips what decorates the front of a line: emoji, other symbols outside ASCII, variation selectors,
- * and blanks.  Letters of any script stay. */
+/* Skips what decorates the front of a line: emoji, other symbols outside ASCII, variation
+ * selectors, and blanks.  Letters of any script stay. */
 struct slice mdl_skip_symbols(struct slice text);
 
 #endif

@@ -1,4 +1,5 @@
-/* workflow_content.c -- see workflow_content.h.  Here: building content, and reading ticks again. */
+/* workflow_content.c -- see workflow_content.h.  Here: building content, and reading ticks again.
+ */
 #include "state/workflow_content.h"
 
 #include "state/workflow_content_private.h"
@@ -166,8 +167,8 @@ digest_criteria(EVP_MD_CTX *md, const struct wf_criterion *criteria, size_t coun
     digest_text(md, "");
 }
 
-/* A digest over what the source says, but for ticks: they are meant to change.  Of a definition, whose
- * gates hold more than the source shows, over its text. */
+/* A digest over what the source says, but for ticks: they are meant to change.  Of a definition,
+ * whose gates hold more than the source shows, over its text. */
 static enum err
 digest_source(const struct wf_source *source, struct slice text, char out[PACK_DIGEST_MAX],
               struct fault *f)
@@ -236,7 +237,8 @@ load_template(struct frame *frame, const char *file, struct wf_template **t, str
     return err;
 }
 
-/* Stores in '*path' the file that 'named', an option's value, means: itself, or the usual one in it. */
+/* Stores in '*path' the file that 'named', an option's value, means: itself, or the usual one in
+ * it. */
 static enum err
 find_source(const struct frame *frame, const struct dir *workspace, const char *named, char **path,
             struct fault *f)
@@ -452,9 +454,8 @@ wf_content_refresh(struct wf_content *content, struct dir *workspace, struct wf_
 
     *warning = NULL;
     *fresh = NULL;
-    if (!content->source ||
-        (dir_identity(workspace, frame->source_path, &identity, NULL) == E_OK &&
-         file_identity_equal(&identity, &content->identity))) {
+    if (!content->source || (dir_identity(workspace, frame->source_path, &identity, NULL) == E_OK &&
+                             file_identity_equal(&identity, &content->identity))) {
         *warning = content->warning ? xstrdup(content->warning) : NULL;
         *fresh = wf_content_ref(content);
         return E_OK;

@@ -1,10 +1,10 @@
 /* workflow_content.h -- what a running session shows: the phases and tasks of its pack and source.
  *
- * Built once, when a session starts or is loaded; immutable and counted, so both transports may read
- * one at once.  It holds the pack, and for a dynamic pack the parsed source and the templates, and
- * thereby the structure: which phases there are, in which order.  The texts of a pack's own phases
- * are read from its files when asked for; those of dynamic phases are rendered from what is held, so a
- * source that is removed breaks nothing.  Any thread; no locks. */
+ * Built once, when a session starts or is loaded; immutable and counted, so both transports may
+ * read one at once.  It holds the pack, and for a dynamic pack the parsed source and the templates,
+ * and thereby the structure: which phases there are, in which order.  The texts of a pack's own
+ * phases are read from its files when asked for; those of dynamic phases are rendered from what is
+ * held, so a source that is removed breaks nothing.  Any thread; no locks. */
 #ifndef TANDEM_WORKFLOW_CONTENT_H
 #define TANDEM_WORKFLOW_CONTENT_H
 
@@ -18,8 +18,8 @@
 
 struct wf_content;
 
-/* Builds the content of a session of 'pack' (a reference is taken).  For a dynamic pack the source is
- * the file, or the folder with a tasks.md or workflow-definition.yaml, that the option
+/* Builds the content of a session of 'pack' (a reference is taken).  For a dynamic pack the source
+ * is the file, or the folder with a tasks.md or workflow-definition.yaml, that the option
  * source_path_key names, or 'target' if 'options' (may be null) has no such member; it is read
  * beneath 'workspace'.  New reference in '*content'.  E_ARGUMENT if no source is named, or its path
  * leaves the workspace; E_NOT_FOUND, E_REFUSED (with the line) or E_TOO_LARGE if it or a template
@@ -47,22 +47,24 @@ bool wf_content_is_dynamic(const struct wf_content *content, int phase);
  * source_digest (over the pack's files and the source).  Null without memory. */
 json_t *wf_content_structure(const struct wf_content *content);
 
-/* The source_digest as it is now, after an edit of the pack another one than in the structure that a
- * session keeps.  The source counts as it was read, without its ticks.  Reads files.  E_IO, E_TOO_LARGE. */
+/* The source_digest as it is now, after an edit of the pack another one than in the structure that
+ * a session keeps.  The source counts as it was read, without its ticks.  Reads files.  E_IO,
+ * E_TOO_LARGE. */
 enum err wf_content_digest(const struct wf_content *content, char out[PACK_DIGEST_MAX],
                            struct fault *f);
 
-/* A phase as an answer shows it, a new object in '*phase_content': phase, phase_name, phase_content,
- * tasks [{task_number, task_id, task_name, estimated_time, dependencies, missing?}], task_count, source
- * ("pack" or "dynamic"), and for a dynamic one source_phase and validation_gate [text]; 'warnings' if
- * there are any.  E_NOT_FOUND if there is no such phase; else as pack_read_phase(). */
+/* A phase as an answer shows it, a new object in '*phase_content': phase, phase_name,
+ * phase_content, tasks [{task_number, task_id, task_name, estimated_time, dependencies, missing?}],
+ * task_count, source
+ * ("pack" or "dynamic"), and for a dynamic one source_phase and validation_gate [text]; 'warnings'
+ * if there are any.  E_NOT_FOUND if there is no such phase; else as pack_read_phase(). */
 enum err wf_content_phase(const struct wf_content *content, int phase, json_t **phase_content,
                           struct fault *f);
 
-/* A task as an answer shows it, a new object in '*task_content': phase, task_number, task_id, task_name,
- * content, purpose, steps, source; for a pack's own task_file; for a dynamic one estimated_time,
- * dependencies, criteria [{text, done}] and source_text.  E_NOT_FOUND if there is no such task, naming
- * those there are, or if its file is missing. */
+/* A task as an answer shows it, a new object in '*task_content': phase, task_number, task_id,
+ * task_name, content, purpose, steps, source; for a pack's own task_file; for a dynamic one
+ * estimated_time, dependencies, criteria [{text, done}] and source_text.  E_NOT_FOUND if there is
+ * no such task, naming those there are, or if its file is missing. */
 enum err wf_content_task(const struct wf_content *content, int phase, int task,
                          json_t **task_content, struct fault *f);
 
@@ -85,8 +87,8 @@ struct wf_gate_ref {
 enum err wf_content_gate_ref(const struct wf_content *content, int phase, struct wf_gate_ref *ref,
                              struct fault *f);
 /* Makes the gate of 'phase', a new reference: from its gate file, else from the definition, else
- * derived from what the phase says, else permissive.  Reads files.  What is amiss goes to 'problems' (may
- * be null).  E_REFUSED if there is a gate that cannot be used: never a pass. */
+ * derived from what the phase says, else permissive.  Reads files.  What is amiss goes to
+ * 'problems' (may be null).  E_REFUSED if there is a gate that cannot be used: never a pass. */
 enum err wf_content_gate(const struct wf_content *content, int phase, struct gate **gate,
                          struct problems *problems, struct fault *f);
 

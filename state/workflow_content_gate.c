@@ -1,7 +1,8 @@
 /* workflow_content_gate.c -- see workflow_content.h: which gate a phase has, and in which version.
  *
- * A pack's own phase: its gate file; else derived from phase.md and metadata.  A phase of a source: what a
- * definition says of it; else the gate file for all dynamic phases; else derived from the source's list. */
+ * A pack's own phase: its gate file; else derived from phase.md and metadata.  A phase of a source:
+ * what a definition says of it; else the gate file for all dynamic phases; else derived from the
+ * source's list. */
 #include "state/workflow_content_private.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@ enum origin { ORIGIN_FILE, ORIGIN_DEFINITION, ORIGIN_DERIVED };
 
 struct found {
     enum origin origin;
-    int file_phase; /* As pack_gate_file() takes it. */
+    int file_phase;                /* As pack_gate_file() takes it. */
     struct file_identity identity; /* Of the gate file. */
     const struct wf_phase *made;   /* Null for a pack's own phase. */
 };
@@ -37,7 +38,8 @@ find_gate(const struct wf_content *content, int phase, struct found *found, stru
         return E_OK;
     }
     /* Something is there: whatever keeps it from being read must not open the gate. */
-    return err == E_ARGUMENT ? fault_set(f, E_REFUSED, "gate unusable: it is no regular file") : err;
+    return err == E_ARGUMENT ? fault_set(f, E_REFUSED, "gate unusable: it is no regular file")
+                             : err;
 }
 
 static void
@@ -45,9 +47,8 @@ write_identity(char *out, size_t size, const char *prefix, const struct file_ide
 {
     size_t len = strlen(out);
 
-    snprintf(out + len, size - len, "%s%llx.%llx.%lld.%lld", prefix,
-             (unsigned long long)id->device, (unsigned long long)id->inode, (long long)id->size,
-             (long long)id->mtime_ns);
+    snprintf(out + len, size - len, "%s%llx.%llx.%lld.%lld", prefix, (unsigned long long)id->device,
+             (unsigned long long)id->inode, (long long)id->size, (long long)id->mtime_ns);
 }
 
 enum err
@@ -83,7 +84,8 @@ wf_content_gate_ref(const struct wf_content *content, int phase, struct wf_gate_
     } else if (found.made) {
         snprintf(ref->version, sizeof ref->version, "source");
     } else {
-        (void)dir_identity(pack_dir(frame->pack), pack_phase(frame->pack, phase)->file, &text, NULL);
+        (void)dir_identity(pack_dir(frame->pack), pack_phase(frame->pack, phase)->file, &text,
+                           NULL);
         write_identity(ref->version, sizeof ref->version, "phase ", &text);
         write_identity(ref->version, sizeof ref->version, " metadata ",
                        pack_metadata_identity(frame->pack));

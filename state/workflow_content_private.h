@@ -14,7 +14,7 @@
 /* What stays the same when ticks are read again.  Immutable, counted. */
 struct frame {
     _Atomic unsigned refs;
-    struct pack *pack;                       /* Counted. */
+    struct pack *pack;                                  /* Counted. */
     struct wf_template *phase_template, *task_template; /* Null for a static pack; owned. */
     struct problems warnings;
     int *phases; /* Owned. */
@@ -26,10 +26,10 @@ struct frame {
 
 struct wf_content {
     _Atomic unsigned refs;
-    struct frame *frame;                /* Counted. */
-    struct wf_source *source;           /* Counted; null for a static pack. */
-    struct file_identity identity;      /* Of the source as it was read last. */
-    char *warning;                      /* What refreshing found; owned; may be null. */
+    struct frame *frame;           /* Counted. */
+    struct wf_source *source;      /* Counted; null for a static pack. */
+    struct file_identity identity; /* Of the source as it was read last. */
+    char *warning;                 /* What refreshing found; owned; may be null. */
 };
 
 /* The phase of the source that has this number, or null: then it is one of the pack's own. */

@@ -1,7 +1,7 @@
 /* workflow_content_show.c -- see workflow_content.h: phases and tasks as answers show them.
  *
- * One shape for a pack's own phases and for those of a source.  JSON calls that fail for want of memory
- * leave a null behind, which is noticed once, where the whole is handed out. */
+ * One shape for a pack's own phases and for those of a source.  JSON calls that fail for want of
+ * memory leave a null behind, which is noticed once, where the whole is handed out. */
 #include "state/workflow_content_private.h"
 #include "state/workflow_steps.h"
 #include "state/yaml.h"
@@ -28,8 +28,7 @@ set(json_t *object, const char *key, json_t *value)
 static bool
 set_warnings(json_t *object, struct problems *problems)
 {
-    bool good = problems->count == 0 ||
-                set(object, "warnings", pack_warning_texts(problems));
+    bool good = problems->count == 0 || set(object, "warnings", pack_warning_texts(problems));
 
     problems_fini(problems);
     return good;
@@ -68,8 +67,8 @@ criteria_of(const struct wf_criterion *criteria, size_t count)
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < count; i++) {
-        if (!append(list, json_pack("{s:s, s:b}", "text", criteria[i].text, "done",
-                                    criteria[i].done))) {
+        if (!append(list,
+                    json_pack("{s:s, s:b}", "text", criteria[i].text, "done", criteria[i].done))) {
             json_decref(list);
             return NULL;
         }
@@ -82,8 +81,8 @@ own_task_row(const struct pack_phase *phase, const struct pack_task *task)
 {
     json_t *row = json_pack("{s:i, s:o, s:s, s:s, s:[], s:s, s:s}", "task_number", task->number,
                             "task_id", json_sprintf("%d.%d", phase->number, task->number),
-                            "task_name", task->name, "estimated_time", "", "dependencies", "purpose",
-                            task->purpose, "task_file", task->file);
+                            "task_name", task->name, "estimated_time", "", "dependencies",
+                            "purpose", task->purpose, "task_file", task->file);
 
     if (row && task->missing && !set(row, "missing", json_true())) {
         json_decref(row);
@@ -178,8 +177,8 @@ phase_values(const struct wf_content *content, const struct wf_phase *phase)
     int next = wf_content_next_phase(content, phase->number);
     size_t round = (size_t)(phase - content->source->phases);
     bool more = round + 1 < content->source->phase_count;
-    json_t *next_phase = next >= 0 ? json_integer(next)
-                                   : json_string("(none: this is the last phase)");
+    json_t *next_phase =
+        next >= 0 ? json_integer(next) : json_string("(none: this is the last phase)");
     bool good = values && set(values, "PHASE_NUMBER", json_integer(phase->number)) &&
                 set(values, "PHASE_NAME", json_string(phase->name)) &&
                 set(values, "PHASE_DESCRIPTION", json_string(description)) &&
@@ -228,16 +227,16 @@ task_values(const struct wf_phase *phase, const struct wf_task *task)
     const char *description = task->description[0] ? task->description : task->name;
     bool last = task + 1 == phase->tasks + phase->task_count;
     json_t *values = json_object();
-    bool good = values && set(values, "task_number", json_integer((json_int_t)task->number)) &&
-                set(values, "task_id", json_string(task->id)) &&
-                set(values, "task_name", json_string(task->name)) &&
-                set(values, "task_purpose", json_string(description)) &&
-                set(values, "task_description", json_string(description)) &&
-                set(values, "estimated_time", text_or(task->estimated_time, NOT_STATED)) &&
-                set(values, "dependencies", dependencies_of(task)) &&
-                set(values, "acceptance_criteria",
-                    criteria_of(task->criteria, task->criterion_count)) &&
-                set(values, "is_last_task", json_boolean(last)) && add_members(values, task);
+    bool good =
+        values && set(values, "task_number", json_integer((json_int_t)task->number)) &&
+        set(values, "task_id", json_string(task->id)) &&
+        set(values, "task_name", json_string(task->name)) &&
+        set(values, "task_purpose", json_string(description)) &&
+        set(values, "task_description", json_string(description)) &&
+        set(values, "estimated_time", text_or(task->estimated_time, NOT_STATED)) &&
+        set(values, "dependencies", dependencies_of(task)) &&
+        set(values, "acceptance_criteria", criteria_of(task->criteria, task->criterion_count)) &&
+        set(values, "is_last_task", json_boolean(last)) && add_members(values, task);
 
     if (!good) {
         json_decref(values);
@@ -286,21 +285,20 @@ show_made_phase(const struct wf_content *content, const struct wf_phase *phase, 
     json_t *tasks = json_array();
     json_t *shown = NULL;
     bool good = values && tasks && add_tasks(values, phase);
-    enum err err = good ? wf_template_render(content->frame->phase_template, values, &text,
-                                             &warnings, f)
-                        : no_memory(NULL, f);
+    enum err err =
+        good ? wf_template_render(content->frame->phase_template, values, &text, &warnings, f)
+             : no_memory(NULL, f);
 
     for (size_t i = 0; !err && good && i < phase->task_count; i++) {
         good = append(tasks, made_task_row(&phase->tasks[i]));
     }
     if (!err) {
-        shown = json_pack("{s:i, s:s, s:s%, s:O, s:i, s:s, s:o, s:o}", "phase", phase->number,
-                          "phase_name", phase->name, "phase_content", text.len ? text.data : "",
-                          text.len, "tasks", tasks, "task_count", (int)phase->task_count, "source",
-                          "dynamic", "source_phase",
-                          phase->relative ? json_string(phase->source_label)
-                                          : json_integer(phase->source_phase),
-                          "validation_gate", gate_texts(phase));
+        shown = json_pack(
+            "{s:i, s:s, s:s%, s:O, s:i, s:s, s:o, s:o}", "phase", phase->number, "phase_name",
+            phase->name, "phase_content", text.len ? text.data : "", text.len, "tasks", tasks,
+            "task_count", (int)phase->task_count, "source", "dynamic", "source_phase",
+            phase->relative ? json_string(phase->source_label) : json_integer(phase->source_phase),
+            "validation_gate", gate_texts(phase));
         if (!good || !shown || !set_warnings(shown, &warnings)) {
             err = no_memory(shown, f);
             shown = NULL;
@@ -364,11 +362,11 @@ show_own_task(const struct wf_content *content, const struct pack_phase *phase, 
         buf_fini(&text);
         return err;
     }
-    shown = json_pack("{s:i, s:i, s:o, s:s, s:s, s:s%, s:s, s:o, s:s}", "phase", phase->number,
-                      "task_number", number, "task_id", json_sprintf("%d.%d", phase->number, number),
-                      "task_name", task->name, "task_file", task->file, "content",
-                      text.len ? text.data : "", text.len, "purpose", task->purpose, "steps",
-                      wf_steps(buf_slice(&text)), "source", "pack");
+    shown = json_pack(
+        "{s:i, s:i, s:o, s:s, s:s, s:s%, s:s, s:o, s:s}", "phase", phase->number, "task_number",
+        number, "task_id", json_sprintf("%d.%d", phase->number, number), "task_name", task->name,
+        "task_file", task->file, "content", text.len ? text.data : "", text.len, "purpose",
+        task->purpose, "steps", wf_steps(buf_slice(&text)), "source", "pack");
     buf_fini(&text);
     if (!shown) {
         return no_memory(NULL, f);

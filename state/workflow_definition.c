@@ -89,7 +89,9 @@ text_of(struct definition *d, const struct ynode *map, const char *key)
 static const struct ynode *
 nth(const struct ynode *node, size_t i)
 {
-    return ynode_kind(node) == YNODE_LIST ? ynode_at(node, i) : i == 0 && is_scalar(node) ? node : NULL;
+    return ynode_kind(node) == YNODE_LIST ? ynode_at(node, i)
+           : i == 0 && is_scalar(node)    ? node
+                                          : NULL;
 }
 
 static size_t
@@ -145,7 +147,8 @@ read_dependencies(struct definition *d, const struct ynode *map, struct wf_task 
 
 /* Adds the texts under 'key' to 'out' below 'title', if there are any. */
 static void
-add_section(struct buf *out, const struct ynode *map, const char *key, const char *title, bool numbered)
+add_section(struct buf *out, const struct ynode *map, const char *key, const char *title,
+            bool numbered)
 {
     const struct ynode *node = ynode_get(map, key);
 
@@ -253,7 +256,8 @@ read_task(struct definition *d, const struct ynode *map, struct wf_phase *phase)
         return;
     }
     if (wf_phase_task(phase, (unsigned)n)) {
-        refuse(d, number ? number : map, "phase %s has two tasks numbered %d", phase->source_label, n);
+        refuse(d, number ? number : map, "phase %s has two tasks numbered %d", phase->source_label,
+               n);
         return;
     }
     task->number = (unsigned)n;
@@ -316,15 +320,16 @@ read_gate(struct definition *d, const struct ynode *map, struct wf_phase *phase)
         return;
     }
     phase->gate_node = gate;
-    phase->gate = arena_take(&d->source->arena, ynode_count(fields) + approval, sizeof *phase->gate);
+    phase->gate =
+        arena_take(&d->source->arena, ynode_count(fields) + approval, sizeof *phase->gate);
     for (size_t i = 0; phase->gate && i < ynode_count(fields); i++) {
         phase->gate[phase->gate_count++] =
             (struct wf_criterion){.text = gate_text(d, ynode_key(fields, i), ynode_at(fields, i)),
                                   .line = ynode_line(ynode_key(fields, i))};
     }
     if (phase->gate && approval) {
-        phase->gate[phase->gate_count++] =
-            (struct wf_criterion){.text = "A human has approved this phase", .line = ynode_line(gate)};
+        phase->gate[phase->gate_count++] = (struct wf_criterion){
+            .text = "A human has approved this phase", .line = ynode_line(gate)};
     }
 }
 
@@ -351,9 +356,9 @@ read_phase_number(struct definition *d, const struct ynode *map, struct wf_phase
         refuse(d, node, "a phase's number must be a number of 0 to %d, or N+k", WF_NUMBER_MAX);
         return false;
     }
-    if (before && (before->relative > phase->relative ||
-                   (before->relative == phase->relative &&
-                    before->source_phase >= phase->source_phase))) {
+    if (before &&
+        (before->relative > phase->relative ||
+         (before->relative == phase->relative && before->source_phase >= phase->source_phase))) {
         refuse(d, node ? node : map, "the numbers of phases must rise; those with N come last");
         return false;
     }

@@ -95,8 +95,8 @@ take_text(struct slice *s, const char *text)
     return true;
 }
 
-/* Takes what separates a number from a name: colon, dash, or, if 'dot', a full stop.  A hyphen or a full
- * stop right before a digit is part of a number: "1-3", "1.2". */
+/* Takes what separates a number from a name: colon, dash, or, if 'dot', a full stop.  A hyphen or a
+ * full stop right before a digit is part of a number: "1-3", "1.2". */
 static bool
 take_separator(struct slice *s, bool dot)
 {
@@ -107,7 +107,8 @@ take_separator(struct slice *s, bool dot)
         take_text(s, "\xE2\x80\x95")) {
         return true;
     }
-    if ((s->data[0] == '-' || (dot && s->data[0] == '.')) && (s->len == 1 || !is_digit(s->data[1]))) {
+    if ((s->data[0] == '-' || (dot && s->data[0] == '.')) &&
+        (s->len == 1 || !is_digit(s->data[1]))) {
         while (s->len > 0 && s->data[0] == '-') {
             skip(s, 1);
         }
@@ -136,7 +137,8 @@ name_of(struct slice s)
 {
     s = mdl_trim(s);
     if (count_marks(s) % 2 == 1) {
-        if (!take_mark(&s) && s.len >= 2 && (s.data[s.len - 1] == '*' || s.data[s.len - 1] == '_') &&
+        if (!take_mark(&s) && s.len >= 2 &&
+            (s.data[s.len - 1] == '*' || s.data[s.len - 1] == '_') &&
             s.data[s.len - 2] == s.data[s.len - 1]) {
             s.len -= 2;
         }
@@ -352,8 +354,7 @@ label_of(struct slice key, int *phase)
     }
     key = mdl_trim(key);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (key.len == strlen(known[i].key) &&
-            strncasecmp(key.data, known[i].key, key.len) == 0) {
+        if (key.len == strlen(known[i].key) && strncasecmp(key.data, known[i].key, key.len) == 0) {
             return known[i].label;
         }
     }
@@ -369,7 +370,8 @@ read_bold(struct slice s, struct wf_label_line *line)
     struct slice key, rest;
     bool colon;
 
-    while (end + 1 < s.len && end < WF_KEY_MAX + 4 && (s.data[end] != mark || s.data[end + 1] != mark)) {
+    while (end + 1 < s.len && end < WF_KEY_MAX + 4 &&
+           (s.data[end] != mark || s.data[end + 1] != mark)) {
         end++;
     }
     if (end + 1 >= s.len || s.data[end] != mark || s.data[end + 1] != mark) {
@@ -440,6 +442,7 @@ wf_criterion_text(struct slice text)
 {
     struct slice s = mdl_trim(text);
 
-    (void)(drop_end(&s, "\xE2\x9C\x85/\xE2\x9D\x8C") || drop_end(&s, "\xE2\x9C\x85 / \xE2\x9D\x8C"));
+    (void)(drop_end(&s, "\xE2\x9C\x85/\xE2\x9D\x8C") ||
+           drop_end(&s, "\xE2\x9C\x85 / \xE2\x9D\x8C"));
     return mdl_unmark(s);
 }

@@ -54,8 +54,8 @@ struct wf_label_line {
     int phase;          /* Named by a gate; else -1. */
 };
 
-/* A line that begins with a label: any words in bold with a colon, or, without bold, one of the known
- * ones with a colon. */
+/* A line that begins with a label: any words in bold with a colon, or, without bold, one of the
+ * known ones with a colon. */
 bool wf_read_label(struct slice text, struct wf_label_line *line);
 /* A heading that consists of a known label. */
 bool wf_read_label_heading(struct slice text, enum wf_label *label);

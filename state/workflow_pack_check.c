@@ -1,7 +1,7 @@
 /* workflow_pack_check.c -- finds fault with a pack, for "tandem check".
  *
- * Loading a pack tells what is wrong with its metadata and folders; here come the files themselves: gates,
- * templates, definitions, and the links between texts. */
+ * Loading a pack tells what is wrong with its metadata and folders; here come the files themselves:
+ * gates, templates, definitions, and the links between texts. */
 #include "state/markdown_lines.h"
 #include "state/rune.h"
 #include "state/workflow_definition.h"
@@ -40,7 +40,8 @@ read_text(const struct check *c, const char *file, struct buf *text)
     return true;
 }
 
-/* Joins the folder of 'file' and 'link' into 'path', resolving "." and "..".  False if it climbs out. */
+/* Joins the folder of 'file' and 'link' into 'path', resolving "." and "..".  False if it climbs
+ * out. */
 static bool
 resolve_link(const char *file, struct slice link, char path[PACK_PATH_MAX])
 {
@@ -187,8 +188,7 @@ check_gate(const struct check *c, int phase)
     if (pack_gate_identity(c->pack, phase, &identity, NULL) == E_NOT_FOUND) {
         return;
     }
-    if (read_text(c, file, &text) &&
-        gate_parse(buf_slice(&text), file, &gate, c->problems, &f) &&
+    if (read_text(c, file, &text) && gate_parse(buf_slice(&text), file, &gate, c->problems, &f) &&
         c->problems->errors == errors) {
         problems_add(c->problems, PROBLEM_ERROR, file, f.line, f.column, "%s", f.text);
     }

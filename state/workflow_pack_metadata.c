@@ -1,7 +1,7 @@
 /* workflow_pack_metadata.c -- see workflow_pack_private.h: makes sense of metadata.json.
  *
- * Severity: a warning is what is missing, odd or contradicted by the folders, and has a default; an error
- * is a value that cannot mean anything, or a path that leaves the pack. */
+ * Severity: a warning is what is missing, odd or contradicted by the folders, and has a default; an
+ * error is a value that cannot mean anything, or a path that leaves the pack. */
 #include "state/json_place.h"
 #include "state/workflow_pack_private.h"
 
@@ -107,7 +107,8 @@ is_range(const json_t *value)
     text += strspn(text, " ");
     if (*text == 'N' || *text == 'n') {
         text++;
-        return *text == '\0' || (*text == '+' && text[1] && !text[1 + strspn(text + 1, "0123456789")]);
+        return *text == '\0' ||
+               (*text == '+' && text[1] && !text[1 + strspn(text + 1, "0123456789")]);
     }
     return digits > 0 && *text && !text[strspn(text, "0123456789")];
 }
@@ -142,7 +143,8 @@ phase_of(struct pack_maker *m, int number, bool *is_new)
 
 /* Uses phase_file if it names a file of the pack. */
 static void
-read_phase_file(struct pack_maker *m, struct pack_phase *phase, const json_t *entry, const char *path)
+read_phase_file(struct pack_maker *m, struct pack_phase *phase, const json_t *entry,
+                const char *path)
 {
     const char *key = json_object_get(entry, "phase_file") ? "phase_file" : "file";
     const char *file = json_string_value(json_object_get(entry, key));
@@ -207,8 +209,8 @@ read_entry(struct pack_maker *m, const json_t *entry, const char *path, int *las
         }
         phase = phase_of(m, number, &is_new);
         if (phase && !is_new) {
-            pack_complain(m, PROBLEM_WARNING, at, "phase %d is there already, this entry is left out",
-                          number);
+            pack_complain(m, PROBLEM_WARNING, at,
+                          "phase %d is there already, this entry is left out", number);
             phase = NULL;
         }
     }
@@ -281,14 +283,16 @@ read_folders(struct pack_maker *m)
         }
         if (!folder_number(list.entries[i].name, &number)) {
             problems_add(&m->pack->warnings, PROBLEM_WARNING, "phases", 0, 0,
-                         "folder phases/%s is no phase: its name is no number", list.entries[i].name);
+                         "folder phases/%s is no phase: its name is no number",
+                         list.entries[i].name);
             continue;
         }
         phase = phase_of(m, number, &is_new);
         if (phase) {
             phase->folder = true;
             if (is_new) {
-                pack_complain(m, PROBLEM_WARNING, "/phases", "folder phases/%d has no entry", number);
+                pack_complain(m, PROBLEM_WARNING, "/phases", "folder phases/%d has no entry",
+                              number);
             }
         }
     }
@@ -315,7 +319,8 @@ read_dynamic(struct pack_maker *m)
 
     pack->is_dynamic = json_is_true(on) || (!on && json_is_object(config));
     if (on && !json_is_boolean(on)) {
-        pack_complain(m, PROBLEM_ERROR, "/dynamic_phases", "'dynamic_phases' must be true or false");
+        pack_complain(m, PROBLEM_ERROR, "/dynamic_phases",
+                      "'dynamic_phases' must be true or false");
     }
     if (!pack->is_dynamic) {
         return;
@@ -324,16 +329,13 @@ read_dynamic(struct pack_maker *m)
         pack_complain(m, config ? PROBLEM_ERROR : PROBLEM_WARNING, "/dynamic_config",
                       "'dynamic_config' should be an object");
     }
-    pack->dynamic.source_type =
-        pack_text(m, config, "/dynamic_config", "source_type", "", false);
+    pack->dynamic.source_type = pack_text(m, config, "/dynamic_config", "source_type", "", false);
     pack->dynamic.source_path_key =
         pack_text(m, config, "/dynamic_config", "source_path_key", "spec_path", false);
-    pack->dynamic.phase_template =
-        pack_text(m, templates, "/dynamic_config/templates", "phase",
-                  "phases/dynamic/phase-template.md", false);
-    pack->dynamic.task_template =
-        pack_text(m, templates, "/dynamic_config/templates", "task",
-                  "phases/dynamic/task-template.md", false);
+    pack->dynamic.phase_template = pack_text(m, templates, "/dynamic_config/templates", "phase",
+                                             "phases/dynamic/phase-template.md", false);
+    pack->dynamic.task_template = pack_text(m, templates, "/dynamic_config/templates", "task",
+                                            "phases/dynamic/task-template.md", false);
     if (!pack_path_is_safe(pack->dynamic.phase_template) ||
         !pack_path_is_safe(pack->dynamic.task_template)) {
         pack_complain(m, PROBLEM_ERROR, "/dynamic_config/templates",
@@ -374,7 +376,8 @@ check_phases(struct pack_maker *m)
         }
     }
     if (!pack->is_dynamic && offered == 0) {
-        pack_complain(m, PROBLEM_ERROR, "/phases", "no phase has a folder: there is nothing to run");
+        pack_complain(m, PROBLEM_ERROR, "/phases",
+                      "no phase has a folder: there is nothing to run");
     }
     if (pack->range && !pack->is_dynamic) {
         pack_complain(m, PROBLEM_WARNING, "/phases",
@@ -391,8 +394,8 @@ check_phases(struct pack_maker *m)
         pack_complain(m, PROBLEM_WARNING, "/total_phases",
                       "'total_phases' should be a number or \"dynamic\"");
     } else if (!pack->is_dynamic && (size_t)number != offered) {
-        pack_complain(m, PROBLEM_WARNING, "/total_phases", "'total_phases' is %d, but there are %zu",
-                      number, offered);
+        pack_complain(m, PROBLEM_WARNING, "/total_phases",
+                      "'total_phases' is %d, but there are %zu", number, offered);
     }
 }
 

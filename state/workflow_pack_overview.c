@@ -1,8 +1,8 @@
 /* workflow_pack_overview.c -- the normalised metadata of a pack, as answers show it.
  *
- * What the file says passes through; what it should say and does not gets its default; phases and tasks are
- * those that were found.  A JSON call that fails for want of memory makes the whole fail: the flag is
- * looked at once, at the end. */
+ * What the file says passes through; what it should say and does not gets its default; phases and
+ * tasks are those that were found.  A JSON call that fails for want of memory makes the whole fail:
+ * the flag is looked at once, at the end. */
 #include "state/workflow_pack_private.h"
 
 json_t *
@@ -54,8 +54,8 @@ set_default(json_t *object, const char *key, json_type type, json_t *value)
 static json_t *
 show_task(const struct pack_task *task)
 {
-    json_t *shown = json_pack("{s:i, s:s, s:s, s:s}", "task_number", task->number, "name", task->name,
-                              "file", task->file, "purpose", task->purpose);
+    json_t *shown = json_pack("{s:i, s:s, s:s, s:s}", "task_number", task->number, "name",
+                              task->name, "file", task->file, "purpose", task->purpose);
 
     if (shown && task->missing && !set(shown, "missing", json_true())) {
         json_decref(shown);

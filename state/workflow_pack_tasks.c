@@ -1,8 +1,8 @@
 /* workflow_pack_tasks.c -- see workflow_pack_private.h: the tasks of a phase.
  *
- * Listed ones come in the order of the list, whatever their numbers; then the task files that nobody
- * lists, by their number, as numbers.  A number that is taken gives way to the next free one above all, so
- * that each task can be asked for. */
+ * Listed ones come in the order of the list, whatever their numbers; then the task files that
+ * nobody lists, by their number, as numbers.  A number that is taken gives way to the next free one
+ * above all, so that each task can be asked for. */
 #include "state/workflow_pack_private.h"
 
 #include <stdio.h>
@@ -75,8 +75,8 @@ name_from_file(struct task_list *t, const char *file, int number)
     return arena_text(&t->m->pack->arena, slice_of(text));
 }
 
-/* The path of a listed file relative to the pack: beside phase.md, or, if it is not there, from the pack's
- * folder.  '*found' tells whether it is there; E_ARGUMENT if it leaves the pack. */
+/* The path of a listed file relative to the pack: beside phase.md, or, if it is not there, from the
+ * pack's folder.  '*found' tells whether it is there; E_ARGUMENT if it leaves the pack. */
 static enum err
 find_file(struct task_list *t, const char *file, char path[PACK_PATH_MAX], bool *found)
 {
@@ -84,9 +84,8 @@ find_file(struct task_list *t, const char *file, char path[PACK_PATH_MAX], bool 
     enum err err;
 
     *found = false;
-    if (!pack_path_is_safe(file) ||
-        (size_t)snprintf(path, PACK_PATH_MAX, "phases/%d/%s", t->phase->number, file) >=
-            PACK_PATH_MAX) {
+    if (!pack_path_is_safe(file) || (size_t)snprintf(path, PACK_PATH_MAX, "phases/%d/%s",
+                                                     t->phase->number, file) >= PACK_PATH_MAX) {
         return E_ARGUMENT;
     }
     err = dir_identity(t->m->pack->dir, path, &identity, NULL);
@@ -135,7 +134,8 @@ listed_number(struct task_list *t, const json_t *entry, const char *at)
 
     if (!value) {
         if (json_is_object(entry)) {
-            pack_complain(t->m, PROBLEM_WARNING, at, "'task_number' is missing: taken for %d", number);
+            pack_complain(t->m, PROBLEM_WARNING, at, "'task_number' is missing: taken for %d",
+                          number);
         }
     } else if (!pack_number(t->m, value, at, &wanted)) {
         pack_complain(t->m, PROBLEM_ERROR, at, "'task_number' must be a number of 0 to %d",
@@ -277,7 +277,8 @@ add_files(struct task_list *t)
 }
 
 void
-pack_make_tasks(struct pack_maker *m, struct pack_phase *phase, const json_t *entry, const char *path)
+pack_make_tasks(struct pack_maker *m, struct pack_phase *phase, const json_t *entry,
+                const char *path)
 {
     const json_t *list = json_object_get(entry, "tasks");
     struct task_list t = {.m = m, .phase = phase};

@@ -247,10 +247,10 @@ tick_criteria(struct wf_criterion *mine, size_t mine_count, const struct wf_crit
 static enum err
 tick_phase(struct wf_phase *mine, const struct wf_phase *now, bool *changed)
 {
-    enum err err =
-        tick_criteria(mine->gate, mine->gate_count, now->gate, now->gate_count, changed);
+    enum err err = tick_criteria(mine->gate, mine->gate_count, now->gate, now->gate_count, changed);
 
-    *changed = *changed || mine->task_count != now->task_count || strcmp(mine->name, now->name) != 0;
+    *changed =
+        *changed || mine->task_count != now->task_count || strcmp(mine->name, now->name) != 0;
     for (size_t i = 0; !err && i < mine->task_count; i++) {
         struct wf_task *task = &mine->tasks[i];
         const struct wf_task *again = i < now->task_count && now->tasks[i].number == task->number
@@ -282,8 +282,8 @@ find_again(const struct wf_source *now, const struct wf_phase *phase)
     return NULL;
 }
 
-/* A reference to the source that owns the nodes of 'source', or null if it has none.  One step back at
- * most, so that many refreshes do not make a chain. */
+/* A reference to the source that owns the nodes of 'source', or null if it has none.  One step back
+ * at most, so that many refreshes do not make a chain. */
 static struct wf_source *
 keeper_of(struct wf_source *source)
 {
@@ -294,8 +294,8 @@ keeper_of(struct wf_source *source)
 }
 
 enum err
-wf_source_refresh(struct wf_source *old, const struct wf_source *now,
-                  struct wf_source **result, bool *changed, struct fault *f)
+wf_source_refresh(struct wf_source *old, const struct wf_source *now, struct wf_source **result,
+                  bool *changed, struct fault *f)
 {
     struct wf_source *copy = wf_source_create(0);
     enum err err = E_OK;

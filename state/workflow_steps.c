@@ -24,8 +24,8 @@ is_text(const struct mdl_line *line)
 static void
 skip_marks(struct slice *s)
 {
-    while (s->len > 0 && (s->data[0] == '*' || s->data[0] == '_' || s->data[0] == ':' ||
-                          s->data[0] == ' ')) {
+    while (s->len > 0 &&
+           (s->data[0] == '*' || s->data[0] == '_' || s->data[0] == ':' || s->data[0] == ' ')) {
         s->data++;
         s->len--;
     }
@@ -80,8 +80,8 @@ is_shell(struct slice info)
     return false;
 }
 
-/* The line of the shell fence that follows line 'at': before any other fence, command word, heading or
- * rule.  'count' if there is none. */
+/* The line of the shell fence that follows line 'at': before any other fence, command word, heading
+ * or rule.  'count' if there is none. */
 static size_t
 find_fence(const struct mdl_lines *md, size_t at)
 {
@@ -100,8 +100,8 @@ find_fence(const struct mdl_lines *md, size_t at)
     return md->count;
 }
 
-/* The label of the first COUNT-AND-DOCUMENT line that begins within the characters after line 'at', and
- * before the next command to run. */
+/* The label of the first COUNT-AND-DOCUMENT line that begins within the characters after line 'at',
+ * and before the next command to run. */
 static struct slice
 find_evidence(const struct mdl_lines *md, size_t at)
 {
@@ -131,8 +131,8 @@ append(json_t *steps, json_t *step)
     return step && json_array_append_new(steps, step) == 0;
 }
 
-/* Adds the command in the fence on line 'fence', if it is closed and not overlong.  '*end' is its last line.
- * False without memory. */
+/* Adds the command in the fence on line 'fence', if it is closed and not overlong.  '*end' is its
+ * last line. False without memory. */
 static bool
 add_command(json_t *steps, const struct mdl_lines *md, struct slice description, size_t fence,
             size_t *end)
@@ -183,10 +183,10 @@ wf_steps(struct slice markdown)
                 good = add_command(steps, &md, command.rest, fence, &i);
             }
         } else if (slice_is(command.word, "QUERY-AND-DECIDE")) {
-            good = append(steps, json_pack("{s:s%, s:s, s:b}", "description",
-                                           command.rest.len ? command.rest.data : "",
-                                           command.rest.len, "type", "decision_point",
-                                           "requires_analysis", 1));
+            good =
+                append(steps, json_pack("{s:s%, s:s, s:b}", "description",
+                                        command.rest.len ? command.rest.data : "", command.rest.len,
+                                        "type", "decision_point", "requires_analysis", 1));
         }
     }
     mdl_lines_fini(&md);

@@ -97,8 +97,8 @@ tree_write_bytes(const struct tree *t, const char *path, struct slice bytes)
 
     make_folders(to, false);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    must(fd >= 0 && write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len && close(fd) == 0, "write",
-         to);
+    must(fd >= 0 && write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len && close(fd) == 0,
+         "write", to);
     must(rename(temporary, to) == 0, "rename", to);
     free(temporary);
     free(to);

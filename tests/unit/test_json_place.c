@@ -16,8 +16,9 @@ finds(const char *text, const char *path, unsigned line, unsigned column)
 static void
 values_are_found(void **state)
 {
-    const char *text = "{\n  \"a\": [1, {\"b\": \"x]\\\"}\"}, true],\n  \"\xC3\xA4\": 2, \"c\" : {\"a\":\n"
-                       "-1.5e3 , \"d\":null}\n}\n";
+    const char *text =
+        "{\n  \"a\": [1, {\"b\": \"x]\\\"}\"}, true],\n  \"\xC3\xA4\": 2, \"c\" : {\"a\":\n"
+        "-1.5e3 , \"d\":null}\n}\n";
 
     (void)state;
     finds(text, "", 1, 1);

@@ -5,8 +5,8 @@
 
 static const char letters[] = ".#-t_fcex";
 
-/* Classifies 'text' and compares one letter a line: blank . heading # item - text t break _ fence f code c
- * end of fence e comment x. */
+/* Classifies 'text' and compares one letter a line: blank . heading # item - text t break _ fence f
+ * code c end of fence e comment x. */
 static void
 kinds(const char *text, const char *expected)
 {
@@ -56,7 +56,8 @@ fences_run_to_their_end(void **state)
     kinds("```md\n```sh\n```\na\n```md\n```sh\n```\n```\n```\nb", "fcccccccet");
     kinds("```md\n```sh\na\n```\nb", "fccet");
     kinds("```python\n```sh\na\n```\nb", "fccet");
-    kinds("```md\n```md\n```md\n```md\n```md\n```md\n```md\n```md\n```md\n```x\n```\n```\n```\n```\n```\n"
+    kinds("```md\n```md\n```md\n```md\n```md\n```md\n```md\n```md\n```md\n```x\n```\n```\n```\n```"
+          "\n```\n"
           "```\n```\n```\nb",
           "fccccccccccccccccet");
 }
@@ -67,10 +68,11 @@ details_of_lines(void **state)
     struct mdl_lines md = MDL_LINES_INIT;
 
     (void)state;
-    CHECK(mdl_lines_read(&md,
-                         SLICE("\xEF\xBB\xBF## A ##\r\n- [ ] open\n\t* [x] ticked\n  [x] none\n- [X]\n"
-                               "- [ ]no\n- [y] no\n\n  text\n\nout\n```  sh -x \n```\n   lone"),
-                         NULL) == E_OK);
+    CHECK(mdl_lines_read(
+              &md,
+              SLICE("\xEF\xBB\xBF## A ##\r\n- [ ] open\n\t* [x] ticked\n  [x] none\n- [X]\n"
+                    "- [ ]no\n- [y] no\n\n  text\n\nout\n```  sh -x \n```\n   lone"),
+              NULL) == E_OK);
     CHECK_INT(md.lines[0].level, 2);
     CHECK(slice_is(md.lines[0].text, "A"));
     CHECK(slice_is(md.lines[0].raw, "## A ##"));
@@ -159,9 +161,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_are_classified),       cmocka_unit_test(fences_run_to_their_end),
-        cmocka_unit_test(details_of_lines),           cmocka_unit_test(deep_lists_and_wide_indents),
-        cmocka_unit_test(helpers_take_marks_away),    cmocka_unit_test(what_is_no_text_is_refused),
+        cmocka_unit_test(lines_are_classified),    cmocka_unit_test(fences_run_to_their_end),
+        cmocka_unit_test(details_of_lines),        cmocka_unit_test(deep_lists_and_wide_indents),
+        cmocka_unit_test(helpers_take_marks_away), cmocka_unit_test(what_is_no_text_is_refused),
     };
 
     return CHECK_RUN(tests);

@@ -1,4 +1,5 @@
-/* test_workflow_content.c -- what sessions show: the real packs and lists, shifts, ticks, lost sources. */
+/* test_workflow_content.c -- what sessions show: the real packs and lists, shifts, ticks, lost
+ * sources. */
 #include "tests/check.h"
 #include "tests/tree.h"
 
@@ -130,19 +131,22 @@ what_is_not_there_is_told(void **state)
     json_t *shown;
 
     (void)state;
-    tree_write(t, "w/metadata.json",
-               "{\"phases\": [{\"phase_number\": 1, \"phase_name\": \"One\", \"purpose\": \"Do it.\","
-               " \"key_deliverables\": [\"a thing\", 3],"
-               " \"tasks\": [{\"task_number\": 3, \"name\": \"x\", \"file\": \"task-3-x.md\"},"
-               " {\"task_number\": 4, \"name\": \"y\"}]}]}");
+    tree_write(
+        t, "w/metadata.json",
+        "{\"phases\": [{\"phase_number\": 1, \"phase_name\": \"One\", \"purpose\": \"Do it.\","
+        " \"key_deliverables\": [\"a thing\", 3],"
+        " \"tasks\": [{\"task_number\": 3, \"name\": \"x\", \"file\": \"task-3-x.md\"},"
+        " {\"task_number\": 4, \"name\": \"y\"}]}]}");
     tree_mkdir(t, "w/phases/1");
     tree_mkdir(t, "w/phases/2");
     content = build(tree_dir(t), "w", tree_dir(t), NULL);
     shown = phase_of(content, 1);
-    CHECK_STR(text(shown, "phase_content"),
-              "# Phase 1: One\n\nDo it.\n\n## Deliverables\n\n- a thing\n\n## Tasks\n\n- Task 3: x\n"
-              "- Task 4: y\n");
-    CHECK(json_is_true(json_object_get(json_array_get(json_object_get(shown, "tasks"), 0), "missing")));
+    CHECK_STR(
+        text(shown, "phase_content"),
+        "# Phase 1: One\n\nDo it.\n\n## Deliverables\n\n- a thing\n\n## Tasks\n\n- Task 3: x\n"
+        "- Task 4: y\n");
+    CHECK(json_is_true(
+        json_object_get(json_array_get(json_object_get(shown, "tasks"), 0), "missing")));
     CHECK_INT(json_array_size(json_object_get(shown, "warnings")), 1);
     json_decref(shown);
     CHECK(wf_content_phase(content, 0, &shown, &f) == E_NOT_FOUND);
@@ -197,8 +201,9 @@ every_real_list_makes_a_session(void **state)
             assert_null(json_object_get(shown, "warnings"));
             for (size_t k = 0; k < json_array_size(rows); k++) {
                 json_t *row = json_array_get(rows, k);
-                json_t *task = task_of(content, numbers[j], (int)json_integer_value(
-                                                                json_object_get(row, "task_number")));
+                json_t *task =
+                    task_of(content, numbers[j],
+                            (int)json_integer_value(json_object_get(row, "task_number")));
 
                 CHECK_STR(text(task, "task_id"), text(row, "task_id"));
                 CHECK(!strstr(text(task, "content"), "[TASK_ID]"));
@@ -309,7 +314,8 @@ a_definition_makes_phases_too(void **state)
 
     (void)state;
     tree_write(t, "w/metadata.json",
-               "{\"dynamic_phases\": true, \"dynamic_config\": {\"parser\": \"workflow_definition_parser\","
+               "{\"dynamic_phases\": true, \"dynamic_config\": {\"parser\": "
+               "\"workflow_definition_parser\","
                " \"source_path_key\": \"definition\"}, \"phases\": [{\"phase_number\": 9}]}");
     tree_write(t, "w/phases/0/phase.md", "own");
     tree_write(t, "w/phases/dynamic/phase-template.md",
@@ -319,13 +325,14 @@ a_definition_makes_phases_too(void **state)
     tree_write(t, "w/phases/dynamic/task-template.md",
                "{{task_name}}: {{task_purpose}} {{nothing}}\n{{#each steps_outline}}\n* {{this}}\n"
                "{{/each}}\n{{task_context}} [NEXT_TASK_NUMBER]");
-    tree_write(t, "d/workflow-definition.yaml",
-               "phases:\n"
-               "  - number: 1\n    name: Build\n    tasks:\n"
-               "      - {number: 1, name: a, purpose: p, steps_outline: [x, y], task_context: ctx}\n"
-               "      - {number: 2, name: b}\n"
-               "    validation_gate: {evidence_required: {n: {type: array, description: Names}}}\n"
-               "  - number: N+4\n    name: End\n    tasks: [{number: 1, name: c}]\n");
+    tree_write(
+        t, "d/workflow-definition.yaml",
+        "phases:\n"
+        "  - number: 1\n    name: Build\n    tasks:\n"
+        "      - {number: 1, name: a, purpose: p, steps_outline: [x, y], task_context: ctx}\n"
+        "      - {number: 2, name: b}\n"
+        "    validation_gate: {evidence_required: {n: {type: array, description: Names}}}\n"
+        "  - number: N+4\n    name: End\n    tasks: [{number: 1, name: c}]\n");
     pack = load(tree_dir(t), "w");
     CHECK(wf_content_build(pack, tree_dir(t), NULL, options, &content, NULL) == E_OK);
     phases = wf_content_phases(content, &count);
@@ -334,7 +341,8 @@ a_definition_makes_phases_too(void **state)
     CHECK_INT(phases[2], 5);
     shown = phase_of(content, 1);
     CHECK_STR(text(shown, "phase_content"), "1 Build 1 more\n- a\n- b (last)\n");
-    CHECK_STR(json_string_value(json_array_get(json_object_get(shown, "validation_gate"), 0)), "Names");
+    CHECK_STR(json_string_value(json_array_get(json_object_get(shown, "validation_gate"), 0)),
+              "Names");
     {
         char *all = json_dumps(shown, 0);
 
@@ -383,7 +391,8 @@ refused(struct tree *t, const char *path, enum err err, const char *said)
     struct pack *pack = load(tree_dir(t), "w");
     struct wf_content *content = NULL;
     struct fault f = FAULT_INIT;
-    json_t *options = path ? json_pack("{s:s}", "spec_path", path) : json_pack("{s:i}", "spec_path", 3);
+    json_t *options =
+        path ? json_pack("{s:s}", "spec_path", path) : json_pack("{s:i}", "spec_path", 3);
 
     CHECK_INT(wf_content_build(pack, tree_dir(t), NULL, options, &content, &f), err);
     assert_null(content);
@@ -475,8 +484,9 @@ ticks_are_refreshed_and_the_rest_stays(void **state)
     CHECK(fresh == content && !warning);
     wf_content_unref(fresh);
 
-    tree_write(t, "tasks.md", "## Phase 1: One\n- [x] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
-                              "  - [ ] x\n  - [x] y\n  - [x] x\n");
+    tree_write(t, "tasks.md",
+               "## Phase 1: One\n- [x] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
+               "  - [ ] x\n  - [x] y\n  - [x] x\n");
     CHECK(wf_content_refresh(content, tree_dir(t), &fresh, &warning, NULL) == E_OK);
     CHECK(fresh != content && !warning);
     CHECK_INT(ticked(content, 1, 1), 0);
@@ -488,9 +498,10 @@ ticks_are_refreshed_and_the_rest_stays(void **state)
     content = fresh;
 
     /* Another task, a criterion less, another phase: ticks only, and a warning that stays. */
-    tree_write(t, "tasks.md", "## Phase 1: One\n- [x] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
-                              "  - [x] x\n- [ ] **Task 1.2**: b\n## Phase 2: Two\n"
-                              "- [ ] **Task 2.1**: c\n");
+    tree_write(t, "tasks.md",
+               "## Phase 1: One\n- [x] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
+               "  - [x] x\n- [ ] **Task 1.2**: b\n## Phase 2: Two\n"
+               "- [ ] **Task 2.1**: c\n");
     CHECK(wf_content_refresh(content, tree_dir(t), &fresh, &warning, NULL) == E_OK);
     assert_non_null(warning);
     CHECK(strstr(warning, "tasks.md has other phases or tasks"));
@@ -558,8 +569,9 @@ structure_and_digest(void **state)
     CHECK(wf_content_digest(content, digest, NULL) == E_OK);
     CHECK_STR(digest, text(structure, "source_digest"));
     /* A tick is no change, a criterion is; and so is an edit of the pack. */
-    tree_write(t, "tasks.md", "## Phase 1: One\n- [ ] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
-                              "  - [x] x\n  - [x] y\n  - [ ] x\n");
+    tree_write(t, "tasks.md",
+               "## Phase 1: One\n- [ ] **Task 1.1**: a\n  **Acceptance Criteria:**\n"
+               "  - [x] x\n  - [x] y\n  - [ ] x\n");
     again = build(tree_dir(t), "w", tree_dir(t), "tasks.md");
     other = wf_content_structure(again);
     CHECK(json_equal(structure, other));

@@ -6,10 +6,20 @@
 static void
 phases(void **state)
 {
-    static const char *const none[] = {"Phase 1", "Phase 1 Tasks", "Phase 1:", "Phase one: x",
-                                       "Phases 1: x", "Phase 1-2: x", "Phase 1.2: x", "Phase: x",
-                                       "Phase 1 \xE2\x86\x92 Phase 2", "Phase 123456: x", "", "**",
-                                       "Phase 1: ****", "A Phase 1: x"};
+    static const char *const none[] = {"Phase 1",
+                                       "Phase 1 Tasks",
+                                       "Phase 1:",
+                                       "Phase one: x",
+                                       "Phases 1: x",
+                                       "Phase 1-2: x",
+                                       "Phase 1.2: x",
+                                       "Phase: x",
+                                       "Phase 1 \xE2\x86\x92 Phase 2",
+                                       "Phase 123456: x",
+                                       "",
+                                       "**",
+                                       "Phase 1: ****",
+                                       "A Phase 1: x"};
     struct wf_phase_head head;
     int number;
 
@@ -104,8 +114,8 @@ label(const char *text, int kind, const char *key, const char *value)
     struct wf_label_line line;
     bool is = wf_read_label(slice_of(text), &line);
 
-    if (is != (kind >= 0) || (is && (line.label != (enum wf_label)kind || !slice_is(line.key, key) ||
-                                     !slice_is(line.value, value)))) {
+    if (is != (kind >= 0) || (is && (line.label != (enum wf_label)kind ||
+                                     !slice_is(line.key, key) || !slice_is(line.value, value)))) {
         fail_msg("%s: %d '%.*s' '%.*s'", text, (int)line.label, (int)line.key.len, line.key.data,
                  (int)line.value.len, line.value.data);
     }

@@ -1,4 +1,5 @@
-/* test_workflow_pack.c -- packs: the real ones, each divergence that is known of real packs, and attacks. */
+/* test_workflow_pack.c -- packs: the real ones, each divergence that is known of real packs, and
+ * attacks. */
 #include "tests/check.h"
 #include "tests/tree.h"
 
@@ -158,8 +159,8 @@ dynamic_configuration(void **state)
     shown = pack_overview(pack);
     CHECK_STR(json_string_value(json_object_get(shown, "total_phases")), "dynamic");
     CHECK_INT(json_array_size(json_object_get(shown, "phases")), 2);
-    CHECK_STR(json_string_value(json_object_get(
-                  json_array_get(json_object_get(shown, "phases"), 1), "phase_number")),
+    CHECK_STR(json_string_value(json_object_get(json_array_get(json_object_get(shown, "phases"), 1),
+                                                "phase_number")),
               "1-N");
     assert_non_null(json_object_get(shown, "workflow_features"));
     json_decref(shown);
@@ -177,8 +178,9 @@ dynamic_configuration(void **state)
     tree_write(t, "w/metadata.json",
                "{\"dynamic_phases\": true,\n \"dynamic_config\": {\"parser\": \"mine\"}}");
     CHECK(strstr(refusal_from(tree_dir(t), "w", E_REFUSED).text, "'mine' is no parser"));
-    tree_write(t, "w/metadata.json",
-               "{\"dynamic_phases\": true, \"dynamic_config\": {\"templates\": {\"task\": \"../x\"}}}");
+    tree_write(
+        t, "w/metadata.json",
+        "{\"dynamic_phases\": true, \"dynamic_config\": {\"templates\": {\"task\": \"../x\"}}}");
     CHECK(strstr(refusal_from(tree_dir(t), "w", E_REFUSED).text, "leaves"));
     tree_write(t, "w/metadata.json", "{\"dynamic_phases\": true, \"dynamic_config\": 3}");
     refusal_from(tree_dir(t), "w", E_REFUSED);
@@ -347,8 +349,9 @@ tasks_come_in_list_order_then_by_number(void **state)
     CHECK(says(pack_warnings(pack), "task 1 is there already: this one is task 6"));
     CHECK(says(pack_warnings(pack), "task 10 is there already: it is task 11"));
     pack_unref(pack);
-    pack = pack_with(t, "{\"phases\": [{\"phase_number\": 0, \"phase_file\": \"core/root.md\","
-                        " \"tasks\": [\"task-3-c.md\", {\"task_number\": 4}, {\"task_number\": 77}]}]}");
+    pack = pack_with(
+        t, "{\"phases\": [{\"phase_number\": 0, \"phase_file\": \"core/root.md\","
+           " \"tasks\": [\"task-3-c.md\", {\"task_number\": 4}, {\"task_number\": 77}]}]}");
     phase = pack_phase(pack, 0);
     CHECK_STR(phase->file, "core/root.md");
     CHECK_INT(phase->tasks[0].number, 1);
@@ -368,9 +371,9 @@ tasks_come_in_list_order_then_by_number(void **state)
 static void
 paths_that_leave_the_pack_are_refused(void **state)
 {
-    static const char *const bad[] = {"../1/phase.md", "../../../secret", "/etc/passwd", "a//b",
-                                      "..",            "a/../b",          "a\\\\b",      "link.md",
-                                      "out/x.md",      ""};
+    static const char *const bad[] = {
+        "../1/phase.md", "../../../secret", "/etc/passwd", "a//b",     "..",
+        "a/../b",        "a\\\\b",          "link.md",     "out/x.md", ""};
     struct tree *t = tree_create();
 
     (void)state;
@@ -379,9 +382,10 @@ paths_that_leave_the_pack_are_refused(void **state)
     tree_symlink(t, "../../../secret", "w/phases/0/link.md");
     tree_symlink(t, "../../..", "w/phases/0/out");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        char *text = xasprintf("{\"phases\": [{\"phase_number\": 0,\n \"tasks\": [{\"task_number\": 1,"
-                               " \"file\": \"%s\"}]}]}",
-                               bad[i]);
+        char *text =
+            xasprintf("{\"phases\": [{\"phase_number\": 0,\n \"tasks\": [{\"task_number\": 1,"
+                      " \"file\": \"%s\"}]}]}",
+                      bad[i]);
         struct fault f;
 
         tree_write(t, "w/metadata.json", text);
@@ -390,7 +394,8 @@ paths_that_leave_the_pack_are_refused(void **state)
         CHECK_INT(f.column, 39);
         free(text);
     }
-    tree_write(t, "w/metadata.json", "{\"phases\": [{\"phase_number\": 0, \"phase_file\": \"../x\"}]}");
+    tree_write(t, "w/metadata.json",
+               "{\"phases\": [{\"phase_number\": 0, \"phase_file\": \"../x\"}]}");
     refusal_from(tree_dir(t), "w", E_REFUSED);
     tree_symlink(t, "../secret", "w/link.md");
     tree_write(t, "w/metadata.json",
@@ -405,18 +410,19 @@ wrong_values_are_refused_with_their_place(void **state)
     static const struct {
         const char *text;
         unsigned line, column;
-    } bad[] = {{"{\n \"phases\": 3}", 2, 12},
-               {"{\n \"phases\": [3]}", 2, 13},
-               {"{\"phases\": [{\"phase_number\": -1}]}", 1, 30},
-               {"{\"phases\": [{\"phase_number\": 1.5}]}", 1, 30},
-               {"{\"phases\": [{\"phase_number\": 99999}]}", 1, 30},
-               {"{\"phases\": [{\"phase_number\": \"one\"}]}", 1, 30},
-               {"{\"phases\": [{\"phase_number\": []}]}", 1, 30},
-               {"{\"version\": []}", 1, 13},
-               {"{\"phases\": [{\"phase_number\": 0, \"tasks\": 1}]}", 1, 42},
-               {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [1]}]}", 1, 43},
-               {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [{\"task_number\": \"x\"}]}]}", 1, 43},
-               {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [{\"file\": 3}]}]}", 1, 43}};
+    } bad[] = {
+        {"{\n \"phases\": 3}", 2, 12},
+        {"{\n \"phases\": [3]}", 2, 13},
+        {"{\"phases\": [{\"phase_number\": -1}]}", 1, 30},
+        {"{\"phases\": [{\"phase_number\": 1.5}]}", 1, 30},
+        {"{\"phases\": [{\"phase_number\": 99999}]}", 1, 30},
+        {"{\"phases\": [{\"phase_number\": \"one\"}]}", 1, 30},
+        {"{\"phases\": [{\"phase_number\": []}]}", 1, 30},
+        {"{\"version\": []}", 1, 13},
+        {"{\"phases\": [{\"phase_number\": 0, \"tasks\": 1}]}", 1, 42},
+        {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [1]}]}", 1, 43},
+        {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [{\"task_number\": \"x\"}]}]}", 1, 43},
+        {"{\"phases\": [{\"phase_number\": 0, \"tasks\": [{\"file\": 3}]}]}", 1, 43}};
     struct tree *t = tree_create();
 
     (void)state;
@@ -504,7 +510,8 @@ names_types_and_near_misses(void **state)
     char *longer = xcalloc(PACK_NAME_MAX + 2, 1);
 
     (void)state;
-    tree_write(one, "build_v1/metadata.json", "{\"workflow_type\": \"build\", \"version\": \"one\"}");
+    tree_write(one, "build_v1/metadata.json",
+               "{\"workflow_type\": \"build\", \"version\": \"one\"}");
     tree_write(one, "build_v1/phases/1/phase.md", "x");
     tree_write(two, "build_v1/metadata.json", "{\"version\": \"two\"}");
     tree_write(two, "build_v1/phases/1/phase.md", "x");
@@ -559,7 +566,8 @@ listing_tells_all_that_can_be_used(void **state)
     tree_write(t, "tagged/phases/0/phase.md", "x");
     CHECK(pack_list(&roots, NULL, &list, &problems, NULL) == E_OK);
     CHECK_INT(json_array_size(list), 4);
-    CHECK_STR(json_string_value(json_object_get(json_array_get(list, 0), "id")), "spec_creation_v1");
+    CHECK_STR(json_string_value(json_object_get(json_array_get(list, 0), "id")),
+              "spec_creation_v1");
     CHECK_STR(json_string_value(json_object_get(json_array_get(list, 0), "name")),
               "Specification Creation Workflow");
     CHECK(json_array_size(json_object_get(json_array_get(list, 3), "warnings")) > 0);
@@ -622,7 +630,8 @@ static void
 texts_that_cannot_be_shown(void **state)
 {
     struct tree *t = tree_create();
-    struct pack *pack = pack_with(t, "{\"phases\": [{\"phase_number\": 0, \"tasks\": [\"task-1-x.md\"]}]}");
+    struct pack *pack =
+        pack_with(t, "{\"phases\": [{\"phase_number\": 0, \"tasks\": [\"task-1-x.md\"]}]}");
     const struct pack_phase *phase = pack_phase(pack, 0);
     struct buf text = BUF_INIT;
     struct fault f = FAULT_INIT;

@@ -21,7 +21,7 @@ offsets_are_the_smallest_that_end_collisions(void **state)
         int taken[4];
         size_t count;
         int offset;
-    } cases[] = {{{0}, 0, 0}, {{0}, 1, 0}, {{1}, 1, 1}, {{1, 2}, 2, 2},
+    } cases[] = {{{0}, 0, 0},    {{0}, 1, 0},    {{1}, 1, 1},         {{1, 2}, 2, 2},
                  {{3, 1}, 2, 1}, {{2, 4}, 2, 0}, {{1, 2, 3, 5}, 4, 3}};
 
     (void)state;
@@ -46,9 +46,10 @@ offsets_are_the_smallest_that_end_collisions(void **state)
 static void
 refreshing_takes_ticks_by_task_and_text(void **state)
 {
-    struct wf_source *old = list("## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n"
-                                 "    - [ ] same\n    - [ ] same\n    - [ ] other\n"
-                                 "- [ ] **Task 1.2**: y\n\n**Validation Gate:**\n- [ ] g\n");
+    struct wf_source *old =
+        list("## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n"
+             "    - [ ] same\n    - [ ] same\n    - [ ] other\n"
+             "- [ ] **Task 1.2**: y\n\n**Validation Gate:**\n- [ ] g\n");
     struct wf_source *now = list("## Phase 1: a\n- [ ] **Task 1.2**: y\n"
                                  "- [x] **Task 1.1**: x\n  - **Acceptance Criteria**:\n"
                                  "    - [x] other\n    - [ ] same\n    - [x] same\n\n"
@@ -76,8 +77,9 @@ refreshing_takes_ticks_by_task_and_text(void **state)
 static void
 refreshed(const char *text, bool expected)
 {
-    struct wf_source *old = list("## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n"
-                                 "    - [ ] c\n    - [ ] d\n## Phase 2: b\n- [ ] Task 2.1: y\n");
+    struct wf_source *old =
+        list("## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n"
+             "    - [ ] c\n    - [ ] d\n## Phase 2: b\n- [ ] Task 2.1: y\n");
     struct wf_source *now = list(text), *fresh = NULL;
     bool changed = !expected;
 
@@ -97,7 +99,9 @@ static void
 whatever_but_ticks_is_a_change(void **state)
 {
     (void)state;
-#define ONE "## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n    - [ ] c\n    - [x] d\n"
+#define ONE                                                                                       \
+    "## Phase 1: a\n- [ ] **Task 1.1**: x\n  - **Acceptance Criteria**:\n    - [ ] c\n    - [x] " \
+    "d\n"
 #define TWO "## Phase 2: b\n- [ ] Task 2.1: y\n"
     refreshed(ONE TWO, false);
     refreshed("# Title\n" ONE "\n\n" TWO, false);

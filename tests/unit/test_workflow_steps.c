@@ -104,8 +104,9 @@ evidence_is_looked_for_nearby(void **state)
     steps = wf_steps(buf_slice(&far));
     CHECK_STR(text_of(steps, 0, "evidence_required"), "(null)");
     json_decref(steps);
-    steps = wf_steps(SLICE(STOP "EXECUTE-NOW: x\n```bash\na\n```\n" STOP "EXECUTE-NOW: y\n```bash\nb\n"
-                                "```\n" COUNT "COUNT-AND-DOCUMENT: of y\n"));
+    steps =
+        wf_steps(SLICE(STOP "EXECUTE-NOW: x\n```bash\na\n```\n" STOP "EXECUTE-NOW: y\n```bash\nb\n"
+                            "```\n" COUNT "COUNT-AND-DOCUMENT: of y\n"));
     CHECK_STR(text_of(steps, 0, "evidence_required"), "(null)");
     CHECK_STR(text_of(steps, 1, "evidence_required"), "of y");
     json_decref(steps);
@@ -137,8 +138,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(commands_and_decisions_in_order), cmocka_unit_test(what_is_no_step),
-        cmocka_unit_test(where_a_step_may_stand), cmocka_unit_test(evidence_is_looked_for_nearby),
+        cmocka_unit_test(commands_and_decisions_in_order),
+        cmocka_unit_test(what_is_no_step),
+        cmocka_unit_test(where_a_step_may_stand),
+        cmocka_unit_test(evidence_is_looked_for_nearby),
         cmocka_unit_test(bounds_hold),
     };
 

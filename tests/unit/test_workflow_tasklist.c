@@ -1,4 +1,5 @@
-/* test_workflow_tasklist.c -- task lists: the eleven real ones against their outline, then each rule. */
+/* test_workflow_tasklist.c -- task lists: the eleven real ones against their outline, then each
+ * rule. */
 #include "tests/check.h"
 
 #include "state/base/file.h"
@@ -128,14 +129,24 @@ warned(const char *text, unsigned line)
 static void
 every_form_of_a_phase(void **state)
 {
-    static const char *const forms[] = {
-        "## Phase 1: Foundation",      "### Phase 1: Foundation",    "##Phase 1:Foundation",
-        "## Phase 1 - Foundation",     "## Phase 1 \xE2\x80\x93 Foundation",
-        "## Phase 1 \xE2\x80\x94 Foundation", "## Phase 1. Foundation", "## **Phase 1:** Foundation",
-        "## **Phase 1: Foundation**",  "## \xF0\x9F\x9A\x80 Phase 1: Foundation",
-        "## PHASE 1: Foundation ##",   "Phase 1: Foundation\n===",   "Phase 1: Foundation\n---",
-        "## 1. Foundation",            "## 1: Foundation",           "## Phase 1 -- Foundation",
-        "## Phase 1: __Foundation__",  "\xEF\xBB\xBF# Phase 1: Foundation"};
+    static const char *const forms[] = {"## Phase 1: Foundation",
+                                        "### Phase 1: Foundation",
+                                        "##Phase 1:Foundation",
+                                        "## Phase 1 - Foundation",
+                                        "## Phase 1 \xE2\x80\x93 Foundation",
+                                        "## Phase 1 \xE2\x80\x94 Foundation",
+                                        "## Phase 1. Foundation",
+                                        "## **Phase 1:** Foundation",
+                                        "## **Phase 1: Foundation**",
+                                        "## \xF0\x9F\x9A\x80 Phase 1: Foundation",
+                                        "## PHASE 1: Foundation ##",
+                                        "Phase 1: Foundation\n===",
+                                        "Phase 1: Foundation\n---",
+                                        "## 1. Foundation",
+                                        "## 1: Foundation",
+                                        "## Phase 1 -- Foundation",
+                                        "## Phase 1: __Foundation__",
+                                        "\xEF\xBB\xBF# Phase 1: Foundation"};
 
     (void)state;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -154,14 +165,26 @@ every_form_of_a_phase(void **state)
 static void
 every_form_of_a_task(void **state)
 {
-    static const char *const forms[] = {
-        "- [ ] **Task 1.2**: Name", "- [x] **Task 1.2:** Name",  "- [ ] **Task 1.2: Name**",
-        "- [ ] Task 1.2: Name",     "- [ ] Task 1.2 Name",       "- [ ] **1.2** Name",
-        "- [ ] 1.2: Name",          "- [ ] 1.2 Name",            "- Task 1.2: Name",
-        "- **Task 1.2**: Name",     "* **Task 1.2** - Name",     "1. Task 1.2: Name",
-        "### Task 1.2: Name",       "#### **Task 1.2**: Name",   "### Task 1-2: Name",
-        "## Task 1.2. Name",        "**Task 1.2:** Name",        "### \xE2\x9C\x85 Task 1.2: Name",
-        "- [ ] **Task 1.2**:\n  Name", "+ [X] task 1.2: Name"};
+    static const char *const forms[] = {"- [ ] **Task 1.2**: Name",
+                                        "- [x] **Task 1.2:** Name",
+                                        "- [ ] **Task 1.2: Name**",
+                                        "- [ ] Task 1.2: Name",
+                                        "- [ ] Task 1.2 Name",
+                                        "- [ ] **1.2** Name",
+                                        "- [ ] 1.2: Name",
+                                        "- [ ] 1.2 Name",
+                                        "- Task 1.2: Name",
+                                        "- **Task 1.2**: Name",
+                                        "* **Task 1.2** - Name",
+                                        "1. Task 1.2: Name",
+                                        "### Task 1.2: Name",
+                                        "#### **Task 1.2**: Name",
+                                        "### Task 1-2: Name",
+                                        "## Task 1.2. Name",
+                                        "**Task 1.2:** Name",
+                                        "### \xE2\x9C\x85 Task 1.2: Name",
+                                        "- [ ] **Task 1.2**:\n  Name",
+                                        "+ [X] task 1.2: Name"};
 
     (void)state;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -176,7 +199,8 @@ every_form_of_a_task(void **state)
         } else {
             CHECK_STR(source->phases[0].tasks[0].name, "Name");
         }
-        CHECK_INT(source->phases[0].tasks[0].done, strstr(forms[i], "[x]") || strstr(forms[i], "[X]"));
+        CHECK_INT(source->phases[0].tasks[0].done,
+                  strstr(forms[i], "[x]") || strstr(forms[i], "[X]"));
         wf_source_unref(source);
         free(text);
     }
@@ -185,13 +209,24 @@ every_form_of_a_task(void **state)
 static void
 what_is_no_task(void **state)
 {
-    static const char *const mentions[] = {
-        "Task 1.2 comes later.",      "- Task 1.2 must be done",   "- [ ] Tasks 1.2-1.4 are done",
-        "- **Task 1.2** (x) first",   "- [ ] Task 1.2, 1.3 done",  "- [ ] 1.2.3 is released",
-        "- [ ] Task 1.2.1: part",     "- 1.2: y",                  "- [ ] 2.1 is the version",
-        "### Task 2.1: other phase",  "### 1.2 Section",           "  - [ ] **Task 1.2**: nested",
-        "```\n- [ ] Task 1.2: x\n```", "<!--\n- [ ] Task 1.2: x\n-->", "- [ ] **Task 1.1**: again",
-        "### Task 1.1: as heading",   "- [ ] Task 1.2a: x",        "- [ ] Task 99999.1: x"};
+    static const char *const mentions[] = {"Task 1.2 comes later.",
+                                           "- Task 1.2 must be done",
+                                           "- [ ] Tasks 1.2-1.4 are done",
+                                           "- **Task 1.2** (x) first",
+                                           "- [ ] Task 1.2, 1.3 done",
+                                           "- [ ] 1.2.3 is released",
+                                           "- [ ] Task 1.2.1: part",
+                                           "- 1.2: y",
+                                           "- [ ] 2.1 is the version",
+                                           "### Task 2.1: other phase",
+                                           "### 1.2 Section",
+                                           "  - [ ] **Task 1.2**: nested",
+                                           "```\n- [ ] Task 1.2: x\n```",
+                                           "<!--\n- [ ] Task 1.2: x\n-->",
+                                           "- [ ] **Task 1.1**: again",
+                                           "### Task 1.1: as heading",
+                                           "- [ ] Task 1.2a: x",
+                                           "- [ ] Task 99999.1: x"};
 
     (void)state;
     for (size_t i = 0; i < sizeof mentions / sizeof mentions[0]; i++) {
@@ -252,8 +287,9 @@ summaries_are_no_phases(void **state)
 static void
 numbered_headings_count_only_without_phase_headings(void **state)
 {
-    struct wf_source *source = parse("# 1. Intro\ntext\n## 0. Zero\n### Task 0.1: z\n## 1. One\n"
-                                     "- [ ] Task 1.1: a\n## 2. Empty\n## 3. Notes\n- Task 9.9: x\n# Risks\n1. one\n");
+    struct wf_source *source =
+        parse("# 1. Intro\ntext\n## 0. Zero\n### Task 0.1: z\n## 1. One\n"
+              "- [ ] Task 1.1: a\n## 2. Empty\n## 3. Notes\n- Task 9.9: x\n# Risks\n1. one\n");
 
     (void)state;
     CHECK_INT(source->phase_count, 2);
@@ -283,7 +319,8 @@ phase_zero_and_labels(void **state)
     CHECK_INT(source->phases[0].number, 0);
     CHECK_STR(source->phases[0].description, "Intro of the phase.");
     CHECK_STR(source->phases[0].duration, "3 days");
-    CHECK_STR(source->phases[1].description, "To do\nthings well\n\n- and more\n\n*Timeframe: soon*");
+    CHECK_STR(source->phases[1].description,
+              "To do\nthings well\n\n- and more\n\n*Timeframe: soon*");
     CHECK_STR(source->phases[1].duration, "2 weeks");
     CHECK_STR(source->phases[1].tasks[0].description, "reach it");
     CHECK_STR(source->phases[1].tasks[0].estimated_time, "2 hours");
@@ -414,15 +451,18 @@ static void
 gates_in_every_place(void **state)
 {
     struct wf_source *source = parse(
-        "## Phase 1: A\n- [ ] **Task 1.1**: a\n\n**Validation Gate:**\n- [x] in a label \xE2\x9C\x85/\xE2\x9D\x8C\n"
+        "## Phase 1: A\n- [ ] **Task 1.1**: a\n\n**Validation Gate:**\n- [x] in a label "
+        "\xE2\x9C\x85/\xE2\x9D\x8C\n"
         "  - [ ] nested\n**Notes:**\n- [ ] not\n"
         "## Phase 2: B\n### Task 2.1: b\n### Validation Gate\n\n\xF0\x9F\x9B\x91 **GATE:** text\n\n"
-        "**Before:**\n- [ ] below a heading\n- [ ] **Task 2.2**: of the gate\n#### Deeper\n- [ ] too\n"
+        "**Before:**\n- [ ] below a heading\n- [ ] **Task 2.2**: of the gate\n#### Deeper\n- [ ] "
+        "too\n"
         "### Other\n- [ ] not\n"
         "## Phase 3: C\n### Task 3.1: c\n**Phase 3 Validation Gate**: one line\n"
         "## Phase 4: D\n### Task 4.1: d\n## Validation Gate\n- plain\n- bullets\n  - detail\n"
         "## Phase 5: E\n### Task 5.1: e\n## Phase 6: F\n### Task 6.1: f\n## Phase 7: G\n"
-        "- [ ] **Task 7.1**: g\n\n**Validation Gate**\n- [ ] first\n- [ ] **Task 7.2:** after the gate\n"
+        "- [ ] **Task 7.1**: g\n\n**Validation Gate**\n- [ ] first\n- [ ] **Task 7.2:** after the "
+        "gate\n"
         "## Validation Gates\n### Phase 5: E\n- [ ] five\n#### Phase 6 Validation Gate (final)\n"
         "- [ ] six\n**Phase 7:**\n- [ ] seven\n### 3. Gate for Phase 1\n- [ ] one more\n"
         "### Phase 99 Validation Gate\n- [ ] lost\n## End\n**Validation Gate:**\n- [ ] nobody's\n");
@@ -542,7 +582,8 @@ bounds_hold(void **state)
     }
     refused(buf_slice(&text), E_TOO_LARGE, 0, "10000 tasks");
     buf_fini(&text);
-    text = repeat("## Phase 1: x\n### Task 1.1: x\n**Acceptance Criteria:**\n", "- [ ] x\n", 1 << 20);
+    text =
+        repeat("## Phase 1: x\n### Task 1.1: x\n**Acceptance Criteria:**\n", "- [ ] x\n", 1 << 20);
     refused(buf_slice(&text), E_TOO_LARGE, 0, "100000 criteria");
     buf_fini(&text);
     text = repeat("## Phase 1: x\n### Task 1.1: x\n### Validation Gate\n", "- [ ] x\n", 1 << 20);
@@ -557,15 +598,31 @@ bounds_hold(void **state)
 static void
 work_is_linear(void **state)
 {
-    static const char *const units[] = {
-        "```md\n```x\n```\n",   "```\n",           "- ```\n",      "<!--\n",  "> > > ",
-        "  - - - - - - - -",    "**",              "*",            "[ ] ",    "- [ ] Task 1.1: x\n",
-        "### Task 1.2: x\n",    "a\n",             "\t",           "#",       "- [ ] 1.2 x\n  y\n",
-        "**Dependencies:** 1.1-1.9 ", "**Goal:** x\n", "1.1 - 1.9999 ", "~~~x\n", "(,"};
+    static const char *const units[] = {"```md\n```x\n```\n",
+                                        "```\n",
+                                        "- ```\n",
+                                        "<!--\n",
+                                        "> > > ",
+                                        "  - - - - - - - -",
+                                        "**",
+                                        "*",
+                                        "[ ] ",
+                                        "- [ ] Task 1.1: x\n",
+                                        "### Task 1.2: x\n",
+                                        "a\n",
+                                        "\t",
+                                        "#",
+                                        "- [ ] 1.2 x\n  y\n",
+                                        "**Dependencies:** 1.1-1.9 ",
+                                        "**Goal:** x\n",
+                                        "1.1 - 1.9999 ",
+                                        "~~~x\n",
+                                        "(,"};
 
     (void)state;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        struct buf text = repeat("## Phase 1: P\n- [ ] **Task 1.1**: a\n**After:** ", units[i], 600000);
+        struct buf text =
+            repeat("## Phase 1: P\n- [ ] **Task 1.1**: a\n**After:** ", units[i], 600000);
         struct wf_source *source = NULL;
 
         (void)wf_tasklist_parse(buf_slice(&text), "tasks.md", NULL, &source, NULL);
@@ -578,8 +635,9 @@ work_is_linear(void **state)
 static void
 mutations_do_no_harm(void **state)
 {
-    static const char *const bits[] = {"\n", "```\n", "- [ ] ", "## Phase 3: x\n", "**", "Task 2.1: ",
-                                       "\t", "\xE2\x9C\x85", "<!--", "-->", "Validation Gate\n", "---\n"};
+    static const char *const bits[] = {
+        "\n",           "```\n", "- [ ] ", "## Phase 3: x\n",   "**",   "Task 2.1: ", "\t",
+        "\xE2\x9C\x85", "<!--",  "-->",    "Validation Gate\n", "---\n"};
     struct dir *specs = NULL;
     struct dir_list folders;
     uint32_t seed = 12345;

@@ -28,10 +28,10 @@ static void
 brackets_with_a_value_are_replaced_all_else_stays(void **state)
 {
     (void)state;
-    renders("# Phase [PHASE_NUMBER]: [PHASE_NAME]", json_pack("{s:i, s:s}", "PHASE_NUMBER", 3,
-                                                             "PHASE_NAME", "Build"),
-            "# Phase 3: Build");
-    renders("[N] [number] [TASK_STEPS or more] [X_Y] [ ] [x] [] [A", json_pack("{s:s}", "N", "never"),
+    renders("# Phase [PHASE_NUMBER]: [PHASE_NAME]",
+            json_pack("{s:i, s:s}", "PHASE_NUMBER", 3, "PHASE_NAME", "Build"), "# Phase 3: Build");
+    renders("[N] [number] [TASK_STEPS or more] [X_Y] [ ] [x] [] [A",
+            json_pack("{s:s}", "N", "never"),
             "[N] [number] [TASK_STEPS or more] [X_Y] [ ] [x] [] [A");
     renders("[[NAME]](NAME) [NAME][NAME]", json_pack("{s:s}", "NAME", "v"), "[v](NAME) vv");
     CHECK_INT(problems.count, 0);
@@ -41,8 +41,8 @@ static void
 a_value_is_not_looked_through(void **state)
 {
     (void)state;
-    renders("[AA] {{b}} [BB]", json_pack("{s:s, s:s, s:s}", "AA", "[BB] {{b}}", "BB", "[AA]", "b",
-                                         "[AA]{{#if b}}"),
+    renders("[AA] {{b}} [BB]",
+            json_pack("{s:s, s:s, s:s}", "AA", "[BB] {{b}}", "BB", "[AA]", "b", "[AA]{{#if b}}"),
             "[BB] {{b}} [AA]{{#if b}} [AA]");
 }
 
@@ -51,8 +51,8 @@ lists_become_lines_with_boxes(void **state)
 {
     (void)state;
     renders("[CRITERIA]\n{{plain}}|{{none}}",
-            json_pack("{s:[{s:s,s:b},{s:s,s:b}], s:[s,s], s:[]}", "CRITERIA", "text", "one", "done", 1,
-                      "text", "two", "done", 0, "plain", "a", "b", "none"),
+            json_pack("{s:[{s:s,s:b},{s:s,s:b}], s:[s,s], s:[]}", "CRITERIA", "text", "one", "done",
+                      1, "text", "two", "done", 0, "plain", "a", "b", "none"),
             "- [x] one\n- [ ] two\n- [ ] a\n- [ ] b|");
 }
 
@@ -61,8 +61,8 @@ values_of_every_kind(void **state)
 {
     (void)state;
     renders("{{s}} {{i}} {{r}} {{t}} {{f}} {{n}}{{o}} {{{s}}} {{ s }}",
-            json_pack("{s:s, s:i, s:f, s:b, s:b, s:n, s:{}}", "s", "x", "i", -4, "r", 0.5, "t", 1, "f",
-                      0, "n", "o"),
+            json_pack("{s:s, s:i, s:f, s:b, s:b, s:n, s:{}}", "s", "x", "i", -4, "r", 0.5, "t", 1,
+                      "f", 0, "n", "o"),
             "x -4 0.5 true false  x x");
 }
 
@@ -71,8 +71,8 @@ blocks_repeat_and_choose(void **state)
 {
     (void)state;
     renders("{{#each tasks}}{{number}}.{{name}}{{phase}};{{else}}no{{/each}}",
-            json_pack("{s:[{s:i,s:s},{s:i,s:s}], s:s}", "tasks", "number", 1, "name", "a", "number", 2,
-                      "name", "b", "phase", "!"),
+            json_pack("{s:[{s:i,s:s},{s:i,s:s}], s:s}", "tasks", "number", 1, "name", "a", "number",
+                      2, "name", "b", "phase", "!"),
             "1.a!;2.b!;");
     renders("{{#each tasks}}x{{else}}no{{/each}}", json_pack("{s:[]}", "tasks"), "no");
     renders("{{#each a}}{{this}}{{#each b}}{{this}}{{/each}},{{/each}}",
