@@ -70,7 +70,8 @@ schema_rule_unique_items(struct check *c, const struct node *n, const json_t *ru
     }
     for (i = 1; i < size; i++) {
         for (j = 0; j < i; j++) {
-            if (values_equal(json_array_get(n->value, i), json_array_get(n->value, j), &c->work)) {
+            if (schema_values_equal(json_array_get(n->value, i), json_array_get(n->value, j),
+                                    &c->work)) {
                 return schema_unfit(c, n->at, "elements %zu and %zu are the same", j, i);
             }
         }

@@ -47,7 +47,7 @@ const char *likely_name(const json_t *list, const char *name);
 bool type_fits(const char *type, const json_t *value);
 /* Whether the two are the same value: 1 is 1.0.  Takes its steps off '*work', and gives up, false,
  * when there are none left. */
-bool values_equal(const json_t *a, const json_t *b, size_t *work);
+bool schema_values_equal(const json_t *a, const json_t *b, size_t *work);
 
 /* The schema that 'ref' leads to inside 'root', or null.  Borrowed from 'root'. */
 const json_t *schema_resolve(const json_t *root, const char *ref);

@@ -31,7 +31,7 @@ schema_rule_const(struct check *c, const struct node *n, const json_t *rule)
 {
     char text[64];
 
-    if (values_equal(n->value, rule, &c->work)) {
+    if (schema_values_equal(n->value, rule, &c->work)) {
         return E_OK;
     }
     value_text(rule, text, sizeof text);
@@ -47,7 +47,7 @@ schema_rule_enum(struct check *c, const struct node *n, const json_t *rule)
     size_t i;
 
     json_array_foreach(rule, i, one) {
-        if (values_equal(n->value, one, &c->work)) {
+        if (schema_values_equal(n->value, one, &c->work)) {
             return E_OK;
         }
     }

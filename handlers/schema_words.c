@@ -275,7 +275,7 @@ members_equal(const json_t *a, const json_t *b, size_t *work)
     }
     json_object_foreach(walkable(a), name, value) {
         const json_t *other = json_object_get(b, name);
-        if (!other || !values_equal(value, other, work)) {
+        if (!other || !schema_values_equal(value, other, work)) {
             return false;
         }
     }
@@ -283,7 +283,7 @@ members_equal(const json_t *a, const json_t *b, size_t *work)
 }
 
 bool
-values_equal(const json_t *a, const json_t *b, size_t *work)
+schema_values_equal(const json_t *a, const json_t *b, size_t *work)
 {
     size_t i;
 
@@ -307,7 +307,7 @@ values_equal(const json_t *a, const json_t *b, size_t *work)
             return false;
         }
         for (i = 0; i < json_array_size(a); i++) {
-            if (!values_equal(json_array_get(a, i), json_array_get(b, i), work)) {
+            if (!schema_values_equal(json_array_get(a, i), json_array_get(b, i), work)) {
                 return false;
             }
         }

@@ -14,6 +14,7 @@
     ROW(call)         \
     ROW(tools)        \
     ROW(status)       \
+    ROW(check)        \
     ROW(demo)         \
     ROW(settings)     \
     ROW(version)

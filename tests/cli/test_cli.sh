@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_cli.sh -- the command line as its users meet it: exit statuses, messages, one server a project.
+# test_cli.sh -- the command line as its users meet it: statuses, messages, one server a project.
 set -u
 tandem=$(realpath "${TANDEM:-build/tandem}")
+script=$(realpath "$0")
 top=$(mktemp -d /tmp/tandem-cli-XXXXXX)
 export HOME=$top
 unset "${!TANDEM_@}"
@@ -386,12 +387,45 @@ a_second_signal_ends_it_at_once() {
     kill "$(cat slow/began)"
 }
 
+check_tells_every_problem() {
+    local root
+    root=$(dirname "$(dirname "$script")")
+    run 0 check "$root/../deploy/example/.tandem/workflows" && has "$out" "checked: 0 errors"
+    cp -r "$root/../deploy/example/.tandem/workflows/bug_fix_v1" pack
+    run 0 check pack && has "$out" "1 checked: 0 errors, 0 warnings"
+    run 0 check pack/metadata.json && has "$out" "1 checked: 0 errors"
+    printf 'checkpoint:\n  strict: maybe\nevidence_schema:\n  a:\n    type: odd\n' \
+        >pack/phases/0/gate-definition.yaml
+    run 1 check pack
+    has "$out" "pack/phases/0/gate-definition.yaml:2:11: error:"
+    has "$out" "pack/phases/0/gate-definition.yaml:5:11: error:"
+    run 1 check pack/phases/0/gate-definition.yaml && has "$out" "gate-definition.yaml:5:11: error:"
+    echo '{' >pack/metadata.json
+    run 1 check pack/ && has "$out" "pack/metadata.json:"
+    cd pack && run 1 check . metadata.json && cd "$top" && has "$out" "2 checked: 2 errors"
+    run 0 check "$root/fixtures/praxis/workflows" && has "$out" "3 checked: 0 errors"
+    run 0 check "$root"/fixtures/praxis/specs/*/tasks.md
+    printf '{\n  "lisen": 1\n}' >c.json
+    run 1 check c.json && has "$out" 'c.json:2:3: error: unknown key "lisen"; did you mean "listen"?'
+    printf 'phases:\n  - 1\n' >d.yaml
+    run 1 check d.yaml && has "$out" "d.yaml:"
+    echo text >e.md
+    run 1 check e.md && has "$out" "e.md: error: the task list has no phase"
+    run 1 check missing.md && has "$err" "missing.md cannot be read"
+    mkdir empty
+    run 1 check empty && has "$err" "metadata.json"
+    touch odd.txt
+    run 1 check odd.txt && has "$err" "cannot be told from its name"
+    run 1 check "$top/never" && has "$err" "not a regular file"
+    run 2 check
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
-    it_lingers_if_told_to a_call_in_flight_is_waited_for patience_ends_with_the_drain \
+    it_lingers_if_told_to check_tells_every_problem a_call_in_flight_is_waited_for patience_ends_with_the_drain \
     a_second_signal_ends_it_at_once; do
     test_ "$name"
 done

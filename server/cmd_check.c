@@ -1,0 +1,216 @@
+/* cmd_check.c -- "tandem check": every problem of a pack, a gate, a definition, a task list or a
+ * configuration.
+ *
+ * What a path is, is told by its name: a folder with metadata.json is a pack, one that holds such
+ * folders is a collection of packs; *.md is a task list; *.yaml is a definition if it has phases,
+ * else a gate; metadata.json stands for its pack; any other *.json is a configuration. */
+#include "server/command.h"
+#include "server/report.h"
+#include "state/base/file.h"
+#include "state/workflow_definition.h"
+#include "state/workflow_gate.h"
+#include "state/workflow_pack.h"
+#include "state/workflow_tasklist.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct check {
+    size_t errors, warnings, checked;
+};
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Prints what was found beneath 'folder' (empty: the names say it all) and counts it. */
+static void
+tell(struct check *c, const char *folder, struct problems *problems)
+{
+    report_problems(stdout, folder, problems);
+    c->errors += problems->errors;
+    c->warnings += problems->count + problems->left_out - problems->errors;
+    c->checked++;
+    problems_fini(problems);
+}
+
+/* A failure that no problem tells of becomes one. */
+static void
+add_fault(struct problems *problems, const char *file, enum err err, const struct fault *f)
+{
+    if (err && problems->errors == 0) {
+        problems_add(problems, PROBLEM_ERROR, file, f->line, f->column, "%s", f->text);
+    }
+}
+
+static void
+check_pack(struct check *c, struct dir *dir, const char *path, const char *id)
+{
+    struct problems problems = PROBLEMS_INIT;
+    struct fault f = FAULT_INIT;
+
+    add_fault(&problems, "", pack_check(dir, id, &problems, &f), &f);
+    tell(c, strcmp(path, ".") == 0 ? "" : path, &problems);
+}
+
+static enum err
+check_folder(struct check *c, const char *path, struct fault *f)
+{
+    char *real = realpath(path, NULL);
+    struct dir *dir = NULL;
+    struct dir_list list = {.count = 0};
+    enum err err = dir_open(path, false, &dir, f);
+
+    if (!err && dir_is_file(dir, "metadata.json")) {
+        check_pack(c, dir, path, real ? strrchr(real, '/') + 1 : path);
+    } else if (!err) {
+        err = dir_list(dir, ".", PACKS_MAX, &list, f);
+        for (size_t i = 0; i < list.count && !err; i++) {
+            char *metadata = xasprintf("%s/metadata.json", list.entries[i].name);
+            struct dir *pack = NULL;
+
+            if (list.entries[i].folder && dir_is_file(dir, metadata) &&
+                (err = dir_sub(dir, list.entries[i].name, false, &pack, f)) == E_OK) {
+                char *pack_path = xasprintf("%s/%s", path, list.entries[i].name);
+                check_pack(c, pack, pack_path, list.entries[i].name);
+                free(pack_path);
+            }
+            dir_unref(pack);
+            free(metadata);
+        }
+        if (!err && c->checked == 0) {
+            fault_set(f, E_ARGUMENT, "%s has no metadata.json, nor has any folder in it", path);
+            err = fault_remedy(f, "give a pack's folder, or a folder of packs");
+        }
+    }
+    dir_list_fini(&list);
+    dir_unref(dir);
+    free(real);
+    return err;
+}
+
+/* True if a definition's list of phases begins some line of 'text'. */
+static bool
+has_phases(struct slice text)
+{
+    static const char key[] = "phases:";
+
+    for (const char *p = text.data; p && p < text.data + text.len;) {
+        const char *end = memchr(p, '\n', (size_t)(text.data + text.len - p));
+        if ((size_t)(text.data + text.len - p) >= strlen(key) && memcmp(p, key, strlen(key)) == 0) {
+            return true;
+        }
+        p = end ? end + 1 : NULL;
+    }
+    return false;
+}
+
+static enum err
+check_text(struct check *c, const char *path, struct slice text, struct fault *f)
+{
+    struct problems problems = PROBLEMS_INIT;
+    struct wf_source *source = NULL;
+    struct gate *gate = NULL;
+    enum err err = E_OK;
+
+    if (ends_with(path, ".md")) {
+        err = wf_tasklist_parse(text, path, &problems, &source, f);
+    } else if (ends_with(path, ".json")) {
+        config_check(text, path, &problems);
+    } else if (!ends_with(path, ".yaml") && !ends_with(path, ".yml")) {
+        fault_set(f, E_ARGUMENT, "%s: what it is cannot be told from its name", path);
+        return fault_remedy(f, "task lists end in .md, gates and definitions in .yaml, "
+                               "configurations in .json");
+    } else if (has_phases(text)) {
+        err = wf_definition_parse(text, path, &problems, &source, f);
+    } else {
+        err = gate_parse(text, path, &gate, &problems, f);
+    }
+    add_fault(&problems, path, err, f);
+    wf_source_unref(source);
+    gate_unref(gate);
+    tell(c, "", &problems);
+    return E_OK;
+}
+
+static enum err
+check_file(struct check *c, const char *path, struct fault *f)
+{
+    char *real = realpath(path, NULL); /* The user's own path: links in it are followed. */
+    char *name = real ? strrchr(real, '/') : NULL;
+    char *folder = xstrdup(path);
+    struct buf text = BUF_INIT;
+    struct dir *dir = NULL;
+    enum err err;
+
+    if (!name) {
+        err = fault_set(f, E_NOT_FOUND, "%s cannot be read: %s", path, strerror(errno));
+        goto out;
+    }
+    if (strcmp(name, "/metadata.json") == 0) {
+        *name = '\0';
+        err = check_folder(c, strchr(path, '/') ? dirname(folder) : ".", f);
+        goto out;
+    }
+    *name++ = '\0';
+    err = dir_open(*real ? real : "/", false, &dir, f);
+    if (!err) {
+        err = dir_read(dir, name, WF_SOURCE_BYTES_MAX, &text, NULL, f);
+    }
+    if (!err) {
+        err = check_text(c, path, buf_slice(&text), f);
+    }
+out:
+    buf_fini(&text);
+    dir_unref(dir);
+    free(folder);
+    free(real);
+    return err;
+}
+
+static int
+run(struct invocation *invocation)
+{
+    struct check c = {.checked = 0};
+    bool failed = false;
+
+    for (int i = 0; i < invocation->arg_count; i++) {
+        char *path = xstrdup(invocation->args[i]);
+        struct fault f = FAULT_INIT;
+        struct stat st;
+
+        for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--) {
+            path[len - 1] = '\0';
+        }
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? check_folder(&c, path, &f)
+                                                        : check_file(&c, path, &f)) {
+            report_fault(stderr, &f);
+            failed = true;
+        }
+        free(path);
+    }
+    if (c.checked) {
+        printf("%zu checked: %zu error%s, %zu warning%s\n", c.checked, c.errors,
+               c.errors == 1 ? "" : "s", c.warnings, c.warnings == 1 ? "" : "s");
+    }
+    return failed || c.errors ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_check = {
+    .name = "check",
+    .usage = "PATH ...",
+    .summary = "check a pack, gate, definition, task list or configuration",
+    .details = "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
+               "is a pack, or holds packs; .md is a task list, .yaml a gate or a definition, .json "
+               "a configuration. The status is 1 if there is any error.",
+    .least_args = 1,
+    .most_args = 10000,
+    .run = run,
+};
