@@ -7,7 +7,11 @@
 
 /* Handlers parse bounded input without deep recursion; this leaves ample room over what they need.
  */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define STACK_BYTES (4 * 1024 * 1024) /* Frames are several times as large in these builds. */
+#else
 #define STACK_BYTES (512 * 1024)
+#endif
 
 int
 thread_start(pthread_t *thread, const char *name, void *(*run)(void *arg), void *arg)
