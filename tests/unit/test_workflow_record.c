@@ -386,7 +386,7 @@ the_trail_is_bounded(void **state)
     (void)state;
 
     for (int i = 0; i < 700; i++) {
-        CHECK(attempt_with(&record, 0, false, i % 50 == 0 ? 100000 : 30000, &f) == E_OK);
+        CHECK(attempt_with(&record, 0, false, i % 20 == 0 ? 30000 : 200, &f) == E_OK);
     }
     history = json_object_get(record, "history");
     CHECK(json_array_size(history) <= RECORD_HISTORY_EVENTS_MAX);
