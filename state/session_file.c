@@ -42,7 +42,7 @@ no_session(const char *id, struct fault *f)
 }
 
 enum err
-session_file_read(const struct dir *dir, const char *id, json_t **raw,
+session_file_read(const struct dir *dir, const char *id, size_t max, json_t **raw,
                   struct file_identity *identity, struct fault *f)
 {
     struct buf text = BUF_INIT;
@@ -51,13 +51,13 @@ session_file_read(const struct dir *dir, const char *id, json_t **raw,
 
     *raw = NULL;
     name_of(id, "json", name);
-    err = dir_read(dir, name, RECORD_FILE_MAX, &text, identity, f);
+    err = dir_read(dir, name, max, &text, identity, f);
     if (err == E_NOT_FOUND) {
         err = no_session(id, f);
     } else if (err == E_TOO_LARGE) {
         err = fault_set(f, E_TOO_LARGE,
-                        "the file of session %s is over the limit of %u bytes (session file)", id,
-                        RECORD_FILE_MAX);
+                        "the file of session %s is over the limit of %zu bytes (session file)", id,
+                        max);
     } else if (!err) {
         err = record_parse(buf_slice(&text), id, raw, f);
     }
@@ -160,10 +160,11 @@ drop_lock(const struct dir *dir, const char *id, int fd)
 
 /* E_OK if the revision on disk is 'expected'. */
 static enum err
-check_revision(const struct dir *dir, const char *id, int64_t expected, struct fault *f)
+check_revision(const struct dir *dir, const char *id, int64_t expected, size_t max,
+               struct fault *f)
 {
     json_t *there = NULL;
-    enum err err = session_file_read(dir, id, &there, NULL, f);
+    enum err err = session_file_read(dir, id, max, &there, NULL, f);
 
     if (err == E_REFUSED) { /* Damaged while it was in use here: the next load sets it aside. */
         return fault_set(f, E_CONFLICT, "the file of session %s was damaged; nothing was saved",
@@ -181,13 +182,13 @@ check_revision(const struct dir *dir, const char *id, int64_t expected, struct f
 }
 
 enum err
-session_file_save(const struct dir *dir, const json_t *record, int64_t expected, int64_t lock_ns,
-                  struct fault *f)
+session_file_save(const struct dir *dir, const json_t *record, int64_t expected, size_t max,
+                  int64_t lock_ns, struct fault *f)
 {
     struct buf text = BUF_INIT;
     const char *id = record_id(record);
     char name[NAME_SIZE];
-    enum err err = record_dump(record, &text, f);
+    enum err err = record_dump(record, max, &text, f);
     int fd = err ? -1 : take_lock(dir, id, lock_ns, &err, f);
 
     name_of(id, "json", name);
@@ -195,7 +196,7 @@ session_file_save(const struct dir *dir, const json_t *record, int64_t expected,
         if (expected < 0) {
             err = dir_create_file(dir, name, buf_slice(&text), f);
         } else {
-            err = check_revision(dir, id, expected, f);
+            err = check_revision(dir, id, expected, max, f);
             err = err ? err : dir_write(dir, name, buf_slice(&text), f);
         }
         drop_lock(dir, id, fd);

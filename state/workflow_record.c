@@ -202,7 +202,7 @@ record_phase_seconds(const json_t *record, int phase, int64_t now_ns)
 }
 
 enum err
-record_dump(const json_t *record, struct buf *out, struct fault *f)
+record_dump(const json_t *record, size_t max, struct buf *out, struct fault *f)
 {
     static const size_t styles[] = {JSON_INDENT(2), JSON_COMPACT};
 
@@ -214,7 +214,7 @@ record_dump(const json_t *record, struct buf *out, struct fault *f)
             return fault_set(f, E_LIMIT, "no memory to write the session file");
         }
         len = strlen(text);
-        if (len < RECORD_FILE_MAX) {
+        if (len < max) {
             buf_add(out, text, len);
             buf_addc(out, '\n');
             free(text);
@@ -223,8 +223,7 @@ record_dump(const json_t *record, struct buf *out, struct fault *f)
         }
         free(text);
     }
-    return fault_set(f, E_TOO_LARGE, "the session file would pass its limit of %u bytes",
-                     RECORD_FILE_MAX);
+    return fault_set(f, E_TOO_LARGE, "the session file would pass its limit of %zu bytes", max);
 }
 
 json_t *

@@ -24,7 +24,7 @@
 
 #define RECORD_FORMAT 1
 #define RECORD_ID_SIZE 37                   /* A UUID and NUL. */
-#define RECORD_FILE_MAX (1u << 20)          /* Bytes of a session file. */
+#define RECORD_FILE_MAX (1u << 20)          /* Bytes of a session file, unless set otherwise. */
 #define RECORD_HISTORY_EVENTS_MAX 500u      /* Older events are dropped and counted. */
 #define RECORD_HISTORY_BYTES_MAX (256u << 10) /* Older events lose their evidence first. */
 #define RECORD_ERRORS_MAX 100u              /* Likewise. */
@@ -98,8 +98,8 @@ struct record_attempt {
 };
 
 /* The transitions.  'old' is borrowed and not changed.  E_OK and a new record in '*next', at the next
- * revision; or null and the error: E_STATE if the session's state or phase does not allow it (the text names
- * the current phase, the remedy what may be done), E_TOO_LARGE if the file would pass RECORD_FILE_MAX. */
+ * revision; or null and E_STATE: the session's state or phase does not allow it (the text names the current
+ * phase, the remedy what may be done).  How large a record may be is asked by record_fit(). */
 
 /* E_OK if 'phase' may be completed now; else E_STATE. */
 enum err record_check_complete(const json_t *record, int phase, struct fault *f);
@@ -120,9 +120,9 @@ enum err record_retry(json_t *old, int phase, bool reset, int64_t now_ns, json_t
  * session.  '*cleared' counts the artifacts moved. */
 enum err record_rollback(json_t *old, int to_phase, int64_t now_ns, size_t *cleared, json_t **next,
                          struct fault *f);
-/* Notes an error that is none of a gate. */
+/* Notes an error that is no refusal: always E_OK. */
 enum err record_note_error(json_t *old, const char *error_type, const char *message, int64_t now_ns,
-                           json_t **next, struct fault *f);
+                           json_t **next);
 
 /* Reads the text of a session file into '*raw', new: any JSON object that can be a session, of this
  * server or of the prior art.  E_REFUSED with the place if it is damaged (no JSON, a wrong type, another
@@ -136,8 +136,11 @@ bool record_has_structure(const json_t *raw);
  * the file has none.  The revision stays (0 for old files); nothing is lost. */
 json_t *record_upgrade(json_t *raw, const json_t *structure, int64_t now_ns);
 
-/* The text of the file: indented by two, or compact where that would pass RECORD_FILE_MAX.  E_TOO_LARGE. */
-enum err record_dump(const json_t *record, struct buf *out, struct fault *f);
+/* Makes a new record fit a file of 'max' bytes, giving up the weight of its trail before the change: E_OK and
+ * '*record' as it was, or another in its place.  E_TOO_LARGE, naming the limit: then it is dropped, and null. */
+enum err record_fit(json_t **record, size_t max, struct fault *f);
+/* The text of the file: indented by two, or compact where that would pass 'max' bytes.  E_TOO_LARGE. */
+enum err record_dump(const json_t *record, size_t max, struct buf *out, struct fault *f);
 
 /* The errors in order, as a client may see them (without details), of 'phase' or of all (-1).  New array. */
 json_t *record_errors(const json_t *record, int phase);

@@ -39,27 +39,28 @@ begin_change(json_t *old, int64_t now_ns)
     return next;
 }
 
-/* Ends a change: makes the record fit its file, giving up the weight of the audit trail before the
- * change.  Steals 'next'. */
-static enum err
-end_change(json_t *next, json_t **out, struct fault *f)
+enum err
+record_fit(json_t **record, size_t max, struct fault *f)
 {
-    size_t size = json_size(next);
+    size_t size = json_size(*record) + 1; /* And a newline. */
 
-    if (size > RECORD_FILE_MAX) {
-        record_shed(next);
-        size = json_size(next);
+    if (size > max) {
+        json_t *light = json_must(json_copy(*record));
+
+        json_decref(*record);
+        record_shed(light);
+        *record = light;
+        size = json_size(light) + 1;
     }
-    if (size > RECORD_FILE_MAX) {
-        json_decref(next);
-        *out = NULL;
+    if (size > max) {
+        json_decref(*record);
+        *record = NULL;
         fault_set(f, E_TOO_LARGE,
-                  "the session file would hold %zu bytes, over the limit of %u (session file)",
-                  size, RECORD_FILE_MAX);
+                  "the session file would hold %zu bytes, over the limit of %zu (session file)",
+                  size, max);
         return fault_remedy(f, "hand in shorter evidence: the decisive lines and paths, not whole "
                                "outputs");
     }
-    *out = next;
     return E_OK;
 }
 
@@ -266,7 +267,8 @@ record_complete(json_t *old, const struct record_attempt *attempt, int64_t now_n
     } else {
         refuse_phase(record, attempt, now_ns);
     }
-    return end_change(record, next, f);
+    *next = record;
+    return E_OK;
 }
 
 enum err
@@ -292,7 +294,8 @@ record_pause(json_t *old, const char *note, int64_t now_ns, json_t **next, struc
     event = record_event("paused", record_current(record), now_ns);
     record_put_note(event, "note", note);
     record_add_event(record, event);
-    return end_change(record, next, f);
+    *next = record;
+    return E_OK;
 }
 
 enum err
@@ -327,7 +330,8 @@ record_resume(json_t *old, int64_t now_ns, double *seconds, json_t **next, struc
     event = record_event("resumed", phase, now_ns);
     json_put(event, "paused_seconds", json_real(*seconds));
     record_add_event(record, event);
-    return end_change(record, next, f);
+    *next = record;
+    return E_OK;
 }
 
 enum err
@@ -349,7 +353,8 @@ record_retry(json_t *old, int phase, bool reset, int64_t now_ns, json_t **next, 
         event = record_event("retried", phase, now_ns);
         json_put_bool(event, "evidence_reset", reset);
         record_add_event(record, event);
-        return end_change(record, next, f);
+        *next = record;
+    return E_OK;
     }
     if (state == RECORD_PAUSED) {
         fault_set(f, E_STATE, "phase %d cannot be retried: the session is paused in phase %d",
@@ -440,16 +445,18 @@ record_rollback(json_t *old, int to_phase, int64_t now_ns, size_t *cleared, json
     json_put(lifecycle, "completed_at", json_null());
     begin_phase(record, to_phase, now_ns);
     record_add_event(record, event);
-    return end_change(record, next, f);
+    *next = record;
+    return E_OK;
 }
 
 enum err
 record_note_error(json_t *old, const char *error_type, const char *message, int64_t now_ns,
-                  json_t **next, struct fault *f)
+                  json_t **next)
 {
     json_t *record = begin_change(old, now_ns);
 
     record_add_error(record, error_type, message, NULL, now_ns);
-    return end_change(record, next, f);
+    *next = record;
+    return E_OK;
 }
 

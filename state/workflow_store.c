@@ -97,7 +97,7 @@ store_load(struct workflow_store *store, const char *id, json_t **record, void *
     const struct workflow_store_options *o = &store->options;
     json_t *raw = NULL, *structure = NULL;
     void *built = NULL;
-    enum err err = session_file_read(o->dir, id, &raw, NULL, f);
+    enum err err = session_file_read(o->dir, id, o->file_max, &raw, NULL, f);
 
     *record = NULL;
     if (err == E_REFUSED) {
@@ -256,8 +256,9 @@ save_locked(struct workflow_store *store, struct live *live, const json_t *old, 
             struct fault *f) REQUIRES(LC_WF_ACTION)
 {
     bool last = record_state(next) == RECORD_COMPLETED;
-    enum err err = session_file_save(store->options.dir, next, record_revision(old),
-                                     store->options.lock_ns, f);
+    enum err err =
+        session_file_save(store->options.dir, next, record_revision(old), store->options.file_max,
+                          store->options.lock_ns, f);
 
     assert(record_revision(next) == record_revision(old) + 1);
     if (err) {
@@ -289,6 +290,7 @@ change_live(struct workflow_store *store, struct live *live, session_change_fn *
     old = take_record(live, clock_wall(store->options.clock));
     if (old) {
         err = change(arg, old, &next, f);
+        err = err ? err : record_fit(&next, store->options.file_max, f);
         if (!err) {
             json_incref(next);
             err = save_locked(store, live, old, next, f);

@@ -39,6 +39,7 @@ struct workflow_store_options {
     void *owner;
     size_t live_max;   /* Live objects; those in use are never dropped to make room. */
     size_t active_max; /* Sessions neither completed nor paused. */
+    size_t file_max;   /* Bytes of a session file. */
     size_t files_max;  /* Session files; the oldest completed ones make room. */
     int64_t stale_ns;  /* An active session untouched for so long is removed by a clean-up. */
     int64_t lock_ns;   /* How long a save waits for another process. */

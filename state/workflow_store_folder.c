@@ -48,7 +48,7 @@ index_file(struct workflow_store *store, uint64_t reading, const char *name, con
     if (known) {
         return true;
     }
-    switch (session_file_read(o->dir, id, &raw, &identity, NULL)) {
+    switch (session_file_read(o->dir, id, o->file_max, &raw, &identity, NULL)) {
     case E_OK:
         break;
     case E_NOT_FOUND:
@@ -262,7 +262,8 @@ make_session(struct workflow_store *store, const struct session_start *start,
         return err;
     }
     memcpy(id, record_id(record), RECORD_ID_SIZE);
-    err = session_file_save(o->dir, record, -1, o->lock_ns, f);
+    err = record_fit(&record, o->file_max, f);
+    err = err ? err : session_file_save(o->dir, record, -1, o->file_max, o->lock_ns, f);
     if (err) {
         if (err == E_IO) { /* If only the folder's flush failed, the file is there; nothing is to remain. */
             (void)session_file_remove(o->dir, id, o->lock_ns, NULL);

@@ -65,6 +65,7 @@ store_rig_init(struct store_rig *rig)
         .owner = rig,
         .live_max = WORKFLOW_LIVE_MAX,
         .active_max = WORKFLOW_ACTIVE_MAX,
+        .file_max = RECORD_FILE_MAX,
         .files_max = WORKFLOW_FILES_MAX,
         .stale_ns = WORKFLOW_STALE_NS,
         .lock_ns = WORKFLOW_LOCK_NS,

@@ -29,7 +29,7 @@ next_of(json_t *record)
 {
     json_t *next;
 
-    CHECK(record_note_error(record, "RuntimeError", "x", FAKE_CLOCK_START, &next, NULL) == E_OK);
+    CHECK(record_note_error(record, "RuntimeError", "x", FAKE_CLOCK_START, &next) == E_OK);
     return next;
 }
 
@@ -57,19 +57,19 @@ saves_are_compared_with_the_disk(void **state)
     (void)state;
 
     store_rig_init(&rig);
-    CHECK_INT(session_file_read(rig.dir, id, &raw, NULL, &f), E_NOT_FOUND);
+    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_NOT_FOUND);
     CHECK(strstr(f.text, id) && strstr(f.remedy, "list_sessions"));
-    CHECK_INT(session_file_save(rig.dir, next, 1, 0, &f), E_NOT_FOUND);
-    CHECK_INT(session_file_save(rig.dir, record, -1, 0, &f), E_OK);
-    CHECK_INT(session_file_save(rig.dir, record, -1, 0, &f), E_CONFLICT);
+    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f), E_NOT_FOUND);
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f), E_OK);
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f), E_CONFLICT);
     CHECK(fstatat(dir_fd(rig.dir), "0a1b2c3d-0000-4000-8000-00000000000f.json", &st, 0) == 0);
     CHECK_INT(st.st_mode & 07777, 0600);
     CHECK(fstat(dir_fd(rig.dir), &st) == 0);
     CHECK_INT(st.st_mode & 07777, 0700);
-    CHECK_INT(session_file_save(rig.dir, next, 1, 0, &f), E_OK);
-    CHECK_INT(session_file_save(rig.dir, next, 1, 0, &f), E_CONFLICT);
+    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f), E_OK);
+    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f), E_CONFLICT);
     CHECK(strstr(f.text, "revision 2 on disk, 1 here") && f.remedy[0]);
-    CHECK_INT(session_file_read(rig.dir, id, &raw, NULL, &f), E_OK);
+    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_OK);
     CHECK(json_equal(raw, next));
     json_decref(raw);
     CHECK(!dir_is_file(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.lock"));
@@ -102,13 +102,13 @@ a_locked_session_times_out(void **state)
 
     store_rig_init(&rig);
     fd = lock_elsewhere(rig.dir);
-    CHECK_INT(session_file_save(rig.dir, record, -1, 20000000, &f), E_TIMEOUT);
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 20000000, &f), E_TIMEOUT);
     CHECK(strstr(f.text, "locked"));
     CHECK_INT(session_file_remove(rig.dir, id, 0, &f), E_TIMEOUT);
     CHECK_INT(session_file_sweep(rig.dir), 0); /* Its holder lives. */
     CHECK(!dir_is_file(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.json"));
     close(fd);
-    CHECK_INT(session_file_save(rig.dir, record, -1, 0, &f), E_OK); /* A dead one holds nothing. */
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f), E_OK); /* A dead one holds nothing. */
     json_decref(record);
     store_rig_fini(&rig);
 }
@@ -124,7 +124,7 @@ static void
 save_once(void *arg, unsigned i)
 {
     struct savers *s = arg;
-    enum err err = session_file_save(s->dir, s->next, 1, 2000000000, NULL);
+    enum err err = session_file_save(s->dir, s->next, 1, RECORD_FILE_MAX, 2000000000, NULL);
 
     (void)i;
     atomic_fetch_add(&s->saved, err == E_OK);
@@ -142,7 +142,7 @@ descriptors_exclude_each_other(void **state)
 
         store_rig_init(&rig);
         s.dir = rig.dir;
-        CHECK_INT(session_file_save(rig.dir, record, -1, 0, NULL), E_OK);
+        CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, NULL), E_OK);
         run_together(10, save_once, &s);
         CHECK_INT(s.saved, 1);
         CHECK_INT(s.conflicts, 9);
@@ -165,8 +165,8 @@ damage_is_told_and_set_aside(void **state)
     store_rig_init(&rig);
     CHECK_INT(dir_write(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.json", SLICE("{\"a\":"), &f),
               E_OK);
-    CHECK_INT(session_file_read(rig.dir, id, &raw, NULL, &f), E_REFUSED);
-    CHECK_INT(session_file_save(rig.dir, next, 1, 0, &f), E_CONFLICT); /* Not written over. */
+    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_REFUSED);
+    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f), E_CONFLICT); /* Not written over. */
     CHECK_INT(session_file_set_aside(rig.dir, id, FAKE_CLOCK_START, &f), E_IO);
     CHECK(strstr(f.text, ".json.corrupt-20231114T221320.000Z"));
     CHECK(dir_is_file(rig.dir,
@@ -177,7 +177,7 @@ damage_is_told_and_set_aside(void **state)
     CHECK_INT(dir_write(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.json",
                         (struct slice){big, RECORD_FILE_MAX + 1}, &f),
               E_OK);
-    CHECK_INT(session_file_read(rig.dir, id, &raw, NULL, &f), E_TOO_LARGE);
+    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_TOO_LARGE);
     CHECK(strstr(f.text, "1048576"));
     free(big);
     json_decref(next);
@@ -219,7 +219,7 @@ a_folder_that_cannot_be_written(void **state)
     store_rig_init(&rig);
     /* A folder in the place of the lock: it can be opened by nobody for writing. */
     CHECK(mkdirat(dir_fd(rig.dir), "0a1b2c3d-0000-4000-8000-00000000000f.lock", 0700) == 0);
-    CHECK_INT(session_file_save(rig.dir, record, -1, 0, &f), E_IO);
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f), E_IO);
     CHECK(strstr(f.text, "cannot be locked"));
     json_decref(record);
     store_rig_fini(&rig);

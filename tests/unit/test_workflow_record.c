@@ -357,6 +357,7 @@ attempt_with(json_t **record, int phase, bool passed, size_t bytes, struct fault
     enum err err = record_complete(*record, &a, T0, &next, f);
 
     json_decref(evidence);
+    err = err ? err : record_fit(&next, RECORD_FILE_MAX, f);
     if (!err) {
         step(record, next);
     } else {
@@ -371,7 +372,7 @@ text_size(const json_t *record)
     struct buf text = BUF_INIT;
     size_t len;
 
-    CHECK(record_dump(record, &text, NULL) == E_OK);
+    CHECK(record_dump(record, RECORD_FILE_MAX, &text, NULL) == E_OK);
     len = text.len;
     buf_fini(&text);
     return len;
@@ -449,7 +450,7 @@ notes_are_cut_at_a_character(void **state)
     CHECK_INT(strlen(kept), RECORD_NOTE_MAX - 1);
     buf_fini(&note);
     json_decref(next);
-    CHECK(record_note_error(record, "RuntimeError", "disk", T0, &next, NULL) == E_OK);
+    CHECK(record_note_error(record, "RuntimeError", "disk", T0, &next) == E_OK);
     CHECK_INT(json_array_size(json_object_get(next, "errors")), 1);
     json_decref(next);
     json_decref(record);
@@ -686,7 +687,7 @@ what_is_written_reads_back(void **state)
 
     CHECK(attempt(&record, 0, true, T0, &f) == E_OK);
     CHECK(attempt(&record, 1, false, T0, &f) == E_OK);
-    CHECK(record_dump(record, &text, &f) == E_OK);
+    CHECK(record_dump(record, RECORD_FILE_MAX, &text, &f) == E_OK);
     CHECK(strstr(text.data, "\n  \"session_id\""));
     CHECK(record_parse(buf_slice(&text), id, &raw, &f) == E_OK);
     again = record_upgrade(raw, NULL, T0 + SECOND);

@@ -650,7 +650,7 @@ old_files_are_resumed_and_rewritten(void **state)
     CHECK_INT(store_rig_start(&rig, "spec_creation_v1", "search", false, id, &resumed, &f), E_OK);
     CHECK(resumed);
     CHECK_INT(store_rig_complete(&rig, id, 1, true, 0, &f), E_OK);
-    CHECK_INT(session_file_read(rig.dir, id, &raw, NULL, &f), E_OK);
+    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_OK);
     CHECK_INT(record_revision(raw), 1);
     CHECK(json_object_get(raw, "vendor_extension"));
     CHECK_INT(record_phase_count(raw), 6);
@@ -711,7 +711,7 @@ read_or_write(void *arg, unsigned i)
             continue;
         }
         if (i % 3 == 0) { /* Another process would read the file. */
-            if (session_file_read(m->rig->dir, m->id, &raw, NULL, NULL) != E_OK) {
+            if (session_file_read(m->rig->dir, m->id, RECORD_FILE_MAX, &raw, NULL, NULL) != E_OK) {
                 atomic_fetch_add(&m->torn, 1);
                 continue;
             }
