@@ -160,13 +160,13 @@ dir_fd(const struct dir *dir)
     return dir->fd;
 }
 
-int
-dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode)
+static int
+open_beneath(const struct dir *dir, const char *relative, int flags, mode_t mode, uint64_t resolve)
 {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
         .mode = (flags & O_CREAT) ? mode : 0,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve,
     };
     long fd;
     int tries = OPEN_TRIES; /* EAGAIN: something was renamed meanwhile, or the file is leased. */
@@ -175,6 +175,24 @@ dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode)
         fd = syscall(SYS_openat2, dir->fd, relative, &how, sizeof how);
     } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && --tries > 0)));
     return (int)fd;
+}
+
+int
+dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t mode)
+{
+    return open_beneath(dir, relative, flags, mode, RESOLVE_NO_SYMLINKS);
+}
+
+bool
+dir_leads_out(const struct dir *dir, const char *relative)
+{
+    int fd = open_beneath(dir, relative, O_PATH, 0, 0);
+
+    if (fd >= 0) {
+        close(fd);
+        return false;
+    }
+    return errno == EXDEV || errno == ELOOP;
 }
 
 static void

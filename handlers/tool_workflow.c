@@ -1,0 +1,197 @@
+/* tool_workflow.c -- pos_workflow: one tool whose argument 'action' says what to do.
+ *
+ * A row per action; this file reads the arguments and finds the row, the engine does the rest.  Names of
+ * actions and arguments are those that packs mention in their text. */
+#include "handlers/request.h"
+#include "handlers/tool.h"
+#include "state/base/json_put.h"
+#include "state/state.h"
+#include "state/workflow.h"
+#include "state/workflow_answer.h"
+
+#include <math.h>
+
+/* In the order in which valid_actions tells them: by name. */
+/*      action            needs, besides action                                  */
+#define ACTIONS(ROW)                                                               \
+    ROW(complete_phase,   "session_id", "phase", "evidence")                       \
+    ROW(delete_session,   "session_id", NULL, NULL)                                \
+    ROW(get_errors,       "session_id", NULL, NULL)                                \
+    ROW(get_phase,        "session_id", NULL, NULL)                                \
+    ROW(get_session,      "session_id", NULL, NULL)                                \
+    ROW(get_state,        "session_id", NULL, NULL)                                \
+    ROW(get_task,         "session_id", "phase", "task_number")                    \
+    ROW(list_sessions,    NULL, NULL, NULL)                                        \
+    ROW(list_workflows,   NULL, NULL, NULL)                                        \
+    ROW(pause,            "session_id", NULL, NULL)                                \
+    ROW(resume,           "session_id", NULL, NULL)                                \
+    ROW(retry_phase,      "session_id", "phase", NULL)                             \
+    ROW(rollback,         "session_id", "to_phase", NULL)                          \
+    ROW(start,            "workflow_type", "target_file", NULL)
+
+#define NEEDS_MAX 3
+
+static const struct action {
+    const char *name;
+    workflow_action *run;
+    const char *needs[NEEDS_MAX];
+} actions[] = {
+#define ROW(NAME, ...) {#NAME, workflow_##NAME, {__VA_ARGS__}},
+    ACTIONS(ROW)
+#undef ROW
+};
+#define ACTION_COUNT (sizeof actions / sizeof *actions)
+
+static const struct action *
+find_action(const char *name)
+{
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (strcmp(actions[i].name, name) == 0) {
+            return &actions[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err
+unknown_action(const char *name, json_t **result, struct fault *f)
+{
+    json_t *names = json_must(json_array());
+
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        json_add(names, json_text(actions[i].name));
+    }
+    fault_set(f, E_ARGUMENT, "unknown action '%.64s'", name);
+    fault_remedy(f, "use one of valid_actions");
+    *result = answer_error(name, f);
+    json_put(*result, "valid_actions", names);
+    return E_ARGUMENT;
+}
+
+/* Reads a phase or task number: clients send floats too, which are truncated.  '*has' tells if it is there. */
+static enum err
+read_number(const json_t *args, const char *name, bool *has, int *number, struct fault *f)
+{
+    const json_t *value = json_object_get(args, name);
+    double d = json_number_value(value);
+
+    *has = json_is_number(value);
+    if (!*has) {
+        return E_OK;
+    }
+    if (!(d > -1 && d < 100000)) {
+        return fault_set(f, E_ARGUMENT, "%s is out of range: it is 0 or more", name);
+    }
+    *number = (int)trunc(d);
+    return E_OK;
+}
+
+static const char *
+read_text(const json_t *args, const char *name)
+{
+    const json_t *value = json_object_get(args, name);
+    const char *text = json_string_value(value);
+
+    /* A text with NUL in it is none of ours: it is cut there, and will not be found. */
+    return text;
+}
+
+static enum err
+read_args(const json_t *args, struct workflow_args *a, struct fault *f)
+{
+    enum err err = E_OK;
+
+    *a = (struct workflow_args){
+        .action = read_text(args, "action"),
+        .session_id = read_text(args, "session_id"),
+        .workflow_type = read_text(args, "workflow_type"),
+        .target_file = json_object_get(args, "target_file"),
+        .options = json_object_get(args, "options"),
+        .evidence = json_object_get(args, "evidence"),
+        .category = read_text(args, "category"),
+        .status = read_text(args, "status"),
+        .reason = read_text(args, "reason"),
+        .checkpoint_note = read_text(args, "checkpoint_note"),
+        .reset_evidence = json_is_true(json_object_get(args, "reset_evidence")),
+    };
+    err = read_number(args, "phase", &a->has_phase, &a->phase, f);
+    err = err ? err : read_number(args, "task_number", &a->has_task_number, &a->task_number, f);
+    return err ? err : read_number(args, "to_phase", &a->has_to_phase, &a->to_phase, f);
+}
+
+/* E_ARGUMENT, naming it, if something that the action needs was not given. */
+static enum err
+check_needs(const struct action *action, const json_t *args, struct fault *f)
+{
+    for (int i = 0; i < NEEDS_MAX && action->needs[i]; i++) {
+        const json_t *value = json_object_get(args, action->needs[i]);
+
+        if (!value || json_is_null(value)) {
+            return fault_set(f, E_ARGUMENT, "action '%s' needs %s", action->name,
+                             action->needs[i]);
+        }
+    }
+    return E_OK;
+}
+
+static enum err
+call_workflow(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    const char *name = read_text(args, "action");
+    const struct action *action = find_action(name ? name : "");
+    struct workflow_args a;
+    enum err err;
+
+    if (!action) {
+        return unknown_action(name ? name : "", result, f);
+    }
+    err = check_needs(action, args, f);
+    err = err ? err : read_args(args, &a, f);
+    if (err) {
+        *result = answer_error(action->name, f);
+        return err;
+    }
+    return action->run(state_workflow(req->state), &a, result, f);
+}
+
+const struct tool tool_pos_workflow = {
+    .name = "pos_workflow",
+    .title = "Workflows",
+    .group = "workflow",
+    .description =
+        "Runs a workflow phase by phase; each phase has tasks and a gate that judges evidence. Typical "
+        "run: list_workflows; start (workflow_type, target_file) gives session_id and the first "
+        "phase; get_task (session_id, phase, task_number) for each task, and do it; complete_phase "
+        "(session_id, phase, evidence) gives the next phase, or what is missing; until "
+        "workflow_complete. start again with the same two resumes. Also, with session_id: get_phase "
+        "(phase, to re-read), get_state (after a restart), get_session, get_errors, pause "
+        "(checkpoint_note), resume, retry_phase (phase), rollback (to_phase), delete_session "
+        "(reason); and list_sessions (status).",
+    .input_schema =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"action\":{\"type\":\"string\",\"description\":\"one of those in the description\"},"
+        "\"session_id\":{\"type\":\"string\",\"description\":\"from start or list_sessions\"},"
+        "\"workflow_type\":{\"type\":\"string\",\"description\":\"name from list_workflows\"},"
+        "\"target_file\":{\"type\":\"string\",\"description\":\"what it is about: a path relative "
+        "to the project\"},"
+        "\"options\":{\"type\":\"object\",\"description\":\"for start: spec_path where the workflow "
+        "has a source; new_session: true for a second run\"},"
+        "\"phase\":{\"type\":\"number\"},"
+        "\"task_number\":{\"type\":\"number\"},"
+        "\"evidence\":{\"type\":\"object\",\"description\":\"{field: value}; a value may be {value, "
+        "command, exit_code, output} as proof\"},"
+        "\"to_phase\":{\"type\":\"number\",\"description\":\"a completed phase\"},"
+        "\"category\":{\"type\":\"string\",\"description\":\"for list_workflows\"},"
+        "\"status\":{\"type\":\"string\",\"description\":\"active, paused, completed or error\"},"
+        "\"reason\":{\"type\":\"string\"},"
+        "\"checkpoint_note\":{\"type\":\"string\"},"
+        "\"reset_evidence\":{\"type\":\"boolean\",\"description\":\"for retry_phase: forget the last "
+        "attempt\"}},"
+        "\"required\":[\"action\"],\"additionalProperties\":true}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},"
+                     "\"action\":{\"type\":\"string\"},\"session_id\":{\"type\":\"string\"}},"
+                     "\"required\":[\"status\",\"action\"]}",
+    .hints = HINT_DESTRUCTIVE, /* delete_session and rollback. */
+    .runs = WORKER,            /* Reads and writes files. */
+    .call = call_workflow,
+};

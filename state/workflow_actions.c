@@ -1,0 +1,549 @@
+/* workflow_actions.c -- the actions that change: start, complete, delete, pause, resume, retry, rollback.
+ *
+ * Each prepares what is slow, then hands the store a pure transition, and shapes the answer from the record
+ * that was saved.  What is shown beside it (the next phase's content) may fail to be read: then the answer
+ * says so in a warning, for the change has happened. */
+#include "state/workflow_private.h"
+
+#include "state/workflow_answer.h"
+#include "state/workflow_input.h"
+
+#include "state/base/json_put.h"
+#include "state/base/log.h"
+
+LOG_MODULE("workflow");
+
+/* Adds the content of the current phase; if that fails, why. */
+static void
+show_phase(struct workflow *w, const struct session_view *view, json_t *answer)
+{
+    struct fault fault = FAULT_INIT;
+
+    if (workflow_add_phase(w, view, record_current(view->record), answer, &fault) != E_OK) {
+        answer_add_warning(answer, fault.text);
+    }
+}
+
+/* What a start builds from. */
+struct building {
+    struct workflow *w;
+    struct pack *pack;
+    const char *target;
+    const json_t *options;
+};
+
+/* Builds a session in memory, the first phase's text included, so that nothing is written for one that could
+ * not be shown. */
+static enum err
+build_session(void *arg, json_t **record, void **content, struct fault *f)
+{
+    const struct building *b = arg;
+    char id[RECORD_ID_SIZE];
+    struct wf_content *built = NULL;
+    json_t *structure = NULL, *first = NULL;
+    size_t count;
+    enum err err = record_make_id(id, f);
+
+    err = err ? err
+              : workflow_build_content(b->w, b->pack, b->target, b->options, &built, f);
+    err = err ? err : wf_content_phase(built, wf_content_phases(built, &count)[0], &first, f);
+    if (!err) {
+        struct record_start start = {id, pack_id(b->pack), b->target, b->options, NULL};
+
+        structure = json_must(wf_content_structure(built));
+        start.structure = structure;
+        *record = record_create(&start, workflow_now(b->w));
+        *content = wf_content_ref(built);
+    }
+    json_decref(first);
+    json_decref(structure);
+    wf_content_unref(built);
+    return err;
+}
+
+static enum err
+check_start(struct workflow *w, const struct workflow_args *args, struct fault *f)
+{
+    enum err err;
+
+    if (!args->workflow_type) {
+        fault_set(f, E_ARGUMENT, "workflow_type is missing");
+        return fault_remedy(f, "list_workflows names the workflows there are");
+    }
+    err = input_check_target(args->target_file, w->options.workspace, f);
+    return err ? err : input_check_options(args->options, f);
+}
+
+static void
+answer_start(struct workflow *w, const struct workflow_args *args, const struct session_view *view,
+             const struct pack *pack, bool resumed, json_t **answer)
+{
+    json_t *overview = json_must(pack_overview(pack));
+
+    *answer = answer_begin(args->action, true);
+    answer_add_session(*answer, view->record);
+    json_put_bool(*answer, "resumed", resumed);
+    show_phase(w, view, *answer);
+    json_put(*answer, "workflow_overview", overview);
+    if (record_state(view->record) == RECORD_PAUSED) {
+        answer_add_warning(*answer, "this session is paused: call resume before complete_phase");
+    }
+}
+
+enum err
+workflow_start(struct workflow *w, const struct workflow_args *args, json_t **answer,
+               struct fault *f)
+{
+    const json_t *options = json_is_object(args->options) ? args->options : NULL;
+    struct session_view view = SESSION_VIEW_INIT;
+    struct pack *pack = NULL;
+    bool resumed = false;
+    enum err err = check_start(w, args, f);
+
+    *answer = NULL;
+    err = err ? err : workflow_load_pack(w, args->workflow_type, &pack, f);
+    if (!err) {
+        const char *target = json_string_value(args->target_file);
+        struct building building = {w, pack, target, options};
+        struct session_start start = {
+            .pack = pack_id(pack),
+            .target = target,
+            .fresh = json_is_true(json_object_get(options, "new_session")),
+            .build = build_session,
+            .arg = &building,
+        };
+        err = workflow_store_start(w->store, &start, &view, &resumed, f);
+    }
+    if (err) {
+        workflow_failed(args, NULL, answer, f);
+    } else {
+        answer_start(w, args, &view, pack, resumed, answer);
+        log_info(resumed ? "session resumed by start" : "session started",
+                 F_STR("session", record_id(view.record)), F_STR("pack", pack_id(pack)));
+    }
+    workflow_store_release(w->store, &view);
+    pack_unref(pack);
+    return err;
+}
+
+/* A judged attempt on its way into the record. */
+struct completing {
+    struct workflow *w;
+    struct record_attempt attempt;
+};
+
+static enum err
+complete_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    const struct completing *c = arg;
+
+    return record_complete(old, &c->attempt, workflow_now(c->w), next, f);
+}
+
+/* An error to be noted in a session. */
+struct noting {
+    struct workflow *w;
+    const struct fault *fault;
+};
+
+static enum err
+note_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    const struct noting *n = arg;
+
+    (void)f;
+    return record_note_error(old, err_info(n->fault->code)->type, n->fault->text,
+                             workflow_now(n->w), next);
+}
+
+/* Writes an error that is no refusal, such as a gate that cannot be used, into the session's log.  That it
+ * cannot be written changes nothing for the caller, who gets the error itself. */
+static void
+note_error(struct workflow *w, const struct session_view *view, const struct fault *fault)
+{
+    struct noting noting = {w, fault};
+    struct fault local = FAULT_INIT;
+    struct session_view noted;
+
+    if (workflow_store_change(w->store, record_id(view->record), note_change, &noting, &noted,
+                              &local) != E_OK) {
+        log_warn("error not noted in its session", F_STR("session", record_id(view->record)),
+                 F_STR("why", local.text));
+    }
+    workflow_store_release(w->store, &noted);
+}
+
+static enum err
+check_completion(const struct workflow_args *args, const json_t *record, struct fault *f)
+{
+    enum err err;
+
+    if (!args->has_phase) {
+        fault_set(f, E_ARGUMENT, "phase is missing");
+        return fault_remedy(f, "the current phase is %d", record_current(record));
+    }
+    err = record_check_complete(record, args->phase, f);
+    if (!err && !json_is_object(args->evidence)) {
+        fault_set(f, E_ARGUMENT, "evidence is missing, or no object");
+        return fault_remedy(f, "hand in what the phase's gate asks for, as {\"name\": value}");
+    }
+    err = err ? err : gate_check_evidence(args->evidence, f);
+    return err ? err : input_check_keys(args->evidence, f);
+}
+
+/* Fetches the gate of the phase, without any lock. */
+static enum err
+fetch_gate(struct workflow *w, const struct session_view *view, int phase, struct gate **gate,
+           struct fault *f)
+{
+    struct wf_content *content;
+    char *warning;
+    enum err err = workflow_content_of(w, view, &content, &warning, f);
+
+    *gate = NULL;
+    err = err ? err : workflow_gates_get(w->gates, content, phase, gate, f);
+    free(warning);
+    wf_content_unref(content);
+    if (err == E_REFUSED) {
+        note_error(w, view, f);
+    }
+    return err;
+}
+
+/* The text of a refusal: what the public result says. */
+static void
+refusal(const struct gate *gate, const struct gate_result *result, const json_t *evidence, int phase,
+        struct fault *f)
+{
+    const char *how = json_string_value(json_object_get(result->validation_result, "remediation"));
+
+    fault_set(f, E_REFUSED, "the evidence for phase %d was refused: %s", phase,
+              how && *how ? how : "the gate's checks failed");
+    if (gate_needs_approval(gate) && !json_is_true(json_object_get(evidence, "human_approved"))) {
+        fault_remedy(f, "show the results to the person you work for, and once they agree, hand in "
+                        "human_approved: true with the evidence");
+    } else {
+        fault_remedy(f, "do what is missing, then call complete_phase with phase %d again", phase);
+    }
+}
+
+static void
+answer_passed(struct workflow *w, const struct workflow_args *args, const struct session_view *view,
+              const struct gate_result *result, json_t **answer)
+{
+    bool done = record_state(view->record) == RECORD_COMPLETED;
+    struct fault fault = FAULT_INIT;
+    json_t *content = json_must(json_object());
+
+    *answer = answer_begin(args->action, true);
+    answer_add_session(*answer, view->record);
+    json_put_bool(*answer, "checkpoint_passed", true);
+    json_put(*answer, "validation_result", json_clone(result->validation_result));
+    json_put_int(*answer, "phase_completed", args->phase);
+    json_put_bool(*answer, "workflow_complete", done);
+    if (result->overridden) {
+        json_put_bool(*answer, "overridden", true);
+    }
+    if (done) {
+        json_put(*answer, "next_phase", json_null());
+        json_put(*answer, "next_phase_content", json_null());
+        json_put_text(*answer, "message", "All phases are completed.");
+        json_decref(content);
+        return;
+    }
+    json_put_int(*answer, "next_phase", record_current(view->record));
+    if (workflow_add_phase(w, view, record_current(view->record), content, &fault) != E_OK) {
+        answer_add_warning(*answer, fault.text);
+        json_decref(content);
+        content = json_null();
+    }
+    json_put(*answer, "next_phase_content", content);
+}
+
+static void
+answer_refused(const struct workflow_args *args, const struct session_view *view,
+               const struct gate_result *result, json_t **answer, struct fault *f)
+{
+    workflow_failed(args, view, answer, f);
+    json_put_bool(*answer, "checkpoint_passed", false);
+    json_put(*answer, "validation_result", json_clone(result->validation_result));
+    json_put_bool(*answer, "workflow_complete", false);
+}
+
+/* Judges the evidence and puts the outcome into the session; 'view' becomes what was saved. */
+static enum err
+judge_and_store(struct workflow *w, const struct workflow_args *args, const struct gate *gate,
+                struct gate_result *result, struct session_view *view, struct fault *f)
+{
+    char now[CLOCK_TEXT_SIZE];
+    struct gate_context context = {.workspace = w->options.workspace, .now = now};
+    json_t *plain, *commands;
+    const json_t *given = json_object_get(args->evidence, "_override");
+    struct session_view saved;
+    struct fault refused = FAULT_INIT;
+    enum err err;
+
+    clock_format_utc(workflow_now(w), now);
+    err = gate_evaluate(gate, args->evidence, &context, result, f);
+    if (err) {
+        return err;
+    }
+    plain = json_must(gate_plain_evidence(args->evidence));
+    commands = json_must(gate_commands(args->evidence));
+    if (!result->passed) {
+        refusal(gate, result, plain, args->phase, &refused);
+    }
+    struct completing completing = {
+        .w = w,
+        .attempt = {.phase = args->phase,
+                    .passed = result->passed,
+                    .overridden = result->overridden,
+                    .evidence = plain,
+                    .commands = commands,
+                    .diagnostic = result->diagnostic,
+                    .gate_source = gate_source_name(gate),
+                    .override_reason = json_string_value(json_object_get(given, "reason")),
+                    .message = refused.text},
+    };
+    err = workflow_store_change(w->store, args->session_id, complete_change, &completing, &saved,
+                                f);
+    json_decref(plain);
+    json_decref(commands);
+    if (err) {
+        return err;
+    }
+    workflow_store_release(w->store, view);
+    *view = saved;
+    if (!result->passed) {
+        *f = refused;
+        return E_REFUSED;
+    }
+    return E_OK;
+}
+
+/* After a change was not made: the view that the error's position is told from must be of now. */
+static void
+look_again(struct workflow *w, const struct workflow_args *args, struct session_view *view)
+{
+    workflow_store_release(w->store, view);
+    if (args->session_id &&
+        workflow_store_get(w->store, args->session_id, view, NULL) != E_OK) {
+        *view = (struct session_view)SESSION_VIEW_INIT; /* It is no more: there is no position. */
+    }
+}
+
+enum err
+workflow_complete_phase(struct workflow *w, const struct workflow_args *args, json_t **answer,
+                        struct fault *f)
+{
+    struct gate_result result = GATE_RESULT_INIT;
+    struct session_view view;
+    struct gate *gate = NULL;
+    enum err err = workflow_view(w, args, &view, f);
+
+    *answer = NULL;
+    err = err ? err : check_completion(args, view.record, f);
+    err = err ? err : fetch_gate(w, &view, args->phase, &gate, f);
+    err = err ? err : judge_and_store(w, args, gate, &result, &view, f);
+    if (!err) {
+        answer_passed(w, args, &view, &result, answer);
+    } else if (err == E_REFUSED && result.validation_result) {
+        answer_refused(args, &view, &result, answer, f);
+    } else {
+        look_again(w, args, &view);
+        workflow_failed(args, &view, answer, f);
+    }
+    gate_result_fini(&result);
+    gate_unref(gate);
+    workflow_store_release(w->store, &view);
+    return err;
+}
+
+enum err
+workflow_delete_session(struct workflow *w, const struct workflow_args *args, json_t **answer,
+                        struct fault *f)
+{
+    enum err err = input_check_note("reason", args->reason, f);
+
+    *answer = NULL;
+    if (!err && !args->session_id) {
+        err = fault_set(f, E_ARGUMENT, "session_id is missing");
+    }
+    err = err ? err : workflow_store_delete(w->store, args->session_id, f);
+    if (err) {
+        workflow_failed(args, NULL, answer, f);
+        json_put_bool(*answer, "deleted", false);
+        return err;
+    }
+    *answer = answer_begin(args->action, false);
+    json_put_text(*answer, "session_id", args->session_id);
+    json_put_bool(*answer, "deleted", true);
+    if (args->reason) {
+        json_put_text(*answer, "reason", args->reason);
+    }
+    log_info("session deleted", F_STR("session", args->session_id),
+             F_STR("reason", args->reason ? args->reason : ""));
+    return E_OK;
+}
+
+/* The four changes of a session's life, and what each tells. */
+struct changing {
+    struct workflow *w;
+    const struct workflow_args *args;
+    double seconds;
+    size_t cleared;
+    int from_phase;
+    json_t *errors; /* Of the phase, before a retry; owned. */
+};
+
+static enum err
+pause_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    const struct changing *c = arg;
+
+    return record_pause(old, c->args->checkpoint_note, workflow_now(c->w), next, f);
+}
+
+static enum err
+resume_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    struct changing *c = arg;
+
+    return record_resume(old, workflow_now(c->w), &c->seconds, next, f);
+}
+
+static enum err
+retry_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    struct changing *c = arg;
+
+    json_decref(c->errors);
+    c->errors = record_errors(old, c->args->phase);
+    return record_retry(old, c->args->phase, c->args->reset_evidence, workflow_now(c->w), next, f);
+}
+
+static enum err
+rollback_change(void *arg, json_t *old, json_t **next, struct fault *f)
+{
+    struct changing *c = arg;
+
+    c->from_phase = record_current(old);
+    return record_rollback(old, c->args->to_phase, workflow_now(c->w), &c->cleared, next, f);
+}
+
+/* Makes a change of the session that 'args' names.  On E_OK '*answer' has begun; the view shows what was
+ * saved, and is the caller's to release in any case. */
+static enum err
+make_change(struct workflow *w, const struct workflow_args *args, session_change_fn *change,
+            struct changing *c, struct session_view *view, json_t **answer, struct fault *f)
+{
+    enum err err = workflow_view(w, args, view, f);
+
+    *answer = NULL;
+    if (!err) {
+        workflow_store_release(w->store, view);
+        err = workflow_store_change(w->store, args->session_id, change, c, view, f);
+    }
+    if (err) {
+        look_again(w, args, view);
+        return workflow_failed(args, view, answer, f);
+    }
+    *answer = answer_begin(args->action, true);
+    answer_add_session(*answer, view->record);
+    return E_OK;
+}
+
+enum err
+workflow_pause(struct workflow *w, const struct workflow_args *args, json_t **answer,
+               struct fault *f)
+{
+    struct changing c = {.w = w, .args = args};
+    struct session_view view;
+    const json_t *lifecycle;
+    json_t *checkpoint;
+    enum err err = input_check_note("checkpoint_note", args->checkpoint_note, f);
+
+    if (err) {
+        *answer = NULL;
+        return workflow_failed(args, NULL, answer, f);
+    }
+    err = make_change(w, args, pause_change, &c, &view, answer, f);
+    if (!err) {
+        lifecycle = json_object_get(view.record, "lifecycle");
+        checkpoint = json_must(json_object());
+        json_put_int(checkpoint, "phase", record_current(view.record));
+        json_put(checkpoint, "timestamp", json_clone(json_object_get(lifecycle, "paused_at")));
+        json_put(checkpoint, "note", json_clone(json_object_get(lifecycle, "pause_note")));
+        json_put_bool(*answer, "paused", true);
+        json_put(*answer, "checkpoint", checkpoint);
+        json_put_bool(*answer, "resume_capable", true);
+    }
+    workflow_store_release(w->store, &view);
+    return err;
+}
+
+enum err
+workflow_resume(struct workflow *w, const struct workflow_args *args, json_t **answer,
+                struct fault *f)
+{
+    struct changing c = {.w = w, .args = args};
+    struct session_view view;
+    enum err err = make_change(w, args, resume_change, &c, &view, answer, f);
+
+    if (!err) {
+        json_put_bool(*answer, "resumed", true);
+        json_put(*answer, "paused_duration_seconds", json_real(c.seconds));
+        show_phase(w, &view, *answer);
+    }
+    workflow_store_release(w->store, &view);
+    return err;
+}
+
+enum err
+workflow_retry_phase(struct workflow *w, const struct workflow_args *args, json_t **answer,
+                     struct fault *f)
+{
+    struct changing c = {.w = w, .args = args};
+    struct session_view view;
+    enum err err;
+
+    if (!args->has_phase) {
+        *answer = NULL;
+        fault_set(f, E_ARGUMENT, "phase is missing");
+        return workflow_failed(args, NULL, answer, f);
+    }
+    err = make_change(w, args, retry_change, &c, &view, answer, f);
+    if (!err) {
+        json_put_bool(*answer, "retrying", true);
+        json_put_bool(*answer, "evidence_reset", args->reset_evidence);
+        json_put(*answer, "previous_errors", json_clone(c.errors));
+        show_phase(w, &view, *answer);
+    }
+    json_decref(c.errors);
+    workflow_store_release(w->store, &view);
+    return err;
+}
+
+enum err
+workflow_rollback(struct workflow *w, const struct workflow_args *args, json_t **answer,
+                  struct fault *f)
+{
+    struct changing c = {.w = w, .args = args};
+    struct session_view view;
+    enum err err;
+
+    if (!args->has_to_phase) {
+        *answer = NULL;
+        fault_set(f, E_ARGUMENT, "to_phase is missing");
+        return workflow_failed(args, NULL, answer, f);
+    }
+    err = make_change(w, args, rollback_change, &c, &view, answer, f);
+    if (!err) {
+        json_put_int(*answer, "from_phase", c.from_phase);
+        json_put_int(*answer, "to_phase", args->to_phase);
+        json_put_int(*answer, "artifacts_cleared", (int64_t)c.cleared);
+        show_phase(w, &view, *answer);
+    }
+    workflow_store_release(w->store, &view);
+    return err;
+}

@@ -1,0 +1,49 @@
+/* workflow_private.h -- what the files of the engine share, and nobody else needs. */
+#ifndef TANDEM_WORKFLOW_PRIVATE_H
+#define TANDEM_WORKFLOW_PRIVATE_H
+
+#include "state/workflow.h"
+#include "state/workflow_content.h"
+#include "state/workflow_gates.h"
+#include "state/workflow_store.h"
+
+struct workflow {
+    struct workflow_options options;     /* Set once, as are all members; references counted. */
+    char *pack_paths[WORKFLOW_PACK_PATHS_MAX]; /* Owned. */
+    struct workflow_store *store;
+    struct workflow_gates *gates;
+};
+
+/* The folders of packs as they are now. */
+struct open_roots {
+    struct dir *dirs[WORKFLOW_PACK_PATHS_MAX]; /* Counted. */
+    struct pack_roots roots;                   /* Borrows them. */
+};
+void workflow_open_roots(const struct workflow *w, struct open_roots *open);
+void workflow_close_roots(struct open_roots *open);
+
+/* Loads a pack by id or unambiguous type, new reference. */
+enum err workflow_load_pack(const struct workflow *w, const char *name, struct pack **pack,
+                            struct fault *f);
+/* Builds content; an absolute path in the source's option that lies in the workspace counts as relative. */
+enum err workflow_build_content(const struct workflow *w, struct pack *pack, const char *target,
+                                const json_t *options, struct wf_content **content,
+                                struct fault *f);
+/* A session's content as its files are now: a new reference.  '*warning', if not null, is to be
+ * shown and freed. */
+enum err workflow_content_of(struct workflow *w, const struct session_view *view,
+                             struct wf_content **content, char **warning, struct fault *f);
+/* Adds the content of 'phase' to 'answer'. */
+enum err workflow_add_phase(struct workflow *w, const struct session_view *view, int phase,
+                            json_t *answer, struct fault *f);
+
+/* Ends a failed action: makes '*answer' the error object, adding the position of the session of
+ * 'view' (may be null or empty).  Returns f's code. */
+enum err workflow_failed(const struct workflow_args *args, const struct session_view *view,
+                         json_t **answer, const struct fault *f);
+/* Looks up the session that 'args' names. */
+enum err workflow_view(struct workflow *w, const struct workflow_args *args,
+                       struct session_view *view, struct fault *f);
+int64_t workflow_now(const struct workflow *w);
+
+#endif
