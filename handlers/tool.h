@@ -10,7 +10,8 @@
 /*      name              answered in        */
 #define TOOLS(ROW)                             \
     ROW(current_date,     "tool_info.c")       \
-    ROW(get_server_info,  "tool_info.c")
+    ROW(get_server_info,  "tool_info.c")       \
+    ROW(pos_workflow,     "tool_workflow.c")
 
 enum runs {
     INLINE, /* On the transport's thread: only touches memory, for microseconds. */

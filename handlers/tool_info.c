@@ -5,6 +5,7 @@
 #include "state/project_info.h"
 #include "state/state.h"
 #include "state/version.h"
+#include "state/workflow.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -63,16 +64,30 @@ in_flight_section(const struct request *req)
     return section;
 }
 
+static json_t *
+sessions_section(const struct request *req)
+{
+    struct workflow_counters c = workflow_counters(state_workflow(req->state));
+
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "live",
+                     (json_int_t)c.sessions_live, "on_disk", (json_int_t)c.sessions_on_disk,
+                     "active", (json_int_t)c.sessions_active, "paused",
+                     (json_int_t)c.sessions_paused, "failed", (json_int_t)c.sessions_failed,
+                     "completed", (json_int_t)c.sessions_completed, "changes",
+                     (json_int_t)c.action_acquisitions, "change_waits",
+                     (json_int_t)c.action_waits);
+}
+
 static enum err
 get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     struct mcp_sessions_counters mcp = mcp_sessions_counters(state_sessions(req->state));
 
     (void)args;
-    *result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "server",
+    *result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "server",
                         server_section(req->state), "project", project_section(req->state),
                         "capabilities", capabilities_section(req), "caches",
-                        state_caches(req->state), "requests_in_flight", in_flight_section(req),
+                        state_caches(req->state), "sessions", sessions_section(req), "requests_in_flight", in_flight_section(req),
                         "mcp_sessions", "live", (int)mcp.live, "started", (json_int_t)mcp.started,
                         "ended", (json_int_t)mcp.ended, "expired", (json_int_t)mcp.expired,
                         "refused", (json_int_t)mcp.refused);

@@ -134,7 +134,11 @@
     ROW(limits_state_file, "limits.state_file", BYTES, ANY, "1MiB", "16KiB", "16MiB",              \
         "one workflow session on disk; over it: an error")                                         \
     ROW(limits_state_files, "limits.state_files", UINT, ANY, "10000", "10", "1000000",             \
-        "workflow sessions on disk; over it: the oldest finished are removed")
+        "workflow sessions on disk; over it: the oldest finished are removed")                     \
+    ROW(limits_active_workflows, "limits.active_workflows", UINT, ANY, "100", "1", "10000",        \
+        "workflow sessions neither completed nor paused; over it: start is refused")               \
+    ROW(limits_workflow_stale, "limits.workflow_stale", DURATION, ANY, "168h", "1h", "8760h",      \
+        "an active workflow session that nobody touches; over it: removed")
 /* clang-format on */
 
 /* The words of the CHOICE rows, in their order. */

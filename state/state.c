@@ -6,6 +6,7 @@
 #include "state/mcp_session.h"
 #include "state/project_info.h"
 #include "state/settings.h"
+#include "state/workflow.h"
 
 struct state {
     struct state_options options; /* Set once, as are all members. */
@@ -32,6 +33,50 @@ make_project(const struct state_options *o, struct fault *f)
 {
     (void)f;
     return project_info_create(o->root_path, o->clock);
+}
+
+/* The folder of session files: that of the prior art where the project has only its folder. */
+static enum err
+open_sessions(const struct state_options *o, struct dir **sessions, struct fault *f)
+{
+    bool theirs = strcmp(o->data_name, ".praxis-os") == 0;
+    struct dir *parent = NULL;
+    enum err err = theirs ? dir_sub(o->data, ".cache", true, &parent, f) : E_OK;
+
+    err = err ? err : dir_sub(theirs ? parent : o->data, "state", true, sessions, f);
+    dir_unref(parent);
+    return err;
+}
+
+static struct workflow *
+make_workflow(const struct state_options *o, struct fault *f)
+{
+    const struct settings *s = o->settings;
+    struct workflow_options options = WORKFLOW_OPTIONS_INIT;
+    struct workflow *workflow = NULL;
+    char *own = xasprintf("%s/workflows", o->data_name);
+    size_t count = 0;
+
+    options.clock = o->clock;
+    options.workspace = o->root;
+    options.file_max = s->limits_state_file;
+    options.files_max = s->limits_state_files;
+    options.active_max = s->limits_active_workflows;
+    options.stale_ns = s->limits_workflow_stale;
+    if (*s->workflows_path) {
+        options.pack_paths[count++] = s->workflows_path;
+    } else {
+        options.pack_paths[count++] = own;
+        if (strcmp(o->data_name, ".praxis-os") != 0) {
+            options.pack_paths[count++] = ".praxis-os/workflows";
+        }
+    }
+    if (open_sessions(o, &options.sessions, f) == E_OK) {
+        workflow_create(&options, &workflow, f);
+        dir_unref(options.sessions);
+    }
+    free(own);
+    return workflow;
 }
 
 enum err
@@ -141,7 +186,10 @@ state_caches(const struct state *state)
 {
     json_t *caches = json_object();
     struct slots_counters c = project_info_counters(state->project);
+    struct workflow_counters w = workflow_counters(state->workflow);
 
     add_cache(caches, "project_info", &c);
+    add_cache(caches, "workflow_gates", &w.gates);
+    add_cache(caches, "workflow_sessions", &w.sessions);
     return caches;
 }

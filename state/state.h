@@ -17,7 +17,8 @@ struct settings;
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                                \
     ROW(sessions,  struct mcp_sessions,  make_sessions,       mcp_sessions_destroy)    \
-    ROW(project,   struct project_info,  make_project,        project_info_destroy)
+    ROW(project,   struct project_info,  make_project,        project_info_destroy)     \
+    ROW(workflow,  struct workflow,      make_workflow,       workflow_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {
