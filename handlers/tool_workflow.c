@@ -1,7 +1,7 @@
 /* tool_workflow.c -- pos_workflow: one tool whose argument 'action' says what to do.
  *
- * A row per action; this file reads the arguments and finds the row, the engine does the rest.  Names of
- * actions and arguments are those that packs mention in their text. */
+ * A row per action; this file reads the arguments and finds the row, the engine does the rest.
+ * Names of actions and arguments are those that packs mention in their text. */
 #include "handlers/request.h"
 #include "handlers/tool.h"
 #include "state/base/json_put.h"
@@ -13,21 +13,21 @@
 
 /* In the order in which valid_actions tells them: by name. */
 /*      action            needs, besides action                                  */
-#define ACTIONS(ROW)                                                               \
-    ROW(complete_phase,   "session_id", "phase", "evidence")                       \
-    ROW(delete_session,   "session_id", NULL, NULL)                                \
-    ROW(get_errors,       "session_id", NULL, NULL)                                \
-    ROW(get_phase,        "session_id", NULL, NULL)                                \
-    ROW(get_session,      "session_id", NULL, NULL)                                \
-    ROW(get_state,        "session_id", NULL, NULL)                                \
-    ROW(get_task,         "session_id", "phase", "task_number")                    \
-    ROW(list_sessions,    NULL, NULL, NULL)                                        \
-    ROW(list_workflows,   NULL, NULL, NULL)                                        \
-    ROW(pause,            "session_id", NULL, NULL)                                \
-    ROW(resume,           "session_id", NULL, NULL)                                \
-    ROW(retry_phase,      "session_id", "phase", NULL)                             \
-    ROW(rollback,         "session_id", "to_phase", NULL)                          \
-    ROW(start,            "workflow_type", "target_file", NULL)
+#define ACTIONS(ROW)                                       \
+    ROW(complete_phase, "session_id", "phase", "evidence") \
+    ROW(delete_session, "session_id", NULL, NULL)          \
+    ROW(get_errors, "session_id", NULL, NULL)              \
+    ROW(get_phase, "session_id", NULL, NULL)               \
+    ROW(get_session, "session_id", NULL, NULL)             \
+    ROW(get_state, "session_id", NULL, NULL)               \
+    ROW(get_task, "session_id", "phase", "task_number")    \
+    ROW(list_sessions, NULL, NULL, NULL)                   \
+    ROW(list_workflows, NULL, NULL, NULL)                  \
+    ROW(pause, "session_id", NULL, NULL)                   \
+    ROW(resume, "session_id", NULL, NULL)                  \
+    ROW(retry_phase, "session_id", "phase", NULL)          \
+    ROW(rollback, "session_id", "to_phase", NULL)          \
+    ROW(start, "workflow_type", "target_file", NULL)
 
 #define NEEDS_MAX 3
 
@@ -68,7 +68,8 @@ unknown_action(const char *name, json_t **result, struct fault *f)
     return E_ARGUMENT;
 }
 
-/* Reads a phase or task number: clients send floats too, which are truncated.  '*has' tells if it is there. */
+/* Reads a phase or task number: clients send floats too, which are truncated.  '*has' tells if it
+ * is there. */
 static enum err
 read_number(const json_t *args, const char *name, bool *has, int *number, struct fault *f)
 {
@@ -127,8 +128,7 @@ check_needs(const struct action *action, const json_t *args, struct fault *f)
         const json_t *value = json_object_get(args, action->needs[i]);
 
         if (!value || json_is_null(value)) {
-            return fault_set(f, E_ARGUMENT, "action '%s' needs %s", action->name,
-                             action->needs[i]);
+            return fault_set(f, E_ARGUMENT, "action '%s' needs %s", action->name, action->needs[i]);
         }
     }
     return E_OK;
@@ -159,11 +159,13 @@ const struct tool tool_pos_workflow = {
     .title = "Workflows",
     .group = "workflow",
     .description =
-        "Runs a workflow phase by phase; each phase has tasks and a gate that judges evidence. Typical "
+        "Runs a workflow phase by phase; each phase has tasks and a gate that judges evidence. "
+        "Typical "
         "run: list_workflows; start (workflow_type, target_file) gives session_id and the first "
         "phase; get_task (session_id, phase, task_number) for each task, and do it; complete_phase "
         "(session_id, phase, evidence) gives the next phase, or what is missing; until "
-        "workflow_complete. start again with the same two resumes. Also, with session_id: get_phase "
+        "workflow_complete. start again with the same two resumes. Also, with session_id: "
+        "get_phase "
         "(phase, to re-read), get_state (after a restart), get_session, get_errors, pause "
         "(checkpoint_note), resume, retry_phase (phase), rollback (to_phase), delete_session "
         "(reason); and list_sessions (status).",
@@ -174,18 +176,21 @@ const struct tool tool_pos_workflow = {
         "\"workflow_type\":{\"type\":\"string\",\"description\":\"name from list_workflows\"},"
         "\"target_file\":{\"type\":\"string\",\"description\":\"what it is about: a path relative "
         "to the project\"},"
-        "\"options\":{\"type\":\"object\",\"description\":\"for start: spec_path where the workflow "
+        "\"options\":{\"type\":\"object\",\"description\":\"for start: spec_path where the "
+        "workflow "
         "has a source; new_session: true for a second run\"},"
         "\"phase\":{\"type\":\"number\"},"
         "\"task_number\":{\"type\":\"number\"},"
-        "\"evidence\":{\"type\":\"object\",\"description\":\"{field: value}; a value may be {value, "
+        "\"evidence\":{\"type\":\"object\",\"description\":\"{field: value}; a value may be "
+        "{value, "
         "command, exit_code, output} as proof\"},"
         "\"to_phase\":{\"type\":\"number\",\"description\":\"a completed phase\"},"
         "\"category\":{\"type\":\"string\",\"description\":\"for list_workflows\"},"
         "\"status\":{\"type\":\"string\",\"description\":\"active, paused, completed or error\"},"
         "\"reason\":{\"type\":\"string\"},"
         "\"checkpoint_note\":{\"type\":\"string\"},"
-        "\"reset_evidence\":{\"type\":\"boolean\",\"description\":\"for retry_phase: forget the last "
+        "\"reset_evidence\":{\"type\":\"boolean\",\"description\":\"for retry_phase: forget the "
+        "last "
         "attempt\"}},"
         "\"required\":[\"action\"],\"additionalProperties\":true}",
     .output_schema = "{\"type\":\"object\",\"properties\":{\"status\":{\"type\":\"string\"},"

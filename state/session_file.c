@@ -1,8 +1,9 @@
 /* session_file.c -- session files and their locks.
  *
- * DESIGN.  F_OFD_SETLKW knows no time-out, so the lock is tried every few milliseconds; the wait is rare,
- * as within one process a session has one writer at a time by its own lock.  Who unlocks removes the lock
- * file first; who locks checks that the file it has locked is still the one of that name. */
+ * DESIGN.  F_OFD_SETLKW knows no time-out, so the lock is tried every few milliseconds; the wait is
+ * rare, as within one process a session has one writer at a time by its own lock.  Who unlocks
+ * removes the lock file first; who locks checks that the file it has locked is still the one of
+ * that name. */
 #include "state/session_file.h"
 
 #include "state/base/clock.h"
@@ -72,7 +73,8 @@ session_file_set_aside(const struct dir *dir, const char *id, int64_t now_ns, st
     enum err err;
 
     clock_format_utc(now_ns, stamp);
-    for (char *c = stamp; *c; c++) { /* "2026-11-21T06:05:00.123Z" without what file names dislike. */
+    for (char *c = stamp; *c;
+         c++) { /* "2026-11-21T06:05:00.123Z" without what file names dislike. */
         if (*c != ':' && *c != '-') {
             *p++ = *c;
         }
@@ -160,8 +162,7 @@ drop_lock(const struct dir *dir, const char *id, int fd)
 
 /* E_OK if the revision on disk is 'expected'. */
 static enum err
-check_revision(const struct dir *dir, const char *id, int64_t expected, size_t max,
-               struct fault *f)
+check_revision(const struct dir *dir, const char *id, int64_t expected, size_t max, struct fault *f)
 {
     json_t *there = NULL;
     enum err err = session_file_read(dir, id, max, &there, NULL, f);

@@ -1,4 +1,5 @@
-/* workflow.c -- the engine's parts, and the actions that read: packs, phases, tasks, states, lists. */
+/* workflow.c -- the engine's parts, and the actions that read: packs, phases, tasks, states, lists.
+ */
 #include "state/workflow_private.h"
 
 #include "state/workflow_answer.h"
@@ -88,8 +89,8 @@ workflow_build_content(const struct workflow *w, struct pack *pack, const char *
         mended = json_clone(options);
         json_put_text(mended, key, relative);
     }
-    err = wf_content_build(pack, w->options.workspace, target, mended ? mended : options, content,
-                           f);
+    err =
+        wf_content_build(pack, w->options.workspace, target, mended ? mended : options, content, f);
     json_decref(mended);
     return err;
 }
@@ -137,8 +138,7 @@ close_session(void *content)
 static const struct session_class sessions_of_packs = {open_session, close_session};
 
 enum err
-workflow_create(const struct workflow_options *options, struct workflow **workflow,
-                struct fault *f)
+workflow_create(const struct workflow_options *options, struct workflow **workflow, struct fault *f)
 {
     struct workflow *w = xcalloc(1, sizeof *w);
     struct workflow_store_options store = {
@@ -363,8 +363,7 @@ workflow_get_phase(struct workflow *w, const struct workflow_args *args, json_t 
         if (err) {
             workflow_failed(args, &view, answer, f);
         } else {
-            json_put_bool(*answer, "is_complete",
-                          record_state(view.record) == RECORD_COMPLETED);
+            json_put_bool(*answer, "is_complete", record_state(view.record) == RECORD_COMPLETED);
         }
     }
     workflow_store_release(w->store, &view);
@@ -416,8 +415,7 @@ workflow_get_task(struct workflow *w, const struct workflow_args *args, json_t *
 static void
 warn_of_edits(struct workflow *w, const struct session_view *view, json_t *answer)
 {
-    const char *then =
-        record_text(json_object_get(view->record, "structure"), "source_digest");
+    const char *then = record_text(json_object_get(view->record, "structure"), "source_digest");
     struct fault fault = FAULT_INIT;
     struct wf_content *content;
     char now[PACK_DIGEST_MAX], *warning;

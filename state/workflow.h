@@ -1,9 +1,11 @@
-/* workflow.h -- the workflow engine: packs that are run phase by phase, each passed through its gate.
+/* workflow.h -- the workflow engine: packs that are run phase by phase, each passed through its
+ * gate.
  *
- * One function per action of the tool pos_workflow.  Packs are read from disk for every start and listing;
- * gates are parsed once a version; sessions are live objects over files (workflow_store.h).  Slow work,
- * reading and parsing, happens before a session is locked; the lock is held over the session's own
- * save only.  So a caller never waits for a call that is waiting for it.
+ * One function per action of the tool pos_workflow.  Packs are read from disk for every start and
+ * listing; gates are parsed once a version; sessions are live objects over files
+ * (workflow_store.h).  Slow work, reading and parsing, happens before a session is locked; the lock
+ * is held over the session's own save only.  So a caller never waits for a call that is waiting for
+ * it.
  *
  * Knows nothing of MCP.  Any thread may call anything; no lock may be held. */
 #ifndef TANDEM_WORKFLOW_H
@@ -22,21 +24,23 @@ struct workflow;
 #define WORKFLOW_PACK_PATHS_MAX 4u
 
 struct workflow_options {
-    const struct clock *clock;  /* Borrowed. */
-    struct dir *workspace;      /* The project; a reference is taken, as of the next. */
-    struct dir *sessions;       /* Where session files are. */
-    /* Folders of packs beneath the workspace, in order of precedence; one that is not there is looked for
-     * again at each call.  Copied. */
+    const struct clock *clock; /* Borrowed. */
+    struct dir *workspace;     /* The project; a reference is taken, as of the next. */
+    struct dir *sessions;      /* Where session files are. */
+    /* Folders of packs beneath the workspace, in order of precedence; one that is not there is
+     * looked for again at each call.  Copied. */
     const char *pack_paths[WORKFLOW_PACK_PATHS_MAX];
-    size_t file_max;            /* Bytes of a session file. */
-    size_t files_max;           /* Session files. */
-    size_t active_max;          /* Sessions neither completed nor paused. */
-    int64_t stale_ns;           /* An active session untouched for longer is removed by a clean-up. */
+    size_t file_max;   /* Bytes of a session file. */
+    size_t files_max;  /* Session files. */
+    size_t active_max; /* Sessions neither completed nor paused. */
+    int64_t stale_ns;  /* An active session untouched for longer is removed by a clean-up. */
 };
 /* The limits by default; the rest empty. */
-#define WORKFLOW_OPTIONS_INIT                                                                      \
-    {.file_max = 1u << 20, .files_max = 10000, .active_max = 100,                                  \
-     .stale_ns = 7ll * 24 * 3600 * 1000000000}
+#define WORKFLOW_OPTIONS_INIT                                        \
+    {                                                                \
+        .file_max = 1u << 20, .files_max = 10000, .active_max = 100, \
+        .stale_ns = 7ll * 24 * 3600 * 1000000000                     \
+    }
 
 /* A new engine.  E_IO if the folder of sessions cannot be used. */
 enum err workflow_create(const struct workflow_options *options, struct workflow **workflow,
@@ -46,8 +50,8 @@ void workflow_destroy(struct workflow *w);
 
 /* What a client gave; all borrowed.  An action uses its own and ignores the rest. */
 struct workflow_args {
-    const char *action;         /* As it is echoed. */
-    const char *session_id;     /* Null if not given, as all texts. */
+    const char *action;     /* As it is echoed. */
+    const char *session_id; /* Null if not given, as all texts. */
     const char *workflow_type;
     const json_t *target_file, *options, *evidence; /* Unchecked JSON, or null. */
     bool has_phase, has_task_number, has_to_phase;
@@ -56,8 +60,8 @@ struct workflow_args {
     bool reset_evidence;
 };
 
-/* One action.  E_OK and the whole answer in '*answer', new; or the error, and in '*answer' the error
- * object for the client, new, which 'f' (not null) agrees with. */
+/* One action.  E_OK and the whole answer in '*answer', new; or the error, and in '*answer' the
+ * error object for the client, new, which 'f' (not null) agrees with. */
 typedef enum err workflow_action(struct workflow *w, const struct workflow_args *args,
                                  json_t **answer, struct fault *f);
 
@@ -76,12 +80,12 @@ workflow_action workflow_retry_phase;    /* session_id, phase (reset_evidence) *
 workflow_action workflow_rollback;       /* session_id, to_phase */
 workflow_action workflow_get_errors;     /* session_id */
 
-/* Removes sessions that nobody has touched for long; the server calls it at start and daily.  Returns how
- * many.  Reads files. */
+/* Removes sessions that nobody has touched for long; the server calls it at start and daily.
+ * Returns how many.  Reads files. */
 size_t workflow_clean(struct workflow *w);
 
 struct workflow_counters {
-    struct slots_counters sessions, gates; /* The two caches. */
+    struct slots_counters sessions, gates;  /* The two caches. */
     size_t sessions_live, sessions_on_disk; /* On disk: as far as the folder has been looked at. */
     size_t sessions_active, sessions_paused, sessions_failed, sessions_completed;
     uint64_t action_acquisitions, action_waits; /* Of the sessions' action locks. */

@@ -1,8 +1,9 @@
-/* workflow_actions.c -- the actions that change: start, complete, delete, pause, resume, retry, rollback.
+/* workflow_actions.c -- the actions that change: start, complete, delete, pause, resume, retry,
+ * rollback.
  *
- * Each prepares what is slow, then hands the store a pure transition, and shapes the answer from the record
- * that was saved.  What is shown beside it (the next phase's content) may fail to be read: then the answer
- * says so in a warning, for the change has happened. */
+ * Each prepares what is slow, then hands the store a pure transition, and shapes the answer from
+ * the record that was saved.  What is shown beside it (the next phase's content) may fail to be
+ * read: then the answer says so in a warning, for the change has happened. */
 #include "state/workflow_private.h"
 
 #include "state/workflow_answer.h"
@@ -32,8 +33,8 @@ struct building {
     const json_t *options;
 };
 
-/* Builds a session in memory, the first phase's text included, so that nothing is written for one that could
- * not be shown. */
+/* Builds a session in memory, the first phase's text included, so that nothing is written for one
+ * that could not be shown. */
 static enum err
 build_session(void *arg, json_t **record, void **content, struct fault *f)
 {
@@ -44,8 +45,7 @@ build_session(void *arg, json_t **record, void **content, struct fault *f)
     size_t count;
     enum err err = record_make_id(id, f);
 
-    err = err ? err
-              : workflow_build_content(b->w, b->pack, b->target, b->options, &built, f);
+    err = err ? err : workflow_build_content(b->w, b->pack, b->target, b->options, &built, f);
     err = err ? err : wf_content_phase(built, wf_content_phases(built, &count)[0], &first, f);
     if (!err) {
         struct record_start start = {id, pack_id(b->pack), b->target, b->options, NULL};
@@ -156,8 +156,8 @@ note_change(void *arg, json_t *old, json_t **next, struct fault *f)
                              workflow_now(n->w), next);
 }
 
-/* Writes an error that is no refusal, such as a gate that cannot be used, into the session's log.  That it
- * cannot be written changes nothing for the caller, who gets the error itself. */
+/* Writes an error that is no refusal, such as a gate that cannot be used, into the session's log.
+ * That it cannot be written changes nothing for the caller, who gets the error itself. */
 static void
 note_error(struct workflow *w, const struct session_view *view, const struct fault *fault)
 {
@@ -212,8 +212,8 @@ fetch_gate(struct workflow *w, const struct session_view *view, int phase, struc
 
 /* The text of a refusal: what the public result says. */
 static void
-refusal(const struct gate *gate, const struct gate_result *result, const json_t *evidence, int phase,
-        struct fault *f)
+refusal(const struct gate *gate, const struct gate_result *result, const json_t *evidence,
+        int phase, struct fault *f)
 {
     const char *how = json_string_value(json_object_get(result->validation_result, "remediation"));
 
@@ -305,8 +305,8 @@ judge_and_store(struct workflow *w, const struct workflow_args *args, const stru
                     .override_reason = json_string_value(json_object_get(given, "reason")),
                     .message = refused.text},
     };
-    err = workflow_store_change(w->store, args->session_id, complete_change, &completing, &saved,
-                                f);
+    err =
+        workflow_store_change(w->store, args->session_id, complete_change, &completing, &saved, f);
     json_decref(plain);
     json_decref(commands);
     if (err) {
@@ -326,8 +326,7 @@ static void
 look_again(struct workflow *w, const struct workflow_args *args, struct session_view *view)
 {
     workflow_store_release(w->store, view);
-    if (args->session_id &&
-        workflow_store_get(w->store, args->session_id, view, NULL) != E_OK) {
+    if (args->session_id && workflow_store_get(w->store, args->session_id, view, NULL) != E_OK) {
         *view = (struct session_view)SESSION_VIEW_INIT; /* It is no more: there is no position. */
     }
 }
@@ -431,8 +430,8 @@ rollback_change(void *arg, json_t *old, json_t **next, struct fault *f)
     return record_rollback(old, c->args->to_phase, workflow_now(c->w), &c->cleared, next, f);
 }
 
-/* Makes a change of the session that 'args' names.  On E_OK '*answer' has begun; the view shows what was
- * saved, and is the caller's to release in any case. */
+/* Makes a change of the session that 'args' names.  On E_OK '*answer' has begun; the view shows
+ * what was saved, and is the caller's to release in any case. */
 static enum err
 make_change(struct workflow *w, const struct workflow_args *args, session_change_fn *change,
             struct changing *c, struct session_view *view, json_t **answer, struct fault *f)

@@ -160,8 +160,7 @@ resumption(const json_t *record, int64_t now_ns)
         json_put(r, "current_phase_seconds",
                  seconds(record_phase_seconds(record, record_current(record), now_ns)));
     }
-    json_put(r, "last_error",
-             json_clone(json_array_get(errors, json_array_size(errors) - 1)));
+    json_put(r, "last_error", json_clone(json_array_get(errors, json_array_size(errors) - 1)));
     json_put(r, "next_calls", answer_next_calls(record));
     json_decref(errors);
     return r;

@@ -304,7 +304,7 @@ is_same(struct machine *m, struct value a, struct value b)
     if (a.type == V_LIST || a.type == V_TUPLE) {
         return a.as.items == b.as.items;
     }
-    return values_equal(m, a, b);
+    return expr_values_equal(m, a, b);
 }
 
 static bool
@@ -332,9 +332,9 @@ compare(struct machine *m, unsigned op, struct value a, struct value b)
 
     switch (op) {
     case C_EQ:
-        return values_equal(m, a, b);
+        return expr_values_equal(m, a, b);
     case C_NE:
-        return !values_equal(m, a, b);
+        return !expr_values_equal(m, a, b);
     case C_IN:
         return value_in(m, a, b);
     case C_NOT_IN:

@@ -916,7 +916,7 @@ CALL(method_count)
     UNUSED;
     if (args[0].type == V_LIST || args[0].type == V_TUPLE) {
         for (size_t i = 0; i < args[0].as.items->count && !m->err; i++) {
-            n += values_equal(m, args[0].as.items->at[i], args[1]);
+            n += expr_values_equal(m, args[0].as.items->at[i], args[1]);
         }
         return INTEGER(n);
     }

@@ -175,7 +175,7 @@ void *grab(struct machine *m, size_t count, size_t size);
 const char *type_name(enum value_type type);
 bool is_true(struct value v);
 bool is_number(struct value v); /* Integer, float or truth value. */
-bool values_equal(struct machine *m, struct value a, struct value b);
+bool expr_values_equal(struct machine *m, struct value a, struct value b);
 /* -1, 0 or 1; raises if the two have no order.  '*ordered' is false if one is not a number. */
 int values_compare(struct machine *m, struct value a, struct value b, bool *ordered);
 bool value_in(struct machine *m, struct value item, struct value container);

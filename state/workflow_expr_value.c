@@ -241,7 +241,7 @@ equal_at(struct machine *m, struct value a, struct value b, unsigned depth)
 }
 
 bool
-values_equal(struct machine *m, struct value a, struct value b)
+expr_values_equal(struct machine *m, struct value a, struct value b)
 {
     return equal_at(m, a, b, 0);
 }
@@ -348,7 +348,7 @@ table_slot(struct machine *m, const struct table *t, struct value key, uint64_t 
 
     while (t->slots[i] && spend(m, 1)) {
         const struct entry *e = &t->entries[t->slots[i] - 1];
-        if (e->hash == hash && values_equal(m, e->key, key)) {
+        if (e->hash == hash && expr_values_equal(m, e->key, key)) {
             break;
         }
         i = (i + 1) & t->mask;
@@ -536,7 +536,7 @@ value_in(struct machine *m, struct value item, struct value container)
     }
     it = iterate(m, container);
     while (next_value(m, &it, &v)) {
-        if (values_equal(m, v, item)) {
+        if (expr_values_equal(m, v, item)) {
             return true;
         }
     }

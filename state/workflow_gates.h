@@ -1,8 +1,8 @@
 /* workflow_gates.h -- the cache of gates: one for all sessions and both transports.
  *
- * A gate is parsed once for each version of the files it comes from, by whoever asks first; an edit is
- * seen by the next call.  A gate that cannot be used is not kept, and is an error for everyone who
- * waited for it.  Any thread; no lock may be held. */
+ * A gate is parsed once for each version of the files it comes from, by whoever asks first; an edit
+ * is seen by the next call.  A gate that cannot be used is not kept, and is an error for everyone
+ * who waited for it.  Any thread; no lock may be held. */
 #ifndef TANDEM_WORKFLOW_GATES_H
 #define TANDEM_WORKFLOW_GATES_H
 

@@ -8,14 +8,14 @@
 
 /* Encoded or look-alike forms of '.', '/' and '\' that something behind us could decode. */
 static const char *const disguises[] = {
-    "%2e", "%2f", "%5c", "%252e", "%252f", "%255c", "%c0", "%00",
-    "\xE2\x80\xA4", /* U+2024 one dot leader */
-    "\xE2\x80\xA5", /* U+2025 two dot leader */
-    "\xEF\xBC\x8E", /* U+FF0E fullwidth full stop */
-    "\xEF\xBC\x8F", /* U+FF0F fullwidth solidus */
-    "\xEF\xBC\xBC", /* U+FF3C fullwidth reverse solidus */
-    "\xEF\xB9\x92", /* U+FE52 small full stop */
-    "\xEF\xB9\xA8", /* U+FE68 small reverse solidus */
+    "%2e",          "%2f", "%5c", "%252e",        "%252f",
+    "%255c",        "%c0", "%00", "\xE2\x80\xA4", /* U+2024 one dot leader */
+    "\xE2\x80\xA5",                               /* U+2025 two dot leader */
+    "\xEF\xBC\x8E",                               /* U+FF0E fullwidth full stop */
+    "\xEF\xBC\x8F",                               /* U+FF0F fullwidth solidus */
+    "\xEF\xBC\xBC",                               /* U+FF3C fullwidth reverse solidus */
+    "\xEF\xB9\x92",                               /* U+FE52 small full stop */
+    "\xEF\xB9\xA8",                               /* U+FE68 small reverse solidus */
 };
 
 static bool

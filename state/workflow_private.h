@@ -8,7 +8,7 @@
 #include "state/workflow_store.h"
 
 struct workflow {
-    struct workflow_options options;     /* Set once, as are all members; references counted. */
+    struct workflow_options options; /* Set once, as are all members; references counted. */
     char *pack_paths[WORKFLOW_PACK_PATHS_MAX]; /* Owned. */
     struct workflow_store *store;
     struct workflow_gates *gates;
@@ -25,7 +25,8 @@ void workflow_close_roots(struct open_roots *open);
 /* Loads a pack by id or unambiguous type, new reference. */
 enum err workflow_load_pack(const struct workflow *w, const char *name, struct pack **pack,
                             struct fault *f);
-/* Builds content; an absolute path in the source's option that lies in the workspace counts as relative. */
+/* Builds content; an absolute path in the source's option that lies in the workspace counts as
+ * relative. */
 enum err workflow_build_content(const struct workflow *w, struct pack *pack, const char *target,
                                 const json_t *options, struct wf_content **content,
                                 struct fault *f);

@@ -1,8 +1,9 @@
 /* workflow_record_audit.c -- the trail a session leaves: its events and errors, kept within bounds.
  *
- * DESIGN.  Every event and every error is kept as long as there is room; what has to go first is what
- * is heavy in the oldest ones (evidence, artifacts, details), so that the trail of who tried what and when
- * outlives the bulk.  Nothing is dropped silently: a cut item says "cut", dropped ones are counted. */
+ * DESIGN.  Every event and every error is kept as long as there is room; what has to go first is
+ * what is heavy in the oldest ones (evidence, artifacts, details), so that the trail of who tried
+ * what and when outlives the bulk.  Nothing is dropped silently: a cut item says "cut", dropped
+ * ones are counted. */
 #include "state/workflow_record_private.h"
 
 #include "state/base/clock.h"
@@ -97,8 +98,7 @@ bound_list(json_t *record, const char *key, const char *const *heavy, size_t ite
     }
     if (dropped) {
         snprintf(name, sizeof name, "%s_left_out", key);
-        json_put_int(record, name,
-                     json_integer_value(json_object_get(record, name)) + dropped);
+        json_put_int(record, name, json_integer_value(json_object_get(record, name)) + dropped);
     }
 }
 

@@ -1,7 +1,7 @@
 /* workflow_record_change.c -- how a session begins, and each transition as a new document.
  *
- * DESIGN.  A transition copies the path to what it changes (json_own()) and shares the rest; the old
- * record stays as it was, so that a save that fails leaves nothing to undo. */
+ * DESIGN.  A transition copies the path to what it changes (json_own()) and shares the rest; the
+ * old record stays as it was, so that a save that fails leaves nothing to undo. */
 #include "state/workflow_record_private.h"
 
 #include "state/base/json_put.h"
@@ -19,7 +19,8 @@ begin_phase(json_t *record, int phase, int64_t now_ns)
 {
     json_t *timing = own_phase(record, "phase_timing", phase);
 
-    json_put_text(json_own(record, "checkpoints", json_object()), record_key(phase).text, "pending");
+    json_put_text(json_own(record, "checkpoints", json_object()), record_key(phase).text,
+                  "pending");
     json_put_int(record, "current_phase", phase);
     record_put_time(timing, "started_at", now_ns);
     json_put(timing, "completed_at", json_null());
@@ -246,7 +247,8 @@ refuse_phase(json_t *record, const struct record_attempt *attempt, int64_t now_n
     record_put_time(last, "at", now_ns);
     json_put(last, "evidence", record_kept_evidence(attempt->evidence));
     json_put(record, "last_attempt", last);
-    record_add_error(record, err_info(E_REFUSED)->type, attempt->message, attempt->diagnostic, now_ns);
+    record_add_error(record, err_info(E_REFUSED)->type, attempt->message, attempt->diagnostic,
+                     now_ns);
     record_add_event(record, event);
 }
 
@@ -354,7 +356,7 @@ record_retry(json_t *old, int phase, bool reset, int64_t now_ns, json_t **next, 
         json_put_bool(event, "evidence_reset", reset);
         record_add_event(record, event);
         *next = record;
-    return E_OK;
+        return E_OK;
     }
     if (state == RECORD_PAUSED) {
         fault_set(f, E_STATE, "phase %d cannot be retried: the session is paused in phase %d",
@@ -367,8 +369,9 @@ record_retry(json_t *old, int phase, bool reset, int64_t now_ns, json_t **next, 
     }
     fault_set(f, E_STATE, "phase %d cannot be retried: the current phase is %d, and it has %s",
               phase, current, state == RECORD_FAILED ? "failed" : "not failed");
-    return fault_remedy(f, state == RECORD_FAILED ? "retry phase %d"
-                                                  : "call complete_phase with phase %d", current);
+    return fault_remedy(
+        f, state == RECORD_FAILED ? "retry phase %d" : "call complete_phase with phase %d",
+        current);
 }
 
 /* Moves the entries of phases from 'from' on out of the map 'name' of 'record' into 'event'. */
@@ -382,7 +385,8 @@ move_phases(json_t *record, const char *name, int from, json_t *event, const cha
     void *tmp;
     size_t count = 0;
 
-    json_object_foreach_safe(map, tmp, key, value) {
+    json_object_foreach_safe(map, tmp, key, value)
+    {
         if (strtol(key, NULL, 10) >= from) {
             json_put(moved, key, json_incref(value));
             json_object_del(map, key);
@@ -459,4 +463,3 @@ record_note_error(json_t *old, const char *error_type, const char *message, int6
     *next = record;
     return E_OK;
 }
-

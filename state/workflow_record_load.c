@@ -1,15 +1,17 @@
 /* workflow_record_load.c -- session files as they are found: checked, and brought to today's form.
  *
- * The prior art's files lack our members and have local times without an offset; some have no total_phases,
- * or one that counts entries of a list and not phases, or a current phase one past the end.  A file is
- * damaged only if it cannot be a session at all: then it is refused, never repaired by guessing. */
+ * The prior art's files lack our members and have local times without an offset; some have no
+ * total_phases, or one that counts entries of a list and not phases, or a current phase one past
+ * the end.  A file is damaged only if it cannot be a session at all: then it is refused, never
+ * repaired by guessing. */
 #include "state/workflow_record_private.h"
 
 #include "state/base/json_put.h"
 
 #include <stdio.h>
 
-/* Reads a phase's number: an integer, a float without fraction, or decimal text.  -1 if it is none. */
+/* Reads a phase's number: an integer, a float without fraction, or decimal text.  -1 if it is none.
+ */
 static int
 read_phase(const json_t *value)
 {
@@ -25,9 +27,8 @@ read_phase(const json_t *value)
     } else if (json_is_number(value)) {
         number = json_number_value(value);
     }
-    return number >= 0 && number <= RECORD_PHASE_MAX && number == (double)(int)number
-               ? (int)number
-               : -1;
+    return number >= 0 && number <= RECORD_PHASE_MAX && number == (double)(int)number ? (int)number
+                                                                                      : -1;
 }
 
 static enum err
@@ -44,13 +45,13 @@ check_types(const json_t *raw, struct fault *f)
         const char *key;
         json_type type;
     } members[] = {
-        {"target_file", JSON_STRING},  {"phase_artifacts", JSON_OBJECT},
-        {"checkpoints", JSON_OBJECT},  {"metadata", JSON_OBJECT},
-        {"lifecycle", JSON_OBJECT},    {"phase_timing", JSON_OBJECT},
-        {"structure", JSON_OBJECT},    {"history", JSON_ARRAY},
-        {"errors", JSON_ARRAY},        {"completed_phases", JSON_ARRAY},
-        {"created_at", JSON_STRING},   {"updated_at", JSON_STRING},
-        {"revision", JSON_INTEGER},    {"format", JSON_INTEGER},
+        {"target_file", JSON_STRING}, {"phase_artifacts", JSON_OBJECT},
+        {"checkpoints", JSON_OBJECT}, {"metadata", JSON_OBJECT},
+        {"lifecycle", JSON_OBJECT},   {"phase_timing", JSON_OBJECT},
+        {"structure", JSON_OBJECT},   {"history", JSON_ARRAY},
+        {"errors", JSON_ARRAY},       {"completed_phases", JSON_ARRAY},
+        {"created_at", JSON_STRING},  {"updated_at", JSON_STRING},
+        {"revision", JSON_INTEGER},   {"format", JSON_INTEGER},
     };
 
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -198,8 +199,8 @@ list_of(const struct phase_set *set)
     return list;
 }
 
-/* The phases of a session whose pack cannot be asked: those that its total counts, unless the file shows
- * that the total counted something else; then those that it mentions. */
+/* The phases of a session whose pack cannot be asked: those that its total counts, unless the file
+ * shows that the total counted something else; then those that it mentions. */
 static json_t *
 guess_structure(json_t *record)
 {
@@ -336,7 +337,8 @@ put_lifecycle(json_t *record, enum record_state state)
     }
 }
 
-/* Fills in marks and times of the phases that were done: each began when the one before it ended. */
+/* Fills in marks and times of the phases that were done: each began when the one before it ended.
+ */
 static void
 put_phases(json_t *record)
 {

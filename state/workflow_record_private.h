@@ -1,4 +1,5 @@
-/* workflow_record_private.h -- what the files of the session document share, and nobody else needs. */
+/* workflow_record_private.h -- what the files of the session document share, and nobody else needs.
+ */
 #ifndef TANDEM_WORKFLOW_RECORD_PRIVATE_H
 #define TANDEM_WORKFLOW_RECORD_PRIVATE_H
 
@@ -23,8 +24,8 @@ json_t *record_event(const char *name, int phase, int64_t now_ns);
 /* Adds 'event' (stolen), and keeps the history within its bounds. */
 void record_add_event(json_t *record, json_t *event);
 /* Adds an error of the current phase, and keeps the list within its bounds. */
-void record_add_error(json_t *record, const char *type, const char *message,
-                      const json_t *details, int64_t now_ns);
+void record_add_error(json_t *record, const char *type, const char *message, const json_t *details,
+                      int64_t now_ns);
 /* Gives up most of the weight of history and errors: the file would be too large. */
 void record_shed(json_t *record);
 /* A new copy of the evidence of a refused attempt: whole if it is small, else what it was. */

@@ -1,9 +1,9 @@
 /* workflow_store.c -- live sessions: looking up, reading, changing, deleting.
  *
- * DESIGN.  The revision on disk is compared before every save, so a second process, or an object that
- * outlived its place in the table, can lose a race but never write over what another has saved.  The
- * road not taken is to pin live objects in the table for ever: a table that may forget is bounded, and a
- * mark (gone) costs a reader nothing. */
+ * DESIGN.  The revision on disk is compared before every save, so a second process, or an object
+ * that outlived its place in the table, can lose a race but never write over what another has
+ * saved.  The road not taken is to pin live objects in the table for ever: a table that may forget
+ * is bounded, and a mark (gone) costs a reader nothing. */
 #include "state/workflow_store_private.h"
 
 #include "state/session_file.h"
@@ -58,8 +58,8 @@ take_record(struct live *live, int64_t now_ns)
     return record;
 }
 
-/* Drops a reference to a record of this session.  jansson's decrement does not order what came before it:
- * the lock does. */
+/* Drops a reference to a record of this session.  jansson's decrement does not order what came
+ * before it: the lock does. */
 static void
 drop_record(struct live *live, json_t *record)
 {
@@ -256,9 +256,8 @@ save_locked(struct workflow_store *store, struct live *live, const json_t *old, 
             struct fault *f) REQUIRES(LC_WF_ACTION)
 {
     bool last = record_state(next) == RECORD_COMPLETED;
-    enum err err =
-        session_file_save(store->options.dir, next, record_revision(old), store->options.file_max,
-                          store->options.lock_ns, f);
+    enum err err = session_file_save(store->options.dir, next, record_revision(old),
+                                     store->options.file_max, store->options.lock_ns, f);
 
     assert(record_revision(next) == record_revision(old) + 1);
     if (err) {
@@ -275,8 +274,8 @@ save_locked(struct workflow_store *store, struct live *live, const json_t *old, 
     return err;
 }
 
-/* One change on a pinned object.  '*record' is a new reference to what is current after it; null, with
- * E_OK, if the object is gone. */
+/* One change on a pinned object.  '*record' is a new reference to what is current after it; null,
+ * with E_OK, if the object is gone. */
 static enum err
 change_live(struct workflow_store *store, struct live *live, session_change_fn *change, void *arg,
             json_t **record, struct fault *f)

@@ -1,14 +1,15 @@
 /* workflow_store.h -- the live workflow sessions, and their files.
  *
- * One live object per session id, made once by whoever asks first (base/slots) and shared by all.  It holds
- * the current record, which is immutable and counted, and what its class has built for it (the content
- * of pack and source).  A reader takes a view and never waits for a disk or for a writer.  A change runs
- * alone: take the action lock, derive the new record from the old one, save it, and only then make it
- * the current one.  So a change that fails has not happened, and what was answered is on disk.
+ * One live object per session id, made once by whoever asks first (base/slots) and shared by all.
+ * It holds the current record, which is immutable and counted, and what its class has built for it
+ * (the content of pack and source).  A reader takes a view and never waits for a disk or for a
+ * writer.  A change runs alone: take the action lock, derive the new record from the old one, save
+ * it, and only then make it the current one.  So a change that fails has not happened, and what was
+ * answered is on disk.
  *
- * A live object that is no longer to be used (its session was deleted or completed, or a save went wrong
- * so that only the disk knows the truth) is marked gone under its session lock and dropped from the
- * table; who finds the mark looks the id up again.  Who holds a view keeps it.
+ * A live object that is no longer to be used (its session was deleted or completed, or a save went
+ * wrong so that only the disk knows the truth) is marked gone under its session lock and dropped
+ * from the table; who finds the mark looks the id up again.  Who holds a view keeps it.
  *
  * Any thread; no lock may be held by the caller.  Takes WF_START, WF_ACTION, SLOTS, WF_SESSION. */
 #ifndef TANDEM_WORKFLOW_STORE_H
@@ -25,8 +26,9 @@ struct workflow_store;
 
 /* What goes with a session while it is live: 'content'.  Called with no lock held; may be slow. */
 struct session_class {
-    /* Builds the content of the session in the file 'raw' (borrowed), new, or null if that cannot be had
-     * now.  With 'structure' not null, the file tells none: stores a new one there, or null. */
+    /* Builds the content of the session in the file 'raw' (borrowed), new, or null if that cannot
+     * be had now.  With 'structure' not null, the file tells none: stores a new one there, or null.
+     */
     void *(*open)(void *owner, const json_t *raw, json_t **structure);
     /* Frees what open() or a start's build() made.  Any thread; null is ignored. */
     void (*close)(void *content);
@@ -50,8 +52,8 @@ struct workflow_store_options {
 #define WORKFLOW_STALE_NS (7ll * 24 * 3600 * 1000000000)
 #define WORKFLOW_LOCK_NS (2ll * 1000000000)
 
-/* A new store; removes what crashed writers left in its folder.  Null members of 'options' but dir, clock
- * and class are as they say.  E_IO if the folder cannot be made private (0700). */
+/* A new store; removes what crashed writers left in its folder.  Null members of 'options' but dir,
+ * clock and class are as they say.  E_IO if the folder cannot be made private (0700). */
 enum err workflow_store_create(const struct workflow_store_options *options,
                                struct workflow_store **store, struct fault *f);
 /* Null is ignored.  No other thread may be using it, and no view may be open. */
@@ -59,26 +61,31 @@ void workflow_store_destroy(struct workflow_store *store);
 
 /* One session as it was at one moment.  Valid, and unchanging, until it is released. */
 struct session_view {
-    json_t *record;  /* Borrowed from the view. */
-    void *content;   /* Likewise; may be null. */
+    json_t *record; /* Borrowed from the view. */
+    void *content;  /* Likewise; may be null. */
     struct live *live;
     struct slot_pin pin;
 };
-#define SESSION_VIEW_INIT {.record = NULL}
+#define SESSION_VIEW_INIT \
+    {                     \
+        .record = NULL    \
+    }
 /* An empty view is ignored. */
 void workflow_store_release(struct workflow_store *store, struct session_view *view);
 
-/* Looks a session up, loading its file if need be.  On E_OK the view must be released.  E_NOT_FOUND; E_IO,
- * naming what a damaged file was set aside as; E_TOO_LARGE; E_STATE (a newer format); E_TIMEOUT. */
-enum err workflow_store_get(struct workflow_store *store, const char *id,
-                            struct session_view *view, struct fault *f);
+/* Looks a session up, loading its file if need be.  On E_OK the view must be released. E_NOT_FOUND;
+ * E_IO, naming what a damaged file was set aside as; E_TOO_LARGE; E_STATE (a newer format);
+ * E_TIMEOUT. */
+enum err workflow_store_get(struct workflow_store *store, const char *id, struct session_view *view,
+                            struct fault *f);
 
-/* Derives '*next', new, from 'old' (borrowed, immutable), at the next revision; quick, no I/O.  An error
- * changes nothing and is the caller's answer. */
+/* Derives '*next', new, from 'old' (borrowed, immutable), at the next revision; quick, no I/O.  An
+ * error changes nothing and is the caller's answer. */
 typedef enum err session_change_fn(void *arg, json_t *old, json_t **next, struct fault *f);
-/* Changes a session, alone.  On E_OK the change is on disk and 'view' shows it; else it was not made, except
- * after E_IO, when the next look at the session tells.  The change's errors; those of get(); E_CONFLICT and
- * E_TIMEOUT as session_file_save().  The function may be called again if the session was reloaded. */
+/* Changes a session, alone.  On E_OK the change is on disk and 'view' shows it; else it was not
+ * made, except after E_IO, when the next look at the session tells.  The change's errors; those of
+ * get(); E_CONFLICT and E_TIMEOUT as session_file_save().  The function may be called again if the
+ * session was reloaded. */
 enum err workflow_store_change(struct workflow_store *store, const char *id,
                                session_change_fn *change, void *arg, struct session_view *view,
                                struct fault *f);
@@ -86,8 +93,8 @@ enum err workflow_store_change(struct workflow_store *store, const char *id,
 struct session_start {
     const char *pack, *target;
     bool fresh; /* Make a new session even if there is an unfinished one. */
-    /* Makes the record of a new session and its content (may be null), both stolen by the store.  Slow; no
-     * lock held; not called if a session is resumed. */
+    /* Makes the record of a new session and its content (may be null), both stolen by the store.
+     * Slow; no lock held; not called if a session is resumed. */
     enum err (*build)(void *arg, json_t **record, void **content, struct fault *f);
     void *arg;
 };
@@ -103,22 +110,23 @@ enum err workflow_store_delete(struct workflow_store *store, const char *id, str
 /* Drops the live object, so that the next look loads the file again. */
 void workflow_store_forget(struct workflow_store *store, const char *id);
 
-/* The sessions in the folder and the live ones, newest change first, as a new array of '*count' references,
- * each to be unref'ed and the array freed; with 'state' not -1 those in that state.  '*unreadable' counts
- * files that are no session; they are left as they are.  Waits for no session. */
+/* The sessions in the folder and the live ones, newest change first, as a new array of '*count'
+ * references, each to be unref'ed and the array freed; with 'state' not -1 those in that state.
+ * '*unreadable' counts files that are no session; they are left as they are.  Waits for no session.
+ */
 enum err workflow_store_list(struct workflow_store *store, int state,
                              struct session_summary ***list, size_t *count, size_t *unreadable,
                              struct fault *f);
 
-/* Removes active sessions untouched for longer than the limit, never one that is paused, or live and
- * used since; then the oldest completed ones over the limit of files.  At start and daily.  Returns
- * how many were removed. */
+/* Removes active sessions untouched for longer than the limit, never one that is paused, or live
+ * and used since; then the oldest completed ones over the limit of files.  At start and daily.
+ * Returns how many were removed. */
 size_t workflow_store_clean(struct workflow_store *store);
 
 struct workflow_store_counters {
     struct slots_counters sessions;
-    struct workflow_index_counts on_disk;        /* As far as is known without looking. */
-    uint64_t action_acquisitions, action_waits;  /* Of all action locks. */
+    struct workflow_index_counts on_disk;       /* As far as is known without looking. */
+    uint64_t action_acquisitions, action_waits; /* Of all action locks. */
     uint64_t saves, conflicts, started, resumed, deleted, cleaned, set_aside;
 };
 struct workflow_store_counters workflow_store_counters(struct workflow_store *store);

@@ -1,8 +1,9 @@
 /* workflow_store_folder.c -- what concerns many sessions: starting, listing, cleaning up.
  *
  * A start holds its (pack, target) in a list of starts under way while it builds and saves; another
- * start of the same two waits for it and then finds what it made.  The first of these calls reads the state
- * folder; from then on the index is kept up to date, and each listing looks which files have changed. */
+ * start of the same two waits for it and then finds what it made.  The first of these calls reads
+ * the state folder; from then on the index is kept up to date, and each listing looks which files
+ * have changed. */
 #include "state/workflow_store_private.h"
 
 #include "state/session_file.h"
@@ -29,7 +30,8 @@ store_tell_index(struct workflow_store *store, const json_t *record, bool create
     UNLOCK(WF_START, &store->start_lock);
 }
 
-/* Reads one session file for the index, unless this version of it is known.  False if it is no session. */
+/* Reads one session file for the index, unless this version of it is known.  False if it is no
+ * session. */
 static bool
 index_file(struct workflow_store *store, uint64_t reading, const char *name, const char *id)
 {
@@ -189,7 +191,8 @@ find_unfinished(struct workflow_store *store, const struct session_start *start,
         if (!err && record_state(view->record) != RECORD_COMPLETED) {
             return E_OK;
         }
-        if (!err) { /* It was completed since; or, of an old file, its structure is known only now. */
+        if (!err) { /* It was completed since; or, of an old file, its structure is known only now.
+                     */
             now = session_summary_of(view->record);
             workflow_store_release(store, view);
         }
@@ -265,7 +268,8 @@ make_session(struct workflow_store *store, const struct session_start *start,
     err = record_fit(&record, o->file_max, f);
     err = err ? err : session_file_save(o->dir, record, -1, o->file_max, o->lock_ns, f);
     if (err) {
-        if (err == E_IO) { /* If only the folder's flush failed, the file is there; nothing is to remain. */
+        if (err == E_IO) { /* If only the folder's flush failed, the file is there; nothing is to
+                              remain. */
             (void)session_file_remove(o->dir, id, o->lock_ns, NULL);
         }
         give_place_back(store);
@@ -275,8 +279,8 @@ make_session(struct workflow_store *store, const struct session_start *start,
     }
     store_tell_index(store, record, true);
     live = live_create(o->class, record, content);
-    /* That fails only if another has loaded the file since it appeared, or every place is in use: either
-     * way a look-up gives the same session. */
+    /* That fails only if another has loaded the file since it appeared, or every place is in use:
+     * either way a look-up gives the same session. */
     if (slots_put(store->sessions, id, live, &pin, NULL) == E_OK) {
         slots_unpin(store->sessions, &pin);
     }
@@ -378,9 +382,8 @@ may_clean(void *arg, const json_t *record, int64_t used_ns)
 {
     const struct cleaning *c = arg;
     enum record_state state = record_state(record);
-    bool fits = c->state == RECORD_COMPLETED
-                    ? state == RECORD_COMPLETED
-                    : state != RECORD_COMPLETED && state != RECORD_PAUSED;
+    bool fits = c->state == RECORD_COMPLETED ? state == RECORD_COMPLETED
+                                             : state != RECORD_COMPLETED && state != RECORD_PAUSED;
 
     return fits && used_ns < c->before_ns &&
            clock_parse(record_text(record, "updated_at")) < c->before_ns;

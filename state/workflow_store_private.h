@@ -16,9 +16,9 @@ struct starting {
 struct workflow_store {
     struct workflow_store_options options; /* Set once. */
     struct slots *sessions;                /* Of struct live, by id. */
-    struct lock start_lock;                /* RANK_WF_START; guards the index and what follows it. */
-    struct cond started;                   /* A start has ended, or the first reading of the folder. */
-    struct workflow_index *index;          /* LC_WF_START. */
+    struct lock start_lock;       /* RANK_WF_START; guards the index and what follows it. */
+    struct cond started;          /* A start has ended, or the first reading of the folder. */
+    struct workflow_index *index; /* LC_WF_START. */
     struct starting *starting GUARDED_BY(LC_WF_START);
     size_t reserved GUARDED_BY(LC_WF_START); /* Sessions being made, not in the index yet. */
     enum { SCAN_NONE, SCAN_RUNNING, SCAN_DONE } scan GUARDED_BY(LC_WF_START);
@@ -28,13 +28,14 @@ struct workflow_store {
 
 /* One live session. */
 struct live {
-    char id[RECORD_ID_SIZE];      /* Set once. */
+    char id[RECORD_ID_SIZE]; /* Set once. */
     const struct session_class *class;
-    void *content;                /* Set once; may be null. */
-    struct lock action;           /* RANK_WF_ACTION: one change at a time, held over its save. */
-    struct lock current;          /* RANK_WF_SESSION. */
-    json_t *record GUARDED_BY(LC_WF_SESSION); /* Counted; every drop of a record is under this lock. */
-    bool gone GUARDED_BY(LC_WF_SESSION);      /* Not to be used any more: look the id up again. */
+    void *content;       /* Set once; may be null. */
+    struct lock action;  /* RANK_WF_ACTION: one change at a time, held over its save. */
+    struct lock current; /* RANK_WF_SESSION. */
+    json_t *record
+        GUARDED_BY(LC_WF_SESSION);       /* Counted; every drop of a record is under this lock. */
+    bool gone GUARDED_BY(LC_WF_SESSION); /* Not to be used any more: look the id up again. */
     int64_t used_ns GUARDED_BY(LC_WF_SESSION); /* Wall time of the last look. */
     uint64_t waits_seen GUARDED_BY(LC_WF_ACTION);
 };
@@ -42,8 +43,8 @@ struct live {
 /* A new live object; steals both. */
 struct live *live_create(const struct session_class *class, json_t *record, void *content);
 void live_free(void *live);
-/* Reads a session file and brings it to today's form; sets a damaged one aside.  'content' may be null: then
- * none is built unless the structure has to be asked for. */
+/* Reads a session file and brings it to today's form; sets a damaged one aside.  'content' may be
+ * null: then none is built unless the structure has to be asked for. */
 enum err store_load(struct workflow_store *store, const char *id, json_t **record, void **content,
                     struct fault *f);
 /* Tells the index of a change; or of a session created in the place that was reserved for it. */

@@ -16,7 +16,7 @@ struct store_rig {
     struct workflow_store *store;
     struct workflow_store_options options;
     int phases;
-    bool no_content;              /* open() gives null. */
+    bool no_content; /* open() gives null. */
     _Atomic unsigned opened, closed, built;
 };
 void store_rig_init(struct store_rig *rig);

@@ -56,8 +56,8 @@ enum err dir_read(const struct dir *dir, const char *relative, size_t max, struc
 /* Identity only.  E_NOT_FOUND, E_ARGUMENT, E_IO. */
 enum err dir_identity(const struct dir *dir, const char *relative, struct file_identity *identity,
                       struct fault *f);
-/* True if 'relative' would lead out of 'dir', by "..", a leading slash or a symbolic link; a link that
- * stays beneath it is fine.  What does not exist leads nowhere. */
+/* True if 'relative' would lead out of 'dir', by "..", a leading slash or a symbolic link; a link
+ * that stays beneath it is fine.  What does not exist leads nowhere. */
 bool dir_leads_out(const struct dir *dir, const char *relative);
 bool dir_is_folder(const struct dir *dir, const char *relative);
 bool dir_is_file(const struct dir *dir, const char *relative);

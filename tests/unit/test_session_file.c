@@ -1,4 +1,5 @@
-/* test_session_file.c -- session files: revisions, locks between descriptors, damage, what crashes leave. */
+/* test_session_file.c -- session files: revisions, locks between descriptors, damage, what crashes
+ * leave. */
 #include "tests/check.h"
 
 #include "tests/workflow_rig.h"
@@ -108,7 +109,8 @@ a_locked_session_times_out(void **state)
     CHECK_INT(session_file_sweep(rig.dir), 0); /* Its holder lives. */
     CHECK(!dir_is_file(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.json"));
     close(fd);
-    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f), E_OK); /* A dead one holds nothing. */
+    CHECK_INT(session_file_save(rig.dir, record, -1, RECORD_FILE_MAX, 0, &f),
+              E_OK); /* A dead one holds nothing. */
     json_decref(record);
     store_rig_fini(&rig);
 }
@@ -166,7 +168,8 @@ damage_is_told_and_set_aside(void **state)
     CHECK_INT(dir_write(rig.dir, "0a1b2c3d-0000-4000-8000-00000000000f.json", SLICE("{\"a\":"), &f),
               E_OK);
     CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_REFUSED);
-    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f), E_CONFLICT); /* Not written over. */
+    CHECK_INT(session_file_save(rig.dir, next, 1, RECORD_FILE_MAX, 0, &f),
+              E_CONFLICT); /* Not written over. */
     CHECK_INT(session_file_set_aside(rig.dir, id, FAKE_CLOCK_START, &f), E_IO);
     CHECK(strstr(f.text, ".json.corrupt-20231114T221320.000Z"));
     CHECK(dir_is_file(rig.dir,

@@ -234,7 +234,8 @@ a_failed_session_stays_failed_over_a_pause(void **state)
     CHECK(attempt(&record, 0, false, T0, &f) == E_OK);
     CHECK(record_pause(record, NULL, T0, &next, &f) == E_OK);
     step(&record, next);
-    CHECK(record_resume(record, T0 - SECOND, &seconds, &next, &f) == E_OK); /* The clock went back. */
+    CHECK(record_resume(record, T0 - SECOND, &seconds, &next, &f) ==
+          E_OK); /* The clock went back. */
     step(&record, next);
     CHECK(seconds == 0);
     CHECK_INT(record_state(record), RECORD_FAILED);
@@ -476,7 +477,8 @@ load_fixture(int number, char name[RECORD_ID_SIZE])
     return raw;
 }
 
-/* What becomes of old file 'number', whose pack has phases 'first' to 'last' (or none known: last -1). */
+/* What becomes of old file 'number', whose pack has phases 'first' to 'last' (or none known: last
+ * -1). */
 static json_t *
 upgrade_fixture(int number, int first, int last)
 {
@@ -594,8 +596,15 @@ static void
 damaged_files_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "[]", "null", "\"x\"", "{}", "{\"workflow_type\": 3}",
-        "{\"workflow_type\": \"../x\"}", "{\"workflow_type\": \"a\", \"session_id\": \"b\"}",
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"x\"",
+        "{}",
+        "{\"workflow_type\": 3}",
+        "{\"workflow_type\": \"../x\"}",
+        "{\"workflow_type\": \"a\", \"session_id\": \"b\"}",
         "{\"workflow_type\": \"a\", \"session_id\": 5}",
         "{\"workflow_type\": \"a\", \"current_phase\": -1}",
         "{\"workflow_type\": \"a\", \"current_phase\": 1.5}",
@@ -634,7 +643,8 @@ the_least_that_is_a_session(void **state)
         "{\"workflow_type\": \"a\", \"completed_phases\": null, \"current_phase\": null}",
         "{\"workflow_type\": \"a\", \"completed_phases\": [], \"current_phase\": 0.0}",
         "{\"workflow_type\": \"a\", \"current_phase\": \"0\", \"created_at\": \"long ago\"}",
-        "{\"workflow_type\": \"a\", \"structure\": {\"phases\": [3, 2]}, \"lifecycle\": {\"state\": "
+        "{\"workflow_type\": \"a\", \"structure\": {\"phases\": [3, 2]}, \"lifecycle\": "
+        "{\"state\": "
         "\"odd\"}}",
     };
     (void)state;

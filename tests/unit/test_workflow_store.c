@@ -1,4 +1,5 @@
-/* test_workflow_store.c -- live sessions: single flight, one change at a time, start, delete, list, clean. */
+/* test_workflow_store.c -- live sessions: single flight, one change at a time, start, delete, list,
+ * clean. */
 #include "tests/check.h"
 
 #include "tests/workflow_rig.h"
