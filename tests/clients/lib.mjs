@@ -49,10 +49,10 @@ export class Project {
     command(...options) {
         return {
             command: '/bin/sh',
-            args: ['-c', '"$@" 2>>"$TANDEM_TEST_LOG"; echo $? >"$TANDEM_TEST_EXIT"', 'sh', binary, 'serve',
+            args: ['-c', '"$@" 2>>"$CLIENT_TEST_LOG"; echo $? >"$CLIENT_TEST_EXIT"', 'sh', binary, 'serve',
                    '--root', this.root, ...options],
-            env: { PATH: process.env.PATH, HOME: this.root, TANDEM_TEST_EXIT: this.exitFile,
-                   TANDEM_TEST_LOG: this.logFile, ...sanitizerOptions() },
+            env: { PATH: process.env.PATH, HOME: this.root, CLIENT_TEST_EXIT: this.exitFile,
+                   CLIENT_TEST_LOG: this.logFile, ...sanitizerOptions() },
         };
     }
 

@@ -150,6 +150,8 @@ export async function checkKit(kit) {
     const peers = {};
     const connect = async (where, connecting) => {
         const { client, transport } = await connecting;
+        // A modern client is connected before the server has said a word: an answer tells that it serves.
+        await client.listTools();
         peers[where] = { client, transport, info: project.discover(),
                          callOptions: kit.callOptions({ timeout: TOOL_TIMEOUT_MS }) };
         client.onerror = (error) => { peers[where].problem ??= error; };
