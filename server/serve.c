@@ -200,7 +200,7 @@ take_lock(struct server *s, struct fault *f)
     struct dir *data = s->context->project.data;
     const struct settings *settings = s->context->settings;
     bool must_be_first = settings->transport != TRANSPORT_MODE_STDIO || settings->exclusive;
-    int64_t patience = clock_mono(clock_real()) + LOCK_PATIENCE;
+    int64_t patience = clock_mono(clock_real()) + settings->drain + LOCK_PATIENCE;
     struct pollfd signals = {.fd = s->signal_fd, .events = POLLIN};
 
     for (;;) {
@@ -470,12 +470,12 @@ stop(struct server *s)
 {
     int *const fds[] = {&s->in_fd, &s->out_fd, &s->signal_fd, &s->ended_fd, &s->lock_fd};
 
+    if (s->announced) { /* First: nobody shall find a server that ends, and the next one waits for it. */
+        discovery_remove(s->context->project.data, &s->discovery);
+    }
     stop_transports(s);
     listen_close(&s->listener);
     core_close(&s->core);
-    if (s->announced) {
-        discovery_remove(s->context->project.data, &s->discovery);
-    }
     discovery_fini(&s->discovery);
     explicit_bzero(s->token, sizeof s->token);
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {

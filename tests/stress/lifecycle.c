@@ -414,6 +414,43 @@ a_second_server_refuses_and_names_the_first(void **state)
     harness_remove(root);
 }
 
+/* An IDE that restarts its server does not wait for the old one. */
+static void
+the_next_server_waits_for_one_that_ends(void **state)
+{
+    char root[HARNESS_ROOT];
+    struct server first, second;
+    struct server_info info;
+    struct fake_git git;
+    const char *why;
+    json_t *answer;
+
+    (void)state;
+    harness_project(root, packs);
+    fake_git_init(&git, root);
+    server_start(&first, root, &(struct server_options){.path_first = git.folder});
+    CHECK(server_send(&first, "{\"jsonrpc\":\"2.0\",\"id\":1," INFO_CALL "}"));
+    CHECK(fake_git_wait(&git, soon()));
+    server_close_stdin(&first);
+    wait_for_refusal(&first.info);
+    CHECK(!server_info_read(root, &info, &why)); /* Nobody finds it any more. */
+    server_spawn(&second, root, NULL);
+    CHECK(server_send(&second, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"));
+    CHECK(server_alive(&first) && fake_git_waits(&git));
+    fake_git_release(&git);
+    answer = server_read(&first, soon());
+    CHECK(json_object_get(answer, "result"));
+    json_decref(answer);
+    CHECK_INT(server_wait(&first, soon()), 0);
+    answer = server_read(&second, soon());
+    CHECK_INT(json_integer_value(json_object_get(answer, "id")), 2);
+    json_decref(answer);
+    CHECK(server_info_read(root, &info, &why) && info.pid == second.pid);
+    CHECK_INT(server_end(&second), 0);
+    check_nothing_left(root);
+    harness_remove(root);
+}
+
 static void
 killed_servers_leave_nothing_in_the_way(void **state)
 {
@@ -753,6 +790,7 @@ main(void)
         cmocka_unit_test(second_signal_ends_at_once),
         cmocka_unit_test(twenty_at_once_have_ports_of_their_own),
         cmocka_unit_test(a_second_server_refuses_and_names_the_first),
+        cmocka_unit_test(the_next_server_waits_for_one_that_ends),
         cmocka_unit_test(killed_servers_leave_nothing_in_the_way),
         cmocka_unit_test(the_discovery_file_is_never_seen_half_written),
         cmocka_unit_test(slow_clients_hold_nobody_up),
