@@ -221,7 +221,7 @@ discovery_write(struct dir *data, const struct discovery *d, struct fault *f)
     enum err err;
 
     if (text) {
-        err = dir_write(data, file_name, slice_of(text), f);
+        err = dir_write_volatile(data, file_name, slice_of(text), f);
         explicit_bzero(text, strlen(text));
     } else {
         fault_set(f, E_IO, "%s cannot be written: the project's path is not UTF-8", file_name);
@@ -336,5 +336,5 @@ discovery_remove(struct dir *data, const struct discovery *d)
     ours = there.pid == d->pid && there.start_ticks == d->start_ticks && there.instance &&
            d->instance && strcmp(there.instance, d->instance) == 0;
     discovery_fini(&there);
-    return ours && dir_remove(data, file_name, NULL) == E_OK;
+    return ours && dir_remove_volatile(data, file_name, NULL) == E_OK;
 }

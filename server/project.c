@@ -114,6 +114,9 @@ project_tidy_data(struct project *p, struct fault *f)
     enum err err;
 
     dir_sweep(p->data);
+    if (faccessat(dir_fd(p->data), ".gitignore", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        return E_OK; /* The usual case, without writing and flushing a file to find out. */
+    }
     err = dir_create_file(p->data, ".gitignore", slice_of(ignored), f);
     return err == E_CONFLICT ? E_OK : err; /* One that is there is left as it is. */
 }

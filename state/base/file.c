@@ -413,10 +413,13 @@ check_name(const char *name, struct fault *f)
     return E_OK;
 }
 
-/* Writes 'data' to a new flushed temporary file, whose name goes to 'temp'. */
+/* Whether a change must survive a crash of the machine, or only one of the process. */
+enum lasting { FLUSHED, VOLATILE };
+
+/* Writes 'data' to a new temporary file, whose name goes to 'temp'. */
 static enum err
-write_temporary(const struct dir *dir, const char *name, struct slice data, char temp[288],
-                struct fault *f)
+write_temporary(const struct dir *dir, const char *name, struct slice data, enum lasting lasting,
+                char temp[288], struct fault *f)
 {
     uint64_t salt;
     int fd, failed;
@@ -432,7 +435,7 @@ write_temporary(const struct dir *dir, const char *name, struct slice data, char
     if (fd < 0) {
         return fault_set(f, E_IO, "file '%s' cannot be written: %s", name, strerror(errno));
     }
-    failed = write_all(fd, data) != 0 || fsync(fd) != 0 ? errno : 0;
+    failed = write_all(fd, data) != 0 || (lasting == FLUSHED && fsync(fd) != 0) ? errno : 0;
     if (close(fd) != 0 && !failed) {
         failed = errno;
     }
@@ -456,10 +459,10 @@ flush_folder(const struct dir *dir, const char *name, struct fault *f)
 
 static enum err
 write_then(const struct dir *dir, const char *name, struct slice data, unsigned rename_flags,
-           struct fault *f)
+           enum lasting lasting, struct fault *f)
 {
     char temp[288];
-    enum err err = write_temporary(dir, name, data, temp, f);
+    enum err err = write_temporary(dir, name, data, lasting, temp, f);
 
     if (err) {
         return err;
@@ -470,19 +473,25 @@ write_then(const struct dir *dir, const char *name, struct slice data, unsigned 
         return fault_set(f, failed == EEXIST ? E_CONFLICT : E_IO, "file '%s' cannot be put: %s",
                          name, strerror(failed));
     }
-    return flush_folder(dir, name, f);
+    return lasting == FLUSHED ? flush_folder(dir, name, f) : E_OK;
 }
 
 enum err
 dir_write(const struct dir *dir, const char *name, struct slice data, struct fault *f)
 {
-    return write_then(dir, name, data, 0, f);
+    return write_then(dir, name, data, 0, FLUSHED, f);
+}
+
+enum err
+dir_write_volatile(const struct dir *dir, const char *name, struct slice data, struct fault *f)
+{
+    return write_then(dir, name, data, 0, VOLATILE, f);
 }
 
 enum err
 dir_create_file(const struct dir *dir, const char *name, struct slice data, struct fault *f)
 {
-    return write_then(dir, name, data, RENAME_NOREPLACE, f);
+    return write_then(dir, name, data, RENAME_NOREPLACE, FLUSHED, f);
 }
 
 enum err
@@ -499,7 +508,7 @@ dir_rename(const struct dir *dir, const char *from, const char *to, struct fault
 }
 
 enum err
-dir_remove(const struct dir *dir, const char *name, struct fault *f)
+dir_remove_volatile(const struct dir *dir, const char *name, struct fault *f)
 {
     if (check_name(name, f)) {
         return E_ARGUMENT;
@@ -508,7 +517,15 @@ dir_remove(const struct dir *dir, const char *name, struct fault *f)
         return fault_set(f, errno == ENOENT ? E_NOT_FOUND : E_IO, "file '%s' cannot be removed: %s",
                          name, strerror(errno));
     }
-    return flush_folder(dir, name, f);
+    return E_OK;
+}
+
+enum err
+dir_remove(const struct dir *dir, const char *name, struct fault *f)
+{
+    enum err err = dir_remove_volatile(dir, name, f);
+
+    return err ? err : flush_folder(dir, name, f);
 }
 
 /* Whether 'name' is ".<name>.<16 hex digits>.tmp", as write_temporary() makes them. */

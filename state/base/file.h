@@ -81,6 +81,10 @@ void dir_list_fini(struct dir_list *list);
  * the new one), whole, and no temporary file stays.  E_ARGUMENT if it is no file name, E_IO. The
  * process must ignore SIGXFSZ for a file size limit to be an error. */
 enum err dir_write(const struct dir *dir, const char *name, struct slice data, struct fault *f);
+/* As dir_write(), for what means nothing once the machine has crashed: a reader sees the old or
+ * the new content, whole, but nothing waits for the disk. */
+enum err dir_write_volatile(const struct dir *dir, const char *name, struct slice data,
+                            struct fault *f);
 /* As dir_write(), but E_CONFLICT if 'name' exists. */
 enum err dir_create_file(const struct dir *dir, const char *name, struct slice data,
                          struct fault *f);
@@ -88,6 +92,8 @@ enum err dir_create_file(const struct dir *dir, const char *name, struct slice d
 enum err dir_rename(const struct dir *dir, const char *from, const char *to, struct fault *f);
 /* Removes one file, and flushes the folder.  E_NOT_FOUND if it was not there. */
 enum err dir_remove(const struct dir *dir, const char *name, struct fault *f);
+/* As dir_remove(), but a crash of the machine may bring it back. */
+enum err dir_remove_volatile(const struct dir *dir, const char *name, struct fault *f);
 /* Removes what crashed writers left: files named ".<name>.<random>.tmp".  Call before others use
  * 'dir'.  Returns how many. */
 unsigned dir_sweep(const struct dir *dir);

@@ -541,6 +541,14 @@ a_write_replaces_and_leaves_nothing_else(void **state)
     CHECK(dir_remove(p.root, "z", &p.f) == E_OK);
     CHECK(dir_remove(p.root, "z", &p.f) == E_NOT_FOUND);
 
+    CHECK(dir_write_volatile(p.root, "v", SLICE("one"), &p.f) == E_OK);
+    CHECK(dir_write_volatile(p.root, "v", SLICE("two"), &p.f) == E_OK);
+    expect_content(&p, "v", "two");
+    CHECK(dir_write_volatile(p.root, "a/b", SLICE("x"), &p.f) == E_ARGUMENT);
+    CHECK(dir_remove_volatile(p.root, "v", &p.f) == E_OK);
+    CHECK(dir_remove_volatile(p.root, "v", &p.f) == E_NOT_FOUND);
+    CHECK(dir_remove_volatile(p.root, "..", &p.f) == E_ARGUMENT);
+
     /* A link is replaced, not followed; a folder is not replaced. */
     link_to(&p, "../../../../outside", "link");
     CHECK(dir_write(p.root, "link", SLICE("own"), &p.f) == E_OK);
