@@ -102,8 +102,10 @@ answer_error(struct request *req)
     int status;
 
     if (req->dialect == DIALECT_REST) {
-        buf_reset(&req->out);
-        tools_write_fault(&req->out, &req->fault);
+        if (req->out.failed || !req->out.len) { /* Else the tool has told it in its own form. */
+            buf_reset(&req->out);
+            tools_write_fault(&req->out, &req->fault);
+        }
         status = err_info(req->fault.code)->http_status;
     } else {
         status = era_write_error(req);
