@@ -1,6 +1,6 @@
 /* tool_info.c -- get_server_info and current_date: what an agent asks first. */
 #include "handlers/dispatch_private.h"
-#include "state/base/file.h"
+#include "state/base/json_put.h"
 #include "state/mcp_session.h"
 #include "state/project_info.h"
 #include "state/state.h"
@@ -31,9 +31,10 @@ project_section(const struct state *state)
     const struct state_options *o = state_options(state);
     json_t *git = project_info_git(state_project(state));
     char *name = project_info_name(state_project(state), git);
-    /* The prior art's member names; the root is told as ".", since no answer holds an absolute path. */
-    json_t *section = json_pack("{s:s, s:s, s:s, s:o}", "name", name, "root", ".",
-                                "praxis_os_path", o->data_name, "git", git);
+    /* The prior art's member names; the root is told as ".", since no answer holds an absolute
+     * path. */
+    json_t *section = json_pack("{s:s, s:s, s:s, s:o}", "name", name, "root", ".", "praxis_os_path",
+                                o->data_name, "git", git);
 
     free(name);
     return section;
@@ -47,7 +48,7 @@ capabilities_section(const struct request *req)
     return json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "tools_available",
                      (int)tools_count(req->dispatcher->tools), "rag_enabled", 0, "workflow_enabled",
                      1, "browser_enabled", 0, "dual_transport", strcmp(mode, "dual") == 0,
-                     "http_transport", strcmp(mode, "stdio") != 0);
+                     "http_transport", strcmp(mode, "dual") == 0 || strcmp(mode, "http") == 0);
 }
 
 static json_t *
@@ -57,9 +58,9 @@ in_flight_section(const struct request *req)
     json_t *section = json_object();
 
     for (int i = 0; i < TRANSPORT_COUNT; i++) {
-        json_object_set_new(section, names[i],
-                            json_integer(dispatch_in_flight(req->dispatcher,
-                                                            (enum transport_kind)i)));
+        json_object_set_new(
+            section, names[i],
+            json_integer(dispatch_in_flight(req->dispatcher, (enum transport_kind)i)));
     }
     return section;
 }
@@ -74,32 +75,45 @@ sessions_section(const struct request *req)
                      "active", (json_int_t)c.sessions_active, "paused",
                      (json_int_t)c.sessions_paused, "failed", (json_int_t)c.sessions_failed,
                      "completed", (json_int_t)c.sessions_completed, "changes",
-                     (json_int_t)c.action_acquisitions, "change_waits",
-                     (json_int_t)c.action_waits);
+                     (json_int_t)c.action_acquisitions, "change_waits", (json_int_t)c.action_waits);
+}
+
+static json_t *
+mcp_sessions_section(const struct state *state)
+{
+    struct mcp_sessions_counters c = mcp_sessions_counters(state_sessions(state));
+
+    return json_pack("{s:i, s:I, s:I, s:I, s:I}", "live", (int)c.live, "started",
+                     (json_int_t)c.started, "ended", (json_int_t)c.ended, "expired",
+                     (json_int_t)c.expired, "refused", (json_int_t)c.refused);
 }
 
 static enum err
 get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct mcp_sessions_counters mcp = mcp_sessions_counters(state_sessions(req->state));
+    json_t *info = json_object();
 
     (void)args;
-    *result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:I, s:I, s:I, s:I}}", "server",
-                        server_section(req->state), "project", project_section(req->state),
-                        "capabilities", capabilities_section(req), "caches",
-                        state_caches(req->state), "sessions", sessions_section(req), "requests_in_flight", in_flight_section(req),
-                        "mcp_sessions", "live", (int)mcp.live, "started", (json_int_t)mcp.started,
-                        "ended", (json_int_t)mcp.ended, "expired", (json_int_t)mcp.expired,
-                        "refused", (json_int_t)mcp.refused);
-    return *result ? E_OK : fault_set(f, E_INTERNAL, "the answer could not be made");
+    (void)f;
+    *result = info;
+    /* In this order, so that the caches count what the project section asked of them. */
+    json_put(info, "server", server_section(req->state));
+    json_put(info, "project", project_section(req->state));
+    json_put(info, "capabilities", capabilities_section(req));
+    json_put(info, "caches", state_caches(req->state));
+    json_put(info, "sessions", sessions_section(req));
+    json_put(info, "requests_in_flight", in_flight_section(req));
+    json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
+    return E_OK;
 }
 
 const struct tool tool_get_server_info = {
     .name = "get_server_info",
     .title = "Server information",
     .group = "info",
-    .description = "Tells which server answers: version, transports, project and git state, caches, "
-                   "sessions and requests in flight. Use it to check that you reached the right server.",
+    .description =
+        "Tells which server answers: version, transports, project and git state, caches, "
+        "sessions and requests in flight. Use it to check that you reached the right server.",
     .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
     .output_schema = "{\"type\":\"object\",\"properties\":{\"server\":{\"type\":\"object\"},"
                      "\"project\":{\"type\":\"object\"},\"capabilities\":{\"type\":\"object\"},"
@@ -130,8 +144,8 @@ current_date(struct request *req, const json_t *args, json_t **result, struct fa
     *result = json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:{s:s, s:s, s:s}, s:s}", "iso_date", date,
         "iso_datetime", moment, "day_of_week", day, "month", month, "year", tm.tm_year + 1900,
-        "unix_timestamp", (json_int_t)now, "utc_offset", moment + 19, "formatted",
-        "spec_directory", folder, "header", date, "readable", readable, "usage_note",
+        "unix_timestamp", (json_int_t)now, "utc_offset", moment + 19, "formatted", "spec_directory",
+        folder, "header", date, "readable", readable, "usage_note",
         "Use iso_date in documents and formatted.spec_directory as the prefix of a folder's name.");
     return *result ? E_OK : fault_set(f, E_INTERNAL, "the answer could not be made");
 }
@@ -140,12 +154,14 @@ const struct tool tool_current_date = {
     .name = "current_date",
     .title = "Current date",
     .group = "info",
-    .description = "The date and time now, local with UTC offset. Call it before writing a date anywhere; "
-                   "do not guess.",
+    .description =
+        "The date and time now, local with UTC offset. Call it before writing a date anywhere; "
+        "do not guess.",
     .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
-    .output_schema = "{\"type\":\"object\",\"properties\":{\"iso_date\":{\"type\":\"string\"},"
-                     "\"iso_datetime\":{\"type\":\"string\"},\"unix_timestamp\":{\"type\":\"integer\"}},"
-                     "\"required\":[\"iso_date\",\"iso_datetime\",\"unix_timestamp\"]}",
+    .output_schema =
+        "{\"type\":\"object\",\"properties\":{\"iso_date\":{\"type\":\"string\"},"
+        "\"iso_datetime\":{\"type\":\"string\"},\"unix_timestamp\":{\"type\":\"integer\"}},"
+        "\"required\":[\"iso_date\",\"iso_datetime\",\"unix_timestamp\"]}",
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
     .call = current_date,
