@@ -276,10 +276,6 @@ connection_take_answer(struct connection *c, const struct reply *reply)
         connection_close(c); /* A call that was cancelled by its peer's leaving: nothing is said. */
         return;
     }
-    if (reply->status == 204 && c->server->draining) {
-        connection_refuse(c, c->route->mcp, 503, "overloaded", HTTP_ENDED, "Retry-After: 1\r\n");
-        return; /* Cancelled for want of time, so it may be tried at the next server. */
-    }
     if (reply->session_id.len) {
         n += (size_t)snprintf(extra, sizeof extra, "Mcp-Session-Id: %.*s\r\n",
                               (int)reply->session_id.len, reply->session_id.data);

@@ -500,7 +500,8 @@ connection_give_up(struct connection *c)
     if (c->state == HANDLING && !c->peer_done) {
         tell_gone(c);
         c->close_after = true;
-        connection_refuse(c, c->route->mcp, 503, "overloaded", HTTP_ENDED, "Retry-After: 1\r\n");
+        connection_refuse(c, c->route->mcp, 503, "overloaded",
+                          "the server has ended before this call was done", "Retry-After: 1\r\n");
     }
     c->peer_done = true;
     connection_close(c);

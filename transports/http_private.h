@@ -136,8 +136,6 @@ void connection_answer(struct connection *c, int status, const char *type, const
  * with {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
-/* What is told to whom a server that ends owes an answer. */
-#define HTTP_ENDED "the server has ended before this call was done"
 /* Writes what waits. */
 void connection_write(struct connection *c);
 /* Deals with an answer that dispatch gave. */
