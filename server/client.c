@@ -72,7 +72,7 @@ client_parse_url(const char *url, struct client_target *target, struct fault *f)
     if (strlen(authority + len) >= sizeof target->path || strpbrk(authority, "?#@ \r\n")) {
         return refuse_url(url, f);
     }
-    strcpy(target->path, authority[len] ? authority + len : "/");
+    snprintf(target->path, sizeof target->path, "%s", authority[len] ? authority + len : "/");
     if (is_local) {
         if (!unescape(authority, len, address + 5, sizeof address - 5) || address[5] != '/') {
             return refuse_url(url, f);
@@ -83,7 +83,7 @@ client_parse_url(const char *url, struct client_target *target, struct fault *f)
         }
         memcpy(target->host, authority, len);
         target->host[len] = '\0';
-        strcpy(address, target->host);
+        snprintf(address, sizeof address, "%s", target->host);
     }
     if (listen_parse(address, &target->address, NULL)) {
         return refuse_url(url, f);

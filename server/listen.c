@@ -26,22 +26,20 @@ parse_unix(const char *path, struct listen_address *address, struct fault *f)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&address->sockaddr;
     char folder[PATH_MAX] = "";
+    char whole[2 * PATH_MAX];
+    size_t len;
 
-    if (*path != '/' && !getcwd(folder, sizeof folder)) {
+    if (*path && *path != '/' && !getcwd(folder, sizeof folder)) {
         return fault_set(f, E_IO, "the working directory cannot be told: %s", strerror(errno));
     }
-    if (!*path ||
-        strlen(folder) + 1 + strlen(path) >= sizeof un->sun_path + (*path == '/' ? 1 : 0)) {
+    len = (size_t)snprintf(whole, sizeof whole, "%s%s%s", folder, *folder ? "/" : "", path);
+    if (len == 0 || len >= sizeof un->sun_path) {
         fault_set(f, E_ARGUMENT, "listen: a Unix socket's absolute path has 1 to %zu bytes",
                   sizeof un->sun_path - 1);
         return fault_remedy(f, "choose a shorter path, such as /run/user/1000/tandem.sock");
     }
     un->sun_family = AF_UNIX;
-    if (*path != '/') {
-        strcpy(un->sun_path, folder);
-        strcat(un->sun_path, "/");
-    }
-    strcat(un->sun_path, path);
+    memcpy(un->sun_path, whole, len + 1);
     address->len = sizeof *un;
     return E_OK;
 }
