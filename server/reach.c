@@ -9,21 +9,20 @@
 static void
 take_token(struct context *context, struct reach *r)
 {
-    struct discovery d;
+    struct discovery d = DISCOVERY_INIT;
+    char token[TOKEN_SIZE];
 
     if (!context->project.data) {
         return;
     }
     if (discovery_read(context->project.data, &d, NULL) == E_OK && d.token) {
         snprintf(r->token, sizeof r->token, "%s", d.token);
-        discovery_fini(&d);
-    } else if (dir_is_file(context->project.data, "token")) {
-        char token[TOKEN_SIZE];
-        if (discovery_token(context->project.data, token, NULL) == E_OK) {
-            snprintf(r->token, sizeof r->token, "%s", token);
-        }
+    } else if (dir_is_file(context->project.data, "token") &&
+               discovery_token(context->project.data, token, NULL) == E_OK) {
+        snprintf(r->token, sizeof r->token, "%s", token);
         explicit_bzero(token, sizeof token);
     }
+    discovery_fini(&d);
 }
 
 enum err

@@ -59,7 +59,9 @@ config_texts_from_environment(struct config_texts *texts, char *const *variables
         word = (struct slice){name, (size_t)(equals - name)};
         setting = setting_find(word);
         if (setting >= 0) {
-            config_texts_add(texts, (enum setting)setting, equals + 1);
+            if (equals[1]) {
+                config_texts_add(texts, (enum setting)setting, equals + 1);
+            }
             continue;
         }
         near = setting_nearest(word);

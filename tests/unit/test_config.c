@@ -88,7 +88,8 @@ later_sources_win(void **unused)
     static const char file[] = "{\"drain\": \"1s\", \"limits\": {\"json_depth\": 65, "
                                "\"message\": \"2MiB\", \"calls\": 9}, \"linger\": true}";
     char one[] = "TANDEM_DRAIN=2s", two[] = "TANDEM_LIMITS_MESSAGE=3MiB", three[] = "PATH=/bin";
-    char *variables[] = {one, two, three, NULL};
+    char empty[] = "TANDEM_LIMITS_CALLS=";
+    char *variables[] = {one, two, three, empty, NULL};
     struct config *c;
     struct settings *s;
 
