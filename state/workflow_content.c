@@ -413,6 +413,9 @@ wf_content_build(struct pack *pack, struct dir *workspace, const char *target,
     if (!err) {
         err = build_phases(content, f);
     }
+    if (!err && content->source) {
+        err = content_check_gates(content, &frame->warnings, f);
+    }
     if (!err) {
         err = wf_content_digest(content, frame->digest, f);
     }

@@ -174,3 +174,21 @@ wf_content_gate(const struct wf_content *content, int phase, struct gate **gate,
                                               problems, f);
     }
 }
+
+enum err
+content_check_gates(const struct wf_content *content, struct problems *problems, struct fault *f)
+{
+    enum err err = E_OK;
+
+    for (size_t i = 0; !err && i < content->source->phase_count; i++) {
+        const struct wf_phase *phase = &content->source->phases[i];
+        struct gate *gate = NULL;
+
+        if (phase->gate_node) {
+            err = gate_from_definition(phase->gate_node, content->frame->source_path, &gate,
+                                       problems, f);
+        }
+        gate_unref(gate);
+    }
+    return err;
+}

@@ -35,6 +35,10 @@ struct wf_content {
 /* The phase of the source that has this number, or null: then it is one of the pack's own. */
 const struct wf_phase *content_source_phase(const struct wf_content *content, int phase);
 
+/* Are the gates of a definition usable?  E_REFUSED if not: better now than when a phase is done. */
+enum err content_check_gates(const struct wf_content *content, struct problems *problems,
+                             struct fault *f);
+
 /* Sets 'f' to "no such phase", telling which there are.  Returns E_NOT_FOUND. */
 enum err content_no_phase(const struct wf_content *content, int phase, struct fault *f);
 

@@ -1,5 +1,6 @@
 /* test_workflow_definition.c -- YAML definitions: the real one, then each rule and each refusal. */
 #include "tests/check.h"
+#include "tests/hostile.h"
 
 #include "state/base/file.h"
 #include "state/workflow_definition.h"
@@ -194,6 +195,26 @@ nonsense_is_refused_with_its_place(void **state)
     refused("phases:\n  - validation_gate: {evidence_required: [a]}", 2, 42, "must be a map");
 }
 
+static void
+as_definition(const struct hostile_case *c, void *arg)
+{
+    struct wf_source *source = NULL;
+    struct fault f = FAULT_INIT;
+    enum err err = wf_definition_parse(c->bytes, "d.yaml", NULL, &source, &f);
+
+    (void)arg;
+    CHECK((err == E_OK) == (source != NULL));
+    CHECK(!err || (f.code == err && f.text[0]));
+    wf_source_unref(source);
+}
+
+static void
+hostile_yaml_is_no_definition(void **state)
+{
+    (void)state;
+    CHECK(hostile_files("yaml", as_definition, NULL) > 300);
+}
+
 int
 main(void)
 {
@@ -203,6 +224,7 @@ main(void)
         cmocka_unit_test(relative_phases_make_way),
         cmocka_unit_test(what_is_missing_has_a_default_and_a_warning),
         cmocka_unit_test(nonsense_is_refused_with_its_place),
+        cmocka_unit_test(hostile_yaml_is_no_definition),
     };
 
     return CHECK_RUN(tests);

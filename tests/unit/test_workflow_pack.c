@@ -1,11 +1,14 @@
 /* test_workflow_pack.c -- packs: the real ones, each divergence that is known of real packs, and
  * attacks. */
 #include "tests/check.h"
+#include "tests/hostile.h"
 #include "tests/tree.h"
 
 #include "state/workflow_pack.h"
 
-#include <unistd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 
 #define REAL "tests/fixtures/praxis/workflows"
 
@@ -684,6 +687,144 @@ bounds_hold(void **state)
     tree_destroy(t);
 }
 
+/* 'bytes' as metadata.json: refused, or a pack; a pack is made only of an object. */
+static void
+as_metadata(const struct hostile_case *c, void *arg)
+{
+    struct tree *t = arg;
+    struct dir *dir = tree_dir(t);
+    struct pack_roots roots = {&dir, 1};
+    struct pack *pack = NULL;
+    struct fault f = FAULT_INIT;
+    enum err err;
+
+    tree_write_bytes(t, "w/metadata.json", c->bytes);
+    err = pack_load(&roots, "w", &pack, &f);
+    if (strncmp(c->id, "n_", 2) == 0) {
+        assert_int_not_equal(err, E_OK);
+    }
+    CHECK((err == E_OK) == (pack != NULL));
+    CHECK(!err || (f.code == err && f.text[0]));
+    if (pack) {
+        json_t *shown = pack_overview(pack);
+
+        CHECK(json_is_object(pack_metadata(pack)));
+        assert_non_null(shown);
+        json_decref(shown);
+    }
+    pack_unref(pack);
+}
+
+static void
+hostile_json_is_no_pack(void **state)
+{
+    struct tree *t = tree_create();
+
+    (void)state;
+    tree_write(t, "w/phases/0/phase.md", "x");
+    CHECK(hostile_files("json", as_metadata, t) > 300);
+    tree_destroy(t);
+}
+
+static void
+hostile_paths_are_no_names_and_no_files(void **state)
+{
+    struct tree *t = tree_create();
+    struct buf lines = hostile_read("path/fuzzdb-traversals-8-deep.txt");
+    struct pack *pack = pack_with(t, "{}");
+    struct dir *dir = tree_dir(t);
+    struct pack_roots roots = {&dir, 1};
+    char *save = NULL;
+    size_t count = 0;
+
+    (void)state;
+    buf_addc(&lines, '\0');
+    for (char *line = strtok_r(lines.data, "\r\n", &save); line;
+         line = strtok_r(NULL, "\r\n", &save)) {
+        struct pack *other = NULL;
+        struct buf out = BUF_INIT;
+        enum err err = pack_load(&roots, line, &other, NULL);
+
+        CHECK(err == E_ARGUMENT || err == E_NOT_FOUND);
+        CHECK(pack_read_file(pack, line, &out, NULL, NULL) != E_OK);
+        CHECK_INT(out.len, 0);
+        buf_fini(&out);
+        count++;
+    }
+    CHECK(count > 500);
+    buf_fini(&lines);
+    pack_unref(pack);
+    tree_destroy(t);
+}
+
+struct edits {
+    struct tree *t;
+    pthread_barrier_t barrier;
+    _Atomic int newest; /* Version that is on disk for certain. */
+    _Atomic int failed;
+    _Atomic bool done;
+};
+
+static void *
+edit(void *arg)
+{
+    struct edits *e = arg;
+
+    pthread_barrier_wait(&e->barrier);
+    for (int i = 1; i <= 300; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, "{\"version\": \"%d\"}", i);
+        tree_write(e->t, "w/metadata.json", text);
+        atomic_store(&e->newest, i);
+    }
+    atomic_store(&e->done, true);
+    return NULL;
+}
+
+static void *
+load_again(void *arg)
+{
+    struct edits *e = arg;
+    struct dir *dir = tree_dir(e->t);
+    struct pack_roots roots = {&dir, 1};
+
+    pthread_barrier_wait(&e->barrier);
+    while (!atomic_load(&e->done)) {
+        int before = atomic_load(&e->newest);
+        struct pack *pack = NULL;
+
+        if (pack_load(&roots, "w", &pack, NULL) != E_OK ||
+            strtol(pack_version(pack), NULL, 10) < before) {
+            atomic_fetch_add(&e->failed, 1);
+        }
+        pack_unref(pack);
+    }
+    return NULL;
+}
+
+static void
+readers_see_whole_files_and_the_newest(void **state)
+{
+    enum { READERS = 4 };
+    struct edits e = {.t = tree_create()};
+    pthread_t threads[READERS + 1];
+
+    (void)state;
+    tree_write(e.t, "w/metadata.json", "{\"version\": \"0\"}");
+    tree_write(e.t, "w/phases/0/phase.md", "x");
+    pthread_barrier_init(&e.barrier, NULL, READERS + 1);
+    for (int i = 0; i <= READERS; i++) {
+        CHECK_INT(pthread_create(&threads[i], NULL, i ? load_again : edit, &e), 0);
+    }
+    for (int i = 0; i <= READERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    CHECK_INT(atomic_load(&e.failed), 0);
+    pthread_barrier_destroy(&e.barrier);
+    tree_destroy(e.t);
+}
+
 int
 main(void)
 {
@@ -699,11 +840,14 @@ main(void)
         cmocka_unit_test(wrong_values_are_refused_with_their_place),
         cmocka_unit_test(broken_json_is_refused_never_invented),
         cmocka_unit_test(an_edit_is_seen_by_the_next_load),
+        cmocka_unit_test(readers_see_whole_files_and_the_newest),
         cmocka_unit_test(names_types_and_near_misses),
         cmocka_unit_test(listing_tells_all_that_can_be_used),
         cmocka_unit_test(the_digest_follows_the_files),
         cmocka_unit_test(texts_that_cannot_be_shown),
         cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(hostile_json_is_no_pack),
+        cmocka_unit_test(hostile_paths_are_no_names_and_no_files),
     };
 
     return CHECK_RUN(tests);
