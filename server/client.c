@@ -279,7 +279,8 @@ client_exchange(const struct client_target *target, const struct client_request 
         buf_addf(&text, "Authorization: Bearer %s\r\n", request->token);
     }
     if (request->body.data) {
-        buf_addf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n", request->body.len);
+        buf_addf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                 request->body.len);
     }
     buf_adds(&text, request->headers ? request->headers : "");
     buf_adds(&text, "\r\n");

@@ -108,22 +108,40 @@ call_here(struct context *context, const char *tool, struct slice arguments,
     return err;
 }
 
-/* Prints the result, or the error.  Returns the exit status. */
+static bool
+print_json(const json_t *value)
+{
+    size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
+    return json_dumpf(value, stdout, flags) == 0 && putchar('\n') != EOF;
+}
+
+/* One of two members that is a string; null if neither is. */
+static const char *
+text_of(const json_t *object, const char *key, const char *other_key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : json_string_value(json_object_get(object, other_key));
+}
+
+/* Prints the result, or the error.  An error in a tool's own form is a result as well: it may
+ * hold what is missing.  Returns the exit status. */
 static int
 tell(const struct client_reply *reply)
 {
     json_t *body = json_loadb(reply->body.data ? reply->body.data : "", reply->body.len,
                               JSON_DECODE_ANY, NULL);
-    const char *message = json_string_value(json_object_get(body, "message"));
-    const char *remedy = json_string_value(json_object_get(body, "remedy"));
+    const char *message = text_of(body, "message", "error");
+    const char *remedy = text_of(body, "remedy", "remediation");
     int status = STATUS_FAILED;
 
     if (reply->status == 200 && body) {
-        size_t flags = JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-        bool told = json_dumpf(body, stdout, flags) == 0 && putchar('\n') != EOF;
-        status = told ? STATUS_OK : STATUS_FAILED;
+        status = print_json(body) ? STATUS_OK : STATUS_FAILED;
     } else if (message) {
         struct fault f = FAULT_INIT;
+
+        if (json_object_get(body, "error")) {
+            print_json(body);
+        }
         fault_set(&f, E_IO, "%s", message);
         fault_remedy(&f, "%s", remedy ? remedy : "");
         report_fault(stderr, &f);
@@ -186,7 +204,7 @@ const struct command command_call = {
     .summary = "call one tool and print its result as JSON",
     .details = "The project's server is called if it runs; else the tool runs in this process, on "
                "the same data. A value that is JSON (5, true, [1,2], \"5\") is taken as such, any "
-               "other as a string; key:=value must be JSON.",
+               "other as a string; key:=value must be JSON. The status is 1 if the tool failed.",
     .options = own_options,
     .least_args = 1,
     .most_args = 1000,

@@ -30,6 +30,17 @@ find_project(const struct config_options *o, struct project *project, struct fau
     return project_find(early(o, SETTING_root), here, getenv("HOME"), project, f);
 }
 
+/* A server tells what it does; of a command only its result is wanted, unless it was asked for
+ * more. */
+static void
+set_up_log(const struct command *command, const struct settings *s)
+{
+    bool asked = s->origins[SETTING_log_level] != ORIGIN_DEFAULT;
+
+    log_configure(asked || command->serves ? (enum log_level)s->log_level : LOG_WARN,
+                  (enum log_format)s->log_format);
+}
+
 bool
 context_open(struct invocation *invocation, struct context *c)
 {
@@ -59,8 +70,7 @@ context_open(struct invocation *invocation, struct context *c)
     report_problems(stderr, "", &problems);
     if (!err) {
         c->settings = config_settings(c->config);
-        log_configure((enum log_level)c->settings->log_level,
-                      (enum log_format)c->settings->log_format);
+        set_up_log(invocation->command, c->settings);
     } else {
         if (problems.errors == 0) { /* Else it has been told already. */
             report_fault(stderr, &f);

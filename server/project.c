@@ -1,7 +1,6 @@
-/* project.c -- finding the root upward, and the layout below it. */
+/* project.c -- finding the root upward, and its data folder. */
 #include "server/project.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -125,31 +124,4 @@ char *
 project_data_path(const struct project *p, const char *name)
 {
     return xasprintf("%s/%s/%s", p->root[1] ? p->root : "", p->data_name, name);
-}
-
-char *
-project_folder_path(const struct project *p, enum project_folder folder, const char *configured)
-{
-    static const char *const ours[] = {"workflows", "standards", "index", "state"};
-    static const char *const praxis[] = {"workflows", "standards", ".cache/index", ".cache/state"};
-    const char *top = p->root[1] ? p->root : "";
-    char relative[64];
-
-    assert((unsigned)folder < PROJECT_FOLDER_COUNT);
-    if (*configured) {
-        return *configured == '/' ? xstrdup(configured) : xasprintf("%s/%s", top, configured);
-    }
-    if (strcmp(p->data_name, praxis_name) == 0) {
-        return xasprintf("%s/%s/%s", top, praxis_name, praxis[folder]);
-    }
-    if (folder == PROJECT_WORKFLOWS || folder == PROJECT_STANDARDS) {
-        snprintf(relative, sizeof relative, "%s/%s", tandem_name, ours[folder]);
-        if (!dir_is_folder(p->root_dir, relative)) {
-            snprintf(relative, sizeof relative, "%s/%s", praxis_name, praxis[folder]);
-            if (dir_is_folder(p->root_dir, relative)) {
-                return xasprintf("%s/%s", top, relative);
-            }
-        }
-    }
-    return xasprintf("%s/%s/%s", top, tandem_name, ours[folder]);
 }

@@ -40,16 +40,4 @@ enum err project_tidy_data(struct project *p, struct fault *f);
 /* A new string: the path of 'name' in the data folder, absolute. */
 char *project_data_path(const struct project *p, const char *name);
 
-enum project_folder {
-    PROJECT_WORKFLOWS,
-    PROJECT_STANDARDS,
-    PROJECT_INDEX,
-    PROJECT_STATE,
-    PROJECT_FOLDER_COUNT
-};
-/* A new string: the absolute path of one folder of the project; 'configured' is the setting that
- * says otherwise, from the root, empty if none does. */
-char *project_folder_path(const struct project *p, enum project_folder folder,
-                          const char *configured);
-
 #endif

@@ -470,7 +470,7 @@ stop(struct server *s)
 {
     int *const fds[] = {&s->in_fd, &s->out_fd, &s->signal_fd, &s->ended_fd, &s->lock_fd};
 
-    if (s->announced) { /* First: nobody shall find a server that ends, and the next one waits for it. */
+    if (s->announced) { /* First: nobody shall find a server that ends; the next one waits. */
         discovery_remove(s->context->project.data, &s->discovery);
     }
     stop_transports(s);

@@ -25,8 +25,8 @@ void config_texts_fini(struct config_texts *texts);
 /* Notes that 'setting' is to be 'text'.  A second text of a LIST is added to the first, any other
  * replaces it. */
 void config_texts_add(struct config_texts *texts, enum setting setting, const char *text);
-/* Takes every TANDEM_ variable of 'variables' (as environ(7)).  One that no setting has is a
- * warning. */
+/* Takes every TANDEM_ variable of 'variables' (as environ(7)); an empty one is as good as none.  One
+ * that no setting has is a warning. */
 void config_texts_from_environment(struct config_texts *texts, char *const *variables,
                                    struct problems *problems);
 /* Takes a configuration file's text; 'name' names it in problems.  Every mistake is an error

@@ -118,8 +118,6 @@
         "of them, those of one principal; over it: 503")                                           \
     ROW(limits_session_idle, "limits.session_idle", DURATION, ANY, "30m", "10s", "24h",            \
         "an MCP session without requests and streams; over it: ended, 404")                        \
-    ROW(limits_streams, "limits.streams", UINT, ANY, "4", "1", "16",                               \
-        "open streams of one MCP session; over it: 409")                                           \
     ROW(limits_calls, "limits.calls", UINT, ANY, "256", "1", "65536",                              \
         "calls in flight; over it: 429")                                                           \
     ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \

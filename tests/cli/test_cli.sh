@@ -150,6 +150,12 @@ without_a_server() {
     run 0 call get_server_info --root alone && has "$out" '"transport_mode": "call"'
     run 1 call no_such_tool --root alone && has "$err" "unknown tool"
     run 1 call current_date x=1 --root alone && has "$err" "tandem: "
+    run 1 call pos_workflow action=bogus --root alone && has "$err" "unknown action" && has "$out" '"error"'
+    cp -r "$(dirname "$(dirname "$script")")/../deploy/example" example
+    run 0 call pos_workflow action=start workflow_type=bug_fix_v1 target_file=x.c --root example
+    has "$out" '"session_id"'
+    [ -z "$err" ] || problem="a call was noisy: $err"
+    run 0 call pos_workflow action=list_sessions --root example && has "$out" '"bug_fix_v1"'
     run 1 status --root nowhere && has "$err" "--root DIR"
     run 1 call current_date --url http://127.0.0.1:1 && has "$err" "cannot be reached"
     run 1 call current_date --url http://example.org && has "$err" "not the URL of a server"

@@ -1,4 +1,4 @@
-/* test_project.c -- which folder is the project, and where its parts are. */
+/* test_project.c -- which folder is the project, and where its data is. */
 #include "server/project.h"
 
 #include "tests/check.h"
@@ -175,45 +175,6 @@ the_data_folder_is_made_once(void **unused)
     project_fini(&p);
 }
 
-static void
-expect_path(const struct project *p, enum project_folder which, const char *configured,
-            const char *expected)
-{
-    char *path = project_folder_path(p, which, configured);
-    CHECK_STR(path, expected);
-    free(path);
-}
-
-static void
-folders_follow_the_layout(void **unused)
-{
-    struct project p;
-
-    (void)unused;
-    folder("t/.tandem/standards");
-    folder("t/.praxis-os/standards");
-    folder("t/.praxis-os/workflows");
-    CHECK_INT(project_find(at("t"), "/", NULL, &p, NULL), E_OK);
-    expect_path(&p, PROJECT_WORKFLOWS, "", at("t/.praxis-os/workflows"));
-    expect_path(&p, PROJECT_STANDARDS, "", at("t/.tandem/standards"));
-    expect_path(&p, PROJECT_STATE, "", at("t/.tandem/state"));
-    expect_path(&p, PROJECT_INDEX, "", at("t/.tandem/index"));
-    expect_path(&p, PROJECT_INDEX, "own/index", at("t/own/index"));
-    expect_path(&p, PROJECT_INDEX, "/abs", "/abs");
-    project_fini(&p);
-
-    folder("n");
-    CHECK_INT(project_find(at("n"), "/", NULL, &p, NULL), E_OK);
-    expect_path(&p, PROJECT_WORKFLOWS, "", at("n/.tandem/workflows"));
-    project_fini(&p);
-
-    folder("o/.praxis-os");
-    CHECK_INT(project_find(at("o"), "/", NULL, &p, NULL), E_OK);
-    expect_path(&p, PROJECT_WORKFLOWS, "", at("o/.praxis-os/workflows"));
-    expect_path(&p, PROJECT_STATE, "", at("o/.praxis-os/.cache/state"));
-    project_fini(&p);
-}
-
 int
 main(void)
 {
@@ -224,7 +185,6 @@ main(void)
         TEST(a_file_or_a_strangers_folder_is_no_sign),
         TEST(a_given_root_is_taken),
         TEST(the_data_folder_is_made_once),
-        TEST(folders_follow_the_layout),
     };
     umask(077);
     return CHECK_RUN(tests);
