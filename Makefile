@@ -54,7 +54,7 @@ SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite lint check-asan check-tsan clients coverage bench fuzz deps test-deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench fuzz deps test-deps \
         install clean help
 .SECONDARY:
 
@@ -92,6 +92,8 @@ unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan,
 	@tests/run.sh $(VARIANT)-unit $(UNIT)
 suite: $(TEST_BINS) $(B)/tandem ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
 	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT) $(TEST_BINS) $(SCRIPTS)
+transcripts: $(B)/tandem $(DRIVERS) ## the transcripts on every transport (VARIANT=release, asan, tsan)
+	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT)-transcripts $(DRIVERS)
 check-asan:                  ## the suite under AddressSanitizer, with leaks, and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan suite
 check-tsan:                  ## the suite under ThreadSanitizer

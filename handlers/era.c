@@ -80,6 +80,24 @@ refuse_version(struct request *req, struct slice requested, bool modern_only)
                      (int)(requested.len < 64 ? requested.len : 64), requested.data);
 }
 
+/* The log level of one request: absent, or one of the protocol's eight words. */
+static enum err
+check_log_level(struct request *req)
+{
+    static const char *const levels[] = {"debug", "info",     "notice", "warning",
+                                         "error", "critical", "alert",  "emergency"};
+    const struct json_value *level = &req->message.meta[RPC_META_LOG_LEVEL];
+    bool good = level->kind == KIND_NONE;
+
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        good = good || slice_is(plain_string(level), levels[i]);
+    }
+    return good ? E_OK
+                : fault_set(&req->fault, E_PARAMS,
+                            "params._meta[\"io.modelcontextprotocol/logLevel\"] is no log level; "
+                            "debug, info, notice, warning, error, critical, alert and emergency are");
+}
+
 /* Checks the two required keys of a modern message, and that header and body agree. */
 static enum err
 decide_modern(struct request *req)
@@ -115,7 +133,7 @@ decide_modern(struct request *req)
     if (era_revision(text) != REVISION_2026_07_28) {
         return refuse_version(req, text, is_legacy(era_revision(text)));
     }
-    return E_OK;
+    return check_log_level(req);
 }
 
 static bool

@@ -1,0 +1,714 @@
+/* run_transcripts.c -- plays what is said and what must be answered, on each transport, against the
+ * real server.
+ *
+ * Usage: run_transcripts [FILE ...]     (default: all of tests/transcripts/{legacy,modern,both})
+ *
+ * A transcript is a text file of cases.  Each case has a server of its own, on an empty project,
+ * and one connection to it, so that what legacy clients agreed lasts for the case.
+ *
+ *     # a comment
+ *     @let NAME TEXT       from here on, in this file, %{NAME} stands for TEXT
+ *     == what this shows   begins a case
+ *     @only stdio          plays it on that transport only (stdio or http)
+ *     @options --x y       starts the server with these options too
+ *     @init VERSION        sends initialize for that version and initialized, as any legacy client
+ * does
+ *     @header NAME: VALUE  over HTTP, the next message has this header instead of the usual one;
+ * without a value, none > LINE               sent as it stands; %{TEXT*N} stands for N times TEXT;
+ * %{\xHH} for that byte < JSON               expected, in the words of tests/json_match.h; a
+ * message has the members named and no others <404 JSON            the same, and over HTTP with
+ * this status; usual is 200 <202                 over HTTP, an answer without a message (202 is
+ * usual where no message is expected)
+ *
+ * Lines that are sent without one expected between them go out together; then as many messages must
+ * come as are expected, in any order.  Nothing else may come, until the end of the case: the
+ * server's input ends, it answers what it has, and exits with 0. */
+#include "tests/http_client.h"
+#include "tests/json_match.h"
+#include "tests/serving.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <strings.h>
+
+#define SECONDS 20 /* For an answer, also from slow builds on slow machines. */
+#define LINES_MAX 400
+#define MODERN "2026-07-28"
+#define META "io.modelcontextprotocol/"
+
+enum kind { LET, CASE, ONLY, OPTIONS, INIT, HEADER, SEND, EXPECT };
+
+struct line {
+    enum kind kind;
+    unsigned number; /* In its file. */
+    char *text;      /* Owned; expanded. */
+    size_t len;      /* It may hold NUL. */
+    int status;      /* Of EXPECT; 0: the usual one. */
+};
+
+struct transcript {
+    const char *name; /* Below tests/transcripts. */
+    struct line lines[LINES_MAX];
+    size_t count;
+};
+
+/* One case being played on one transport. */
+struct play {
+    const struct transcript *transcript;
+    bool http;
+    struct serving server;
+    char *session_id, *version;    /* Of a legacy session over HTTP; owned, null before. */
+    const struct line *headers[8]; /* For the next message. */
+    size_t header_count;
+    bool failed;
+};
+
+static unsigned played, wrong;
+
+static void __attribute__((noreturn, format(printf, 3, 4)))
+bad_transcript(const struct transcript *t, unsigned number, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "tests/transcripts/%s:%u: ", t->name, number);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(2);
+}
+
+/* Reading transcripts. */
+
+struct lets {
+    char *names[32], *texts[32];
+    size_t count;
+};
+
+/* Expands one "%{...}" whose inside is 'inside'. */
+static void
+expand_one(const struct transcript *t, unsigned number, const struct lets *lets,
+           struct slice inside, struct buf *out)
+{
+    const char *star = memrchr(inside.data, '*', inside.len);
+    unsigned byte;
+
+    for (size_t i = 0; i < lets->count; i++) {
+        if (slice_is(inside, lets->names[i])) {
+            buf_adds(out, lets->texts[i]);
+            return;
+        }
+    }
+    if (sscanf(inside.data, "\\x%2x}", &byte) == 1) {
+        buf_addc(out, (char)byte);
+    } else if (star && star > inside.data) {
+        for (unsigned long n = strtoul(star + 1, NULL, 10); n > 0; n--) {
+            buf_add(out, inside.data, (size_t)(star - inside.data));
+        }
+    } else {
+        bad_transcript(t, number, "no such text: %.*s", (int)inside.len, inside.data);
+    }
+}
+
+static struct buf
+expand(const struct transcript *t, unsigned number, const struct lets *lets, const char *text)
+{
+    struct buf out = BUF_INIT;
+
+    buf_adds(&out, "");
+    for (const char *begin; (begin = strstr(text, "%{"));) {
+        const char *end = strchr(begin, '}');
+
+        if (!end) {
+            bad_transcript(t, number, "'%%{' without '}'");
+        }
+        buf_add(&out, text, (size_t)(begin - text));
+        expand_one(t, number, lets, (struct slice){begin + 2, (size_t)(end - begin - 2)}, &out);
+        text = end + 1;
+    }
+    buf_adds(&out, text);
+    if (!out.data) {
+        buf_reserve(&out, 0);
+    }
+    return out;
+}
+
+static void
+add_line(struct transcript *t, unsigned number, const struct lets *lets, enum kind kind,
+         const char *text, int status)
+{
+    struct buf expanded = expand(t, number, lets, text);
+    struct line *line = &t->lines[t->count];
+
+    if (++t->count > LINES_MAX) {
+        bad_transcript(t, number, "more than %d lines that count", LINES_MAX);
+    }
+    *line = (struct line){.kind = kind, .number = number, .status = status, .len = expanded.len};
+    line->text = buf_steal(&expanded);
+}
+
+static const char *
+after(const char *text, const char *word)
+{
+    size_t len = strlen(word);
+
+    return strncmp(text, word, len) == 0 ? text + len + strspn(text + len, " ") : NULL;
+}
+
+static void
+read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
+{
+    static const struct {
+        const char *word;
+        enum kind kind;
+    } words[] = {
+        {"== ", CASE},    {"@only ", ONLY},     {"@options ", OPTIONS},
+        {"@init ", INIT}, {"@header ", HEADER}, {"> ", SEND},
+    };
+    const char *rest;
+    int status = 0, used = 0;
+    struct buf expanded;
+
+    text[strcspn(text, "\n")] = '\0';
+    if (text[0] == '\0' || text[0] == '#') {
+        return;
+    }
+    if ((rest = after(text, "@let "))) {
+        size_t len = strcspn(rest, " ");
+
+        if (lets->count == 32 || !rest[len]) {
+            bad_transcript(t, number, "@let NAME TEXT");
+        }
+        lets->names[lets->count] = xstrndup(rest, len);
+        expanded = expand(t, number, lets, rest + len + 1);
+        lets->texts[lets->count++] = buf_steal(&expanded);
+        return;
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if ((rest = after(text, words[i].word))) {
+            add_line(t, number, lets, words[i].kind, rest, 0);
+            return;
+        }
+    }
+    if (text[0] != '<' || (sscanf(text, "<%3d%n", &status, &used) != 1 && text[1] != ' ')) {
+        bad_transcript(t, number, "what is this: %.60s", text);
+    }
+    add_line(t, number, lets, EXPECT, text + (used ? used + (text[used] == ' ') : 2), status);
+}
+
+static void
+read_transcript(struct transcript *t, const char *name)
+{
+    char *path = xasprintf("tests/transcripts/%s", name), *text = NULL;
+    FILE *file = fopen(path, "r");
+    struct lets lets = {.count = 0};
+    unsigned number = 0;
+    size_t room = 0;
+
+    *t = (struct transcript){.name = name};
+    if (!file) {
+        perror(path);
+        exit(2);
+    }
+    while (getline(&text, &room, file) > 0) {
+        read_line(t, ++number, &lets, text);
+    }
+    fclose(file);
+    free(text);
+    free(path);
+    for (size_t i = 0; i < lets.count; i++) {
+        free(lets.names[i]);
+        free(lets.texts[i]);
+    }
+}
+
+/* Comparing. */
+
+static void __attribute__((format(printf, 3, 4)))
+fail(struct play *p, const struct line *line, const char *format, ...)
+{
+    va_list args;
+
+    printf("tests/transcripts/%s:%u: ", p->transcript->name, line->number);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    p->failed = true;
+}
+
+/* A message that has come, with the HTTP status. */
+struct message {
+    char *text; /* Owned; null: an answer without one. */
+    int status;
+};
+
+/* A message has no other members than those expected of it; the elements of a batch neither. */
+static json_t *
+load_expected(const struct play *p, const struct line *line)
+{
+    json_error_t error;
+    json_t *expected = json_loads(line->text, JSON_DECODE_ANY, &error), *element;
+    size_t i;
+
+    if (!expected) {
+        bad_transcript(p->transcript, line->number, "%s", error.text);
+    }
+    if (json_is_object(expected)) {
+        json_object_set_new(expected, "=", json_string(""));
+    }
+    json_array_foreach(expected, i, element) {
+        if (json_is_object(element)) {
+            json_object_set_new(element, "=", json_string(""));
+        }
+    }
+    return expected;
+}
+
+static bool
+is_expected(struct play *p, const struct line *line, const struct message *m, struct buf *why)
+{
+    int status = line->status ? line->status : line->len ? 200 : 202;
+    json_t *expected, *got;
+    bool is;
+
+    if (p->http && m->status != status) {
+        buf_addf(why, "status %d, got %d", status, m->status);
+        return false;
+    }
+    if (line->len == 0 || !m->text) {
+        if (line->len || m->text) {
+            buf_adds(why, m->text ? "no message wanted" : "a message wanted");
+        }
+        return line->len == 0 && !m->text;
+    }
+    got = json_loads(m->text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    if (!got) {
+        buf_adds(why, "it is no JSON");
+        return false;
+    }
+    expected = load_expected(p, line);
+    is = json_match(expected, got, why);
+    json_decref(expected);
+    json_decref(got);
+    return is;
+}
+
+/* Compares what has come with the lines from 'first' to 'end' that expect, each with one, in any
+ * order. */
+static void
+compare(struct play *p, size_t first, size_t end, const struct message *got, size_t count)
+{
+    bool used[LINES_MAX] = {false};
+    const struct transcript *t = p->transcript;
+
+    for (size_t i = first; i < end; i++) {
+        struct buf why = BUF_INIT, last = BUF_INIT;
+        size_t at = 0;
+
+        for (; at < count; at++) {
+            buf_reset(&why);
+            if (!used[at] && is_expected(p, &t->lines[i], &got[at], &why)) {
+                used[at] = true;
+                break;
+            }
+            if (!used[at]) {
+                buf_reset(&last);
+                buf_add_slice(&last, buf_slice(&why));
+            }
+        }
+        if (at == count) {
+            fail(p, &t->lines[i], "%s", last.data ? last.data : "nothing came");
+        }
+        buf_fini(&why);
+        buf_fini(&last);
+    }
+    for (size_t at = 0; at < count; at++) {
+        /* Over HTTP every message has an answer; one for which there is nothing to say is 202 and
+         * is not written down each time. */
+        bool silent = p->http && !got[at].text && got[at].status == 202;
+        if (!used[at] && (p->failed || !silent)) {
+            fail(p, &t->lines[end - 1], "came: %d %.2000s", got[at].status,
+                 got[at].text ? got[at].text : "(no message)");
+        }
+    }
+}
+
+/* Talking: HTTP. */
+
+/* The member of a message's _meta, or null. */
+static const char *
+meta_of(const json_t *message, const char *key)
+{
+    return json_string_value(
+        json_object_get(json_object_get(json_object_get(message, "params"), "_meta"), key));
+}
+
+static bool
+is_overridden(const struct play *p, const char *name)
+{
+    for (size_t i = 0; i < p->header_count; i++) {
+        if (strncasecmp(p->headers[i]->text, name, strlen(name)) == 0 &&
+            p->headers[i]->text[strlen(name)] == ':') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+add_header(const struct play *p, struct buf *head, const char *name, const char *value)
+{
+    if (value && !is_overridden(p, name)) {
+        buf_addf(head, "%s: %s\r\n", name, value);
+    }
+}
+
+/* The headers that a client of the message's era sends. */
+static void
+add_mcp_headers(const struct play *p, struct buf *head, const json_t *message)
+{
+    const json_t *params = json_object_get(message, "params");
+    const json_t *meta = json_object_get(params, "_meta");
+    const char *method = json_string_value(json_object_get(message, "method"));
+    const char *name = json_string_value(json_object_get(params, "name"));
+    const char *version = meta_of(message, META "protocolVersion");
+
+    if (version || json_object_get(meta, META "clientCapabilities") ||
+        (method && strcmp(method, "server/discover") == 0)) {
+        add_header(p, head, "MCP-Protocol-Version", version ? version : MODERN);
+        add_header(p, head, "Mcp-Method", method);
+        if (method && strcmp(method, "tools/call") == 0) {
+            add_header(p, head, "Mcp-Name", name);
+        }
+    } else {
+        add_header(p, head, "Mcp-Session-Id", p->session_id);
+        if (p->version && strcmp(p->version, "2025-06-18") >= 0) {
+            add_header(p, head, "MCP-Protocol-Version", p->version);
+        }
+    }
+}
+
+/* What initialize agreed is what the headers say from then on. */
+static void
+note_session(struct play *p, const struct response *r, const char *text)
+{
+    char *id = client_header(r, "Mcp-Session-Id");
+    json_t *answer = id[0] && text ? json_loads(text, 0, NULL) : NULL;
+    const char *version =
+        json_string_value(json_object_get(json_object_get(answer, "result"), "protocolVersion"));
+
+    if (version) {
+        free(p->session_id);
+        free(p->version);
+        p->session_id = xstrdup(id);
+        p->version = xstrdup(version);
+    }
+    json_decref(answer);
+    free(id);
+}
+
+/* Posts one line; the answer is one message, or none. */
+static struct message
+post(struct play *p, struct slice line)
+{
+    struct client c;
+    struct response r;
+    struct message m = {.text = NULL};
+    struct buf head = BUF_INIT;
+    json_t *message = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+    char *type;
+
+    buf_addf(&head,
+             "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nContent-Length: %zu\r\n"
+             "Authorization: Bearer %s\r\nConnection: close\r\n",
+             p->server.port, line.len, p->server.token ? p->server.token : "none");
+    add_header(p, &head, "Content-Type", "application/json");
+    add_header(p, &head, "Accept", "application/json, text/event-stream");
+    add_mcp_headers(p, &head, message);
+    for (size_t i = 0; i < p->header_count; i++) {
+        const char *value = strchr(p->headers[i]->text, ':');
+        if (value && value[1 + strspn(value + 1, " ")]) {
+            buf_addf(&head, "%s\r\n", p->headers[i]->text);
+        }
+    }
+    buf_adds(&head, "\r\n");
+    client_open(&c, p->server.port);
+    client_send(&c, buf_slice(&head));
+    client_send(&c, line);
+    r = client_read(&c, false, SECONDS);
+    m.status = r.status;
+    if (r.status > 0 && r.body.len) {
+        const char *data = NULL;
+
+        type = client_header(&r, "Content-Type");
+        m.text = xstrndup(r.body.data, r.body.len);
+        if (strncmp(type, "text/event-stream", 17) == 0 && (data = strstr(m.text, "data: "))) {
+            memmove(m.text, data + 6, strlen(data + 6) + 1);
+            m.text[strcspn(m.text, "\n")] = '\0';
+        }
+        free(type);
+    }
+    if (r.status > 0) {
+        note_session(p, &r, m.text);
+    }
+    client_close(&c);
+    buf_fini(&head);
+    json_decref(message);
+    p->header_count = 0;
+    return m;
+}
+
+/* Talking: both. */
+
+/* Sends the lines from 'first' to 'expects', then takes what is expected up to 'end', and compares.
+ */
+static void
+exchange(struct play *p, size_t first, size_t expects, size_t end)
+{
+    struct message got[LINES_MAX] = {{.text = NULL}};
+    size_t count = 0;
+
+    for (size_t i = first; i < expects; i++) {
+        const struct line *line = &p->transcript->lines[i];
+        struct slice text = {line->text, line->len};
+
+        if (line->kind == HEADER) {
+            if (p->header_count == 8) {
+                bad_transcript(p->transcript, line->number, "too many headers");
+            }
+            p->headers[p->header_count++] = line;
+        } else if (p->http) {
+            got[count++] = post(p, text);
+        } else {
+            serving_send(&p->server, text);
+        }
+    }
+    for (size_t i = expects; i < end && !p->http; i++) {
+        if (p->transcript->lines[i].len == 0) {
+            bad_transcript(p->transcript, p->transcript->lines[i].number,
+                           "a status alone is for @only http");
+        }
+        got[count].text = serving_line(&p->server, SECONDS);
+        if (!got[count].text) {
+            break;
+        }
+        count++;
+    }
+    compare(p, expects, end, got, count);
+    while (count) {
+        free(got[--count].text);
+    }
+}
+
+/* The handshake of any legacy client. */
+static void
+handshake(struct play *p, const struct line *line)
+{
+    static const char initialized[] =
+        "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
+    char *first = xasprintf(
+        "{\"jsonrpc\":\"2.0\",\"id\":\"init\",\"method\":\"initialize\",\"params\":{"
+        "\"protocolVersion\":"
+        "\"%s\",\"capabilities\":{},\"clientInfo\":{\"name\":\"transcripts\",\"version\":\"1\"}}}",
+        line->text);
+    char *expected =
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"init\",\"result\":{\"protocolVersion\":\"%s\"}}",
+                  line->text);
+    const struct line want = {
+        .kind = EXPECT, .number = line->number, .text = expected, .len = strlen(expected)};
+    struct message m = {.text = NULL};
+    struct buf why = BUF_INIT;
+
+    if (p->http) {
+        m = post(p, slice_of(first));
+    } else {
+        serving_send(&p->server, slice_of(first));
+        m.text = serving_line(&p->server, SECONDS);
+    }
+    if (!is_expected(p, &want, &m, &why)) {
+        fail(p, line, "initialize: %s", why.data);
+    }
+    free(m.text);
+    if (p->http) {
+        m = post(p, slice_of(initialized));
+        free(m.text);
+    } else {
+        serving_send(&p->server, slice_of(initialized));
+    }
+    buf_fini(&why);
+    free(expected);
+    free(first);
+}
+
+/* The server behind HTTP is one for both; that it answers on stdio shows that it is up. */
+static void
+begin(struct play *p, const char *const *options)
+{
+    static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}";
+    char *answer;
+
+    serving_start(&p->server, p->http ? "dual" : "stdio", options);
+    if (p->http) {
+        serving_send(&p->server, slice_of(probe));
+        answer = serving_line(&p->server, SECONDS);
+        if (!answer) {
+            fprintf(stderr, "the server does not start\n");
+            exit(2);
+        }
+        free(answer);
+        serving_discover(&p->server);
+    }
+}
+
+static void
+finish(struct play *p, const struct line *last)
+{
+    int status = serving_stop(&p->server);
+    char *more = serving_line(&p->server, 0);
+
+    if (status != 0) {
+        fail(p, last, "the server's exit status is %d", status);
+    }
+    for (; more; more = serving_line(&p->server, 0)) {
+        fail(p, last, "came on stdio, unexpected: %.2000s", more);
+        free(more);
+    }
+    serving_fini(&p->server);
+    free(p->session_id);
+    free(p->version);
+}
+
+/* Splits the options of a case at blanks. */
+static void
+split_options(char *text, const char **options, size_t max)
+{
+    char *rest = NULL;
+    size_t count = 0;
+
+    for (char *word = strtok_r(text, " ", &rest); word && count < max;
+         word = strtok_r(NULL, " ", &rest)) {
+        options[count++] = word;
+    }
+    options[count] = NULL;
+}
+
+/* Plays the case that begins at line 'first' and ends before 'end'. */
+static void
+play_case(const struct transcript *t, size_t first, size_t end, bool http)
+{
+    struct play p = {.transcript = t, .http = http};
+    const char *options[16] = {NULL};
+    char *option_text = NULL;
+    size_t i = first + 1;
+
+    for (; i < end && (t->lines[i].kind == ONLY || t->lines[i].kind == OPTIONS); i++) {
+        if (t->lines[i].kind == ONLY && strcmp(t->lines[i].text, http ? "http" : "stdio") != 0) {
+            free(option_text);
+            return;
+        }
+        if (t->lines[i].kind == OPTIONS) {
+            free(option_text);
+            option_text = xstrdup(t->lines[i].text);
+            split_options(option_text, options, 15);
+        }
+    }
+    begin(&p, options);
+    while (i < end && !p.failed) {
+        size_t sent = i, expects;
+
+        if (t->lines[i].kind == INIT) {
+            handshake(&p, &t->lines[i++]);
+            continue;
+        }
+        while (i < end && (t->lines[i].kind == SEND || t->lines[i].kind == HEADER)) {
+            i++;
+        }
+        expects = i;
+        while (i < end && t->lines[i].kind == EXPECT) {
+            i++;
+        }
+        if (i == sent) {
+            bad_transcript(t, t->lines[i].number, "not here");
+        }
+        exchange(&p, sent, expects, i);
+    }
+    finish(&p, &t->lines[end - 1]);
+    played++;
+    wrong += p.failed;
+    printf("%s %s %s: %s\n", p.failed ? "not ok" : "ok", http ? "http" : "stdio", t->name,
+           t->lines[first].text);
+    fflush(stdout);
+    free(option_text);
+}
+
+static void
+play_file(const char *name)
+{
+    struct transcript *t = xcalloc(1, sizeof *t);
+
+    read_transcript(t, name);
+    for (size_t i = 0; i < t->count;) {
+        size_t end = i + 1;
+
+        if (t->lines[i].kind != CASE) {
+            bad_transcript(t, t->lines[i].number, "before the first '=='");
+        }
+        while (end < t->count && t->lines[end].kind != CASE) {
+            end++;
+        }
+        play_case(t, i, end, false);
+        play_case(t, i, end, true);
+        i = end;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        free(t->lines[i].text);
+    }
+    free(t);
+}
+
+static int
+is_text(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+
+    return len > 4 && strcmp(entry->d_name + len - 4, ".txt") == 0;
+}
+
+static void
+play_folder(const char *folder)
+{
+    char *path = xasprintf("tests/transcripts/%s", folder);
+    struct dirent **entries;
+    int count = scandir(path, &entries, is_text, alphasort);
+
+    if (count <= 0) {
+        perror(path);
+        exit(2);
+    }
+    for (int i = 0; i < count; i++) {
+        char *name = xasprintf("%s/%s", folder, entries[i]->d_name);
+
+        play_file(name);
+        free(name);
+        free(entries[i]);
+    }
+    free(entries);
+    free(path);
+}
+
+int
+main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        play_file(after(argv[i], "tests/transcripts/") ? after(argv[i], "tests/transcripts/")
+                                                       : argv[i]);
+    }
+    if (argc == 1) {
+        play_folder("legacy");
+        play_folder("modern");
+        play_folder("both");
+    }
+    printf("%u cases played, %u wrong\n", played, wrong);
+    return wrong || !played;
+}
