@@ -42,7 +42,7 @@ mkdir -p $results
 rm -f "$results/$name-"*
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp}
 [ $# -gt 0 ] || exit 0
 printf '%s\n' "$@" | xargs -P "${TEST_JOBS:-2}" -I{} bash -c 'run_one "$0" "$1"' "$name" {}
 cat "$results/$name-"*.count | awk '{ f += $2 } END { exit f > 0 }'
