@@ -293,16 +293,14 @@ harness_show_log(const char *root)
 }
 
 unsigned
-harness_count_files(const char *root, const char *suffix)
+harness_count_files(const char *root, const char *part)
 {
     struct walk w = walk_tree(root, 0);
-    size_t len = strlen(suffix);
     unsigned count = 0;
 
     for (size_t i = 0; i < w.count; i++) {
-        size_t have = strlen(w.entries[i].path);
-        count += w.entries[i].kind == FTW_F && have >= len &&
-                 strcmp(w.entries[i].path + have - len, suffix) == 0;
+        const char *slash = strrchr(w.entries[i].path, '/');
+        count += w.entries[i].kind == FTW_F && slash && strstr(slash, part);
     }
     walk_fini(&w);
     return count;

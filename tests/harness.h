@@ -58,8 +58,8 @@ void harness_project(char root[HARNESS_ROOT], const char *const packs[]);
 void harness_remove(const char *root);
 /* Prints the server's standard error, for a test that is about to fail. */
 void harness_show_log(const char *root);
-/* Counts the files beneath 'root' whose name ends with 'suffix'. */
-unsigned harness_count_files(const char *root, const char *suffix);
+/* Counts the files beneath 'root' whose name holds 'part'. */
+unsigned harness_count_files(const char *root, const char *part);
 
 /* The packs that tests use. */
 #define PACK_BUG_FIX "deploy/example/.tandem/workflows/bug_fix_v1"
