@@ -10,11 +10,11 @@
 
 struct reader {
     struct markdown *md;
-    size_t size;      /* Blocks allocated. */
-    size_t open;      /* Block whose text is being gathered, or NO_BLOCK. */
+    size_t size; /* Blocks allocated. */
+    size_t open; /* Block whose text is being gathered, or NO_BLOCK. */
     struct buf text;
     unsigned lists, quotes, tables;
-    bool head;        /* In the header row of a table. */
+    bool head; /* In the header row of a table. */
     bool full;
 };
 
@@ -121,8 +121,8 @@ enter_paragraph(struct reader *r, cmark_node *node)
 {
     cmark_node *parent = cmark_node_parent(node);
 
-    if (parent && cmark_node_get_type(parent) == CMARK_NODE_ITEM &&
-        !cmark_node_previous(node) && r->md->count) {
+    if (parent && cmark_node_get_type(parent) == CMARK_NODE_ITEM && !cmark_node_previous(node) &&
+        r->md->count) {
         /* The item was added just before: it is entered first. */
         open_text(r, r->md->count - 1);
         return;

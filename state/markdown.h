@@ -16,7 +16,7 @@ enum md_kind {
     MD_ITEM,      /* A list item; 'text' is that of its first paragraph. */
     MD_ROW,       /* One row of a table: its cells follow.  'head' tells the header row. */
     MD_CELL,
-    MD_CODE       /* A fenced or indented sample; 'text' is its content, 'info' its language. */
+    MD_CODE /* A fenced or indented sample; 'text' is its content, 'info' its language. */
 };
 
 enum md_box { MD_NO_BOX, MD_OPEN, MD_TICKED };
@@ -38,7 +38,10 @@ struct markdown {
     struct md_block *blocks; /* In the order of the text; owned. */
     size_t count;
 };
-#define MARKDOWN_INIT {.blocks = NULL}
+#define MARKDOWN_INIT  \
+    {                  \
+        .blocks = NULL \
+    }
 
 /* Bounds of one text. */
 #define MARKDOWN_BYTES_MAX (1u << 20)

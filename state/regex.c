@@ -8,15 +8,15 @@
 
 /* The states possible at one place, each once. */
 struct state_set {
-    uint32_t *list; /* 'count' of them, in the order they came. */
-    uint32_t *index;/* Of each state in 'list', if it is there. */
+    uint32_t *list;  /* 'count' of them, in the order they came. */
+    uint32_t *index; /* Of each state in 'list', if it is there. */
     size_t count;
 };
 
 struct run {
     const struct regex *regex;
     struct state_set now, next;
-    uint32_t *stack; /* States still to be followed. */
+    uint32_t *stack;        /* States still to be followed. */
     uint32_t before, after; /* Code points around the place; NO_RUNE at the ends. */
     bool last_newline;      /* 'after' is a newline, and the last code point. */
     uint64_t *steps;

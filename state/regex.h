@@ -1,11 +1,11 @@
 /* regex.h -- regular expressions of Python's kind, matched in linear time.
  *
- * All states at once, no backtracking: time is at most text times pattern, whatever the pattern, and
- * a budget of steps bounds it further.  The answer is yes or no; groups group and capture nothing, so
- * lazy and greedy forms are alike.  Taken: literals, . [classes] \d \w \s \b and their opposites,
- * \A \Z ^ $, alternation, groups (also (?:...) and (?P<name>...)), * + ? {m,n}, and the flags (?ims)
- * at the start.  Look-around, back references and the rest are refused when compiled.  Pure; a
- * compiled expression may be used by many threads at once. */
+ * All states at once, no backtracking: time is at most text times pattern, whatever the pattern,
+ * and a budget of steps bounds it further.  The answer is yes or no; groups group and capture
+ * nothing, so lazy and greedy forms are alike.  Taken: literals, . [classes] \d \w \s \b and their
+ * opposites, \A \Z ^ $, alternation, groups (also (?:...) and (?P<name>...)), * + ? {m,n}, and the
+ * flags (?ims) at the start.  Look-around, back references and the rest are refused when compiled.
+ * Pure; a compiled expression may be used by many threads at once. */
 #ifndef TANDEM_REGEX_H
 #define TANDEM_REGEX_H
 
@@ -32,8 +32,8 @@ enum err regex_compile(struct slice pattern, struct regex **regex, struct fault 
 /* Null is ignored. */
 void regex_free(struct regex *regex);
 
-/* Tells in '*matched' if valid UTF-8 'text' matches.  Takes its steps off '*steps'; E_LIMIT when they
- * are used up, E_TOO_LARGE if there is no memory. */
+/* Tells in '*matched' if valid UTF-8 'text' matches.  Takes its steps off '*steps'; E_LIMIT when
+ * they are used up, E_TOO_LARGE if there is no memory. */
 enum err regex_run(const struct regex *regex, struct slice text, enum regex_mode mode,
                    uint64_t *steps, bool *matched, struct fault *fault);
 

@@ -536,8 +536,8 @@ emit_repeat(struct compiler *c, const struct node *n)
     }
 }
 
-/* Runs of CAT and of ALT lean to the left: found from their end, they are emitted from their start in
- * a loop, so that emitting recurses only as deep as groups nest. */
+/* Runs of CAT and of ALT lean to the left: found from their end, they are emitted from their start
+ * in a loop, so that emitting recurses only as deep as groups nest. */
 static uint32_t *
 parts_of(const struct compiler *c, uint32_t node, enum node_kind kind, size_t *count)
 {

@@ -5,12 +5,12 @@
 #include "state/regex.h"
 
 enum regex_op {
-    OP_CHAR,  /* The code point 'x'. */
-    OP_ANY,   /* Any but a newline; with 'x' set, any at all. */
-    OP_CLASS, /* A code point of class 'x'. */
-    OP_SPLIT, /* Go on at 'x' and at 'y'. */
-    OP_JUMP,  /* Go on at 'x'. */
-    OP_ASSERT,/* Go on if the place is as enum regex_place 'x' says. */
+    OP_CHAR,   /* The code point 'x'. */
+    OP_ANY,    /* Any but a newline; with 'x' set, any at all. */
+    OP_CLASS,  /* A code point of class 'x'. */
+    OP_SPLIT,  /* Go on at 'x' and at 'y'. */
+    OP_JUMP,   /* Go on at 'x'. */
+    OP_ASSERT, /* Go on if the place is as enum regex_place 'x' says. */
     OP_MATCH
 };
 
@@ -30,8 +30,14 @@ struct regex_inst {
 };
 
 /* Kinds of character that a class may hold besides its ranges. */
-enum { KIND_DIGIT = 1, KIND_NO_DIGIT = 2, KIND_WORD = 4, KIND_NO_WORD = 8, KIND_SPACE = 16,
-       KIND_NO_SPACE = 32 };
+enum {
+    KIND_DIGIT = 1,
+    KIND_NO_DIGIT = 2,
+    KIND_WORD = 4,
+    KIND_NO_WORD = 8,
+    KIND_SPACE = 16,
+    KIND_NO_SPACE = 32
+};
 
 struct regex_class {
     bool negated;

@@ -1,5 +1,5 @@
-/* workflow_evidence.c -- types, proof forms and bounds of evidence.  See workflow_evidence.h and the
- * evidence part of workflow_gate.h. */
+/* workflow_evidence.c -- types, proof forms and bounds of evidence.  See workflow_evidence.h and
+ * the evidence part of workflow_gate.h. */
 #include "state/workflow_evidence.h"
 
 #include "state/base/rune.h"
@@ -15,7 +15,7 @@ static const struct {
     enum evidence_type type;
 } type_names[] = {
     /* The first of each type is the one it is told by. */
-    {"any", EVIDENCE_ANY},        {"boolean", EVIDENCE_BOOLEAN}, {"bool", EVIDENCE_BOOLEAN},
+    {"any", EVIDENCE_ANY},         {"boolean", EVIDENCE_BOOLEAN}, {"bool", EVIDENCE_BOOLEAN},
     {"integer", EVIDENCE_INTEGER}, {"int", EVIDENCE_INTEGER},     {"number", EVIDENCE_NUMBER},
     {"float", EVIDENCE_NUMBER},    {"string", EVIDENCE_STRING},   {"str", EVIDENCE_STRING},
     {"list", EVIDENCE_LIST},       {"array", EVIDENCE_LIST},      {"object", EVIDENCE_OBJECT},

@@ -254,7 +254,8 @@ is_sequence(struct value v)
 struct value
 binary_value(struct machine *m, char op, struct value a, struct value b)
 {
-    bool whole_a = a.type == V_INT || a.type == V_BOOL, whole_b = b.type == V_INT || b.type == V_BOOL;
+    bool whole_a = a.type == V_INT || a.type == V_BOOL,
+         whole_b = b.type == V_INT || b.type == V_BOOL;
 
     if (whole_a && whole_b) {
         return integer_binary(m, op, integer_of(a), integer_of(b));
@@ -654,7 +655,9 @@ evaluate(struct machine *m, const struct node *n)
         b = evaluate(m, n->kids[1]);
         m->line = n->line;
         m->column = n->column;
-        return m->err ? NONE : n->kind == N_INDEX ? index_value(m, a, b) : binary_value(m, n->op, a, b);
+        return m->err               ? NONE
+               : n->kind == N_INDEX ? index_value(m, a, b)
+                                    : binary_value(m, n->op, a, b);
     case N_SLICE:
         return slice_value(m, n);
     case N_CALL:

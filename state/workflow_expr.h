@@ -3,8 +3,8 @@
  *     lambda value, least: isinstance(value, list) and len(value) >= least
  *
  * Compiled once, when a gate is loaded; whatever is not in the language is refused there, with line
- * and column.  Evaluating has no side effects and cannot reach anything but its arguments: there are
- * no attributes, no imports, no names but parameters and a fixed list of functions.
+ * and column.  Evaluating has no side effects and cannot reach anything but its arguments: there
+ * are no attributes, no imports, no names but parameters and a fixed list of functions.
  *
  * The language: literals (numbers, strings, True, False, None, lists, tuples, dicts); or, and, not;
  * chained comparisons, in, not in, is, is not; + - * / // %; a if c else b; indexing and slicing;
@@ -36,7 +36,10 @@ struct expr_budget {
     uint64_t steps;
     size_t memory; /* Bytes. */
 };
-#define EXPR_BUDGET_INIT {.steps = 5000000, .memory = 32u << 20}
+#define EXPR_BUDGET_INIT                      \
+    {                                         \
+        .steps = 5000000, .memory = 32u << 20 \
+    }
 
 /* Compiles 'source' (borrowed for the call) into '*expr', new.  E_REFUSED with the place, or
  * E_TOO_LARGE over a bound. */
@@ -50,9 +53,9 @@ const char *expr_param_name(const struct expr *expr, unsigned i);
 /* True if 'text' is one of the string literals in the expression. */
 bool expr_mentions(const struct expr *expr, const char *text);
 
-/* Evaluates with one argument for each parameter (borrowed; null stands for None) and tells in '*holds'
- * whether the result counts as true.  E_OK; E_REFUSED if an error was raised (a wrong type, a missing
- * key: the fault says it, '*holds' is false); E_LIMIT if the budget is used up. */
+/* Evaluates with one argument for each parameter (borrowed; null stands for None) and tells in
+ * '*holds' whether the result counts as true.  E_OK; E_REFUSED if an error was raised (a wrong
+ * type, a missing key: the fault says it, '*holds' is false); E_LIMIT if the budget is used up. */
 enum err expr_test(const struct expr *expr, const json_t *const *args, struct expr_budget *budget,
                    bool *holds, struct fault *fault);
 

@@ -1,4 +1,5 @@
-/* workflow_expr_call.c -- the functions and methods of the expression language.  See workflow_expr.h. */
+/* workflow_expr_call.c -- the functions and methods of the expression language.  See
+ * workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
 #include "state/base/rune.h"
@@ -51,7 +52,8 @@ CALL(call_bool)
     return TRUTH(count && is_true(args[0]));
 }
 
-/* 's' without blanks around it, as a C string in 'room'; false if it does not fit or holds a NUL. */
+/* 's' without blanks around it, as a C string in 'room'; false if it does not fit or holds a NUL.
+ */
 static bool
 trimmed(struct slice s, char *room, size_t size)
 {
@@ -967,20 +969,13 @@ static const struct function functions[] = {
 };
 
 static const struct function methods[] = {
-    {"get", 1, 2, method_get, false},
-    {"keys", 0, 0, method_keys, false},
-    {"values", 0, 0, method_values, false},
-    {"items", 0, 0, method_items, false},
-    {"lower", 0, 0, method_lower, false},
-    {"upper", 0, 0, method_upper, false},
-    {"strip", 0, 1, method_strip, false},
-    {"startswith", 1, 1, method_startswith, false},
-    {"endswith", 1, 1, method_endswith, false},
-    {"split", 0, 2, method_split, false},
-    {"isalnum", 0, 0, method_isalnum, false},
-    {"isdigit", 0, 0, method_isdigit, false},
-    {"count", 1, 1, method_count, false},
-    {"issubset", 1, 1, method_issubset, false},
+    {"get", 1, 2, method_get, false},           {"keys", 0, 0, method_keys, false},
+    {"values", 0, 0, method_values, false},     {"items", 0, 0, method_items, false},
+    {"lower", 0, 0, method_lower, false},       {"upper", 0, 0, method_upper, false},
+    {"strip", 0, 1, method_strip, false},       {"startswith", 1, 1, method_startswith, false},
+    {"endswith", 1, 1, method_endswith, false}, {"split", 0, 2, method_split, false},
+    {"isalnum", 0, 0, method_isalnum, false},   {"isdigit", 0, 0, method_isdigit, false},
+    {"count", 1, 1, method_count, false},       {"issubset", 1, 1, method_issubset, false},
 };
 
 static const struct function *

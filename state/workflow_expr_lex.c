@@ -9,8 +9,9 @@
 static unsigned
 column_of(const struct lexer *l, size_t at)
 {
-    return (unsigned)rune_count((struct slice){l->source.data + l->line_start,
-                                               at - l->line_start}) + 1;
+    return (unsigned)rune_count(
+               (struct slice){l->source.data + l->line_start, at - l->line_start}) +
+           1;
 }
 
 static enum err
@@ -105,9 +106,10 @@ read_code(const struct lexer *l, size_t *at, unsigned base, unsigned least, unsi
 
     for (*code = 0; n < most && *at < l->source.len; n++, (*at)++) {
         char c = l->source.data[*at];
-        unsigned digit = is_digit(c)                ? (unsigned)(c - '0')
-                         : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a' + 10)
-                                                    : 99;
+        unsigned digit = is_digit(c) ? (unsigned)(c - '0')
+                         : (c | 0x20) >= 'a' && (c | 0x20) <= 'f'
+                             ? (unsigned)((c | 0x20) - 'a' + 10)
+                             : 99;
         if (digit >= base) {
             break;
         }
@@ -116,8 +118,8 @@ read_code(const struct lexer *l, size_t *at, unsigned base, unsigned least, unsi
     return n >= least && *code <= 0x10FFFF && (*code < 0xD800 || *code > 0xDFFF);
 }
 
-/* Writes what the escape at the backslash 'at' stands for to '*out'; returns the place behind it, or 0
- * if there is no such character. */
+/* Writes what the escape at the backslash 'at' stands for to '*out'; returns the place behind it,
+ * or 0 if there is no such character. */
 static size_t
 read_escape(const struct lexer *l, size_t at, char **out)
 {
@@ -194,10 +196,9 @@ lex_string(struct lexer *l, struct token *t, bool raw)
 static enum err
 lex_sign(struct lexer *l, struct token *t)
 {
-    static const char *const signs[] = {"**", "//", "<=", ">=", "==", "!=", ":=", "->",
-                                        "<<", ">>", "+",  "-",  "*",  "/",  "%",  "<",
-                                        ">",  "(",  ")",  "[",  "]",  "{",  "}",  ",",
-                                        ":",  ".",  NULL};
+    static const char *const signs[] = {"**", "//", "<=", ">=", "==", "!=", ":=", "->", "<<",
+                                        ">>", "+",  "-",  "*",  "/",  "%",  "<",  ">",  "(",
+                                        ")",  "[",  "]",  "{",  "}",  ",",  ":",  ".",  NULL};
     static const char *const not_taken[] = {"**", ":=", "->", "<<", ">>", NULL};
 
     for (size_t i = 0; signs[i]; i++) {

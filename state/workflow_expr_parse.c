@@ -1,5 +1,5 @@
-/* workflow_expr_parse.c -- tokens to a tree; every name is resolved here, and whatever is not in the
- * language is refused here.  See workflow_expr.h. */
+/* workflow_expr_parse.c -- tokens to a tree; every name is resolved here, and whatever is not in
+ * the language is refused here.  See workflow_expr.h. */
 #include "state/workflow_expr_private.h"
 
 #include "state/base/rune.h"
@@ -9,7 +9,7 @@
 
 #define NODES_MAX 2000u
 #define HEIGHT_MAX 64u /* Of the tree: evaluating recurses as deep, on the stack of a worker. */
-#define CHAIN_MAX 32u /* Of comparisons. */
+#define CHAIN_MAX 32u  /* Of comparisons. */
 
 struct local {
     struct slice name;
@@ -35,8 +35,7 @@ struct kids {
 static struct node *parse_test(struct parser *p);
 static struct node *parse_or(struct parser *p);
 
-static struct node *
-refuse_token(struct parser *p, const struct token *t, const char *format, ...)
+static struct node *refuse_token(struct parser *p, const struct token *t, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Notes the first error, at token 't'.  Returns null. */
@@ -181,11 +180,10 @@ static bool
 is_keyword(struct slice name)
 {
     static const char *const words[] = {
-        "lambda", "or",     "and",    "not",   "in",       "is",     "if",       "else",
-        "for",    "True",   "False",  "None",  "await",    "async",  "yield",    "import",
-        "from",   "as",     "with",   "def",   "class",    "return", "global",   "nonlocal",
-        "del",    "assert", "raise",  "try",   "except",   "pass",   "finally",  "while",
-        "break",  "elif",   "continue", NULL};
+        "lambda", "or",     "and",   "not",     "in",     "is",       "if",     "else",     "for",
+        "True",   "False",  "None",  "await",   "async",  "yield",    "import", "from",     "as",
+        "with",   "def",    "class", "return",  "global", "nonlocal", "del",    "assert",   "raise",
+        "try",    "except", "pass",  "finally", "while",  "break",    "elif",   "continue", NULL};
 
     for (size_t i = 0; words[i]; i++) {
         if (slice_is(name, words[i])) {
@@ -260,8 +258,8 @@ parse_comprehension(struct parser *p, struct node *element)
     return with_kids(p, n, kids, 3);
 }
 
-/* Expressions between commas up to 'close', which is taken, too, onto 'kids'; a comma may come last,
- * as 'comma' tells.  A lone one may be a comprehension. */
+/* Expressions between commas up to 'close', which is taken, too, onto 'kids'; a comma may come
+ * last, as 'comma' tells.  A lone one may be a comprehension. */
 static void
 parse_list(struct parser *p, const char *close, struct kids *kids, bool *comma)
 {
@@ -357,8 +355,7 @@ parse_arguments(struct parser *p, struct node *n, struct node *object)
         return NULL;
     }
     count = kids.count - (object ? 1 : 0);
-    if (count == 1 && kids.at[kids.count - 1]->kind == N_COMP &&
-        !kids.at[kids.count - 1]->listed) {
+    if (count == 1 && kids.at[kids.count - 1]->kind == N_COMP && !kids.at[kids.count - 1]->listed) {
         kids.at[kids.count - 1]->generator = true;
     }
     if (count < n->function->min || count > n->function->max) {
@@ -386,8 +383,8 @@ compile_pattern(struct parser *p, struct node *n)
         p->err = fault_at(p->lexer.fault, why.code, pattern->line, pattern->column, "%s", why.text);
         return NULL;
     }
-    p->expr->patterns = xrealloc(p->expr->patterns,
-                                 (p->expr->pattern_count + 1) * sizeof *p->expr->patterns);
+    p->expr->patterns =
+        xrealloc(p->expr->patterns, (p->expr->pattern_count + 1) * sizeof *p->expr->patterns);
     p->expr->patterns[p->expr->pattern_count++] = n;
     return n;
 }
@@ -413,8 +410,8 @@ parse_constant(struct parser *p, struct value value)
         n->constant = value;
     }
     if (n && value.type == V_STR) {
-        p->expr->strings = xrealloc(p->expr->strings,
-                                    (p->expr->string_count + 1) * sizeof *p->expr->strings);
+        p->expr->strings =
+            xrealloc(p->expr->strings, (p->expr->string_count + 1) * sizeof *p->expr->strings);
         p->expr->strings[p->expr->string_count++] = value.as.text;
     }
     advance(p);
@@ -433,8 +430,8 @@ dotted_function(struct parser *p, struct token *name)
     if (!at_sign(p, ".") || lexer_next(&ahead, &part) || part.kind != T_NAME) {
         return NULL;
     }
-    whole = (struct slice){name->text.data,
-                           (size_t)(part.text.data + part.text.len - name->text.data)};
+    whole =
+        (struct slice){name->text.data, (size_t)(part.text.data + part.text.len - name->text.data)};
     function = expr_function(whole);
     if (function) {
         advance(p);

@@ -11,7 +11,18 @@
  * expression or in the arguments. ---- */
 
 enum value_type {
-    V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_LIST, V_TUPLE, V_SET, V_DICT, V_RANGE, V_TYPE, V_MATCH
+    V_NONE,
+    V_BOOL,
+    V_INT,
+    V_FLOAT,
+    V_STR,
+    V_LIST,
+    V_TUPLE,
+    V_SET,
+    V_DICT,
+    V_RANGE,
+    V_TYPE,
+    V_MATCH
 };
 
 struct items;
@@ -26,11 +37,11 @@ struct value {
         bool truth;
         int64_t integer;
         double number;
-        struct slice text;           /* V_STR: UTF-8. */
-        const struct items *items;   /* V_LIST, V_TUPLE. */
-        const struct table *table;   /* V_SET, V_DICT. */
+        struct slice text;         /* V_STR: UTF-8. */
+        const struct items *items; /* V_LIST, V_TUPLE. */
+        const struct table *table; /* V_SET, V_DICT. */
         const struct range *range;
-        enum value_type named;       /* V_TYPE. */
+        enum value_type named; /* V_TYPE. */
     } as;
 };
 
@@ -60,12 +71,16 @@ struct table {
 /* ---- The compiled tree. ---- */
 
 enum node_kind {
-    N_CONST,   /* 'constant'. */
-    N_LOCAL,   /* Variable 'slot'; or, until names are resolved, a type. */
-    N_LIST, N_TUPLE,
-    N_DICT,    /* Kids: key, value, key, value, ... */
-    N_OR, N_AND,
-    N_NOT, N_NEGATE, N_PLUS,
+    N_CONST, /* 'constant'. */
+    N_LOCAL, /* Variable 'slot'; or, until names are resolved, a type. */
+    N_LIST,
+    N_TUPLE,
+    N_DICT, /* Kids: key, value, key, value, ... */
+    N_OR,
+    N_AND,
+    N_NOT,
+    N_NEGATE,
+    N_PLUS,
     N_BINARY,  /* 'op' is one of + - * / % and 'i' for //. */
     N_COMPARE, /* Kids: n + 1 operands; 'ops' has n enum compare. */
     N_IF,      /* Kids: condition, then, else. */
@@ -73,7 +88,7 @@ enum node_kind {
     N_SLICE,   /* Kids: object, start, stop, step; the last three may be null. */
     N_CALL,    /* 'function'; kids are the arguments. */
     N_METHOD,  /* 'function'; kids: object, arguments. */
-    N_COMP     /* Kids: element, iterable, condition or null; variables from 'slot' on, 'targets'. */
+    N_COMP /* Kids: element, iterable, condition or null; variables from 'slot' on, 'targets'. */
 };
 
 enum compare { C_LT, C_LE, C_GT, C_GE, C_EQ, C_NE, C_IN, C_NOT_IN, C_IS, C_IS_NOT };
@@ -88,7 +103,7 @@ struct function {
     const char *name;
     unsigned min, max; /* Arguments, a method's object not counted. */
     call_fn *call;     /* A method's object is args[0]. */
-    bool lazy;         /* Given a generator, called with no arguments: goes through the node's own. */
+    bool lazy; /* Given a generator, called with no arguments: goes through the node's own. */
 };
 /* The function called 'name' ("len", "re.match"), or the method; null if there is none. */
 const struct function *expr_function(struct slice name);
@@ -99,17 +114,17 @@ bool expr_type_name(struct slice name, enum value_type *type);
 struct node {
     enum node_kind kind;
     unsigned line, column;
-    unsigned height;    /* Of the tree below. */
+    unsigned height; /* Of the tree below. */
     struct node **kids;
     size_t count;
     char op;
     unsigned char *ops;
-    struct slice name;  /* N_LOCAL, N_CALL: as written. */
+    struct slice name; /* N_LOCAL, N_CALL: as written. */
     unsigned slot;
     struct slice *target_names; /* N_COMP: 'targets' of them. */
     unsigned targets;
-    bool generator;     /* N_COMP in round brackets, or alone as an argument. */
-    bool listed;        /* N_COMP in square brackets. */
+    bool generator; /* N_COMP in round brackets, or alone as an argument. */
+    bool listed;    /* N_COMP in square brackets. */
     struct value constant;
     const struct function *function;
     struct regex *regex; /* N_CALL of re.*: the pattern, if it is a literal.  Owned. */
@@ -124,18 +139,22 @@ struct expr {
     const char *names[EXPR_PARAMS_MAX];
     struct node **patterns; /* The nodes whose 'regex' is to be freed. */
     size_t pattern_count, string_count;
-    struct slice *strings;  /* All string literals. */
+    struct slice *strings; /* All string literals. */
 };
 
 enum token_kind {
-    T_END, T_NAME, T_INT, T_FLOAT, T_STRING,
+    T_END,
+    T_NAME,
+    T_INT,
+    T_FLOAT,
+    T_STRING,
     T_SIGN /* Operators and brackets; 'text' tells which. */
 };
 
 struct token {
     enum token_kind kind;
-    struct slice text;   /* As written. */
-    struct value value;  /* Numbers and strings. */
+    struct slice text;  /* As written. */
+    struct value value; /* Numbers and strings. */
     unsigned line, column;
 };
 
@@ -143,7 +162,7 @@ struct lexer {
     struct slice source;
     size_t at;
     unsigned line;
-    size_t line_start; /* Byte. */
+    size_t line_start;   /* Byte. */
     struct arena *arena; /* For the texts of strings. */
     struct fault *fault;
 };

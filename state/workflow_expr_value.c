@@ -1,5 +1,5 @@
-/* workflow_expr_value.c -- the values of the expression language: making, comparing, hashing and going
- * through them.  See workflow_expr_private.h. */
+/* workflow_expr_value.c -- the values of the expression language: making, comparing, hashing and
+ * going through them.  See workflow_expr_private.h. */
 #include "state/workflow_expr_private.h"
 
 #include "state/base/rune.h"
@@ -33,7 +33,8 @@ spend(struct machine *m, uint64_t n)
     }
     if (m->budget->steps < n) {
         m->budget->steps = 0;
-        m->err = fault_at(m->fault, E_LIMIT, m->line, m->column, "the expression took too many steps");
+        m->err =
+            fault_at(m->fault, E_LIMIT, m->line, m->column, "the expression took too many steps");
         return false;
     }
     m->budget->steps -= n;
@@ -49,8 +50,8 @@ grab(struct machine *m, size_t count, size_t size)
         p = arena_take(&m->arena, count ? count : 1, size);
     }
     if (!p && !m->err) {
-        m->err = fault_at(m->fault, E_LIMIT, m->line, m->column,
-                          "the expression needs too much memory");
+        m->err =
+            fault_at(m->fault, E_LIMIT, m->line, m->column, "the expression needs too much memory");
     }
     return p;
 }
@@ -58,8 +59,8 @@ grab(struct machine *m, size_t count, size_t size)
 const char *
 type_name(enum value_type type)
 {
-    static const char *const names[] = {"NoneType", "bool", "int",   "float", "str",  "list",
-                                        "tuple",    "set",  "dict",  "range", "type", "match"};
+    static const char *const names[] = {"NoneType", "bool", "int",  "float", "str",  "list",
+                                        "tuple",    "set",  "dict", "range", "type", "match"};
     return names[type];
 }
 
@@ -524,9 +525,8 @@ value_in(struct machine *m, struct value item, struct value container)
         }
         spend(m, container.as.text.len / 16);
         return item.as.text.len == 0 ||
-               (container.as.text.len &&
-                memmem(container.as.text.data, container.as.text.len, item.as.text.data,
-                       item.as.text.len));
+               (container.as.text.len && memmem(container.as.text.data, container.as.text.len,
+                                                item.as.text.data, item.as.text.len));
     }
     if (container.type == V_SET || container.type == V_DICT) {
         return table_find(m, container.as.table, item) != NULL;

@@ -30,13 +30,13 @@ struct ynode;
 #define GATE_RULES_MAX 128u
 #define GATE_EVIDENCE_BYTES_MAX (10u << 20) /* As compact JSON. */
 #define GATE_EVIDENCE_DEPTH_MAX 32u
-#define GATE_EVIDENCE_FIELDS_MAX 1000u      /* Members of the evidence itself. */
-#define GATE_EVIDENCE_VALUES_MAX 50000u     /* Values in it at all depths. */
+#define GATE_EVIDENCE_FIELDS_MAX 1000u  /* Members of the evidence itself. */
+#define GATE_EVIDENCE_VALUES_MAX 50000u /* Values in it at all depths. */
 
 /* Tier 1: parses the text of a gate-definition.yaml.  'file' names it in problems and errors,
- * relative to the pack.  Adds every problem, with its place, to 'problems' (may be null); warnings do
- * not make the gate unusable.  E_OK and a new reference in '*gate'; else '*gate' is null: E_REFUSED,
- * "gate unusable", with the place of the first error, or E_TOO_LARGE. */
+ * relative to the pack.  Adds every problem, with its place, to 'problems' (may be null); warnings
+ * do not make the gate unusable.  E_OK and a new reference in '*gate'; else '*gate' is null:
+ * E_REFUSED, "gate unusable", with the place of the first error, or E_TOO_LARGE. */
 enum err gate_parse(struct slice text, const char *file, struct gate **gate,
                     struct problems *problems, struct fault *fault);
 
@@ -50,13 +50,13 @@ enum err gate_from_definition(const struct ynode *node, const char *file, struct
 struct gate_hints {
     const char *const *criteria; /* Gate lines of a task list. */
     size_t criteria_count;
-    struct slice phase_md;       /* Text of phase.md. */
-    const json_t *checkpoint;    /* The 'checkpoint' member of the phase's metadata. */
-    const char *file;            /* Names phase.md in problems; may be null. */
+    struct slice phase_md;    /* Text of phase.md. */
+    const json_t *checkpoint; /* The 'checkpoint' member of the phase's metadata. */
+    const char *file;         /* Names phase.md in problems; may be null. */
 };
 /* Tier 2, else tier 3.  The first of these that names a field decides: criteria; a table with an
  * evidence and a type column; the checklist of the gate section; checkpoint.required_evidence.  The
- * gate is lenient and each field required; what cannot be understood is a warning in 'problems'.  If
+ * gate is lenient and each field required; what cannot be understood is a warning in 'problems'. If
  * nothing names a field, '*gate' is the permissive gate.  E_OK; E_TOO_LARGE if phase_md is. */
 enum err gate_derive(const struct gate_hints *hints, struct gate **gate, struct problems *problems,
                      struct fault *fault);
@@ -87,16 +87,19 @@ struct gate_result {
     json_t *validation_result; /* The public form; owned.  Hand it to a client as it is. */
     json_t *diagnostic;        /* Everything; owned.  For the session's error log only. */
 };
-#define GATE_RESULT_INIT {.passed = false}
+#define GATE_RESULT_INIT \
+    {                    \
+        .passed = false  \
+    }
 
-/* E_OK if 'evidence' (borrowed) is an object within the bounds above; else E_ARGUMENT.  The engine may
- * ask this before it takes a lock. */
+/* E_OK if 'evidence' (borrowed) is an object within the bounds above; else E_ARGUMENT.  The engine
+ * may ask this before it takes a lock. */
 enum err gate_check_evidence(const json_t *evidence, struct fault *fault);
 
-/* Judges 'evidence' (borrowed).  E_OK, with 'result' filled for the caller to fini, whether it passed
- * or not; E_ARGUMENT if the evidence is no object or over a bound, 'result' is then empty.  Takes a
- * bounded number of steps whatever the gate's expressions say: an expression that runs out of its
- * share has failed. */
+/* Judges 'evidence' (borrowed).  E_OK, with 'result' filled for the caller to fini, whether it
+ * passed or not; E_ARGUMENT if the evidence is no object or over a bound, 'result' is then empty.
+ * Takes a bounded number of steps whatever the gate's expressions say: an expression that runs out
+ * of its share has failed. */
 enum err gate_evaluate(const struct gate *gate, const json_t *evidence,
                        const struct gate_context *context, struct gate_result *result,
                        struct fault *fault);
@@ -105,9 +108,9 @@ void gate_result_fini(struct gate_result *result);
 /* The evidence as it is to be stored and judged: the override and the wrapping of the proof form
  * {"value", "command", "exit_code", "output"} removed.  New object. */
 json_t *gate_plain_evidence(const json_t *evidence);
-/* The command records found in the proof forms of 'evidence', for 'commands_executed': a new array of
- * {field, command, output, exit_code, executed_at, duration_ms}; a member that was not given is null.
- * Outputs over 16 KiB are cut, and say so in 'output_cut'. */
+/* The command records found in the proof forms of 'evidence', for 'commands_executed': a new array
+ * of {field, command, output, exit_code, executed_at, duration_ms}; a member that was not given is
+ * null. Outputs over 16 KiB are cut, and say so in 'output_cut'. */
 json_t *gate_commands(const json_t *evidence);
 
 #endif

@@ -1,7 +1,8 @@
-/* workflow_gate_derive.c -- gates of tier 2: what a phase without a gate file says about its evidence.
+/* workflow_gate_derive.c -- gates of tier 2: what a phase without a gate file says about its
+ * evidence.
  *
- * A phase's text is written for readers, so nothing here is an error: what cannot be understood is a
- * warning, and the gate is lenient.  See workflow_gate.h. */
+ * A phase's text is written for readers, so nothing here is an error: what cannot be understood is
+ * a warning, and the gate is lenient.  See workflow_gate.h. */
 #include "state/workflow_gate_private.h"
 
 #include "state/base/rune.h"
@@ -28,8 +29,8 @@ has_word(const char *text, const char *word)
     return false;
 }
 
-/* 'text' as a field's name: its words in lower case with underscores between, at most NAME_BYTES_MAX
- * bytes, whole words. */
+/* 'text' as a field's name: its words in lower case with underscores between, at most
+ * NAME_BYTES_MAX bytes, whole words. */
 static void
 snake_name(const char *text, struct buf *name)
 {
@@ -175,7 +176,8 @@ set_row_validator(struct gate_loader *l, struct gate_field *f, const char *name,
     }
     f->validator = xstrdup(name);
     if (validator_bind(name, NULL, &f->named, &why)) {
-        gate_warning(l, line, 0, "field '%s': %s; the field will not be checked", f->name, why.text);
+        gate_warning(l, line, 0, "field '%s': %s; the field will not be checked", f->name,
+                     why.text);
     }
 }
 
@@ -245,8 +247,9 @@ derive_checklist(struct gate_loader *l, const struct markdown *md)
         if (b->kind == MD_HEADING) {
             level = b->level;
             gate_level = gate_level && level > gate_level ? gate_level : 0;
-            if (!gate_level && level > 1 && (has_word(b->text, "gate") || has_word(b->text, "gates") ||
-                                             has_word(b->text, "checkpoint"))) {
+            if (!gate_level && level > 1 &&
+                (has_word(b->text, "gate") || has_word(b->text, "gates") ||
+                 has_word(b->text, "checkpoint"))) {
                 gate_level = level;
             }
         } else if (b->kind == MD_PARAGRAPH && !gate_level && strstr(b->text, "VALIDATE-GATE")) {

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define UNKNOWN_TOLD_MAX 50u  /* Fields that are in no schema, told one by one. */
+#define UNKNOWN_TOLD_MAX 50u /* Fields that are in no schema, told one by one. */
 #define REASON_BYTES_MAX 2000u
 #define STEPS_TOLD_MAX 5u
 #define REMEDIES_TOLD_MAX 3u
@@ -27,7 +27,7 @@ struct finding {
 struct judge {
     const struct gate *gate;
     const json_t *evidence; /* As submitted. */
-    json_t *plain;          /* Without wrappings; integral floats of integer fields made integers. */
+    json_t *plain; /* Without wrappings; integral floats of integer fields made integers. */
     const struct gate_context *context;
     struct expr_budget budget;
     struct finding *findings;
@@ -49,8 +49,8 @@ find(struct judge *j, const char *kind, bool warning, const char *field, char *t
     *f = (struct finding){.kind = kind, .warning = warning, .text = text, .step = step};
     f->full = json_pack("{s:s}", "kind", kind);
     if (field) {
-        json_object_set_new(f->full, "field", json_stringn(field, rune_cut(slice_of(field),
-                                                                           GATE_NAME_MAX)));
+        json_object_set_new(f->full, "field",
+                            json_stringn(field, rune_cut(slice_of(field), GATE_NAME_MAX)));
     }
     return f->full;
 }
@@ -151,10 +151,9 @@ check_validator(struct judge *j, const struct gate_field *f, const json_t *value
         return;
     }
     add_name(j->failed, f->name);
-    full = find(j, "validator", false, f->name,
-                xasprintf("Validation failed for field '%s'", f->name),
-                xasprintf("Do the work that the field '%s' reports, and submit what it shows",
-                          f->name));
+    full = find(
+        j, "validator", false, f->name, xasprintf("Validation failed for field '%s'", f->name),
+        xasprintf("Do the work that the field '%s' reports, and submit what it shows", f->name));
     json_object_set_new(full, "validator", json_string(f->validator));
     json_object_set_new(full, "detail", json_string(why.text));
 }
@@ -164,8 +163,8 @@ static void
 check_claim(struct judge *j, const struct gate_field *f, const json_t *submitted,
             const json_t *value)
 {
-    const json_t *code = evidence_is_proof(submitted) ? json_object_get(submitted, "exit_code")
-                                                      : NULL;
+    const json_t *code =
+        evidence_is_proof(submitted) ? json_object_get(submitted, "exit_code") : NULL;
 
     if (json_integer_value(code) != 0) {
         find(j, "exit_code", true, f->name,
@@ -471,8 +470,8 @@ enum err
 gate_evaluate(const struct gate *gate, const json_t *evidence, const struct gate_context *context,
               struct gate_result *result, struct fault *fault)
 {
-    struct judge j = {.gate = gate, .evidence = evidence, .context = context,
-                      .budget = EXPR_BUDGET_INIT};
+    struct judge j = {
+        .gate = gate, .evidence = evidence, .context = context, .budget = EXPR_BUDGET_INIT};
     enum err err = gate_check_evidence(evidence, fault);
 
     *result = (struct gate_result)GATE_RESULT_INIT;

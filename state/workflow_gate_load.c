@@ -1,7 +1,7 @@
 /* workflow_gate_load.c -- gates of tier 1: from a gate file, or from the gate of a YAML definition.
  *
- * Everything that is wrong is noted with its place, and one error makes the gate unusable: a gate that
- * is half understood would pass what it should refuse.  See workflow_gate.h. */
+ * Everything that is wrong is noted with its place, and one error makes the gate unusable: a gate
+ * that is half understood would pass what it should refuse.  See workflow_gate.h. */
 #include "state/workflow_gate_private.h"
 
 #include "state/base/rune.h"
@@ -44,7 +44,8 @@ read_bool(struct gate_loader *l, const struct ynode *map, const char *key, bool 
     return ynode_bool(node);
 }
 
-/* Compiles the text of 'node'; null, and an error at the place within it, if it is no expression. */
+/* Compiles the text of 'node'; null, and an error at the place within it, if it is no expression.
+ */
 static struct expr *
 compile(struct gate_loader *l, const struct ynode *node, const char *what)
 {
@@ -213,10 +214,11 @@ load_field(struct gate_loader *l, const struct ynode *key, const struct ynode *s
     f->required = read_bool(l, spec, "required", required);
     if (type && (ynode_kind(type) != YNODE_STRING ||
                  !evidence_type_named(ynode_text(type).data, &f->type))) {
-        ERROR_AT(l, type,
-                 "field '%s': unknown type '%.40s'; there are boolean, integer, number, string, list "
-                 "and object",
-                 f->name, ynode_text(type).data);
+        ERROR_AT(
+            l, type,
+            "field '%s': unknown type '%.40s'; there are boolean, integer, number, string, list "
+            "and object",
+            f->name, ynode_text(type).data);
     }
     if (ynode_kind(description) == YNODE_LIST || ynode_kind(description) == YNODE_MAP) {
         ERROR_AT(l, description, "field '%s': description must be a text", f->name);
@@ -259,13 +261,13 @@ load_rule(struct gate_loader *l, const struct ynode *node)
     }
     expr = compile(l, ynode_get(node, "rule"), "cross-field rule");
     if (expr && expr_param_count(expr) != 1) {
-        ERROR_AT(l, ynode_get(node, "rule"), "a cross-field rule takes one parameter, the evidence");
+        ERROR_AT(l, ynode_get(node, "rule"),
+                 "a cross-field rule takes one parameter, the evidence");
     }
     gate->rules = xrealloc(gate->rules, (gate->rule_count + 1) * sizeof *gate->rules);
-    gate->rules[gate->rule_count++] =
-        (struct gate_rule){expr, message ? xstrndup(ynode_text(message).data,
-                                                    rune_cut(ynode_text(message), 400))
-                                         : NULL};
+    gate->rules[gate->rule_count++] = (struct gate_rule){
+        expr,
+        message ? xstrndup(ynode_text(message).data, rune_cut(ynode_text(message), 400)) : NULL};
 }
 
 static void
@@ -292,8 +294,8 @@ load_checkpoint(struct gate_loader *l, const struct ynode *root)
     const struct ynode *checkpoint = ynode_get(root, "checkpoint");
 
     if (ynode_kind(checkpoint) != YNODE_MAP) {
-        ERROR_AT(l, checkpoint ? checkpoint : root, checkpoint ? "checkpoint must be a map"
-                                                               : "checkpoint is missing");
+        ERROR_AT(l, checkpoint ? checkpoint : root,
+                 checkpoint ? "checkpoint must be a map" : "checkpoint is missing");
         return;
     }
     warn_unknown(l, checkpoint, known, "checkpoint");
@@ -304,9 +306,12 @@ load_checkpoint(struct gate_loader *l, const struct ynode *root)
 static void
 load_root(struct gate_loader *l, const struct ynode *root)
 {
-    static const char *const known[] = {"checkpoint",   "evidence_schema",
-                                        "validators",   "cross_field_validation",
-                                        "human_approval_required", NULL};
+    static const char *const known[] = {"checkpoint",
+                                        "evidence_schema",
+                                        "validators",
+                                        "cross_field_validation",
+                                        "human_approval_required",
+                                        NULL};
     const struct ynode *schema = ynode_get(root, "evidence_schema");
 
     if (ynode_kind(root) != YNODE_MAP) {
@@ -355,8 +360,12 @@ enum err
 gate_from_definition(const struct ynode *node, const char *file, struct gate **gate,
                      struct problems *problems, struct fault *fault)
 {
-    static const char *const known[] = {"evidence_required", "human_approval_required", "strict",
-                                        "allow_override",    "description",             NULL};
+    static const char *const known[] = {"evidence_required",
+                                        "human_approval_required",
+                                        "strict",
+                                        "allow_override",
+                                        "description",
+                                        NULL};
     struct gate_loader l = {.file = file, .problems = problems, .fault = fault};
     const struct ynode *fields = ynode_get(node, "evidence_required");
 

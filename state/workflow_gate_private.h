@@ -1,4 +1,5 @@
-/* workflow_gate_private.h -- the insides of a gate, shared by the files that load, derive and judge. */
+/* workflow_gate_private.h -- the insides of a gate, shared by the files that load, derive and
+ * judge. */
 #ifndef TANDEM_WORKFLOW_GATE_PRIVATE_H
 #define TANDEM_WORKFLOW_GATE_PRIVATE_H
 
@@ -20,11 +21,11 @@ struct gate_field {
     char *name;
     enum evidence_type type;
     bool required;
-    char *validator;           /* As written; null if there is none.  Owned. */
-    struct validator *named;   /* If it is a named one; owned. */
-    struct expr *inlined;      /* If it was written in place; owned. */
-    const struct expr *expr;   /* 'inlined', or one of the gate's own; null if named or unknown. */
-    json_t *params;            /* validator_params, an object, or null.  Owned. */
+    char *validator;         /* As written; null if there is none.  Owned. */
+    struct validator *named; /* If it is a named one; owned. */
+    struct expr *inlined;    /* If it was written in place; owned. */
+    const struct expr *expr; /* 'inlined', or one of the gate's own; null if named or unknown. */
+    json_t *params;          /* validator_params, an object, or null.  Owned. */
 };
 
 struct gate_validator {

@@ -47,8 +47,8 @@ is_blank(const json_t *v)
     return true;
 }
 
-#define CHECK_FN(NAME)                                                                             \
-    static bool NAME(const struct validator *v, const json_t *value,                               \
+#define CHECK_FN(NAME)                                               \
+    static bool NAME(const struct validator *v, const json_t *value, \
                      const struct validator_context *c, struct fault *why)
 /* Most checks need only some of what they are given. */
 #define UNUSED (void)v, (void)c
@@ -117,7 +117,8 @@ CHECK_FN(check_percent)
     while (end != text && (*end == ' ' || *end == '%')) {
         end++;
     }
-    if (end == text || *end || strpbrk(text, "xX") || !isfinite(d) || strlen(text) != json_string_length(value)) {
+    if (end == text || *end || strpbrk(text, "xX") || !isfinite(d) ||
+        strlen(text) != json_string_length(value)) {
         return fails(why, "is no percentage");
     }
     number = json_real(d);
@@ -129,9 +130,10 @@ CHECK_FN(check_percent)
 CHECK_FN(check_equals)
 {
     /* A number in a name may be meant as a word: equals_5 takes "5", too. */
-    bool equal = evidence_equal(value, v->expected) ||
-                 (v->word && json_is_string(value) && strcmp(json_string_value(value), v->word) == 0 &&
-                  strlen(v->word) == json_string_length(value));
+    bool equal =
+        evidence_equal(value, v->expected) ||
+        (v->word && json_is_string(value) && strcmp(json_string_value(value), v->word) == 0 &&
+         strlen(v->word) == json_string_length(value));
 
     (void)c;
     return equal || fails(why, "is another value");
@@ -272,8 +274,8 @@ CHECK_FN(check_success)
     if (!json_is_string(value)) {
         return fails(why, "is no text");
     }
-    return output_tells_success((struct slice){json_string_value(value),
-                                               json_string_length(value)}) ||
+    return output_tells_success(
+               (struct slice){json_string_value(value), json_string_length(value)}) ||
            fails(why, "tells of no success");
 }
 
@@ -283,8 +285,8 @@ CHECK_FN(check_no_errors)
     if (!json_is_string(value)) {
         return fails(why, "is no text");
     }
-    return !output_tells_error((struct slice){json_string_value(value),
-                                              json_string_length(value)}) ||
+    return !output_tells_error(
+               (struct slice){json_string_value(value), json_string_length(value)}) ||
            fails(why, "tells of an error");
 }
 
@@ -354,22 +356,41 @@ static const struct validator_row rows[] = {
     {.name = "non_negative", .high = INF, .check = check_number},
     {.name = "negative", .low = -INF, .high_open = true, .check = check_number},
     {.name = "in_range", .params = {P_LOW, P_HIGH}, .suffix = true, .check = check_number},
-    {.name = "between", .params = {P_LOW, P_HIGH}, .low_open = true, .high_open = true,
+    {.name = "between",
+     .params = {P_LOW, P_HIGH},
+     .low_open = true,
+     .high_open = true,
      .check = check_number},
-    {.name = "between", .params = {P_LOW, P_HIGH}, .suffix = true, .suffix_only = true,
+    {.name = "between",
+     .params = {P_LOW, P_HIGH},
+     .suffix = true,
+     .suffix_only = true,
      .check = check_number},
     {.name = "equals", .params = {P_EXPECTED}, .suffix = true, .check = check_equals},
     {.name = "not_equals", .params = {P_EXPECTED}, .suffix = true, .check = check_not_equals},
-    {.name = "greater_than_or_equal", .params = {P_LOW}, .high = INF, .suffix = true,
+    {.name = "greater_than_or_equal",
+     .params = {P_LOW},
+     .high = INF,
+     .suffix = true,
      .check = check_number},
-    {.name = "less_than_or_equal", .params = {P_HIGH}, .low = -INF, .suffix = true,
+    {.name = "less_than_or_equal",
+     .params = {P_HIGH},
+     .low = -INF,
+     .suffix = true,
      .check = check_number},
-    {.name = "greater_than", .params = {P_LOW}, .high = INF, .low_open = true, .suffix = true,
+    {.name = "greater_than",
+     .params = {P_LOW},
+     .high = INF,
+     .low_open = true,
+     .suffix = true,
      .check = check_number},
-    {.name = "less_than", .params = {P_HIGH}, .low = -INF, .high_open = true, .suffix = true,
+    {.name = "less_than",
+     .params = {P_HIGH},
+     .low = -INF,
+     .high_open = true,
+     .suffix = true,
      .check = check_number},
-    {.name = "percent_gte", .params = {P_LOW}, .high = INF, .suffix = true,
-     .check = check_percent},
+    {.name = "percent_gte", .params = {P_LOW}, .high = INF, .suffix = true, .check = check_percent},
     {.name = "has_fields", .params = {P_FIELDS}, .check = check_fields},
     {.name = "valid_structure", .params = {P_FIELDS}, .optional = true, .check = check_fields},
     {.name = "yaml_parseable", .check = check_yaml},
@@ -377,13 +398,20 @@ static const struct validator_row rows[] = {
     {.name = "no_errors", .check = check_no_errors},
     {.name = "list_not_empty", .check = check_list_not_empty},
     {.name = "non_empty_list", .check = check_list_not_empty},
-    {.name = "list_min_length", .params = {P_LOW}, .high = INF, .lists_only = true, .suffix = true,
+    {.name = "list_min_length",
+     .params = {P_LOW},
+     .high = INF,
+     .lists_only = true,
+     .suffix = true,
      .check = check_length},
     {.name = "all_items_type", .params = {P_TYPE}, .check = check_item_types},
     {.name = "is_true", .check = check_true},
     {.name = "is_false", .check = check_false},
     {.name = "file_exists", .params = {P_PATH}, .optional = true, .check = check_path},
-    {.name = "directory_exists", .params = {P_PATH}, .optional = true, .folder = true,
+    {.name = "directory_exists",
+     .params = {P_PATH},
+     .optional = true,
+     .folder = true,
      .check = check_path},
     {.name = "custom:regex:", .params = {P_PATTERN}, .prefix = true, .check = check_pattern},
 };

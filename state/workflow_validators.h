@@ -1,9 +1,9 @@
 /* workflow_validators.h -- the validators that a gate may name without defining them.
  *
- * A name is bound to its parameters when the gate is loaded, so that a wrong parameter is a gate error
- * and not a surprise in front of the agent.  Parameters come from validator_params, or stand in
- * the name: greater_than_0_85 is greater_than with 0.85 (an underscore between digits is a decimal
- * point).  A bound validator is immutable; any thread may use it. */
+ * A name is bound to its parameters when the gate is loaded, so that a wrong parameter is a gate
+ * error and not a surprise in front of the agent.  Parameters come from validator_params, or stand
+ * in the name: greater_than_0_85 is greater_than with 0.85 (an underscore between digits is a
+ * decimal point).  A bound validator is immutable; any thread may use it. */
 #ifndef TANDEM_WORKFLOW_VALIDATORS_H
 #define TANDEM_WORKFLOW_VALIDATORS_H
 
@@ -16,8 +16,8 @@
 struct validator;
 
 /* Binds the validator called 'name' to 'params' (borrowed; an object, or null for none) in
- * '*validator', new.  E_NOT_FOUND if there is none of that name; E_REFUSED if a parameter is missing,
- * unknown or of the wrong kind. */
+ * '*validator', new.  E_NOT_FOUND if there is none of that name; E_REFUSED if a parameter is
+ * missing, unknown or of the wrong kind. */
 enum err validator_bind(const char *name, const json_t *params, struct validator **validator,
                         struct fault *fault);
 /* Null is ignored. */

@@ -12,8 +12,8 @@
 
 /* The words that packs use for each parameter, the best first. */
 static const char *const words[][12] = {
-    [P_LOW] = {"min", "minimum", "min_length", "length", "threshold", "value", "low", "lower", "limit",
-               "n", "count", NULL},
+    [P_LOW] = {"min", "minimum", "min_length", "length", "threshold", "value", "low", "lower",
+               "limit", "n", "count", NULL},
     [P_HIGH] = {"max", "maximum", "max_length", "length", "threshold", "value", "high", "upper",
                 "limit", "n", "count", NULL},
     [P_EXPECTED] = {"expected", "value", "to", "other", "target", NULL},
@@ -44,8 +44,7 @@ wrong(struct fault *fault, const struct validator *v, enum validator_param param
 
 /* One text, or a list of at most TEXTS_MAX, as a list. */
 static enum err
-set_texts(struct validator *v, enum validator_param param, const json_t *value,
-          struct fault *fault)
+set_texts(struct validator *v, enum validator_param param, const json_t *value, struct fault *fault)
 {
     const json_t *item;
     size_t i;
@@ -78,8 +77,7 @@ set_pattern(struct validator *v, struct slice pattern, struct fault *fault)
 }
 
 static enum err
-set_param(struct validator *v, enum validator_param param, const json_t *value,
-          struct fault *fault)
+set_param(struct validator *v, enum validator_param param, const json_t *value, struct fault *fault)
 {
     switch (param) {
     case P_LOW:

@@ -83,8 +83,8 @@ has_sign(struct slice s, const char *const *signs)
 static bool
 has_marker(struct slice s, const char *const *markers)
 {
-    static const char *const takes_back[] = {"0", "no", "not", "zero", "without", "never",
-                                             "non", "none", NULL};
+    static const char *const takes_back[] = {"0",     "no",  "not",  "zero", "without",
+                                             "never", "non", "none", NULL};
     struct word word, before = {.text = ""};
     size_t at = 0;
 
@@ -101,9 +101,9 @@ has_marker(struct slice s, const char *const *markers)
 bool
 output_tells_success(struct slice text)
 {
-    static const char *const markers[] = {"success", "successful", "successfully", "succeeded",
-                                          "succeeds", "passed",    "passes",       "pass",
-                                          "passing",  "ok",        NULL};
+    static const char *const markers[] = {
+        "success", "successful", "successfully", "succeeded", "succeeds", "passed",
+        "passes",  "pass",       "passing",      "ok",        NULL};
     /* Ticks: U+2713, U+2714, U+2705. */
     static const char *const signs[] = {"\xE2\x9C\x93", "\xE2\x9C\x94", "\xE2\x9C\x85", NULL};
 
@@ -113,11 +113,10 @@ output_tells_success(struct slice text)
 bool
 output_tells_error(struct slice text)
 {
-    static const char *const markers[] = {"error",     "errors",     "failed",    "failure",
-                                          "failures",  "fail",       "fails",     "failing",
-                                          "exception", "exceptions", "traceback", "fatal",
-                                          "panic",     "panicked",   "segfault",  "aborted",
-                                          NULL};
+    static const char *const markers[] = {
+        "error", "errors",   "failed",    "failure",    "failures",  "fail",
+        "fails", "failing",  "exception", "exceptions", "traceback", "fatal",
+        "panic", "panicked", "segfault",  "aborted",    NULL};
     /* Crosses: U+2717, U+2718, U+274C. */
     static const char *const signs[] = {"\xE2\x9C\x97", "\xE2\x9C\x98", "\xE2\x9D\x8C", NULL};
 

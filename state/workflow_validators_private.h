@@ -1,4 +1,5 @@
-/* workflow_validators_private.h -- rows of named validators, shared by their checks and their binding. */
+/* workflow_validators_private.h -- rows of named validators, shared by their checks and their
+ * binding. */
 #ifndef TANDEM_WORKFLOW_VALIDATORS_PRIVATE_H
 #define TANDEM_WORKFLOW_VALIDATORS_PRIVATE_H
 
@@ -36,8 +37,8 @@ struct validator_row {
 struct validator {
     const struct validator_row *row;
     double low, high;
-    json_t *expected; /* Owned. */
-    json_t *texts;    /* List of texts, or null; owned. */
+    json_t *expected;    /* Owned. */
+    json_t *texts;       /* List of texts, or null; owned. */
     struct regex *regex; /* Owned. */
     char *word;          /* The suffix as written, or null; owned. */
     enum evidence_type type;
@@ -49,7 +50,8 @@ const struct validator_row *validator_rows(size_t *count);
 /* True if the output of a command tells of success: a marker such as "passed" or a tick that is not
  * taken back by a "not" or a 0. */
 bool output_tells_success(struct slice text);
-/* True if it tells of an error: a marker such as "failed" or a cross, but "0 failed" and "errors: 0". */
+/* True if it tells of an error: a marker such as "failed" or a cross, but "0 failed" and "errors:
+ * 0". */
 bool output_tells_error(struct slice text);
 
 #endif

@@ -1,10 +1,10 @@
 /* yaml.c -- libyaml's events into an immutable tree, with everything refused that we do not take.
  *
- * DESIGN.  libyaml reads YAML 1.1 and is lenient in places.  What it would misread is refused before
- * it (characters that only 1.1 takes for line breaks), at each event, and after it (yaml_strict.c:
- * a tab in indentation can be told from one in text only once the places of all scalars are known).
- * Events, not libyaml's own document loader, because only events carry places, tags and anchors as
- * they were written. */
+ * DESIGN.  libyaml reads YAML 1.1 and is lenient in places.  What it would misread is refused
+ * before it (characters that only 1.1 takes for line breaks), at each event, and after it
+ * (yaml_strict.c: a tab in indentation can be told from one in text only once the places of all
+ * scalars are known). Events, not libyaml's own document loader, because only events carry places,
+ * tags and anchors as they were written. */
 #include "state/yaml_private.h"
 
 #include "state/base/rune.h"
@@ -66,14 +66,15 @@ too_large_at(struct loader *l, yaml_mark_t mark, const char *what, size_t limit)
                     "more than %zu %s", limit, what);
 }
 
-/* The byte that libyaml's character 'index' stands at.  Events come in order, so this is a short walk
- * from the last place asked for. */
+/* The byte that libyaml's character 'index' stands at.  Events come in order, so this is a short
+ * walk from the last place asked for. */
 static size_t
 byte_of(struct loader *l, size_t index)
 {
     while (l->at_char < index && l->at_byte < l->text.len) {
         l->at_byte++;
-        while (l->at_byte < l->text.len && ((unsigned char)l->text.data[l->at_byte] & 0xC0) == 0x80) {
+        while (l->at_byte < l->text.len &&
+               ((unsigned char)l->text.data[l->at_byte] & 0xC0) == 0x80) {
             l->at_byte++;
         }
         l->at_char++;
@@ -103,10 +104,10 @@ refuse_complaint(struct loader *l, struct yaml_complaint complaint)
             start = i + 1;
         }
     }
-    return fault_at(l->fault, E_REFUSED, line,
-                    (unsigned)rune_count((struct slice){l->text.data + start,
-                                                        complaint.at - start}) + 1,
-                    "%s", complaint.text);
+    return fault_at(
+        l->fault, E_REFUSED, line,
+        (unsigned)rune_count((struct slice){l->text.data + start, complaint.at - start}) + 1, "%s",
+        complaint.text);
 }
 
 /* Refuses bytes that are not UTF-8, control characters, and the line breaks of YAML 1.1 only. */
@@ -199,9 +200,9 @@ open_anchor(struct loader *l, const yaml_event_t *event, const yaml_char_t *name
     if (!name) {
         return E_OK;
     }
-    err = refuse_complaint(l, yaml_check_anchor(l->text, byte_of(l, event->start_mark.index),
-                                                (const char *)name,
-                                                event->type == YAML_SCALAR_EVENT));
+    err = refuse_complaint(l,
+                           yaml_check_anchor(l->text, byte_of(l, event->start_mark.index),
+                                             (const char *)name, event->type == YAML_SCALAR_EVENT));
     if (err) {
         return err;
     }
@@ -261,8 +262,7 @@ use_alias(struct loader *l, const yaml_event_t *event, unsigned depth, struct yn
     }
     l->weight += a->node->weight;
     if (l->weight > l->limits.nodes) {
-        return too_large_at(l, event->start_mark, "YAML nodes, aliases expanded",
-                            l->limits.nodes);
+        return too_large_at(l, event->start_mark, "YAML nodes, aliases expanded", l->limits.nodes);
     }
     *node = a->node;
     return check_depth(l, event, depth + a->node->height);
@@ -358,8 +358,7 @@ check_flow(struct loader *l, const yaml_event_t *start, const yaml_event_t *end,
     if (!flow || outer.flow) {
         return E_OK;
     }
-    return refuse_complaint(l, yaml_check_continuation(l->text,
-                                                       byte_of(l, start->start_mark.index),
+    return refuse_complaint(l, yaml_check_continuation(l->text, byte_of(l, start->start_mark.index),
                                                        byte_of(l, end->end_mark.index),
                                                        outer.indent, true));
 }

@@ -1,10 +1,10 @@
 /* yaml.h -- text in YAML to an immutable tree whose every node knows its line and column.
  *
  * The subset that gate files and definitions need: block and flow maps and lists, plain, quoted and
- * block scalars, comments, one document.  The rest (tags, merge keys, tabs in indentation, duplicate
- * or composed keys, directives, several documents) is refused with its place, never misread.  Plain
- * scalars resolve by YAML 1.2's core schema, so that yes, no, on and off stay text.  Pure: no files,
- * no threads; a tree may be read by any number of threads at once. */
+ * block scalars, comments, one document.  The rest (tags, merge keys, tabs in indentation,
+ * duplicate or composed keys, directives, several documents) is refused with its place, never
+ * misread.  Plain scalars resolve by YAML 1.2's core schema, so that yes, no, on and off stay text.
+ * Pure: no files, no threads; a tree may be read by any number of threads at once. */
 #ifndef TANDEM_YAML_H
 #define TANDEM_YAML_H
 
@@ -55,8 +55,8 @@ unsigned ynode_column(const struct ynode *node);
  * ynode_column() + n, or one more if it is quoted and holds no escape. */
 bool ynode_one_line(const struct ynode *node);
 bool ynode_quoted(const struct ynode *node);
-/* The scalar as text, whatever it resolved to (of true: "true"); UTF-8, NUL after the last byte, may
- * hold NULs inside; empty for lists and maps. */
+/* The scalar as text, whatever it resolved to (of true: "true"); UTF-8, NUL after the last byte,
+ * may hold NULs inside; empty for lists and maps. */
 struct slice ynode_text(const struct ynode *node);
 /* The value, or false or 0 if the kind is another. */
 bool ynode_bool(const struct ynode *node);

@@ -9,9 +9,9 @@ struct ynode {
     enum ynode_kind kind;
     unsigned line, column;
     bool quoted, one_line;
-    size_t weight;        /* Nodes in it, itself included, aliases expanded. */
-    unsigned height;      /* Levels of lists and maps in it; 0 for a scalar. */
-    char *text;           /* Scalars: owned, NUL after 'len' bytes. */
+    size_t weight;   /* Nodes in it, itself included, aliases expanded. */
+    unsigned height; /* Levels of lists and maps in it; 0 for a scalar. */
+    char *text;      /* Scalars: owned, NUL after 'len' bytes. */
     size_t len;
     union {
         bool truth;
@@ -23,8 +23,8 @@ struct ynode {
     struct ynode **keys;  /* Maps: owned array. */
 };
 
-/* Sets kind and value of 'node', a plain scalar whose text is set, by the core schema.  Returns null,
- * or why the scalar cannot be represented. */
+/* Sets kind and value of 'node', a plain scalar whose text is set, by the core schema.  Returns
+ * null, or why the scalar cannot be represented. */
 const char *yaml_resolve_plain(struct ynode *node);
 
 /* What is wrong with the bytes at 'at'; 'text' is null if nothing is. */
@@ -38,12 +38,14 @@ struct yaml_span {
     size_t start, end;
 };
 
-/* The lines after the first of a quoted scalar, or of a flow map or list, must be indented deeper than
- * 'indent', the column of the block around it (-1: none); a closing bracket may stand at it. */
+/* The lines after the first of a quoted scalar, or of a flow map or list, must be indented deeper
+ * than 'indent', the column of the block around it (-1: none); a closing bracket may stand at it.
+ */
 struct yaml_complaint yaml_check_continuation(struct slice text, size_t start, size_t end,
                                               long indent, bool flow);
 /* An anchor or alias at byte 'at'; 'scalar' tells that it belongs to a scalar. */
-struct yaml_complaint yaml_check_anchor(struct slice text, size_t at, const char *name, bool scalar);
+struct yaml_complaint yaml_check_anchor(struct slice text, size_t at, const char *name,
+                                        bool scalar);
 /* A block scalar whose opening sign is at 'start'. */
 struct yaml_complaint yaml_check_block(struct slice text, size_t start, size_t end);
 /* What lies between the scalars: indentation, indicators, comments. */

@@ -21,7 +21,8 @@ digits(const char *p)
     return strspn(p, "0123456789");
 }
 
-/* True if 's' is [-+]? (. digits | digits (. digits?)?) ([eE] [-+]? digits)? and no plain integer. */
+/* True if 's' is [-+]? (. digits | digits (. digits?)?) ([eE] [-+]? digits)? and no plain integer.
+ */
 static bool
 is_float(const char *s)
 {

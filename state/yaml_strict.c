@@ -123,8 +123,8 @@ yaml_check_block(struct slice text, size_t start, size_t end)
     return fine;
 }
 
-/* Looks at one line's part from 'at' to 'end', which no scalar covers.  '*prefix' is true while only
- * indentation and indicators came, '*tab' where a tab was among them. */
+/* Looks at one line's part from 'at' to 'end', which no scalar covers.  '*prefix' is true while
+ * only indentation and indicators came, '*tab' where a tab was among them. */
 static struct yaml_complaint
 check_gap(struct slice text, size_t at, size_t end, bool *prefix, size_t *tab)
 {

@@ -15,10 +15,12 @@ shown(const char *text)
     CHECK_INT(markdown_parse(slice_of(text), &md, &fault), E_OK);
     for (size_t i = 0; i < md.count; i++) {
         const struct md_block *b = &md.blocks[i];
-        buf_addf(&out, "%c%u%s%s%s%u(%s%s%s)", "HPIRCK"[b->kind], b->level,
-                 b->box == MD_OPEN ? "o" : b->box == MD_TICKED ? "x" : "", b->head ? "h" : "",
-                 b->quoted ? "q@" : "@", b->line, b->info ? b->info : "", b->info ? ":" : "",
-                 b->text);
+        buf_addf(&out, "%c%u%s%s%s%u(%s%s%s)", "HPIRCK"[b->kind], b -> level,
+                 b -> box == MD_OPEN        ? "o"
+                      : b->box == MD_TICKED ? "x"
+                                            : "",
+                 b->head ? "h" : "", b->quoted ? "q@" : "@", b->line, b->info ? b->info : "",
+                 b->info ? ":" : "", b->text);
     }
     markdown_fini(&md);
     return buf_steal(&out);

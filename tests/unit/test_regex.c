@@ -44,7 +44,10 @@ literals_classes_and_places(void **state)
     tells("", "x", "110");
     tells("a.c", "a\nc", "000");
     tells("(?s)a.c", "a\nc", "111");
-    tells("a.c", "a\xC3\xA9" "c", "111");
+    tells("a.c",
+          "a\xC3\xA9"
+          "c",
+          "111");
     tells("[a-c]+", "abcabc", "111");
     tells("[^a-c]", "a", "000");
     tells("[]x]+", "]x", "111");
@@ -165,8 +168,8 @@ the_rest_is_refused_with_its_place(void **state)
 static void
 hostile_patterns_take_linear_time(void **state)
 {
-    static const char *const patterns[] = {"(a+)+b", "(a|a)*b", "(a|aa)+$", "(.*a){20}b",
-                                           "(a?){30}a{30}b", "([a-zA-Z]+)*!"};
+    static const char *const patterns[] = {"(a+)+b",     "(a|a)*b",        "(a|aa)+$",
+                                           "(.*a){20}b", "(a?){30}a{30}b", "([a-zA-Z]+)*!"};
     struct buf text = BUF_INIT;
     struct fault fault = FAULT_INIT;
 

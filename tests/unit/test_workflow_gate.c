@@ -1,5 +1,5 @@
-/* test_workflow_gate.c -- gates from every tier: loading, deriving, judging; a false claim never passes a
- * strict gate, a broken gate never passes anything, and no answer leaks a schema. */
+/* test_workflow_gate.c -- gates from every tier: loading, deriving, judging; a false claim never
+ * passes a strict gate, a broken gate never passes anything, and no answer leaks a schema. */
 #include "state/workflow_gate.h"
 #include "state/yaml.h"
 #include "tests/check.h"
@@ -260,19 +260,31 @@ static void
 a_false_claim_cannot_pass_a_strict_gate(void **state)
 {
     static const char *const lies[][2] = {
-        {"tests_pass", "false"},         {"tests_pass", "\"true\""},
-        {"tests_pass", "1"},             {"tests_pass", "null"},
-        {"test_output", "\"all good\""}, {"test_output", "\"12 passed, 1 failed\""},
-        {"test_output", "true"},         {"test_output", "\"99 passed\""},
-        {"tests_run", "4"},              {"tests_run", "13"},
-        {"tests_run", "true"},           {"tests_run", "12.5"},
-        {"tests_run", "\"12\""},         {"coverage", "0.84"},
-        {"coverage", "\"0.9\""},         {"coverage", "true"},
-        {"files", "[\"a.c\",\"b.h\"]"},  {"files", "[1]"},
-        {"files", "\"a.c\""},            {"config", "{}"},
-        {"config", "[\"a\"]"},           {"note", "5"},
-        {"files", "[\"1.c\",\"2.c\",\"3.c\",\"4.c\",\"5.c\",\"6.c\",\"7.c\",\"8.c\",\"9.c\",\"a.c\","
-                  "\"b.c\",\"c.c\",\"d.c\"]"},
+        {"tests_pass", "false"},
+        {"tests_pass", "\"true\""},
+        {"tests_pass", "1"},
+        {"tests_pass", "null"},
+        {"test_output", "\"all good\""},
+        {"test_output", "\"12 passed, 1 failed\""},
+        {"test_output", "true"},
+        {"test_output", "\"99 passed\""},
+        {"tests_run", "4"},
+        {"tests_run", "13"},
+        {"tests_run", "true"},
+        {"tests_run", "12.5"},
+        {"tests_run", "\"12\""},
+        {"coverage", "0.84"},
+        {"coverage", "\"0.9\""},
+        {"coverage", "true"},
+        {"files", "[\"a.c\",\"b.h\"]"},
+        {"files", "[1]"},
+        {"files", "\"a.c\""},
+        {"config", "{}"},
+        {"config", "[\"a\"]"},
+        {"note", "5"},
+        {"files",
+         "[\"1.c\",\"2.c\",\"3.c\",\"4.c\",\"5.c\",\"6.c\",\"7.c\",\"8.c\",\"9.c\",\"a.c\","
+         "\"b.c\",\"c.c\",\"d.c\"]"},
         {"_override", "{\"reason\":\"I am sure\"}"},
     };
     struct gate *gate = load(rich_gate, 0);
@@ -303,11 +315,26 @@ static void
 the_public_form_leaks_no_schema(void **state)
 {
     struct gate *gate = load(rich_gate, 0);
-    static const char *const secrets[] = {"lambda", "output_ok", "at_least", "least", "0.85", "0_85",
-                                          "greater", "has_fields", "is_true", "endswith",
-                                          "what the test run", "fields_required", "number", "list",
-                                          "object", "boolean", "integer", "more files",
-                                          "what test_output tells", "note"};
+    static const char *const secrets[] = {"lambda",
+                                          "output_ok",
+                                          "at_least",
+                                          "least",
+                                          "0.85",
+                                          "0_85",
+                                          "greater",
+                                          "has_fields",
+                                          "is_true",
+                                          "endswith",
+                                          "what the test run",
+                                          "fields_required",
+                                          "number",
+                                          "list",
+                                          "object",
+                                          "boolean",
+                                          "integer",
+                                          "more files",
+                                          "what test_output tells",
+                                          "note"};
     json_t *told, *evidence = parse("{\"test_output\":\"1 failed\"}");
     struct gate_result result = GATE_RESULT_INIT;
     char *text;
@@ -398,7 +425,8 @@ a_broken_gate_is_unusable_and_never_a_pass(void **state)
     unusable(HEAD, 1, 1, "evidence_schema is missing");
     unusable(HEAD "evidence_schema:\n", 2, 17, "evidence_schema must be a map, not null");
     unusable(HEAD "evidence_schema: [a]\n", 2, 18, "must be a map, not list");
-    unusable("checkpoint: {strict: yes}\nevidence_schema: {}\n", 1, 22, "true or false, not string");
+    unusable("checkpoint: {strict: yes}\nevidence_schema: {}\n", 1, 22,
+             "true or false, not string");
     unusable("checkpoint: {allow_override: 1}\nevidence_schema: {}\n", 1, 30, "true or false");
     unusable(FIELD "boolean\n", 3, 6, "field 'a' must be a map, not string");
     unusable(FIELD "\n", 3, 3, "field 'a' must be a map, not null");
@@ -453,8 +481,9 @@ too_much(const char *head, const char *before, const char *after, unsigned times
     buf_fini(&text);
 }
 
-#define LONG                                                                                       \
-    "name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name"
+#define LONG                                                                                     \
+    "name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_name_" \
+    "name"
 
 static void
 gates_are_bounded(void **state)
@@ -553,9 +582,9 @@ static void
 overrides_are_honoured_only_where_allowed_and_recorded(void **state)
 {
     static const char *const bad[] = {
-        "{\"_override\":{}}",           "{\"_override\":{\"reason\":\"\"}}",
-        "{\"_override\":true}",         "{\"_override\":{\"reason\":\" \\n\"}}",
-        "{\"_override\":\"please\"}",   "{\"_override\":{\"reason\":5}}",
+        "{\"_override\":{}}",         "{\"_override\":{\"reason\":\"\"}}",
+        "{\"_override\":true}",       "{\"_override\":{\"reason\":\" \\n\"}}",
+        "{\"_override\":\"please\"}", "{\"_override\":{\"reason\":5}}",
         "{\"_override\":null}"};
     struct gate *gate = load("checkpoint: {strict: true}\nevidence_schema:\n"
                              "  a: {type: boolean, required: true, validator: is_true}\n",
@@ -604,7 +633,8 @@ approval_is_neither_softened_nor_overridden(void **state)
     CHECK(!judge(gate, "{\"human_approved\":\"yes\"}", &told));
     CHECK(lists(told, "fields_failed", "human_approved") && tells(told, "warnings", "'a'"));
     json_decref(told);
-    CHECK(!judge(gate, "{\"human_approved\":false,\"_override\":{\"reason\":\"in a hurry\"}}", NULL));
+    CHECK(
+        !judge(gate, "{\"human_approved\":false,\"_override\":{\"reason\":\"in a hurry\"}}", NULL));
     CHECK(judge(gate, "{\"human_approved\":true}", &told));
     CHECK(!tells(told, "warnings", "human_approved"));
     json_decref(told);
@@ -614,11 +644,12 @@ approval_is_neither_softened_nor_overridden(void **state)
 static void
 proofs_are_unwrapped_and_their_commands_kept(void **state)
 {
-    struct gate *gate = load(FIELD "{type: boolean, required: true, validator: is_true}\n"
-                                   "  n: {type: integer}\n"
-                                   "cross_field_validation:\n"
-                                   "  - rule: \"lambda e: e['a'] is True and e.get('n', 1) == 1\"\n",
-                             0);
+    struct gate *gate =
+        load(FIELD "{type: boolean, required: true, validator: is_true}\n"
+                   "  n: {type: integer}\n"
+                   "cross_field_validation:\n"
+                   "  - rule: \"lambda e: e['a'] is True and e.get('n', 1) == 1\"\n",
+             0);
     json_t *evidence = parse("{\"a\":{\"value\":true,\"command\":\"make test\",\"exit_code\":2,"
                              "\"output\":\"ok\"},\"n\":{\"value\":1.0,\"command\":\"wc\"}}");
     json_t *told, *plain, *commands, *first;
@@ -726,10 +757,11 @@ evidence_is_bounded(void **state)
 static void
 judging_is_bounded_and_a_runaway_has_failed(void **state)
 {
-    struct gate *gate = load(FIELD "{validator: 'lambda v: all(i >= 0 for i in range(999999999))'}\n"
-                                   "  b: {validator: 'lambda v: True'}\n"
-                                   "  c: {validator: 'lambda v: len(v * 999999999) > 0'}\n",
-                             0);
+    struct gate *gate =
+        load(FIELD "{validator: 'lambda v: all(i >= 0 for i in range(999999999))'}\n"
+                   "  b: {validator: 'lambda v: True'}\n"
+                   "  c: {validator: 'lambda v: len(v * 999999999) > 0'}\n",
+             0);
     json_t *told;
 
     (void)state;
@@ -792,13 +824,15 @@ a_definition_makes_a_strict_gate(void **state)
         CHECK(gate_is_strict(gate) && !gate_needs_approval(gate));
         CHECK(!judge(gate, "{}", NULL));
         if (i == 3) {
-            CHECK(judge(gate, "{\"queries_tested\":5,\"queries_found_top3\":4,"
-                              "\"average_relevance\":0.85,\"average_rank\":2,"
-                              "\"discoverability_passed\":true}",
+            CHECK(judge(gate,
+                        "{\"queries_tested\":5,\"queries_found_top3\":4,"
+                        "\"average_relevance\":0.85,\"average_rank\":2,"
+                        "\"discoverability_passed\":true}",
                         NULL));
-            CHECK(!judge(gate, "{\"queries_tested\":5,\"queries_found_top3\":3,"
-                               "\"average_relevance\":0.85,\"average_rank\":2,"
-                               "\"discoverability_passed\":true}",
+            CHECK(!judge(gate,
+                         "{\"queries_tested\":5,\"queries_found_top3\":3,"
+                         "\"average_relevance\":0.85,\"average_rank\":2,"
+                         "\"discoverability_passed\":true}",
                          NULL));
         }
         gate_unref(gate);
@@ -941,13 +975,15 @@ a_table_gives_typed_fields_and_named_validators(void **state)
 
     (void)state;
     free(text);
-    CHECK(judge(gate, "{\"queries_tested\":5,\"queries_found_top3\":4,\"average_relevance\":0.9,"
-                      "\"average_rank\":1.5,\"discoverability_passed\":true}",
+    CHECK(judge(gate,
+                "{\"queries_tested\":5,\"queries_found_top3\":4,\"average_relevance\":0.9,"
+                "\"average_rank\":1.5,\"discoverability_passed\":true}",
                 &told));
     CHECK_INT(json_array_size(json_object_get(told, "warnings")), 0);
     json_decref(told);
-    CHECK(judge(gate, "{\"queries_tested\":4,\"queries_found_top3\":\"4\",\"average_relevance\":0.9,"
-                      "\"average_rank\":2.5}",
+    CHECK(judge(gate,
+                "{\"queries_tested\":4,\"queries_found_top3\":\"4\",\"average_relevance\":0.9,"
+                "\"average_rank\":2.5}",
                 &told));
     CHECK(tells(told, "warnings", "Validation failed for field 'queries_tested'"));
     CHECK(tells(told, "warnings", "'queries_found_top3' must be integer, got: string"));
@@ -955,10 +991,12 @@ a_table_gives_typed_fields_and_named_validators(void **state)
     CHECK(tells(told, "warnings", "'discoverability_passed' is required but missing"));
     json_decref(told);
     gate_unref(gate);
-    derives("## Gate\n\n| Evidence | Type | Validator | Required |\n|--|--|--|--|\n"
-            "| `a_b` | string | - | yes |\n| Two words | int | none | |\n| c | colour | what | yes |\n"
-            "| d | bool | is_true | no |\n| | int | | |\n| a_b | int | | |\n\n| x | y |\n|-|-|\n| 1 | 2 |\n",
-            NULL, 3, "a_b two_words c a_b_2");
+    derives(
+        "## Gate\n\n| Evidence | Type | Validator | Required |\n|--|--|--|--|\n"
+        "| `a_b` | string | - | yes |\n| Two words | int | none | |\n| c | colour | what | yes |\n"
+        "| d | bool | is_true | no |\n| | int | | |\n| a_b | int | | |\n\n| x | y |\n|-|-|\n| 1 | "
+        "2 |\n",
+        NULL, 3, "a_b two_words c a_b_2");
     /* A table in a fence is a sample. */
     derives("```\n| Evidence | Type |\n|--|--|\n| a | int |\n```\n", NULL, 0, "");
 }
@@ -968,9 +1006,12 @@ a_checklist_gives_boolean_fields(void **state)
 {
     static const char *const text =
         "# Phase 1: Gate keepers\n\n- [ ] not here\n\n## Tasks\n\n- [ ] nor here\n\n"
-        "## \xF0\x9F\x9B\x91 Validation Gate\n\nBefore:\n- [ ] `srd.md` file exists \xE2\x9C\x85/\xE2\x9D\x8C\n"
-        "- [x] Don\xE2\x80\x99t break it\n  - [ ] nested: 100%\n- plain\n\n### Details\n\n- [ ] deeper\n\n"
-        "## Next\n\n- [ ] no more\n\n\xF0\x9F\x9B\x91 VALIDATE-GATE: Phase\n\n- [ ] after the line\n"
+        "## \xF0\x9F\x9B\x91 Validation Gate\n\nBefore:\n- [ ] `srd.md` file exists "
+        "\xE2\x9C\x85/\xE2\x9D\x8C\n"
+        "- [x] Don\xE2\x80\x99t break it\n  - [ ] nested: 100%\n- plain\n\n### Details\n\n- [ ] "
+        "deeper\n\n"
+        "## Next\n\n- [ ] no more\n\n\xF0\x9F\x9B\x91 VALIDATE-GATE: Phase\n\n- [ ] after the "
+        "line\n"
         "- [ ] \xE2\x9C\x85/\xE2\x9D\x8C\n- [ ] deeper\n\n## End\n\n- [ ] no\n";
     struct gate *gate = derive(text, NULL, 0);
     json_t *told;
@@ -985,7 +1026,8 @@ a_checklist_gives_boolean_fields(void **state)
     gate_unref(gate);
     derives("## Gate\n- [ ] one two three four five six seven eight nine ten eleven twelve "
             "thirteen fourteen fifteen sixteen\n- [ ] "
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "aaaaaaaa\n",
             NULL, 0,
             "one_two_three_four_five_six_seven_eight_nine_ten_eleven_twelve_thirteen_fourteen "
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
@@ -1021,8 +1063,8 @@ static void
 criteria_of_a_task_list_come_first(void **state)
 {
     static const char *const criteria[] = {"All tests pass (100%)", "`make lint` is clean"};
-    struct gate_hints hints = {.criteria = criteria, .criteria_count = 2,
-                               .phase_md = SLICE("## Gate\n- [ ] other\n")};
+    struct gate_hints hints = {
+        .criteria = criteria, .criteria_count = 2, .phase_md = SLICE("## Gate\n- [ ] other\n")};
     struct gate *gate = NULL;
     char *names;
 
@@ -1037,7 +1079,8 @@ criteria_of_a_task_list_come_first(void **state)
 static void
 an_approval_line_is_heeded(void **state)
 {
-    static const char *const yes[] = {"**Human Approval**: True\n", "Human approval required: yes.\n",
+    static const char *const yes[] = {"**Human Approval**: True\n",
+                                      "Human approval required: yes.\n",
                                       "- Human Approval: **Required** (lead)\n"};
     static const char *const no[] = {"**Human Approval**: False\n", "Human approval is good.\n",
                                      "Human Approval: Truely\n", "```\nHuman Approval: True\n```\n",

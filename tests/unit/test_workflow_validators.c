@@ -58,18 +58,30 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"non_empty", NULL, {"\"a\"", "[0]", "{\"a\":1}"}, {"\"\"", "\" \\n\\u00a0\"", "[]", "{}", "5", "null", "true"}},
-    {"min_length", "{\"min\":2}", {"\"ab\"", "\"\\u00e9\\u00e9\"", "[1,2]", "{\"a\":1,\"b\":2}"}, {"\"a\"", "\"\\u00e9\"", "[1]", "5", "null"}},
+    {"non_empty",
+     NULL,
+     {"\"a\"", "[0]", "{\"a\":1}"},
+     {"\"\"", "\" \\n\\u00a0\"", "[]", "{}", "5", "null", "true"}},
+    {"min_length",
+     "{\"min\":2}",
+     {"\"ab\"", "\"\\u00e9\\u00e9\"", "[1,2]", "{\"a\":1,\"b\":2}"},
+     {"\"a\"", "\"\\u00e9\"", "[1]", "5", "null"}},
     {"min_length", "{\"length\":1}", {"\"a\""}, {"\"\""}},
     {"min_length_10", NULL, {"\"0123456789\"", "[1,2,3,4,5,6,7,8,9,0]"}, {"[1,2]", "10"}},
     {"max_length", "{\"max\":2}", {"\"ab\"", "[]"}, {"\"abc\"", "[1,2,3]", "1"}},
     {"max_length_1", NULL, {"\"a\""}, {"\"ab\""}},
-    {"contains_any", "{\"patterns\":[\"x\",\"yy\"]}", {"\"axb\"", "\"yy\"", "[\"x\"]"}, {"\"a\"", "[\"xx\"]", "5", "{}"}},
+    {"contains_any",
+     "{\"patterns\":[\"x\",\"yy\"]}",
+     {"\"axb\"", "\"yy\"", "[\"x\"]"},
+     {"\"a\"", "[\"xx\"]", "5", "{}"}},
     {"contains_text", "{\"text\":\"ab\"}", {"\"cabd\"", "[1,\"ab\"]"}, {"\"a b\"", "[]", "5"}},
     {"contains_text", "{\"texts\":[\"a\",\"b\"]}", {"\"ab\""}, {"\"a\""}},
     {"not_contains_text", "{\"value\":\"TODO\"}", {"\"done\"", "[]"}, {"\"a TODO\"", "5", "null"}},
     {"matches_pattern", "{\"pattern\":\"\\\\d+\"}", {"\"12a\""}, {"\"a12\"", "12", "null"}},
-    {"custom:regex:^[a-f0-9]{7,40}$", NULL, {"\"8681ee3\""}, {"\"8681EE3\"", "\"x8681ee3\"", "8681123"}},
+    {"custom:regex:^[a-f0-9]{7,40}$",
+     NULL,
+     {"\"8681ee3\""},
+     {"\"8681EE3\"", "\"x8681ee3\"", "8681123"}},
     {"positive", NULL, {"1", "0.5"}, {"0", "-1", "\"1\"", "true"}},
     {"non_negative", NULL, {"0", "2"}, {"-0.1", "null"}},
     {"negative", NULL, {"-1"}, {"0", "1", "\"-1\""}},
@@ -96,15 +108,30 @@ static const struct row rows[] = {
     {"greater_than_or_equal_0_85", NULL, {"0.85", "1"}, {"0.84"}},
     {"greater_than_or_equal", "{\"min\":4}", {"4"}, {"3"}},
     {"less_than_or_equal_2_0", NULL, {"2", "1.5"}, {"2.01"}},
-    {"percent_gte_80", NULL, {"80", "99.5", "\"85%\"", "\"80.0 %\"", "\" 81\""}, {"79.9", "\"79%\"", "\"many\"", "\"\"", "\"85% of all\"", "\"inf\"", "\"0x99\""}},
+    {"percent_gte_80",
+     NULL,
+     {"80", "99.5", "\"85%\"", "\"80.0 %\"", "\" 81\""},
+     {"79.9", "\"79%\"", "\"many\"", "\"\"", "\"85% of all\"", "\"inf\"", "\"0x99\""}},
     {"percent_gte_99_5", NULL, {"99.5"}, {"99.4"}},
-    {"has_fields", "{\"fields\":[\"a\",\"b\"]}", {"{\"a\":1,\"b\":null}"}, {"{\"a\":1}", "[\"a\",\"b\"]", "{}"}},
+    {"has_fields",
+     "{\"fields\":[\"a\",\"b\"]}",
+     {"{\"a\":1,\"b\":null}"},
+     {"{\"a\":1}", "[\"a\",\"b\"]", "{}"}},
     {"has_fields", "{\"fields\":\"a\"}", {"{\"a\":1}"}, {"{\"b\":1}"}},
     {"valid_structure", NULL, {"{\"a\":1}"}, {"{}", "[]", "\"a\""}},
     {"valid_structure", "{\"required\":[\"a\"]}", {"{\"a\":1}"}, {"{\"b\":1}"}},
     {"yaml_parseable", NULL, {"\"a: [1]\"", "\"text\""}, {"\"a: [1\"", "\"\"", "\"# only\"", "{}"}},
-    {"contains_success", NULL, {"\"5 passed in 1s\"", "\"Build OK\"", "\"\\u2705 done\""}, {"\"0 passed, 5 failed\"", "\"unsuccessful\"", "\"not ok 1\"", "\"\"", "true", "\"passed: 0\""}},
-    {"no_errors", NULL, {"\"5 passed, 0 failed\"", "\"Errors: 0, warnings: 3\"", "\"no errors\"", "\"\"", "\"test_error_handling ok\"", "\"failures=0\""}, {"\"1 failed\"", "\"error: x\"", "\"Errors: 10\"", "\"Traceback (most recent\"", "\"\\u274c\"", "null", "\"10 errors\"", "\"errors: 0.5\""}},
+    {"contains_success",
+     NULL,
+     {"\"5 passed in 1s\"", "\"Build OK\"", "\"\\u2705 done\""},
+     {"\"0 passed, 5 failed\"", "\"unsuccessful\"", "\"not ok 1\"", "\"\"", "true",
+      "\"passed: 0\""}},
+    {"no_errors",
+     NULL,
+     {"\"5 passed, 0 failed\"", "\"Errors: 0, warnings: 3\"", "\"no errors\"", "\"\"",
+      "\"test_error_handling ok\"", "\"failures=0\""},
+     {"\"1 failed\"", "\"error: x\"", "\"Errors: 10\"", "\"Traceback (most recent\"", "\"\\u274c\"",
+      "null", "\"10 errors\"", "\"errors: 0.5\""}},
     {"list_not_empty", NULL, {"[0]"}, {"[]", "\"a\"", "{\"a\":1}"}},
     {"non_empty_list", NULL, {"[0]"}, {"[]", "\"a\""}},
     {"list_min_length", "{\"min_length\":2}", {"[1,2]"}, {"[1]", "\"ab\"", "{\"a\":1,\"b\":2}"}},
@@ -152,10 +179,26 @@ static void
 wrong_names_and_parameters_are_told(void **state)
 {
     static const char *const unknown[] = {
-        "", "nonsense", "non_empty_", "min_length_", "min_length_x", "min_length_1_2_3", "min_length_5x",
-        "greater_than_", "greater_than_one", "between_1", "between_1_2_3", "between_a_b", "equals_",
-        "positive_5", "is_truely", "percent_gte_many", "custom:regexp:a", "greater_than_or_equal_",
-        "greater_than_99999999999999999999999999999999999999999999999999999999999999999999", "less_than_.5"};
+        "",
+        "nonsense",
+        "non_empty_",
+        "min_length_",
+        "min_length_x",
+        "min_length_1_2_3",
+        "min_length_5x",
+        "greater_than_",
+        "greater_than_one",
+        "between_1",
+        "between_1_2_3",
+        "between_a_b",
+        "equals_",
+        "positive_5",
+        "is_truely",
+        "percent_gte_many",
+        "custom:regexp:a",
+        "greater_than_or_equal_",
+        "greater_than_99999999999999999999999999999999999999999999999999999999999999999999",
+        "less_than_.5"};
 
     (void)state;
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
@@ -235,10 +278,21 @@ files_are_looked_for_beneath_the_workspace_only(void **state)
     CHECK(!check_in(workspace, "file_exists", "{\"path\":\"a.md\"}", "false"));
     CHECK(!check_in(workspace, "file_exists", "{\"path\":\"no.md\"}", "true"));
     CHECK(!check_in(workspace, "directory_exists", "{\"path\":\"a.md\"}", "true"));
-    static const char *const absent[] = {
-        "\"no.md\"",     "\"sub\"",      "\"../outside\"", "\"sub/../../outside\"", "\"link\"",
-        "\"near\"",      "\"/etc/passwd\"", "\"\"",        "\"a.md\\u0000x\"",      "[]",
-        "[\"a.md\",1]", "[\"a.md\",\"no\"]", "true",       "5",                     "null"};
+    static const char *const absent[] = {"\"no.md\"",
+                                         "\"sub\"",
+                                         "\"../outside\"",
+                                         "\"sub/../../outside\"",
+                                         "\"link\"",
+                                         "\"near\"",
+                                         "\"/etc/passwd\"",
+                                         "\"\"",
+                                         "\"a.md\\u0000x\"",
+                                         "[]",
+                                         "[\"a.md\",1]",
+                                         "[\"a.md\",\"no\"]",
+                                         "true",
+                                         "5",
+                                         "null"};
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
         if (check_in(workspace, "file_exists", NULL, absent[i])) {
             fail_msg("file_exists takes %s", absent[i]);
@@ -264,11 +318,11 @@ types_and_proof_forms(void **state)
     static const struct {
         const char *name, *value;
         bool is;
-    } cases[] = {{"bool", "true", true},      {"boolean", "1", false},    {"int", "3", true},
-                 {"integer", "3.0", true},    {"integer", "3.5", false},  {"integer", "true", false},
-                 {"integer", "1e30", false},  {"float", "3", true},       {"number", "3.5", true},
-                 {"number", "true", false},   {"str", "\"a\"", true},     {"string", "null", false},
-                 {"array", "[]", true},       {"list", "{}", false},      {"dict", "{}", true},
+    } cases[] = {{"bool", "true", true},     {"boolean", "1", false},   {"int", "3", true},
+                 {"integer", "3.0", true},   {"integer", "3.5", false}, {"integer", "true", false},
+                 {"integer", "1e30", false}, {"float", "3", true},      {"number", "3.5", true},
+                 {"number", "true", false},  {"str", "\"a\"", true},    {"string", "null", false},
+                 {"array", "[]", true},      {"list", "{}", false},     {"dict", "{}", true},
                  {"object", "[]", false}};
     enum evidence_type type;
     json_t *a, *b;

@@ -58,8 +58,7 @@ scalars_resolve_by_the_core_schema(void **state)
     reads("--- # start\n~\n", "null");
     reads("[null, Null, NULL, ~, '', 'null']", "[null,null,null,null,\"\",\"null\"]");
     reads("[true, True, TRUE, false, False, FALSE]", "[true,true,true,false,false,false]");
-    reads("[yes, no, on, off, Yes, y, n]",
-          "[\"yes\",\"no\",\"on\",\"off\",\"Yes\",\"y\",\"n\"]");
+    reads("[yes, no, on, off, Yes, y, n]", "[\"yes\",\"no\",\"on\",\"off\",\"Yes\",\"y\",\"n\"]");
     reads("[0, -7, +12, 010, 0o14, 0xfF, 9223372036854775807, -9223372036854775808]",
           "[0,-7,12,10,12,255,9223372036854775807,-9223372036854775808]");
     reads("[1.5, -.5, 1e3, 2., 1.0E-2, +0.25]", "[1.5,-0.5,1000.0,2.0,0.01,0.25]");
@@ -76,9 +75,10 @@ structures_and_block_scalars(void **state)
     (void)state;
     reads("a:\n  b: [1, {c: d}]\n  e:\n  - f\n  - g: h\n    i: j\n",
           "{\"a\":{\"b\":[1,{\"c\":\"d\"}],\"e\":[\"f\",{\"g\":\"h\",\"i\":\"j\"}]}}");
-    reads("t: |\n  one\n   two\n\n  three\nf: >\n  one\n  two\n\n  three\ns: |-\n  x\nk: |+\n  y\n\n",
-          "{\"t\":\"one\\n two\\n\\nthree\\n\",\"f\":\"one two\\nthree\\n\",\"s\":\"x\","
-          "\"k\":\"y\\n\\n\"}");
+    reads(
+        "t: |\n  one\n   two\n\n  three\nf: >\n  one\n  two\n\n  three\ns: |-\n  x\nk: |+\n  y\n\n",
+        "{\"t\":\"one\\n two\\n\\nthree\\n\",\"f\":\"one two\\nthree\\n\",\"s\":\"x\","
+        "\"k\":\"y\\n\\n\"}");
     reads("a: \"q\\n\\x41\\u263a\"\nb: 'it''s'\nc: plain # comment\nd: a#b\n",
           "{\"a\":\"q\\nA\xE2\x98\xBA\",\"b\":\"it's\",\"c\":\"plain\",\"d\":\"a#b\"}");
     reads("tab: |\n  x\n  \ty\n", "{\"tab\":\"x\\n\\ty\\n\"}");
@@ -195,9 +195,10 @@ nodes_tell_place_kind_and_members(void **state)
     const struct ynode *root, *list;
 
     (void)state;
-    CHECK_INT(ytree_parse(SLICE("a: 1\nlist:\n  - 'q'\n  - 2.5\n  - |\n    x\nt: true\nn: \"\\0\"\n"),
-                          NULL, &tree, NULL),
-              E_OK);
+    CHECK_INT(
+        ytree_parse(SLICE("a: 1\nlist:\n  - 'q'\n  - 2.5\n  - |\n    x\nt: true\nn: \"\\0\"\n"),
+                    NULL, &tree, NULL),
+        E_OK);
     root = ytree_root(tree);
     CHECK_INT(ynode_kind(root), YNODE_MAP);
     CHECK_INT(ynode_count(root), 4);
@@ -232,8 +233,11 @@ unmark(struct slice s)
 {
     static const struct {
         const char *mark, *text;
-    } marks[] = {{"\xE2\x90\xA3", " "},  {"\xC2\xBB", "\t"},       {"\xE2\x80\x94", ""},
-                 {"\xE2\x86\x90", "\r"}, {"\xE2\x87\x94", "\xEF\xBB\xBF"},
+    } marks[] = {{"\xE2\x90\xA3", " "},
+                 {"\xC2\xBB", "\t"},
+                 {"\xE2\x80\x94", ""},
+                 {"\xE2\x86\x90", "\r"},
+                 {"\xE2\x87\x94", "\xEF\xBB\xBF"},
                  {"\xE2\x86\xB5", ""}};
     struct buf out = BUF_INIT;
 
@@ -409,7 +413,8 @@ characters_are_told_apart(void **state)
     CHECK_INT(rune_count(SLICE("h\xC3\xA9!")), 3);
     CHECK_INT(rune_cut(SLICE("h\xC3\xA9!"), 2), 1);
     CHECK_INT(rune_cut(SLICE("h\xC3\xA9!"), 9), 4);
-    CHECK(rune_is_alnum('Z') && rune_is_alnum(0xE9) && rune_is_alnum(0x4E2D) && !rune_is_alnum('_'));
+    CHECK(rune_is_alnum('Z') && rune_is_alnum(0xE9) && rune_is_alnum(0x4E2D) &&
+          !rune_is_alnum('_'));
     CHECK(!rune_is_alnum(0xD7) && !rune_is_alnum(0x2705) && !rune_is_alnum(0x1F6D1));
     CHECK(rune_is_space(0xA0) && rune_is_space('\n') && !rune_is_space('x'));
     CHECK(rune_is_digit('7') && !rune_is_digit('x'));
