@@ -54,4 +54,37 @@ struct regex {
     bool ignore_case;
 };
 
+/* ---- The pattern as a tree, on its way to a program. ---- */
+
+#define REGEX_NODES_MAX 4096u
+#define NO_NODE UINT32_MAX
+#define UNBOUNDED UINT32_MAX
+
+enum regex_node_kind { NODE_EMPTY, NODE_INST, NODE_CAT, NODE_ALT, NODE_REPEAT };
+
+struct regex_node {
+    enum regex_node_kind kind;
+    struct regex_inst inst; /* NODE_INST: a character, class or place. */
+    uint32_t left, right;   /* CAT, ALT; REPEAT has its part in 'left'. */
+    uint32_t min, max;
+};
+
+struct regex_compiler {
+    struct slice text;
+    size_t at; /* Byte. */
+    struct regex_node *nodes;
+    size_t node_count;
+    struct regex *regex;
+    bool multiline, dot_all;
+    unsigned depth;
+    unsigned emitted; /* Nodes visited while unrolling: counts may nest around nothing. */
+    enum err err;
+    struct fault *fault;
+};
+
+/* Notes the first error, at byte 'at' of the pattern.  Returns NO_NODE. */
+uint32_t regex_fail_at(struct regex_compiler *c, size_t at, enum err err, const char *what);
+/* Parses the whole pattern; the root of the tree, or NO_NODE after an error. */
+uint32_t regex_parse(struct regex_compiler *c);
+
 #endif

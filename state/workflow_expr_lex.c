@@ -220,7 +220,7 @@ lex_sign(struct lexer *l, struct token *t)
 }
 
 enum err
-lexer_next(struct lexer *l, struct token *t)
+expr_lex(struct lexer *l, struct token *t)
 {
     size_t start;
     char c;

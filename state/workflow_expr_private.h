@@ -62,6 +62,25 @@ struct table {
     size_t mask;
 };
 
+static inline bool
+value_is_whole(struct value v)
+{
+    return v.type == V_INT || v.type == V_BOOL;
+}
+
+static inline bool
+value_is_sequence(struct value v)
+{
+    return v.type == V_STR || v.type == V_LIST || v.type == V_TUPLE;
+}
+
+/* Of a whole value. */
+static inline int64_t
+value_integer(struct value v)
+{
+    return v.type == V_BOOL ? v.as.truth : v.as.integer;
+}
+
 #define NONE ((struct value){.type = V_NONE})
 #define TRUTH(B) ((struct value){.type = V_BOOL, .as.truth = (B)})
 #define INTEGER(I) ((struct value){.type = V_INT, .as.integer = (I)})
@@ -98,6 +117,12 @@ struct machine;
 typedef struct value call_fn(struct machine *m, const struct node *node, const struct value *args,
                              size_t count);
 
+/* Most calls look at some of what they are given only. */
+#define CALL(NAME)                                                                          \
+    struct value NAME(struct machine *m, const struct node *node, const struct value *args, \
+                      size_t count)
+#define CALL_UNUSED (void)m, (void)node, (void)args, (void)count
+
 /* A function or method: who may be called with how many arguments. */
 struct function {
     const char *name;
@@ -105,6 +130,16 @@ struct function {
     call_fn *call;     /* A method's object is args[0]. */
     bool lazy; /* Given a generator, called with no arguments: goes through the node's own. */
 };
+/* Those of workflow_expr_call_number.c. */
+CALL(expr_call_int);
+CALL(expr_call_float);
+CALL(expr_call_abs);
+CALL(expr_call_min);
+CALL(expr_call_max);
+CALL(expr_call_sum);
+CALL(expr_call_round);
+/* All elements of anything that can be gone through, as a list or set. */
+struct value expr_gather(struct machine *m, struct value over, enum value_type type);
 /* The function called 'name' ("len", "re.match"), or the method; null if there is none. */
 const struct function *expr_function(struct slice name);
 const struct function *expr_method(struct slice name);
@@ -167,12 +202,15 @@ struct lexer {
     struct fault *fault;
 };
 /* The next token; E_REFUSED with its place if it is none of the language. */
-enum err lexer_next(struct lexer *lexer, struct token *token);
+enum err expr_lex(struct lexer *lexer, struct token *token);
 
 /* Parses 'source' into 'expr', which is empty but for its arena. */
 enum err expr_parse(struct slice source, struct expr *expr, struct fault *fault);
 
 /* ---- The machine. ---- */
+
+/* How deep values may be nested: comparing them recurses. */
+#define VALUE_DEPTH_MAX 100u
 
 struct machine {
     struct arena arena;
@@ -184,41 +222,41 @@ struct machine {
 };
 
 /* Raises an error at the current place, unless there is one.  Returns None. */
-struct value raise(struct machine *m, const char *format, ...)
+struct value expr_raise(struct machine *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Takes 'n' steps; false, and an error, if they are not to be had. */
-bool spend(struct machine *m, uint64_t n);
+bool expr_spend(struct machine *m, uint64_t n);
 /* Memory for a value; null, and an error, if it is not to be had. */
-void *grab(struct machine *m, size_t count, size_t size);
+void *expr_grab(struct machine *m, size_t count, size_t size);
 
-const char *type_name(enum value_type type);
-bool is_true(struct value v);
-bool is_number(struct value v); /* Integer, float or truth value. */
+const char *value_type_name(enum value_type type);
+bool value_is_true(struct value v);
+bool value_is_number(struct value v); /* Integer, float or truth value. */
 bool expr_values_equal(struct machine *m, struct value a, struct value b);
 /* -1, 0 or 1; raises if the two have no order.  '*ordered' is false if one is not a number. */
-int values_compare(struct machine *m, struct value a, struct value b, bool *ordered);
+int expr_values_compare(struct machine *m, struct value a, struct value b, bool *ordered);
 bool value_in(struct machine *m, struct value item, struct value container);
-bool set_within(struct machine *m, struct value a, struct value b);
-struct value value_of_json(struct machine *m, const json_t *json);
+bool value_within(struct machine *m, struct value a, struct value b);
+struct value value_from_json(struct machine *m, const json_t *json);
 /* As str() does. */
-struct value text_of(struct machine *m, struct value v);
+struct value value_text(struct machine *m, struct value v);
 /* The length that len() tells, or -1 if there is none. */
-int64_t length_of(struct value v);
+int64_t value_length(struct value v);
 
 /* A list or table being built. */
 struct builder {
     struct value *at;
     size_t count, size;
 };
-void builder_add(struct machine *m, struct builder *b, struct value v);
-struct value builder_done(struct machine *m, struct builder *b, enum value_type type);
-struct value make_items(struct machine *m, enum value_type type, const struct value *at,
+void value_builder_add(struct machine *m, struct builder *b, struct value v);
+struct value value_builder_done(struct machine *m, struct builder *b, enum value_type type);
+struct value value_list(struct machine *m, enum value_type type, const struct value *at,
                         size_t count);
 /* A set (values null) or dict of 'count' entries; a later equal key replaces the value. */
-struct value make_table(struct machine *m, enum value_type type, const struct value *keys,
-                        const struct value *values, size_t count);
+struct value value_table(struct machine *m, enum value_type type, const struct value *keys,
+                         const struct value *values, size_t count);
 /* The value under 'key' in a set or dict, or null; raises if the key cannot be one. */
-const struct value *table_find(struct machine *m, const struct table *t, struct value key);
+const struct value *value_find(struct machine *m, const struct table *t, struct value key);
 
 /* Going through anything that can be gone through. */
 struct iter {
@@ -226,15 +264,19 @@ struct iter {
     size_t i;
 };
 /* Raises if 'over' cannot be gone through. */
-struct iter iterate(struct machine *m, struct value over);
+struct iter value_iterate(struct machine *m, struct value over);
 /* False at the end, or after an error. */
-bool next_value(struct machine *m, struct iter *it, struct value *v);
+bool value_next(struct machine *m, struct iter *it, struct value *v);
 
-struct value evaluate(struct machine *m, const struct node *node);
+struct value expr_evaluate(struct machine *m, const struct node *node);
 /* One of the operators of N_BINARY. */
-struct value binary_value(struct machine *m, char op, struct value a, struct value b);
+struct value expr_binary(struct machine *m, char op, struct value a, struct value b);
+/* N_NEGATE or N_PLUS. */
+struct value expr_unary(struct machine *m, enum node_kind kind, struct value v);
+/* One of enum compare. */
+bool expr_compare(struct machine *m, unsigned op, struct value a, struct value b);
 /* Evaluates a comprehension, giving each element to 'each' until that returns false. */
-void each_element(struct machine *m, const struct node *comp,
-                  bool (*each)(struct machine *m, struct value v, void *context), void *context);
+void expr_each(struct machine *m, const struct node *comp,
+               bool (*each)(struct machine *m, struct value v, void *context), void *context);
 
 #endif

@@ -99,9 +99,9 @@ static void
 add_repr(struct machine *m, struct buf *b, struct value v, unsigned depth)
 {
     if (depth > TEXT_DEPTH_MAX) {
-        raise(m, "values nested too deep");
+        expr_raise(m, "values nested too deep");
     }
-    if (!spend(m, 1)) {
+    if (!expr_spend(m, 1)) {
         return;
     }
     switch (v.type) {
@@ -118,7 +118,7 @@ add_repr(struct machine *m, struct buf *b, struct value v, unsigned depth)
         add_float(b, v.as.number);
         break;
     case V_STR:
-        spend(m, v.as.text.len / 16);
+        expr_spend(m, v.as.text.len / 16);
         add_quoted(b, v.as.text);
         break;
     case V_LIST:
@@ -130,12 +130,12 @@ add_repr(struct machine *m, struct buf *b, struct value v, unsigned depth)
         add_table(m, b, v, depth);
         break;
     default:
-        raise(m, "%s has no text", type_name(v.type));
+        expr_raise(m, "%s has no text", value_type_name(v.type));
     }
 }
 
 struct value
-text_of(struct machine *m, struct value v)
+value_text(struct machine *m, struct value v)
 {
     struct buf b = {.limit = m->budget->memory};
     char *text;
@@ -144,7 +144,7 @@ text_of(struct machine *m, struct value v)
         return v;
     }
     add_repr(m, &b, v, 0);
-    text = b.failed ? NULL : grab(m, b.len, 1);
+    text = b.failed ? NULL : expr_grab(m, b.len, 1);
     if (b.failed && !m->err) {
         m->err = fault_at(m->fault, E_LIMIT, m->line, m->column, "the text is too long");
     }

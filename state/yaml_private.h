@@ -5,6 +5,8 @@
 
 #include "state/yaml.h"
 
+#include <yaml.h>
+
 struct ynode {
     enum ynode_kind kind;
     unsigned line, column;
@@ -51,5 +53,44 @@ struct yaml_complaint yaml_check_block(struct slice text, size_t start, size_t e
 /* What lies between the scalars: indentation, indicators, comments. */
 struct yaml_complaint yaml_check_gaps(struct slice text, const struct yaml_span *spans,
                                       size_t count);
+
+/* ---- A tree being built. ---- */
+
+struct ytree {
+    struct ynode **nodes; /* Every node, each once; owned. */
+    size_t count, size;
+    struct ynode *root;
+};
+
+struct yaml_anchor {
+    char *name;         /* Owned. */
+    struct ynode *node; /* Null while the node is still being built. */
+};
+
+struct yaml_loader {
+    yaml_parser_t parser;
+    struct slice text;
+    size_t at_char, at_byte; /* The same place, as libyaml counts and in bytes. */
+    struct ytree *tree;
+    struct ytree_limits limits;
+    size_t weight; /* Nodes so far, aliases expanded. */
+    struct yaml_anchor *anchors;
+    size_t anchor_count;
+    struct yaml_span *spans; /* Scalars, in the order of the text. */
+    size_t span_count, span_size;
+    struct fault *fault;
+};
+
+/* Refuses at a place that libyaml tells. */
+enum err yaml_refuse_at(struct yaml_loader *l, yaml_mark_t mark, const char *what);
+enum err yaml_too_large_at(struct yaml_loader *l, yaml_mark_t mark, const char *what, size_t limit);
+/* Refuses for 'complaint', if there is one. */
+enum err yaml_refuse_complaint(struct yaml_loader *l, struct yaml_complaint complaint);
+/* The byte that libyaml's character 'index' stands at. */
+size_t yaml_byte_of(struct yaml_loader *l, size_t index);
+/* The next event, or libyaml's complaint with its place. */
+enum err yaml_next_event(struct yaml_loader *l, yaml_event_t *event);
+/* Reads the whole stream into the loader's tree. */
+enum err yaml_build_stream(struct yaml_loader *l);
 
 #endif

@@ -44,7 +44,7 @@ library() {
 
 library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/project_info\.c|state/search_watch\.c'
 library libwebsockets 'libwebsockets'      'transports/http_ws[a-z_]*\.c'
-library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.c'
+library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'
 library sqlite        'sqlite3'            'state/search_[a-z_]+\.c|state/helpdesk\.c'
 library curl          'curl/'              '(state/provider|server/client)[a-z_]*\.c'
