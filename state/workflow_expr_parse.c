@@ -8,20 +8,20 @@ static struct node *
 parse_unary(struct parser *p)
 {
     struct token t = p->token;
-    bool minus = parser_at(p, "-");
+    bool minus = expr_parser_at(p, "-");
     struct node *n, *kid;
 
-    if (!minus && !parser_at(p, "+")) {
-        return parser_postfix(p);
+    if (!minus && !expr_parser_at(p, "+")) {
+        return expr_parser_postfix(p);
     }
-    parser_advance(p);
+    expr_parser_advance(p);
     if (++p->depth > EXPR_DEPTH_MAX) {
-        return parser_too_large(p, "nested too deep");
+        return expr_parser_too_large(p, "nested too deep");
     }
-    n = parser_node(p, minus ? N_NEGATE : N_PLUS, &t);
+    n = expr_parser_node(p, minus ? N_NEGATE : N_PLUS, &t);
     kid = parse_unary(p);
     p->depth--;
-    return parser_with_kids(p, n, &kid, 1);
+    return expr_parser_with_kids(p, n, &kid, 1);
 }
 
 /* Operators of one level, all binding to the left. */
@@ -33,14 +33,14 @@ parse_binary(struct parser *p, const char *const *signs, struct node *(*next)(st
     for (size_t i = 0; !p->err && signs[i];) {
         struct node *n, *kids[2];
         struct token t = p->token;
-        if (!parser_take(p, signs[i])) {
+        if (!expr_parser_take(p, signs[i])) {
             i++;
             continue;
         }
-        n = parser_node(p, N_BINARY, &t);
+        n = expr_parser_node(p, N_BINARY, &t);
         kids[0] = left;
         kids[1] = next(p);
-        left = parser_with_kids(p, n, kids, 2);
+        left = expr_parser_with_kids(p, n, kids, 2);
         if (left) {
             left->op = strcmp(signs[i], "//") == 0 ? 'i' : signs[i][0];
         }
@@ -70,24 +70,24 @@ take_comparison(struct parser *p, unsigned char *op)
     static const char *const signs[] = {"<", "<=", ">", ">=", "==", "!="};
 
     for (unsigned char i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (parser_take(p, signs[i])) {
+        if (expr_parser_take(p, signs[i])) {
             *op = i;
             return true;
         }
     }
-    if (parser_take_word(p, "in")) {
+    if (expr_parser_take_word(p, "in")) {
         *op = C_IN;
         return true;
     }
-    if (parser_take_word(p, "not")) {
-        if (!parser_take_word(p, "in")) {
-            parser_refuse(p, &p->token, "'in' is missing here");
+    if (expr_parser_take_word(p, "not")) {
+        if (!expr_parser_take_word(p, "in")) {
+            expr_parser_refuse(p, &p->token, "'in' is missing here");
         }
         *op = C_NOT_IN;
         return true;
     }
-    if (parser_take_word(p, "is")) {
-        *op = parser_take_word(p, "not") ? C_IS_NOT : C_IS;
+    if (expr_parser_take_word(p, "is")) {
+        *op = expr_parser_take_word(p, "not") ? C_IS_NOT : C_IS;
         return true;
     }
     return false;
@@ -101,21 +101,21 @@ parse_comparison(struct parser *p)
     struct token t = p->token;
     struct node *n = parse_sum(p);
 
-    parser_add_kid(p, &kids, n);
+    expr_parser_add_kid(p, &kids, n);
     while (!p->err && take_comparison(p, &ops[kids.count - 1])) {
         if (kids.count == CHAIN_MAX) {
-            return parser_too_large(p, "too many comparisons in a chain");
+            return expr_parser_too_large(p, "too many comparisons in a chain");
         }
-        parser_add_kid(p, &kids, parse_sum(p));
+        expr_parser_add_kid(p, &kids, parse_sum(p));
     }
     if (p->err || kids.count == 1) {
         return n;
     }
-    n = parser_with_kids(p, parser_node(p, N_COMPARE, &t), kids.at, kids.count);
+    n = expr_parser_with_kids(p, expr_parser_node(p, N_COMPARE, &t), kids.at, kids.count);
     if (n) {
         n->ops = arena_take(&p->expr->arena, kids.count, 1);
         if (!n->ops) {
-            return parser_too_large(p, "no memory for an expression");
+            return expr_parser_too_large(p, "no memory for an expression");
         }
         memcpy(n->ops, ops, kids.count - 1);
     }
@@ -128,16 +128,16 @@ parse_not(struct parser *p)
     struct token t = p->token;
     struct node *n, *kid;
 
-    if (!parser_take_word(p, "not")) {
+    if (!expr_parser_take_word(p, "not")) {
         return parse_comparison(p);
     }
     if (++p->depth > EXPR_DEPTH_MAX) {
-        return parser_too_large(p, "nested too deep");
+        return expr_parser_too_large(p, "nested too deep");
     }
-    n = parser_node(p, N_NOT, &t);
+    n = expr_parser_node(p, N_NOT, &t);
     kid = parse_not(p);
     p->depth--;
-    return parser_with_kids(p, n, &kid, 1);
+    return expr_parser_with_kids(p, n, &kid, 1);
 }
 
 static struct node *
@@ -148,11 +148,11 @@ parse_words(struct parser *p, const char *word, enum node_kind kind,
     struct token t = p->token;
 
     do {
-        parser_add_kid(p, &kids, next(p));
-    } while (!p->err && parser_take_word(p, word));
+        expr_parser_add_kid(p, &kids, next(p));
+    } while (!p->err && expr_parser_take_word(p, word));
     return p->err || kids.count == 1
                ? kids.at ? kids.at[0] : NULL
-               : parser_with_kids(p, parser_node(p, kind, &t), kids.at, kids.count);
+               : expr_parser_with_kids(p, expr_parser_node(p, kind, &t), kids.at, kids.count);
 }
 
 static struct node *
@@ -162,30 +162,30 @@ parse_and(struct parser *p)
 }
 
 struct node *
-parser_or(struct parser *p)
+expr_parser_or(struct parser *p)
 {
     return parse_words(p, "or", N_OR, parse_and);
 }
 
 /* or_test, or "a if c else b". */
 struct node *
-parser_test(struct parser *p)
+expr_parser_test(struct parser *p)
 {
     struct token t = p->token;
     struct node *kids[3], *n;
 
     if (++p->depth > EXPR_DEPTH_MAX) {
-        return parser_too_large(p, "nested too deep");
+        return expr_parser_too_large(p, "nested too deep");
     }
-    n = parser_or(p);
-    if (!p->err && parser_take_word(p, "if")) {
+    n = expr_parser_or(p);
+    if (!p->err && expr_parser_take_word(p, "if")) {
         kids[1] = n;
-        kids[0] = parser_or(p);
-        if (!parser_take_word(p, "else")) {
-            parser_refuse(p, &p->token, "'else' is missing here");
+        kids[0] = expr_parser_or(p);
+        if (!expr_parser_take_word(p, "else")) {
+            expr_parser_refuse(p, &p->token, "'else' is missing here");
         }
-        kids[2] = parser_test(p);
-        n = parser_with_kids(p, parser_node(p, N_IF, &t), kids, 3);
+        kids[2] = expr_parser_test(p);
+        n = expr_parser_with_kids(p, expr_parser_node(p, N_IF, &t), kids, 3);
     }
     p->depth--;
     return n;
@@ -197,30 +197,30 @@ parse_parameters(struct parser *p)
 {
     struct expr *e = p->expr;
 
-    if (!parser_take_word(p, "lambda")) {
-        parser_refuse(p, &p->token, "an expression begins with 'lambda'");
+    if (!expr_parser_take_word(p, "lambda")) {
+        expr_parser_refuse(p, &p->token, "an expression begins with 'lambda'");
         return;
     }
     do {
         struct token t = p->token;
-        struct slice name = parser_name(p);
+        struct slice name = expr_parser_name(p);
         const char *copy;
         if (p->err) {
             return;
         }
-        if (parser_find_local(p, name)) {
-            parser_refuse(p, &t, "a parameter is there twice");
+        if (expr_parser_find_local(p, name)) {
+            expr_parser_refuse(p, &t, "a parameter is there twice");
             return;
         }
         copy = arena_text(&e->arena, name);
         if (e->params == EXPR_PARAMS_MAX || !copy) {
-            parser_too_large(p, "too many parameters");
+            expr_parser_too_large(p, "too many parameters");
             return;
         }
         e->names[e->params++] = copy;
-        parser_add_local(p, name, NULL);
-    } while (parser_take(p, ","));
-    parser_expect(p, ":");
+        expr_parser_add_local(p, name, NULL);
+    } while (expr_parser_take(p, ","));
+    expr_parser_expect(p, ":");
 }
 
 enum err
@@ -229,14 +229,14 @@ expr_parse(struct slice source, struct expr *expr, struct fault *fault)
     struct parser p = {.expr = expr};
 
     p.lexer = (struct lexer){.source = source, .line = 1, .arena = &expr->arena, .fault = fault};
-    parser_advance(&p);
+    expr_parser_advance(&p);
     parse_parameters(&p);
     if (!p.err) {
-        expr->body = parser_test(&p);
+        expr->body = expr_parser_test(&p);
     }
     if (!p.err && p.token.kind != T_END) {
-        parser_refuse(&p, &p.token, "the expression should end here");
+        expr_parser_refuse(&p, &p.token, "the expression should end here");
     }
-    parser_resolve(&p, expr->body);
+    expr_parser_resolve(&p, expr->body);
     return p.err;
 }

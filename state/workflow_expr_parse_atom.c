@@ -7,21 +7,21 @@ static void
 parse_targets(struct parser *p, struct node *n)
 {
     struct slice names[8];
-    bool brackets = parser_take(p, "(");
+    bool brackets = expr_parser_take(p, "(");
 
     do {
         if (n->targets == sizeof names / sizeof names[0]) {
-            parser_too_large(p, "too many variables");
+            expr_parser_too_large(p, "too many variables");
             return;
         }
-        names[n->targets++] = parser_name(p);
-    } while (!p->err && parser_take(p, ","));
+        names[n->targets++] = expr_parser_name(p);
+    } while (!p->err && expr_parser_take(p, ","));
     if (brackets) {
-        parser_expect(p, ")");
+        expr_parser_expect(p, ")");
     }
     n->target_names = arena_take(&p->expr->arena, 1, sizeof names);
     if (!n->target_names) {
-        parser_too_large(p, "no memory for an expression");
+        expr_parser_too_large(p, "no memory for an expression");
         return;
     }
     memcpy(n->target_names, names, n->targets * sizeof *names);
@@ -32,24 +32,24 @@ static struct node *
 parse_comprehension(struct parser *p, struct node *element)
 {
     struct node *kids[3] = {element, NULL, NULL};
-    struct node *n = parser_node(p, N_COMP, &p->token);
+    struct node *n = expr_parser_node(p, N_COMP, &p->token);
 
     if (!n) {
         return NULL;
     }
-    parser_advance(p);
+    expr_parser_advance(p);
     parse_targets(p, n);
-    if (!parser_take_word(p, "in")) {
-        return parser_refuse(p, &p->token, "'in' is missing here");
+    if (!expr_parser_take_word(p, "in")) {
+        return expr_parser_refuse(p, &p->token, "'in' is missing here");
     }
-    kids[1] = parser_or(p);
-    if (parser_take_word(p, "if")) {
-        kids[2] = parser_or(p);
+    kids[1] = expr_parser_or(p);
+    if (expr_parser_take_word(p, "if")) {
+        kids[2] = expr_parser_or(p);
     }
-    if (parser_at_word(p, "for") || parser_at_word(p, "if")) {
-        return parser_refuse(p, &p->token, "a comprehension takes one 'for' and one 'if'");
+    if (expr_parser_at_word(p, "for") || expr_parser_at_word(p, "if")) {
+        return expr_parser_refuse(p, &p->token, "a comprehension takes one 'for' and one 'if'");
     }
-    return parser_with_kids(p, n, kids, 3);
+    return expr_parser_with_kids(p, n, kids, 3);
 }
 
 /* Expressions between commas up to 'close', which is taken, too, onto 'kids'; a comma may come
@@ -60,18 +60,18 @@ parse_list(struct parser *p, const char *close, struct kids *kids, bool *comma)
     size_t first = kids->count;
 
     *comma = false;
-    while (!p->err && !parser_at(p, close)) {
-        parser_add_kid(p, kids, parser_test(p));
-        if (!p->err && kids->count == first + 1 && parser_at_word(p, "for")) {
+    while (!p->err && !expr_parser_at(p, close)) {
+        expr_parser_add_kid(p, kids, expr_parser_test(p));
+        if (!p->err && kids->count == first + 1 && expr_parser_at_word(p, "for")) {
             kids->at[first] = parse_comprehension(p, kids->at[first]);
             break;
         }
-        *comma = parser_take(p, ",");
+        *comma = expr_parser_take(p, ",");
         if (!*comma) {
             break;
         }
     }
-    parser_expect(p, close);
+    expr_parser_expect(p, close);
 }
 
 static struct node *
@@ -81,7 +81,7 @@ parse_round(struct parser *p)
     struct token t = p->token;
     bool comma;
 
-    parser_advance(p);
+    expr_parser_advance(p);
     parse_list(p, ")", &kids, &comma);
     if (!p->err && kids.count == 1 && !comma) {
         if (kids.at[0]->kind == N_COMP && !kids.at[0]->listed) {
@@ -89,7 +89,7 @@ parse_round(struct parser *p)
         }
         return kids.at[0];
     }
-    return parser_with_kids(p, parser_node(p, N_TUPLE, &t), kids.at, kids.count);
+    return expr_parser_with_kids(p, expr_parser_node(p, N_TUPLE, &t), kids.at, kids.count);
 }
 
 static struct node *
@@ -99,7 +99,7 @@ parse_square(struct parser *p)
     struct token t = p->token;
     bool comma;
 
-    parser_advance(p);
+    expr_parser_advance(p);
     parse_list(p, "]", &kids, &comma);
     /* A generator in brackets of its own has been marked as one; this one has not. */
     if (!p->err && kids.count == 1 && !comma && kids.at[0]->kind == N_COMP &&
@@ -107,7 +107,7 @@ parse_square(struct parser *p)
         kids.at[0]->listed = true;
         return kids.at[0];
     }
-    return parser_with_kids(p, parser_node(p, N_LIST, &t), kids.at, kids.count);
+    return expr_parser_with_kids(p, expr_parser_node(p, N_LIST, &t), kids.at, kids.count);
 }
 
 static struct node *
@@ -116,19 +116,19 @@ parse_curly(struct parser *p)
     struct kids kids = {.at = NULL};
     struct token t = p->token;
 
-    parser_advance(p);
-    while (!p->err && !parser_at(p, "}")) {
-        parser_add_kid(p, &kids, parser_test(p));
-        if (!parser_take(p, ":")) {
-            return parser_refuse(p, &p->token, "of curly brackets, only dicts are taken");
+    expr_parser_advance(p);
+    while (!p->err && !expr_parser_at(p, "}")) {
+        expr_parser_add_kid(p, &kids, expr_parser_test(p));
+        if (!expr_parser_take(p, ":")) {
+            return expr_parser_refuse(p, &p->token, "of curly brackets, only dicts are taken");
         }
-        parser_add_kid(p, &kids, parser_test(p));
-        if (!parser_take(p, ",")) {
+        expr_parser_add_kid(p, &kids, expr_parser_test(p));
+        if (!expr_parser_take(p, ",")) {
             break;
         }
     }
-    parser_expect(p, "}");
-    return parser_with_kids(p, parser_node(p, N_DICT, &t), kids.at, kids.count);
+    expr_parser_expect(p, "}");
+    return expr_parser_with_kids(p, expr_parser_node(p, N_DICT, &t), kids.at, kids.count);
 }
 
 /* Arguments in brackets onto 'n', a call or method whose kids begin with 'object' if not null. */
@@ -141,9 +141,9 @@ parse_arguments(struct parser *p, struct node *n, struct node *object)
     bool comma;
 
     if (object) {
-        parser_add_kid(p, &kids, object);
+        expr_parser_add_kid(p, &kids, object);
     }
-    parser_expect(p, "(");
+    expr_parser_expect(p, "(");
     parse_list(p, ")", &kids, &comma);
     if (p->err || !n) {
         return NULL;
@@ -153,10 +153,10 @@ parse_arguments(struct parser *p, struct node *n, struct node *object)
         kids.at[kids.count - 1]->generator = true;
     }
     if (count < n->function->min || count > n->function->max) {
-        return parser_refuse(p, &t, "%s() takes %u to %u arguments, not %zu", n->function->name,
-                             n->function->min, n->function->max, count);
+        return expr_parser_refuse(p, &t, "%s() takes %u to %u arguments, not %zu",
+                                  n->function->name, n->function->min, n->function->max, count);
     }
-    return parser_with_kids(p, n, kids.at, kids.count);
+    return expr_parser_with_kids(p, n, kids.at, kids.count);
 }
 
 /* A call of re.* with a literal pattern compiles it now. */
@@ -186,7 +186,7 @@ compile_pattern(struct parser *p, struct node *n)
 static struct node *
 parse_call(struct parser *p, const struct token *name, const struct function *function)
 {
-    struct node *n = parser_node(p, N_CALL, name);
+    struct node *n = expr_parser_node(p, N_CALL, name);
 
     if (n) {
         n->function = function;
@@ -198,7 +198,7 @@ parse_call(struct parser *p, const struct token *name, const struct function *fu
 static struct node *
 parse_constant(struct parser *p, struct value value)
 {
-    struct node *n = parser_node(p, N_CONST, &p->token);
+    struct node *n = expr_parser_node(p, N_CONST, &p->token);
 
     if (n) {
         n->constant = value;
@@ -208,7 +208,7 @@ parse_constant(struct parser *p, struct value value)
             xrealloc(p->expr->strings, (p->expr->string_count + 1) * sizeof *p->expr->strings);
         p->expr->strings[p->expr->string_count++] = value.as.text;
     }
-    parser_advance(p);
+    expr_parser_advance(p);
     return n;
 }
 
@@ -221,15 +221,15 @@ dotted_function(struct parser *p, struct token *name)
     struct slice whole;
     const struct function *function;
 
-    if (!parser_at(p, ".") || expr_lex(&ahead, &part) || part.kind != T_NAME) {
+    if (!expr_parser_at(p, ".") || expr_lex(&ahead, &part) || part.kind != T_NAME) {
         return NULL;
     }
     whole =
         (struct slice){name->text.data, (size_t)(part.text.data + part.text.len - name->text.data)};
     function = expr_function(whole);
     if (function) {
-        parser_advance(p);
-        parser_advance(p);
+        expr_parser_advance(p);
+        expr_parser_advance(p);
     }
     return function;
 }
@@ -247,19 +247,19 @@ parse_name(struct parser *p)
     if (slice_is(t.text, "None")) {
         return parse_constant(p, NONE);
     }
-    if (parser_is_keyword(t.text)) {
-        return parser_refuse(p, &t, "'%.*s' is not taken here", (int)t.text.len, t.text.data);
+    if (expr_parser_is_keyword(t.text)) {
+        return expr_parser_refuse(p, &t, "'%.*s' is not taken here", (int)t.text.len, t.text.data);
     }
-    parser_name(p);
-    function = parser_at(p, "(") ? expr_function(t.text) : dotted_function(p, &t);
+    expr_parser_name(p);
+    function = expr_parser_at(p, "(") ? expr_function(t.text) : dotted_function(p, &t);
     if (function) {
         return parse_call(p, &t, function);
     }
-    if (parser_at(p, "(")) {
-        return parser_refuse(p, &t, "'%.*s' is no function of this language", (int)t.text.len,
-                             t.text.data);
+    if (expr_parser_at(p, "(")) {
+        return expr_parser_refuse(p, &t, "'%.*s' is no function of this language", (int)t.text.len,
+                                  t.text.data);
     }
-    n = parser_node(p, N_LOCAL, &t);
+    n = expr_parser_node(p, N_LOCAL, &t);
     if (n) {
         n->name = t.text;
     }
@@ -275,16 +275,16 @@ parse_atom(struct parser *p)
     if (p->token.kind == T_NAME) {
         return parse_name(p);
     }
-    if (parser_at(p, "(")) {
+    if (expr_parser_at(p, "(")) {
         return parse_round(p);
     }
-    if (parser_at(p, "[")) {
+    if (expr_parser_at(p, "[")) {
         return parse_square(p);
     }
-    if (parser_at(p, "{")) {
+    if (expr_parser_at(p, "{")) {
         return parse_curly(p);
     }
-    return parser_refuse(p, &p->token, "a value is missing here");
+    return expr_parser_refuse(p, &p->token, "a value is missing here");
 }
 
 /* [i] or [a:b:c] behind 'object'. */
@@ -295,21 +295,21 @@ parse_subscript(struct parser *p, struct node *object)
     struct token t = p->token;
     size_t at = 1;
 
-    parser_advance(p);
-    if (!parser_at(p, ":")) {
-        kids[1] = parser_test(p);
-        if (parser_take(p, "]")) {
-            return parser_with_kids(p, parser_node(p, N_INDEX, &t), kids, 2);
+    expr_parser_advance(p);
+    if (!expr_parser_at(p, ":")) {
+        kids[1] = expr_parser_test(p);
+        if (expr_parser_take(p, "]")) {
+            return expr_parser_with_kids(p, expr_parser_node(p, N_INDEX, &t), kids, 2);
         }
     }
-    while (!p->err && at < 3 && parser_take(p, ":")) {
+    while (!p->err && at < 3 && expr_parser_take(p, ":")) {
         at++;
-        if (!parser_at(p, ":") && !parser_at(p, "]")) {
-            kids[at] = parser_test(p);
+        if (!expr_parser_at(p, ":") && !expr_parser_at(p, "]")) {
+            kids[at] = expr_parser_test(p);
         }
     }
-    parser_expect(p, "]");
-    return parser_with_kids(p, parser_node(p, N_SLICE, &t), kids, 4);
+    expr_parser_expect(p, "]");
+    return expr_parser_with_kids(p, expr_parser_node(p, N_SLICE, &t), kids, 4);
 }
 
 static struct node *
@@ -318,36 +318,37 @@ parse_method(struct parser *p, struct node *object)
     struct token dot = p->token, name;
     struct node *n;
 
-    parser_advance(p);
+    expr_parser_advance(p);
     name = p->token;
-    parser_name(p);
-    if (!p->err && !parser_at(p, "(")) {
-        return parser_refuse(p, &dot, "attributes are not part of this language");
+    expr_parser_name(p);
+    if (!p->err && !expr_parser_at(p, "(")) {
+        return expr_parser_refuse(p, &dot, "attributes are not part of this language");
     }
-    n = parser_node(p, N_METHOD, &name);
+    n = expr_parser_node(p, N_METHOD, &name);
     if (!n) {
         return NULL;
     }
     n->function = expr_method(name.text);
     if (!n->function) {
-        return parser_refuse(p, &name, "'.%.*s' is no method of this language", (int)name.text.len,
-                             name.text.data);
+        return expr_parser_refuse(p, &name, "'.%.*s' is no method of this language",
+                                  (int)name.text.len, name.text.data);
     }
     return parse_arguments(p, n, object);
 }
 
 struct node *
-parser_postfix(struct parser *p)
+expr_parser_postfix(struct parser *p)
 {
     struct node *n = parse_atom(p);
 
     while (!p->err && p->token.kind == T_SIGN) {
-        if (parser_at(p, ".")) {
+        if (expr_parser_at(p, ".")) {
             n = parse_method(p, n);
-        } else if (parser_at(p, "[")) {
+        } else if (expr_parser_at(p, "[")) {
             n = parse_subscript(p, n);
-        } else if (parser_at(p, "(")) {
-            return parser_refuse(p, &p->token, "only functions of this language can be called");
+        } else if (expr_parser_at(p, "(")) {
+            return expr_parser_refuse(p, &p->token,
+                                      "only functions of this language can be called");
         } else {
             break;
         }

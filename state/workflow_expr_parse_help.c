@@ -10,7 +10,7 @@
 
 /* Notes the first error, at token 't'.  Returns null. */
 struct node *
-parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
+expr_parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -25,7 +25,7 @@ parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
 }
 
 struct node *
-parser_too_large(struct parser *p, const char *what)
+expr_parser_too_large(struct parser *p, const char *what)
 {
     if (!p->err) {
         p->err = fault_at(p->lexer.fault, E_TOO_LARGE, p->token.line, p->token.column, "%s", what);
@@ -34,7 +34,7 @@ parser_too_large(struct parser *p, const char *what)
 }
 
 void
-parser_advance(struct parser *p)
+expr_parser_advance(struct parser *p)
 {
     if (!p->err) {
         p->err = expr_lex(&p->lexer, &p->token);
@@ -45,58 +45,58 @@ parser_advance(struct parser *p)
 }
 
 bool
-parser_at(const struct parser *p, const char *sign)
+expr_parser_at(const struct parser *p, const char *sign)
 {
     return p->token.kind == T_SIGN && slice_is(p->token.text, sign);
 }
 
 bool
-parser_at_word(const struct parser *p, const char *word)
+expr_parser_at_word(const struct parser *p, const char *word)
 {
     return p->token.kind == T_NAME && slice_is(p->token.text, word);
 }
 
 bool
-parser_take(struct parser *p, const char *sign)
+expr_parser_take(struct parser *p, const char *sign)
 {
-    bool there = parser_at(p, sign);
+    bool there = expr_parser_at(p, sign);
 
     if (there) {
-        parser_advance(p);
+        expr_parser_advance(p);
     }
     return there;
 }
 
 bool
-parser_take_word(struct parser *p, const char *word)
+expr_parser_take_word(struct parser *p, const char *word)
 {
-    bool there = parser_at_word(p, word);
+    bool there = expr_parser_at_word(p, word);
 
     if (there) {
-        parser_advance(p);
+        expr_parser_advance(p);
     }
     return there;
 }
 
 void
-parser_expect(struct parser *p, const char *sign)
+expr_parser_expect(struct parser *p, const char *sign)
 {
-    if (!parser_take(p, sign)) {
-        parser_refuse(p, &p->token, "'%s' is missing here", sign);
+    if (!expr_parser_take(p, sign)) {
+        expr_parser_refuse(p, &p->token, "'%s' is missing here", sign);
     }
 }
 
 struct node *
-parser_node(struct parser *p, enum node_kind kind, const struct token *t)
+expr_parser_node(struct parser *p, enum node_kind kind, const struct token *t)
 {
     struct node *n;
 
     if (p->err || ++p->nodes > NODES_MAX) {
-        return parser_too_large(p, "an expression of too many parts");
+        return expr_parser_too_large(p, "an expression of too many parts");
     }
     n = arena_take(&p->expr->arena, 1, sizeof *n);
     if (!n) {
-        return parser_too_large(p, "no memory for an expression");
+        return expr_parser_too_large(p, "no memory for an expression");
     }
     n->kind = kind;
     n->line = t->line;
@@ -106,14 +106,14 @@ parser_node(struct parser *p, enum node_kind kind, const struct token *t)
 
 /* Gives 'n' a copy of its kids; either may be null after an error. */
 struct node *
-parser_with_kids(struct parser *p, struct node *n, struct node *const *kids, size_t count)
+expr_parser_with_kids(struct parser *p, struct node *n, struct node *const *kids, size_t count)
 {
     if (!n || p->err) {
         return NULL;
     }
     n->kids = arena_take(&p->expr->arena, count ? count : 1, sizeof *n->kids);
     if (!n->kids) {
-        return parser_too_large(p, "no memory for an expression");
+        return expr_parser_too_large(p, "no memory for an expression");
     }
     if (count) {
         memcpy(n->kids, kids, count * sizeof *kids);
@@ -124,17 +124,17 @@ parser_with_kids(struct parser *p, struct node *n, struct node *const *kids, siz
             n->height = kids[i]->height + 1;
         }
     }
-    return n->height > HEIGHT_MAX ? parser_too_large(p, "too long a chain") : n;
+    return n->height > HEIGHT_MAX ? expr_parser_too_large(p, "too long a chain") : n;
 }
 
 void
-parser_add_kid(struct parser *p, struct kids *kids, struct node *n)
+expr_parser_add_kid(struct parser *p, struct kids *kids, struct node *n)
 {
     if (kids->count == kids->size) {
         size_t size = kids->size ? kids->size * 2 : 4;
         struct node **at = arena_take(&p->expr->arena, size, sizeof *at);
         if (!at) {
-            parser_too_large(p, "no memory for an expression");
+            expr_parser_too_large(p, "no memory for an expression");
             return;
         }
         if (kids->count) {
@@ -147,7 +147,7 @@ parser_add_kid(struct parser *p, struct kids *kids, struct node *n)
 }
 
 bool
-parser_is_keyword(struct slice name)
+expr_parser_is_keyword(struct slice name)
 {
     static const char *const words[] = {
         "lambda", "or",     "and",   "not",     "in",     "is",       "if",     "else",     "for",
@@ -165,15 +165,15 @@ parser_is_keyword(struct slice name)
 
 /* The name that token 't' must be. */
 struct slice
-parser_name(struct parser *p)
+expr_parser_name(struct parser *p)
 {
     struct token t = p->token;
 
-    if (t.kind != T_NAME || parser_is_keyword(t.text)) {
-        parser_refuse(p, &t, "a name is missing here");
+    if (t.kind != T_NAME || expr_parser_is_keyword(t.text)) {
+        expr_parser_refuse(p, &t, "a name is missing here");
     } else if (t.text.len >= 2 && t.text.data[0] == '_' && t.text.data[1] == '_') {
-        parser_refuse(p, &t, "names must not begin with two underscores");
+        expr_parser_refuse(p, &t, "names must not begin with two underscores");
     }
-    parser_advance(p);
+    expr_parser_advance(p);
     return t.text;
 }

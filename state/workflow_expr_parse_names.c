@@ -7,12 +7,12 @@
 
 /* Makes 'name' a variable, innermost from now on. */
 unsigned
-parser_add_local(struct parser *p, struct slice name, const struct node *n)
+expr_parser_add_local(struct parser *p, struct slice name, const struct node *n)
 {
     if (p->slots == EXPR_SLOTS_MAX) {
         p->token.line = n ? n->line : 1;
         p->token.column = n ? n->column : 1;
-        parser_too_large(p, "too many variables");
+        expr_parser_too_large(p, "too many variables");
         return 0;
     }
     p->locals[p->local_count++] = (struct local){name, p->slots};
@@ -20,7 +20,7 @@ parser_add_local(struct parser *p, struct slice name, const struct node *n)
 }
 
 const struct local *
-parser_find_local(const struct parser *p, struct slice name)
+expr_parser_find_local(const struct parser *p, struct slice name)
 {
     for (unsigned i = p->local_count; i > 0; i--) {
         if (slice_equal(p->locals[i - 1].name, name)) {
@@ -45,19 +45,19 @@ resolve_comprehension(struct parser *p, struct node *n)
 {
     unsigned outer = p->local_count;
 
-    parser_resolve(p, n->kids[1]);
+    expr_parser_resolve(p, n->kids[1]);
     n->slot = p->slots;
     for (unsigned i = 0; i < n->targets && !p->err; i++) {
-        parser_add_local(p, n->target_names[i], n);
+        expr_parser_add_local(p, n->target_names[i], n);
     }
-    parser_resolve(p, n->kids[0]);
-    parser_resolve(p, n->kids[2]);
+    expr_parser_resolve(p, n->kids[0]);
+    expr_parser_resolve(p, n->kids[2]);
     p->local_count = outer;
 }
 
 /* Gives each name below 'n' its variable, or makes it a type, or refuses it. */
 void
-parser_resolve(struct parser *p, struct node *n)
+expr_parser_resolve(struct parser *p, struct node *n)
 {
     const struct local *local;
     enum value_type type;
@@ -69,12 +69,12 @@ parser_resolve(struct parser *p, struct node *n)
         resolve_comprehension(p, n);
         return;
     }
-    if (n->kind == N_CALL && parser_find_local(p, n->name)) {
+    if (n->kind == N_CALL && expr_parser_find_local(p, n->name)) {
         refuse_node(p, n, "is a variable here, and cannot be called");
         return;
     }
     if (n->kind == N_LOCAL) {
-        local = parser_find_local(p, n->name);
+        local = expr_parser_find_local(p, n->name);
         if (local) {
             n->slot = local->slot;
         } else if (expr_type_name(n->name, &type)) {
@@ -86,6 +86,6 @@ parser_resolve(struct parser *p, struct node *n)
         return;
     }
     for (size_t i = 0; i < n->count; i++) {
-        parser_resolve(p, n->kids[i]);
+        expr_parser_resolve(p, n->kids[i]);
     }
 }

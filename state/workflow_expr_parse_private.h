@@ -26,41 +26,41 @@ struct kids {
 };
 
 /* Notes the first error, at token 't'.  Returns null. */
-struct node *parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
+struct node *expr_parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-struct node *parser_too_large(struct parser *p, const char *what);
+struct node *expr_parser_too_large(struct parser *p, const char *what);
 
 /* Looks at the next token; after an error it is T_END for ever. */
-void parser_advance(struct parser *p);
+void expr_parser_advance(struct parser *p);
 /* Whether a sign or word is looked at; "take" goes on behind it if so. */
-bool parser_at(const struct parser *p, const char *sign);
-bool parser_at_word(const struct parser *p, const char *word);
-bool parser_take(struct parser *p, const char *sign);
-bool parser_take_word(struct parser *p, const char *word);
-/* As parser_take(); it is an error if the sign is not there. */
-void parser_expect(struct parser *p, const char *sign);
+bool expr_parser_at(const struct parser *p, const char *sign);
+bool expr_parser_at_word(const struct parser *p, const char *word);
+bool expr_parser_take(struct parser *p, const char *sign);
+bool expr_parser_take_word(struct parser *p, const char *word);
+/* As expr_parser_take(); it is an error if the sign is not there. */
+void expr_parser_expect(struct parser *p, const char *sign);
 /* The name that is looked at, taken; an error if it is none, or a keyword. */
-struct slice parser_name(struct parser *p);
-bool parser_is_keyword(struct slice name);
+struct slice expr_parser_name(struct parser *p);
+bool expr_parser_is_keyword(struct slice name);
 
 /* A new node at token 't'; null after an error. */
-struct node *parser_node(struct parser *p, enum node_kind kind, const struct token *t);
+struct node *expr_parser_node(struct parser *p, enum node_kind kind, const struct token *t);
 /* Gives 'n' a copy of its kids; any may be null after an error.  Returns 'n', or null then. */
-struct node *parser_with_kids(struct parser *p, struct node *n, struct node *const *kids,
-                              size_t count);
-void parser_add_kid(struct parser *p, struct kids *kids, struct node *n);
+struct node *expr_parser_with_kids(struct parser *p, struct node *n, struct node *const *kids,
+                                   size_t count);
+void expr_parser_add_kid(struct parser *p, struct kids *kids, struct node *n);
 
 /* An expression; one without "if" and "else"; a value with what stands behind it. */
-struct node *parser_test(struct parser *p);
-struct node *parser_or(struct parser *p);
-struct node *parser_postfix(struct parser *p);
+struct node *expr_parser_test(struct parser *p);
+struct node *expr_parser_or(struct parser *p);
+struct node *expr_parser_postfix(struct parser *p);
 
 /* Makes 'name' a variable, innermost from now on; an error at 'n' (may be null) if there are too
  * many. */
-unsigned parser_add_local(struct parser *p, struct slice name, const struct node *n);
+unsigned expr_parser_add_local(struct parser *p, struct slice name, const struct node *n);
 /* The innermost variable of that name, or null. */
-const struct local *parser_find_local(const struct parser *p, struct slice name);
+const struct local *expr_parser_find_local(const struct parser *p, struct slice name);
 /* Gives each name below 'n' its variable, or makes it a type, or refuses it. */
-void parser_resolve(struct parser *p, struct node *n);
+void expr_parser_resolve(struct parser *p, struct node *n);
 
 #endif
