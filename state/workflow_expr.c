@@ -118,7 +118,7 @@ item_of(struct machine *m, struct value v, int64_t i)
     }
     if (v.type == V_RANGE) {
         struct iter it = {.over = v, .i = (size_t)i};
-        value_next(m, &it, &v);
+        expr_value_next(m, &it, &v);
         return v;
     }
     return v.as.items->at[i];
@@ -128,10 +128,10 @@ static struct value
 index_value(struct machine *m, struct value object, struct value index)
 {
     const struct value *found;
-    int64_t len = value_length(object), i;
+    int64_t len = expr_value_length(object), i;
 
     if (object.type == V_DICT) {
-        found = value_find(m, object.as.table, index);
+        found = expr_value_find(m, object.as.table, index);
         if (found || m->err) {
             return found ? *found : NONE;
         }
@@ -141,13 +141,14 @@ index_value(struct machine *m, struct value object, struct value index)
         return expr_raise(m, "no key '%.*s'", (int)rune_cut(index.as.text, 100),
                           index.as.text.data);
     }
-    if (!value_is_sequence(object) && object.type != V_RANGE) {
-        return expr_raise(m, "%s cannot be indexed", value_type_name(object.type));
+    if (!expr_value_is_sequence(object) && object.type != V_RANGE) {
+        return expr_raise(m, "%s cannot be indexed", expr_value_type_name(object.type));
     }
     if (index.type != V_INT && index.type != V_BOOL) {
-        return expr_raise(m, "an index must be an integer, not %s", value_type_name(index.type));
+        return expr_raise(m, "an index must be an integer, not %s",
+                          expr_value_type_name(index.type));
     }
-    i = value_integer(index);
+    i = expr_value_integer(index);
     i = i < 0 ? i + len : i;
     if (i < 0 || i >= len) {
         return expr_raise(m, "index out of range");
@@ -166,10 +167,10 @@ slice_end(struct machine *m, const struct node *n, int64_t len, int64_t otherwis
         return otherwise;
     }
     if (v.type != V_INT && v.type != V_BOOL) {
-        expr_raise(m, "a slice takes integers, not %s", value_type_name(v.type));
+        expr_raise(m, "a slice takes integers, not %s", expr_value_type_name(v.type));
         return 0;
     }
-    i = value_integer(v);
+    i = expr_value_integer(v);
     i = i < 0 ? i + len : i;
     return i < least ? least : i > most ? most : i;
 }
@@ -180,10 +181,10 @@ slice_value(struct machine *m, const struct node *n)
     struct value object = expr_evaluate(m, n->kids[0]), step = NONE;
     struct builder b = {.at = NULL};
     struct buf text = {.limit = m->budget->memory};
-    int64_t len = value_length(object), by = 1, i, stop;
+    int64_t len = expr_value_length(object), by = 1, i, stop;
 
-    if (m->err || !value_is_sequence(object)) {
-        return expr_raise(m, "%s cannot be sliced", value_type_name(object.type));
+    if (m->err || !expr_value_is_sequence(object)) {
+        return expr_raise(m, "%s cannot be sliced", expr_value_type_name(object.type));
     }
     if (n->kids[3]) {
         step = expr_evaluate(m, n->kids[3]);
@@ -203,7 +204,7 @@ slice_value(struct machine *m, const struct node *n)
         if (object.type == V_STR) {
             buf_add_slice(&text, item.as.text);
         } else {
-            value_builder_add(m, &b, item);
+            expr_value_builder_add(m, &b, item);
         }
         if (__builtin_add_overflow(i, by, &i)) {
             break;
@@ -218,7 +219,7 @@ slice_value(struct machine *m, const struct node *n)
         buf_fini(&text);
         return object;
     }
-    return value_builder_done(m, &b, object.type);
+    return expr_value_builder_done(m, &b, object.type);
 }
 
 /* ---- The tree. ---- */
@@ -233,16 +234,16 @@ set_targets(struct machine *m, const struct node *comp, struct value v)
         m->slots[comp->slot] = v;
         return;
     }
-    it = value_iterate(m, v);
-    while (value_next(m, &it, &v)) {
+    it = expr_value_iterate(m, v);
+    while (expr_value_next(m, &it, &v)) {
         if (i == comp->targets) {
             break;
         }
         m->slots[comp->slot + i++] = v;
     }
-    if (i != comp->targets || value_length(it.over) != comp->targets) {
+    if (i != comp->targets || expr_value_length(it.over) != comp->targets) {
         expr_raise(m, "%u values are wanted for %u variables, not %lld", comp->targets,
-                   comp->targets, (long long)value_length(it.over));
+                   comp->targets, (long long)expr_value_length(it.over));
     }
 }
 
@@ -250,12 +251,12 @@ void
 expr_each(struct machine *m, const struct node *comp,
           bool (*each)(struct machine *m, struct value v, void *context), void *context)
 {
-    struct iter it = value_iterate(m, expr_evaluate(m, comp->kids[1]));
+    struct iter it = expr_value_iterate(m, expr_evaluate(m, comp->kids[1]));
     struct value v;
 
-    while (value_next(m, &it, &v)) {
+    while (expr_value_next(m, &it, &v)) {
         set_targets(m, comp, v);
-        if (comp->kids[2] && !value_is_true(expr_evaluate(m, comp->kids[2]))) {
+        if (comp->kids[2] && !expr_value_is_true(expr_evaluate(m, comp->kids[2]))) {
             continue;
         }
         v = expr_evaluate(m, comp->kids[0]);
@@ -268,7 +269,7 @@ expr_each(struct machine *m, const struct node *comp,
 static bool
 collect(struct machine *m, struct value v, void *context)
 {
-    value_builder_add(m, context, v);
+    expr_value_builder_add(m, context, v);
     return !m->err;
 }
 
@@ -278,7 +279,7 @@ comprehension(struct machine *m, const struct node *n)
     struct builder b = {.at = NULL};
 
     expr_each(m, n, collect, &b);
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static struct value
@@ -289,9 +290,9 @@ display(struct machine *m, const struct node *n)
 
     if (n->kind != N_DICT) {
         for (size_t i = 0; i < n->count && !m->err; i++) {
-            value_builder_add(m, &b, expr_evaluate(m, n->kids[i]));
+            expr_value_builder_add(m, &b, expr_evaluate(m, n->kids[i]));
         }
-        return m->err ? NONE : value_builder_done(m, &b, n->kind == N_LIST ? V_LIST : V_TUPLE);
+        return m->err ? NONE : expr_value_builder_done(m, &b, n->kind == N_LIST ? V_LIST : V_TUPLE);
     }
     keys = expr_grab(m, n->count / 2, sizeof *keys);
     values = expr_grab(m, n->count / 2, sizeof *values);
@@ -299,7 +300,7 @@ display(struct machine *m, const struct node *n)
         keys[i / 2] = expr_evaluate(m, n->kids[i]);
         values[i / 2] = expr_evaluate(m, n->kids[i + 1]);
     }
-    return m->err ? NONE : value_table(m, V_DICT, keys, values, n->count / 2);
+    return m->err ? NONE : expr_value_table(m, V_DICT, keys, values, n->count / 2);
 }
 
 static struct value
@@ -329,7 +330,7 @@ either(struct machine *m, const struct node *n)
 
     for (size_t i = 0; i < n->count && !m->err; i++) {
         v = expr_evaluate(m, n->kids[i]);
-        if (value_is_true(v) == (n->kind == N_OR)) {
+        if (expr_value_is_true(v) == (n->kind == N_OR)) {
             break;
         }
     }
@@ -356,7 +357,7 @@ expr_evaluate(struct machine *m, const struct node *n)
         return either(m, n);
     case N_NOT:
         a = expr_evaluate(m, n->kids[0]);
-        return TRUTH(!value_is_true(a));
+        return TRUTH(!expr_value_is_true(a));
     case N_NEGATE:
     case N_PLUS:
         a = expr_evaluate(m, n->kids[0]);
@@ -365,7 +366,7 @@ expr_evaluate(struct machine *m, const struct node *n)
         return compare_chain(m, n);
     case N_IF:
         a = expr_evaluate(m, n->kids[0]);
-        return m->err ? NONE : expr_evaluate(m, n->kids[value_is_true(a) ? 1 : 2]);
+        return m->err ? NONE : expr_evaluate(m, n->kids[expr_value_is_true(a) ? 1 : 2]);
     case N_BINARY:
     case N_INDEX:
         a = expr_evaluate(m, n->kids[0]);
@@ -396,10 +397,10 @@ expr_test(const struct expr *expr, const json_t *const *args, struct expr_budget
 
     m.arena.limit = budget->memory;
     for (unsigned i = 0; i < expr->params && !m.err; i++) {
-        m.slots[i] = value_from_json(&m, args[i]);
+        m.slots[i] = expr_value_from_json(&m, args[i]);
     }
     v = expr_evaluate(&m, expr->body);
-    *holds = !m.err && value_is_true(v);
+    *holds = !m.err && expr_value_is_true(v);
     arena_fini(&m.arena);
     return m.err;
 }

@@ -7,26 +7,26 @@
 
 static CALL(call_len)
 {
-    int64_t len = value_length(args[0]);
+    int64_t len = expr_value_length(args[0]);
 
     CALL_UNUSED;
     if (args[0].type == V_STR) {
         expr_spend(m, args[0].as.text.len / 16);
     }
-    return len < 0 ? expr_raise(m, "%s has no length", value_type_name(args[0].type))
+    return len < 0 ? expr_raise(m, "%s has no length", expr_value_type_name(args[0].type))
                    : INTEGER(len);
 }
 
 static CALL(call_str)
 {
     CALL_UNUSED;
-    return count ? value_text(m, args[0]) : TEXT(SLICE(""));
+    return count ? expr_value_text(m, args[0]) : TEXT(SLICE(""));
 }
 
 static CALL(call_bool)
 {
     CALL_UNUSED;
-    return TRUTH(count && value_is_true(args[0]));
+    return TRUTH(count && expr_value_is_true(args[0]));
 }
 
 /* Sorts at[0..n) with the help of 'room', stable. */
@@ -55,13 +55,13 @@ struct value
 expr_gather(struct machine *m, struct value over, enum value_type type)
 {
     struct builder b = {.at = NULL};
-    struct iter it = value_iterate(m, over);
+    struct iter it = expr_value_iterate(m, over);
     struct value v;
 
-    while (value_next(m, &it, &v)) {
-        value_builder_add(m, &b, v);
+    while (expr_value_next(m, &it, &v)) {
+        expr_value_builder_add(m, &b, v);
     }
-    return m->err ? NONE : value_builder_done(m, &b, type);
+    return m->err ? NONE : expr_value_builder_done(m, &b, type);
 }
 
 static CALL(call_sorted)
@@ -83,13 +83,13 @@ static CALL(call_sorted)
 static CALL(call_list)
 {
     CALL_UNUSED;
-    return count ? expr_gather(m, args[0], V_LIST) : value_list(m, V_LIST, NULL, 0);
+    return count ? expr_gather(m, args[0], V_LIST) : expr_value_list(m, V_LIST, NULL, 0);
 }
 
 static CALL(call_set)
 {
     CALL_UNUSED;
-    return count ? expr_gather(m, args[0], V_SET) : value_table(m, V_SET, NULL, NULL, 0);
+    return count ? expr_gather(m, args[0], V_SET) : expr_value_table(m, V_SET, NULL, NULL, 0);
 }
 
 static CALL(call_dict)
@@ -100,22 +100,22 @@ static CALL(call_dict)
 
     CALL_UNUSED;
     if (!count) {
-        return value_table(m, V_DICT, NULL, NULL, 0);
+        return expr_value_table(m, V_DICT, NULL, NULL, 0);
     }
     if (args[0].type == V_DICT) {
         return args[0];
     }
-    it = value_iterate(m, args[0]);
-    while (value_next(m, &it, &pair)) {
-        struct iter two = value_iterate(m, pair);
-        if (value_length(pair) != 2 || !value_next(m, &two, &half[0]) ||
-            !value_next(m, &two, &half[1])) {
+    it = expr_value_iterate(m, args[0]);
+    while (expr_value_next(m, &it, &pair)) {
+        struct iter two = expr_value_iterate(m, pair);
+        if (expr_value_length(pair) != 2 || !expr_value_next(m, &two, &half[0]) ||
+            !expr_value_next(m, &two, &half[1])) {
             return expr_raise(m, "dict() takes pairs");
         }
-        value_builder_add(m, &keys, half[0]);
-        value_builder_add(m, &values, half[1]);
+        expr_value_builder_add(m, &keys, half[0]);
+        expr_value_builder_add(m, &values, half[1]);
     }
-    return m->err ? NONE : value_table(m, V_DICT, keys.at, values.at, keys.count);
+    return m->err ? NONE : expr_value_table(m, V_DICT, keys.at, values.at, keys.count);
 }
 
 struct search {
@@ -128,7 +128,7 @@ look_for(struct machine *m, struct value v, void *context)
     struct search *s = context;
 
     (void)m;
-    s->found = value_is_true(v) == s->wanted;
+    s->found = expr_value_is_true(v) == s->wanted;
     return !s->found;
 }
 
@@ -144,8 +144,8 @@ holds_one(struct machine *m, const struct node *node, const struct value *args, 
         expr_each(m, node->kids[0], look_for, &s);
         return s.found;
     }
-    it = value_iterate(m, args[0]);
-    while (value_next(m, &it, &v)) {
+    it = expr_value_iterate(m, args[0]);
+    while (expr_value_next(m, &it, &v)) {
         if (!look_for(m, v, &s)) {
             return true;
         }
@@ -191,25 +191,25 @@ static CALL(call_isinstance)
 static CALL(call_enumerate)
 {
     struct builder b = {.at = NULL};
-    struct iter it = value_iterate(m, args[0]);
+    struct iter it = expr_value_iterate(m, args[0]);
     struct value pair[2];
     int64_t i = 0;
 
     CALL_UNUSED;
     if (count > 1) {
-        if (!value_is_whole(args[1])) {
+        if (!expr_value_is_whole(args[1])) {
             return expr_raise(m, "enumerate() counts from an integer");
         }
-        i = value_integer(args[1]);
+        i = expr_value_integer(args[1]);
     }
-    while (value_next(m, &it, &pair[1])) {
+    while (expr_value_next(m, &it, &pair[1])) {
         pair[0] = INTEGER(i);
-        value_builder_add(m, &b, value_list(m, V_TUPLE, pair, 2));
+        expr_value_builder_add(m, &b, expr_value_list(m, V_TUPLE, pair, 2));
         if (__builtin_add_overflow(i, 1, &i)) {
             return expr_raise(m, "an integer outside 64 bits");
         }
     }
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static CALL(call_zip)
@@ -220,15 +220,15 @@ static CALL(call_zip)
 
     CALL_UNUSED;
     for (size_t i = 0; i < count; i++) {
-        its[i] = value_iterate(m, args[i]);
+        its[i] = expr_value_iterate(m, args[i]);
     }
     while (!m->err) {
         for (size_t i = 0; i < count; i++) {
-            if (!value_next(m, &its[i], &row[i])) {
-                return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+            if (!expr_value_next(m, &its[i], &row[i])) {
+                return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
             }
         }
-        value_builder_add(m, &b, value_list(m, V_TUPLE, row, count));
+        expr_value_builder_add(m, &b, expr_value_list(m, V_TUPLE, row, count));
     }
     return NONE;
 }
@@ -239,16 +239,16 @@ static CALL(call_range)
 
     CALL_UNUSED;
     for (size_t i = 0; i < count; i++) {
-        if (!value_is_whole(args[i])) {
+        if (!expr_value_is_whole(args[i])) {
             return expr_raise(m, "range() takes integers");
         }
     }
     if (!r) {
         return NONE;
     }
-    r->start = count > 1 ? value_integer(args[0]) : 0;
-    r->stop = value_integer(args[count > 1]);
-    r->step = count > 2 ? value_integer(args[2]) : 1;
+    r->start = count > 1 ? expr_value_integer(args[0]) : 0;
+    r->stop = expr_value_integer(args[count > 1]);
+    r->step = count > 2 ? expr_value_integer(args[2]) : 1;
     if (r->step == 0) {
         return expr_raise(m, "the step of a range must not be 0");
     }
@@ -352,8 +352,8 @@ value_of_yaml(struct machine *m, const struct ynode *node)
     if (m->err) {
         return NONE;
     }
-    return ynode_kind(node) == YNODE_LIST ? value_list(m, V_LIST, values, count)
-                                          : value_table(m, V_DICT, keys, values, count);
+    return ynode_kind(node) == YNODE_LIST ? expr_value_list(m, V_LIST, values, count)
+                                          : expr_value_table(m, V_DICT, keys, values, count);
 }
 
 static CALL(call_safe_load)
@@ -365,7 +365,7 @@ static CALL(call_safe_load)
     CALL_UNUSED;
     if (args[0].type != V_STR) {
         return expr_raise(m, "yaml.safe_load() takes a text, not %s",
-                          value_type_name(args[0].type));
+                          expr_value_type_name(args[0].type));
     }
     if (!expr_spend(m, args[0].as.text.len / 4)) {
         return NONE;
@@ -423,7 +423,7 @@ expr_type_name(struct slice name, enum value_type *type)
     static const enum value_type types[] = {V_BOOL, V_INT, V_FLOAT, V_STR, V_LIST, V_SET, V_DICT};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (slice_is(name, value_type_name(types[i]))) {
+        if (slice_is(name, expr_value_type_name(types[i]))) {
             *type = types[i];
             return true;
         }

@@ -34,8 +34,8 @@ CALL(expr_call_int)
     long long value;
 
     CALL_UNUSED;
-    if (value_is_whole(v)) {
-        return INTEGER(value_integer(v));
+    if (expr_value_is_whole(v)) {
+        return INTEGER(expr_value_integer(v));
     }
     if (v.type == V_FLOAT) {
         double whole = trunc(v.as.number);
@@ -44,7 +44,7 @@ CALL(expr_call_int)
                    : expr_raise(m, "a number that is no integer of 64 bits");
     }
     if (v.type != V_STR) {
-        return expr_raise(m, "int() of %s", value_type_name(v.type));
+        return expr_raise(m, "int() of %s", expr_value_type_name(v.type));
     }
     if (!trimmed(v.as.text, text, sizeof text)) {
         return expr_raise(m, "int() of a text that is no integer");
@@ -68,11 +68,11 @@ CALL(expr_call_float)
     if (v.type == V_FLOAT) {
         return v;
     }
-    if (value_is_whole(v)) {
-        return NUMBER((double)value_integer(v));
+    if (expr_value_is_whole(v)) {
+        return NUMBER((double)expr_value_integer(v));
     }
     if (v.type != V_STR) {
-        return expr_raise(m, "float() of %s", value_type_name(v.type));
+        return expr_raise(m, "float() of %s", expr_value_type_name(v.type));
     }
     if (!trimmed(v.as.text, text, sizeof text) || strpbrk(text, "xX(")) {
         return expr_raise(m, "float() of a text that is no number");
@@ -90,13 +90,13 @@ CALL(expr_call_abs)
     if (v.type == V_FLOAT) {
         return NUMBER(fabs(v.as.number));
     }
-    if (!value_is_whole(v)) {
-        return expr_raise(m, "abs() of %s", value_type_name(v.type));
+    if (!expr_value_is_whole(v)) {
+        return expr_raise(m, "abs() of %s", expr_value_type_name(v.type));
     }
-    if (value_integer(v) == INT64_MIN) {
+    if (expr_value_integer(v) == INT64_MIN) {
         return expr_raise(m, "an integer outside 64 bits");
     }
-    return INTEGER(value_integer(v) < 0 ? -value_integer(v) : value_integer(v));
+    return INTEGER(expr_value_integer(v) < 0 ? -expr_value_integer(v) : expr_value_integer(v));
 }
 
 /* The smallest (sign -1) or largest (sign 1) of several arguments, or of one that holds several. */
@@ -112,8 +112,8 @@ extreme(struct machine *m, const struct value *args, size_t count, int sign)
         memcpy(&few.at, &args, sizeof few.at); /* Only read. */
         over = (struct value){.type = V_TUPLE, .as.items = &few};
     }
-    it = value_iterate(m, over);
-    while (value_next(m, &it, &v)) {
+    it = expr_value_iterate(m, over);
+    while (expr_value_next(m, &it, &v)) {
         bool ordered = true;
         if (!any || (expr_values_compare(m, v, best, &ordered) * sign > 0 && ordered)) {
             best = v;
@@ -138,13 +138,13 @@ CALL(expr_call_max)
 CALL(expr_call_sum)
 {
     struct value sum = count > 1 ? args[1] : INTEGER(0), v;
-    struct iter it = value_iterate(m, args[0]);
+    struct iter it = expr_value_iterate(m, args[0]);
 
     CALL_UNUSED;
     if (sum.type == V_STR) {
         return expr_raise(m, "sum() of texts");
     }
-    while (value_next(m, &it, &v)) {
+    while (expr_value_next(m, &it, &v)) {
         sum = expr_binary(m, '+', sum, v);
     }
     return sum;
@@ -207,14 +207,14 @@ CALL(expr_call_round)
     bool places = count > 1 && args[1].type != V_NONE;
 
     CALL_UNUSED;
-    if (!value_is_number(v) || (places && !value_is_whole(args[1]))) {
-        return expr_raise(m, "round() of %s", value_type_name(v.type));
+    if (!expr_value_is_number(v) || (places && !expr_value_is_whole(args[1]))) {
+        return expr_raise(m, "round() of %s", expr_value_type_name(v.type));
     }
     if (v.type != V_FLOAT) {
-        return round_integer(m, value_integer(v), places ? value_integer(args[1]) : 0);
+        return round_integer(m, expr_value_integer(v), places ? expr_value_integer(args[1]) : 0);
     }
     if (places) {
-        return round_places(m, v.as.number, value_integer(args[1]));
+        return round_places(m, v.as.number, expr_value_integer(args[1]));
     }
     v.as.number = nearbyint(v.as.number);
     return expr_call_int(m, node, &v, 1);

@@ -9,7 +9,7 @@ object_is(struct machine *m, const struct node *node, const struct value *args,
           enum value_type type)
 {
     if (args[0].type != type) {
-        expr_raise(m, "%s has no .%s()", value_type_name(args[0].type), node->function->name);
+        expr_raise(m, "%s has no .%s()", expr_value_type_name(args[0].type), node->function->name);
         return false;
     }
     return expr_spend(m, type == V_STR ? args[0].as.text.len / 16 : 1);
@@ -22,7 +22,7 @@ static CALL(method_get)
     if (!object_is(m, node, args, V_DICT)) {
         return NONE;
     }
-    found = value_find(m, args[0].as.table, args[1]);
+    found = expr_value_find(m, args[0].as.table, args[1]);
     return found ? *found : count > 2 ? args[2] : NONE;
 }
 
@@ -38,9 +38,10 @@ members(struct machine *m, const struct node *node, const struct value *args, ch
     for (size_t i = 0; i < args[0].as.table->count && expr_spend(m, 1); i++) {
         const struct entry *e = &args[0].as.table->entries[i];
         struct value pair[2] = {e->key, e->value};
-        value_builder_add(m, &b, what == 'p' ? value_list(m, V_TUPLE, pair, 2) : pair[what == 'v']);
+        expr_value_builder_add(
+            m, &b, what == 'p' ? expr_value_list(m, V_TUPLE, pair, 2) : pair[what == 'v']);
     }
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static CALL(method_keys)
@@ -162,7 +163,8 @@ touches(struct machine *m, struct slice s, struct value part, bool end)
         return false;
     }
     if (part.type != V_STR) {
-        expr_raise(m, "a text or a tuple of texts is wanted, not %s", value_type_name(part.type));
+        expr_raise(m, "a text or a tuple of texts is wanted, not %s",
+                   expr_value_type_name(part.type));
         return false;
     }
     len = part.as.text.len;
@@ -200,15 +202,15 @@ split_blanks(struct machine *m, struct slice s, int64_t most)
         }
         start = at;
         if (most-- == 0) {
-            value_builder_add(m, &b, TEXT(((struct slice){s.data + start, s.len - start})));
+            expr_value_builder_add(m, &b, TEXT(((struct slice){s.data + start, s.len - start})));
             break;
         }
         while (at < s.len && (n = rune_decode(s, at, &rune)) && !rune_is_space(rune)) {
             at += n;
         }
-        value_builder_add(m, &b, TEXT(((struct slice){s.data + start, at - start})));
+        expr_value_builder_add(m, &b, TEXT(((struct slice){s.data + start, at - start})));
     }
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static CALL(method_split)
@@ -222,10 +224,10 @@ static CALL(method_split)
         return NONE;
     }
     if (count > 2) {
-        if (!value_is_whole(args[2])) {
+        if (!expr_value_is_whole(args[2])) {
             return expr_raise(m, ".split() counts with an integer");
         }
-        most = value_integer(args[2]);
+        most = expr_value_integer(args[2]);
     }
     if (count < 2 || args[1].type == V_NONE) {
         return split_blanks(m, s, most);
@@ -239,14 +241,14 @@ static CALL(method_split)
                                 ? NULL
                                 : memmem(s.data + at, s.len - at, by.data, by.len);
         size_t end = found ? (size_t)(found - s.data) : s.len;
-        value_builder_add(m, &b, TEXT(((struct slice){s.data ? s.data + at : "", end - at})));
+        expr_value_builder_add(m, &b, TEXT(((struct slice){s.data ? s.data + at : "", end - at})));
         if (!found) {
             break;
         }
         at = end + by.len;
         most--;
     }
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static struct value
@@ -328,7 +330,7 @@ static CALL(method_issubset)
     }
     other =
         args[1].type == V_SET || args[1].type == V_DICT ? args[1] : expr_gather(m, args[1], V_SET);
-    return TRUTH(!m->err && value_within(m, args[0], other));
+    return TRUTH(!m->err && expr_value_within(m, args[0], other));
 }
 
 static const struct function methods[] = {

@@ -9,7 +9,7 @@
 static double
 number_of(struct value v)
 {
-    return v.type == V_FLOAT ? v.as.number : (double)value_integer(v);
+    return v.type == V_FLOAT ? v.as.number : (double)expr_value_integer(v);
 }
 
 static struct value
@@ -111,13 +111,13 @@ repeat(struct machine *m, struct value v, int64_t times)
     if (v.type != V_STR) {
         for (size_t i = 0; i < n && !m->err; i++) {
             for (size_t k = 0; k < v.as.items->count && expr_spend(m, 1); k++) {
-                value_builder_add(m, &b, v.as.items->at[k]);
+                expr_value_builder_add(m, &b, v.as.items->at[k]);
             }
             if (!v.as.items->count) {
                 break;
             }
         }
-        return value_builder_done(m, &b, v.type);
+        return expr_value_builder_done(m, &b, v.type);
     }
     len = v.as.text.len;
     if (!len || !n) {
@@ -149,12 +149,12 @@ join(struct machine *m, struct value a, struct value b)
         return TEXT(((struct slice){text, a.as.text.len + b.as.text.len}));
     }
     for (size_t i = 0; i < a.as.items->count && expr_spend(m, 1); i++) {
-        value_builder_add(m, &out, a.as.items->at[i]);
+        expr_value_builder_add(m, &out, a.as.items->at[i]);
     }
     for (size_t i = 0; i < b.as.items->count && expr_spend(m, 1); i++) {
-        value_builder_add(m, &out, b.as.items->at[i]);
+        expr_value_builder_add(m, &out, b.as.items->at[i]);
     }
-    return value_builder_done(m, &out, a.type);
+    return expr_value_builder_done(m, &out, a.type);
 }
 
 static struct value
@@ -163,11 +163,11 @@ set_minus(struct machine *m, struct value a, struct value b)
     struct builder out = {.at = NULL};
 
     for (size_t i = 0; i < a.as.table->count && expr_spend(m, 1); i++) {
-        if (!value_find(m, b.as.table, a.as.table->entries[i].key)) {
-            value_builder_add(m, &out, a.as.table->entries[i].key);
+        if (!expr_value_find(m, b.as.table, a.as.table->entries[i].key)) {
+            expr_value_builder_add(m, &out, a.as.table->entries[i].key);
         }
     }
-    return value_builder_done(m, &out, V_SET);
+    return expr_value_builder_done(m, &out, V_SET);
 }
 
 struct value
@@ -177,38 +177,38 @@ expr_binary(struct machine *m, char op, struct value a, struct value b)
          whole_b = b.type == V_INT || b.type == V_BOOL;
 
     if (whole_a && whole_b) {
-        return integer_binary(m, op, value_integer(a), value_integer(b));
+        return integer_binary(m, op, expr_value_integer(a), expr_value_integer(b));
     }
-    if (value_is_number(a) && value_is_number(b)) {
+    if (expr_value_is_number(a) && expr_value_is_number(b)) {
         return float_binary(m, op, number_of(a), number_of(b));
     }
-    if (op == '+' && value_is_sequence(a) && a.type == b.type) {
+    if (op == '+' && expr_value_is_sequence(a) && a.type == b.type) {
         return join(m, a, b);
     }
-    if (op == '*' && value_is_sequence(a) && whole_b) {
-        return repeat(m, a, value_integer(b));
+    if (op == '*' && expr_value_is_sequence(a) && whole_b) {
+        return repeat(m, a, expr_value_integer(b));
     }
-    if (op == '*' && whole_a && value_is_sequence(b)) {
-        return repeat(m, b, value_integer(a));
+    if (op == '*' && whole_a && expr_value_is_sequence(b)) {
+        return repeat(m, b, expr_value_integer(a));
     }
     if (op == '-' && a.type == V_SET && b.type == V_SET) {
         return set_minus(m, a, b);
     }
-    return expr_raise(m, "%s %s %s cannot be computed", value_type_name(a.type),
-                      op == 'i' ? "//" : (char[2]){op, '\0'}, value_type_name(b.type));
+    return expr_raise(m, "%s %s %s cannot be computed", expr_value_type_name(a.type),
+                      op == 'i' ? "//" : (char[2]){op, '\0'}, expr_value_type_name(b.type));
 }
 
 struct value
 expr_unary(struct machine *m, enum node_kind kind, struct value v)
 {
-    if (!value_is_number(v)) {
-        return expr_raise(m, "%s has no sign", value_type_name(v.type));
+    if (!expr_value_is_number(v)) {
+        return expr_raise(m, "%s has no sign", expr_value_type_name(v.type));
     }
     if (v.type == V_FLOAT) {
         return kind == N_NEGATE ? NUMBER(-v.as.number) : v;
     }
-    return kind == N_NEGATE ? integer_binary(m, '-', 0, value_integer(v))
-                            : INTEGER(value_integer(v));
+    return kind == N_NEGATE ? integer_binary(m, '-', 0, expr_value_integer(v))
+                            : INTEGER(expr_value_integer(v));
 }
 
 /* ---- Comparisons. ---- */
@@ -235,13 +235,13 @@ compare_sets(struct machine *m, unsigned op, struct value a, struct value b)
 
     switch (op) {
     case C_LE:
-        return value_within(m, a, b);
+        return expr_value_within(m, a, b);
     case C_LT:
-        return x < y && value_within(m, a, b);
+        return x < y && expr_value_within(m, a, b);
     case C_GE:
-        return value_within(m, b, a);
+        return expr_value_within(m, b, a);
     default:
-        return y < x && value_within(m, b, a);
+        return y < x && expr_value_within(m, b, a);
     }
 }
 
@@ -257,9 +257,9 @@ expr_compare(struct machine *m, unsigned op, struct value a, struct value b)
     case C_NE:
         return !expr_values_equal(m, a, b);
     case C_IN:
-        return value_in(m, a, b);
+        return expr_value_in(m, a, b);
     case C_NOT_IN:
-        return !value_in(m, a, b);
+        return !expr_value_in(m, a, b);
     case C_IS:
         return is_same(m, a, b);
     case C_IS_NOT:

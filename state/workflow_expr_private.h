@@ -63,20 +63,20 @@ struct table {
 };
 
 static inline bool
-value_is_whole(struct value v)
+expr_value_is_whole(struct value v)
 {
     return v.type == V_INT || v.type == V_BOOL;
 }
 
 static inline bool
-value_is_sequence(struct value v)
+expr_value_is_sequence(struct value v)
 {
     return v.type == V_STR || v.type == V_LIST || v.type == V_TUPLE;
 }
 
 /* Of a whole value. */
 static inline int64_t
-value_integer(struct value v)
+expr_value_integer(struct value v)
 {
     return v.type == V_BOOL ? v.as.truth : v.as.integer;
 }
@@ -229,34 +229,34 @@ bool expr_spend(struct machine *m, uint64_t n);
 /* Memory for a value; null, and an error, if it is not to be had. */
 void *expr_grab(struct machine *m, size_t count, size_t size);
 
-const char *value_type_name(enum value_type type);
-bool value_is_true(struct value v);
-bool value_is_number(struct value v); /* Integer, float or truth value. */
+const char *expr_value_type_name(enum value_type type);
+bool expr_value_is_true(struct value v);
+bool expr_value_is_number(struct value v); /* Integer, float or truth value. */
 bool expr_values_equal(struct machine *m, struct value a, struct value b);
 /* -1, 0 or 1; raises if the two have no order.  '*ordered' is false if one is not a number. */
 int expr_values_compare(struct machine *m, struct value a, struct value b, bool *ordered);
-bool value_in(struct machine *m, struct value item, struct value container);
-bool value_within(struct machine *m, struct value a, struct value b);
-struct value value_from_json(struct machine *m, const json_t *json);
+bool expr_value_in(struct machine *m, struct value item, struct value container);
+bool expr_value_within(struct machine *m, struct value a, struct value b);
+struct value expr_value_from_json(struct machine *m, const json_t *json);
 /* As str() does. */
-struct value value_text(struct machine *m, struct value v);
+struct value expr_value_text(struct machine *m, struct value v);
 /* The length that len() tells, or -1 if there is none. */
-int64_t value_length(struct value v);
+int64_t expr_value_length(struct value v);
 
 /* A list or table being built. */
 struct builder {
     struct value *at;
     size_t count, size;
 };
-void value_builder_add(struct machine *m, struct builder *b, struct value v);
-struct value value_builder_done(struct machine *m, struct builder *b, enum value_type type);
-struct value value_list(struct machine *m, enum value_type type, const struct value *at,
-                        size_t count);
+void expr_value_builder_add(struct machine *m, struct builder *b, struct value v);
+struct value expr_value_builder_done(struct machine *m, struct builder *b, enum value_type type);
+struct value expr_value_list(struct machine *m, enum value_type type, const struct value *at,
+                             size_t count);
 /* A set (values null) or dict of 'count' entries; a later equal key replaces the value. */
-struct value value_table(struct machine *m, enum value_type type, const struct value *keys,
-                         const struct value *values, size_t count);
+struct value expr_value_table(struct machine *m, enum value_type type, const struct value *keys,
+                              const struct value *values, size_t count);
 /* The value under 'key' in a set or dict, or null; raises if the key cannot be one. */
-const struct value *value_find(struct machine *m, const struct table *t, struct value key);
+const struct value *expr_value_find(struct machine *m, const struct table *t, struct value key);
 
 /* Going through anything that can be gone through. */
 struct iter {
@@ -264,9 +264,9 @@ struct iter {
     size_t i;
 };
 /* Raises if 'over' cannot be gone through. */
-struct iter value_iterate(struct machine *m, struct value over);
+struct iter expr_value_iterate(struct machine *m, struct value over);
 /* False at the end, or after an error. */
-bool value_next(struct machine *m, struct iter *it, struct value *v);
+bool expr_value_next(struct machine *m, struct iter *it, struct value *v);
 
 struct value expr_evaluate(struct machine *m, const struct node *node);
 /* One of the operators of N_BINARY. */

@@ -27,7 +27,7 @@ hash_of(struct machine *m, struct value v)
         return mix(0x6E6F6E65);
     case V_BOOL:
     case V_INT:
-        return mix((uint64_t)value_integer(v));
+        return mix((uint64_t)expr_value_integer(v));
     case V_FLOAT:
         if (v.as.number >= -9223372036854775808.0 && v.as.number < 9223372036854775808.0 &&
             floor(v.as.number) == v.as.number) {
@@ -49,7 +49,7 @@ hash_of(struct machine *m, struct value v)
         }
         return mix(h);
     default:
-        expr_raise(m, "%s cannot be in a set or the key of a dict", value_type_name(v.type));
+        expr_raise(m, "%s cannot be in a set or the key of a dict", expr_value_type_name(v.type));
         return 0;
     }
 }
@@ -71,7 +71,7 @@ table_slot(struct machine *m, const struct table *t, struct value key, uint64_t 
 }
 
 const struct value *
-value_find(struct machine *m, const struct table *t, struct value key)
+expr_value_find(struct machine *m, const struct table *t, struct value key)
 {
     uint64_t hash = hash_of(m, key);
     uint32_t slot;
@@ -84,8 +84,8 @@ value_find(struct machine *m, const struct table *t, struct value key)
 }
 
 struct value
-value_table(struct machine *m, enum value_type type, const struct value *keys,
-            const struct value *values, size_t count)
+expr_value_table(struct machine *m, enum value_type type, const struct value *keys,
+                 const struct value *values, size_t count)
 {
     struct table *t = expr_grab(m, 1, sizeof *t);
     size_t size = 8;
@@ -116,7 +116,7 @@ value_table(struct machine *m, enum value_type type, const struct value *keys,
 /* ---- Lists. ---- */
 
 struct value
-value_list(struct machine *m, enum value_type type, const struct value *at, size_t count)
+expr_value_list(struct machine *m, enum value_type type, const struct value *at, size_t count)
 {
     struct items *items = expr_grab(m, 1, sizeof *items);
 
@@ -131,7 +131,7 @@ value_list(struct machine *m, enum value_type type, const struct value *at, size
 }
 
 void
-value_builder_add(struct machine *m, struct builder *b, struct value v)
+expr_value_builder_add(struct machine *m, struct builder *b, struct value v)
 {
     if (b->count == b->size) {
         size_t size = b->size ? b->size * 2 : 8;
@@ -149,12 +149,12 @@ value_builder_add(struct machine *m, struct builder *b, struct value v)
 }
 
 struct value
-value_builder_done(struct machine *m, struct builder *b, enum value_type type)
+expr_value_builder_done(struct machine *m, struct builder *b, enum value_type type)
 {
     struct items *items;
 
     if (type == V_SET) {
-        return value_table(m, V_SET, b->at, NULL, b->count);
+        return expr_value_table(m, V_SET, b->at, NULL, b->count);
     }
     items = expr_grab(m, 1, sizeof *items);
     if (!items) {
@@ -165,16 +165,16 @@ value_builder_done(struct machine *m, struct builder *b, enum value_type type)
 }
 
 struct iter
-value_iterate(struct machine *m, struct value over)
+expr_value_iterate(struct machine *m, struct value over)
 {
-    if (value_length(over) < 0) {
-        expr_raise(m, "%s cannot be gone through", value_type_name(over.type));
+    if (expr_value_length(over) < 0) {
+        expr_raise(m, "%s cannot be gone through", expr_value_type_name(over.type));
     }
     return (struct iter){.over = over};
 }
 
 bool
-value_next(struct machine *m, struct iter *it, struct value *v)
+expr_value_next(struct machine *m, struct iter *it, struct value *v)
 {
     const struct value *over = &it->over;
     uint32_t rune;
@@ -193,7 +193,7 @@ value_next(struct machine *m, struct iter *it, struct value *v)
         it->i += n;
         return true;
     case V_RANGE:
-        if (it->i >= (size_t)value_length(*over)) {
+        if (it->i >= (size_t)expr_value_length(*over)) {
             return false;
         }
         *v = INTEGER((int64_t)((uint64_t)over->as.range->start +
@@ -226,14 +226,14 @@ in_range(const struct range *r, int64_t i)
 }
 
 bool
-value_in(struct machine *m, struct value item, struct value container)
+expr_value_in(struct machine *m, struct value item, struct value container)
 {
     struct iter it;
     struct value v;
 
     if (container.type == V_STR) {
         if (item.type != V_STR) {
-            expr_raise(m, "a str can only hold a str, not %s", value_type_name(item.type));
+            expr_raise(m, "a str can only hold a str, not %s", expr_value_type_name(item.type));
             return false;
         }
         expr_spend(m, container.as.text.len / 16);
@@ -242,13 +242,13 @@ value_in(struct machine *m, struct value item, struct value container)
                                                 item.as.text.data, item.as.text.len));
     }
     if (container.type == V_SET || container.type == V_DICT) {
-        return value_find(m, container.as.table, item) != NULL;
+        return expr_value_find(m, container.as.table, item) != NULL;
     }
     if (container.type == V_RANGE && (item.type == V_INT || item.type == V_BOOL)) {
-        return in_range(container.as.range, value_integer(item));
+        return in_range(container.as.range, expr_value_integer(item));
     }
-    it = value_iterate(m, container);
-    while (value_next(m, &it, &v)) {
+    it = expr_value_iterate(m, container);
+    while (expr_value_next(m, &it, &v)) {
         if (expr_values_equal(m, v, item)) {
             return true;
         }
@@ -270,10 +270,10 @@ list_of_json(struct machine *m, const json_t *json, unsigned depth)
     b.at = expr_grab(m, b.size, sizeof *b.at);
     json_array_foreach(json, i, item) {
         if (!m->err) {
-            value_builder_add(m, &b, json_at(m, item, depth));
+            expr_value_builder_add(m, &b, json_at(m, item, depth));
         }
     }
-    return m->err ? NONE : value_builder_done(m, &b, V_LIST);
+    return m->err ? NONE : expr_value_builder_done(m, &b, V_LIST);
 }
 
 static struct value
@@ -291,7 +291,7 @@ dict_of_json(struct machine *m, const json_t *json, unsigned depth)
         keys[i] = TEXT(slice_of(json_object_iter_key(at)));
         values[i++] = json_at(m, json_object_iter_value(at), depth);
     }
-    return m->err ? NONE : value_table(m, V_DICT, keys, values, i);
+    return m->err ? NONE : expr_value_table(m, V_DICT, keys, values, i);
 }
 
 static struct value
@@ -323,7 +323,7 @@ json_at(struct machine *m, const json_t *json, unsigned depth)
 }
 
 struct value
-value_from_json(struct machine *m, const json_t *json)
+expr_value_from_json(struct machine *m, const json_t *json)
 {
     return json_at(m, json, 0);
 }

@@ -130,12 +130,12 @@ add_repr(struct machine *m, struct buf *b, struct value v, unsigned depth)
         add_table(m, b, v, depth);
         break;
     default:
-        expr_raise(m, "%s has no text", value_type_name(v.type));
+        expr_raise(m, "%s has no text", expr_value_type_name(v.type));
     }
 }
 
 struct value
-value_text(struct machine *m, struct value v)
+expr_value_text(struct machine *m, struct value v)
 {
     struct buf b = {.limit = m->budget->memory};
     char *text;

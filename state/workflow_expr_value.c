@@ -55,7 +55,7 @@ expr_grab(struct machine *m, size_t count, size_t size)
 }
 
 const char *
-value_type_name(enum value_type type)
+expr_value_type_name(enum value_type type)
 {
     static const char *const names[] = {"NoneType", "bool", "int",  "float", "str",  "list",
                                         "tuple",    "set",  "dict", "range", "type", "match"};
@@ -63,13 +63,13 @@ value_type_name(enum value_type type)
 }
 
 bool
-value_is_number(struct value v)
+expr_value_is_number(struct value v)
 {
     return v.type == V_BOOL || v.type == V_INT || v.type == V_FLOAT;
 }
 
 int64_t
-value_length(struct value v)
+expr_value_length(struct value v)
 {
     const struct range *r;
 
@@ -99,7 +99,7 @@ value_length(struct value v)
 }
 
 bool
-value_is_true(struct value v)
+expr_value_is_true(struct value v)
 {
     switch (v.type) {
     case V_NONE:
@@ -116,7 +116,7 @@ value_is_true(struct value v)
     case V_MATCH:
         return true;
     default:
-        return value_length(v) != 0;
+        return expr_value_length(v) != 0;
     }
 }
 
@@ -153,12 +153,13 @@ compare_numbers(struct value a, struct value b, bool *ordered)
         return (a.as.number > b.as.number) - (a.as.number < b.as.number);
     }
     if (real_a) {
-        return -compare_mixed(value_integer(b), a.as.number);
+        return -compare_mixed(expr_value_integer(b), a.as.number);
     }
     if (real_b) {
-        return compare_mixed(value_integer(a), b.as.number);
+        return compare_mixed(expr_value_integer(a), b.as.number);
     }
-    return (value_integer(a) > value_integer(b)) - (value_integer(a) < value_integer(b));
+    return (expr_value_integer(a) > expr_value_integer(b)) -
+           (expr_value_integer(a) < expr_value_integer(b));
 }
 
 static int
@@ -178,7 +179,7 @@ equal_tables(struct machine *m, struct value a, struct value b, unsigned depth)
     const struct table *x = a.as.table, *y = b.as.table;
 
     for (size_t i = 0; x->count == y->count && i < x->count && expr_spend(m, 1); i++) {
-        const struct value *other = value_find(m, y, x->entries[i].key);
+        const struct value *other = expr_value_find(m, y, x->entries[i].key);
         if (!other || (a.type == V_DICT && !equal_at(m, x->entries[i].value, *other, depth))) {
             return false;
         }
@@ -197,7 +198,7 @@ equal_at(struct machine *m, struct value a, struct value b, unsigned depth)
     if (!expr_spend(m, 1)) {
         return false;
     }
-    if (value_is_number(a) && value_is_number(b)) {
+    if (expr_value_is_number(a) && expr_value_is_number(b)) {
         return compare_numbers(a, b, &ordered) == 0 && ordered;
     }
     if (a.type != b.type) {
@@ -225,10 +226,10 @@ equal_at(struct machine *m, struct value a, struct value b, unsigned depth)
     case V_DICT:
         return equal_tables(m, a, b, depth + 1);
     case V_RANGE:
-        return value_length(a) == value_length(b) &&
-               (value_length(a) == 0 ||
+        return expr_value_length(a) == expr_value_length(b) &&
+               (expr_value_length(a) == 0 ||
                 (a.as.range->start == b.as.range->start &&
-                 (value_length(a) == 1 || a.as.range->step == b.as.range->step)));
+                 (expr_value_length(a) == 1 || a.as.range->step == b.as.range->step)));
     default:
         return false;
     }
@@ -241,10 +242,10 @@ expr_values_equal(struct machine *m, struct value a, struct value b)
 }
 
 bool
-value_within(struct machine *m, struct value a, struct value b)
+expr_value_within(struct machine *m, struct value a, struct value b)
 {
     for (size_t i = 0; i < a.as.table->count && expr_spend(m, 1); i++) {
-        if (!value_find(m, b.as.table, a.as.table->entries[i].key)) {
+        if (!expr_value_find(m, b.as.table, a.as.table->entries[i].key)) {
             return false;
         }
     }
@@ -262,14 +263,15 @@ compare_at(struct machine *m, struct value a, struct value b, bool *ordered, uns
     if (!expr_spend(m, 1)) {
         return 0;
     }
-    if (value_is_number(a) && value_is_number(b)) {
+    if (expr_value_is_number(a) && expr_value_is_number(b)) {
         return compare_numbers(a, b, ordered);
     }
     if (a.type == V_STR && b.type == V_STR) {
         return compare_texts(a.as.text, b.as.text);
     }
     if (a.type != b.type || (a.type != V_LIST && a.type != V_TUPLE)) {
-        expr_raise(m, "%s and %s have no order", value_type_name(a.type), value_type_name(b.type));
+        expr_raise(m, "%s and %s have no order", expr_value_type_name(a.type),
+                   expr_value_type_name(b.type));
         return 0;
     }
     for (size_t i = 0; i < x->count && i < y->count && !m->err; i++) {
