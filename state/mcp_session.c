@@ -154,7 +154,6 @@ mcp_session_start(struct mcp_sessions *s, struct slice principal, struct mcp_ses
         return fault_set(f, E_OVERLOAD, "no random bytes for a session id");
     }
     atomic_store(&fresh->idle_since_ns, now);
-    fresh->owner = s;
     LOCK(MCP_SESSIONS, &s->lock);
     expire_locked(s, now, gone, &gone_count);
     live = s->counters.live;
@@ -175,7 +174,9 @@ mcp_session_start(struct mcp_sessions *s, struct slice principal, struct mcp_ses
     }
     if (full) {
         mcp_session_unref(fresh);
-        fault_set(f, E_OVERLOAD, "there are %u sessions, and no more are allowed", live);
+        fault_set(f, E_OVERLOAD, "there are %u sessions%s, and no more are allowed",
+                  live >= s->limits.sessions ? live : own,
+                  live >= s->limits.sessions ? "" : " of this client");
         return fault_remedy(f, "end sessions that are no longer needed with DELETE, or try later");
     }
     return E_OK;
@@ -188,7 +189,6 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
     int64_t now = clock_mono(s->clock);
     struct mcp_session *gone = NULL;
     struct entry *e;
-    bool foreign = false;
 
     *session = NULL;
     LOCK(MCP_SESSIONS, &s->lock);
@@ -197,9 +197,7 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
         take_out_locked(s, e);
         s->counters.expired++;
         gone = &e->session;
-    } else if (e && !slice_is(principal, e->session.principal)) {
-        foreign = true;
-    } else if (e) {
+    } else if (e && slice_is(principal, e->session.principal)) { /* Another's is as unknown as none. */
         HASH_DEL(s->table, e);
         HASH_ADD_STR(s->table, session.id, e);
         *session = mcp_session_ref(&e->session);
@@ -208,9 +206,6 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
     mcp_session_unref(gone);
     if (*session) {
         return E_OK;
-    }
-    if (foreign) {
-        return fault_set(f, E_FORBIDDEN, "this session belongs to somebody else");
     }
     fault_set(f, E_NO_SESSION, "the session is unknown or has ended");
     return fault_remedy(f, "send initialize without a session id to begin a new one");

@@ -30,7 +30,6 @@ struct mcp_session {
     _Atomic unsigned in_flight;
     struct rate calls;            /* How often its tools may be called. */
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
-    struct mcp_sessions *owner;   /* Null for a connection's own. */
 };
 
 struct mcp_session_limits {
@@ -50,7 +49,8 @@ struct mcp_sessions_counters mcp_sessions_counters(struct mcp_sessions *s);
 /* A new session with an id, counted, in '*session'.  E_OVERLOAD when there are too many. */
 enum err mcp_session_start(struct mcp_sessions *s, struct slice principal,
                            struct mcp_session **session, struct fault *f);
-/* Finds a live one, counted.  E_NO_SESSION: unknown, ended or expired; E_FORBIDDEN: another's. */
+/* Finds a live one, counted.  E_NO_SESSION: unknown, ended, expired, or another principal's, whom an id must
+ * not tell that it is one. */
 enum err mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal,
                           struct mcp_session **session, struct fault *f);
 /* Ends it: later finds fail.  Who holds it keeps it.  False if it had ended already. */

@@ -60,8 +60,8 @@ an_id_is_random_and_belongs_to_its_principal(void **unused)
     CHECK_INT(strlen(a->id), 32);
     CHECK(strcmp(a->id, b->id) != 0);
     CHECK_INT(find(a->id, "ann"), E_OK);
-    CHECK_INT(find(a->id, "bob"), E_FORBIDDEN);
-    CHECK_INT(find(a->id, ""), E_FORBIDDEN);
+    CHECK_INT(find(a->id, "bob"), E_NO_SESSION);
+    CHECK_INT(find(a->id, ""), E_NO_SESSION);
     CHECK_INT(find("00000000000000000000000000000000", "ann"), E_NO_SESSION);
     CHECK_INT(find("", "ann"), E_NO_SESSION);
     mcp_session_unref(a);
@@ -124,7 +124,9 @@ limits_hold_and_idle_ones_make_room(void **unused)
     for (int i = 0; i < 4; i++) {
         mcp_session_unref(start("eve"));
     }
-    CHECK_INT(mcp_session_start(sessions, SLICE("eve"), &refused, NULL), E_OVERLOAD);
+    mcp_session_unref(start("bob"));
+    CHECK_INT(mcp_session_start(sessions, SLICE("eve"), &refused, &f), E_OVERLOAD);
+    CHECK(strstr(f.text, "5 sessions of this client"));
     mcp_session_unref(start("ann"));
 }
 
