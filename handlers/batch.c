@@ -8,47 +8,83 @@
 #include "state/mcp_session.h"
 #include "state/state.h"
 
-#include <stdio.h>
-
 struct batch;
 
 struct place {
-    struct sink sink;    /* First: dispatch sees this. */
+    struct sink sink;     /* First: dispatch sees this. */
     struct batch *batch;
     struct bytes *answer; /* Owned; null for a notification. */
+    bool lost;            /* There was no memory for the answer. */
 };
 
 struct batch {
-    struct sink *sink;       /* Counted: where the array goes. */
-    _Atomic size_t waiting;  /* Answers still to come, and one for the caller while it dispatches. */
+    struct sink *sink;      /* Counted: where the array goes. */
+    _Atomic size_t waiting; /* Answers still to come, and one for the caller while it dispatches. */
     size_t count;
     struct place places[];
 };
+
+/* Answers the batch as a whole, without an id. */
+static void
+refuse(struct sink *sink, const struct fault *f)
+{
+    const struct err_info *info = err_info(f->code);
+    struct buf body = BUF_INIT;
+    struct reply reply = {.status = info->http_status};
+
+    buf_addf(&body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":", info->rpc_code);
+    buf_add_json(&body, slice_of(f->text));
+    buf_adds(&body, "}}");
+    reply.body = body.failed ? SLICE_NONE : buf_slice(&body);
+    sink->class->answer(sink, &reply);
+    sink->class->unref(sink);
+    buf_fini(&body);
+}
+
+/* Writes all answers as one array.  False if memory did not last for every one. */
+static bool
+write_answers(const struct batch *b, struct buf *out)
+{
+    bool lost = false;
+
+    for (size_t i = 0; i < b->count; i++) {
+        const struct place *place = &b->places[i];
+
+        lost = lost || place->lost;
+        if (place->answer) {
+            buf_addc(out, out->len ? ',' : '[');
+            buf_add(out, place->answer->data, place->answer->len);
+        }
+    }
+    if (out->len) {
+        buf_addc(out, ']');
+    }
+    return !lost && !out->failed;
+}
 
 /* Counts one answer down; the last one sends them all. */
 static void
 count_down(struct batch *b)
 {
     struct buf out = BUF_INIT;
-    struct reply reply = {.status = 202};
+    struct fault f = FAULT_INIT;
 
     if (atomic_fetch_sub(&b->waiting, 1) != 1) {
         return;
     }
-    for (size_t i = 0; i < b->count; i++) {
-        if (b->places[i].answer) {
-            buf_addc(&out, out.len ? ',' : '[');
-            buf_add(&out, b->places[i].answer->data, b->places[i].answer->len);
-            bytes_unref(b->places[i].answer);
-        }
+    if (write_answers(b, &out)) {
+        struct reply reply = {.status = out.len ? 200 : 202, .body = buf_slice(&out)};
+
+        b->sink->class->answer(b->sink, &reply);
+        b->sink->class->unref(b->sink);
+    } else {
+        fault_set(&f, E_OVERLOAD, "there is no memory for the answers to this batch");
+        refuse(b->sink, &f);
     }
-    if (out.len) {
-        buf_addc(&out, ']');
-        reply = (struct reply){.status = 200, .body = buf_slice(&out)};
-    }
-    b->sink->class->answer(b->sink, &reply);
-    b->sink->class->unref(b->sink);
     buf_fini(&out);
+    for (size_t i = 0; i < b->count; i++) {
+        bytes_unref(b->places[i].answer);
+    }
     free(b);
 }
 
@@ -59,6 +95,7 @@ place_answer(struct sink *sink, const struct reply *reply)
 
     if (reply->body.len) {
         place->answer = bytes_new(reply->body.data, reply->body.len);
+        place->lost = !place->answer;
     }
 }
 
@@ -71,53 +108,46 @@ place_unref(struct sink *sink)
 static const struct sink_class place_class = {place_answer, place_unref};
 
 /* A batch is for sessions that agreed on 2025-03-26; 2024-11-05 is tolerated on stdio. */
-static bool
-batches_allowed(struct dispatcher *d, const struct envelope *env)
+static enum err
+check_allowed(struct dispatcher *d, const struct envelope *env, struct fault *f)
 {
     struct mcp_session *session = env->session ? mcp_session_ref(env->session) : NULL;
-    int agreed = REVISION_NONE;
+    enum revision agreed = REVISION_NONE;
+    enum err err = E_OK;
 
     if (!session && env->session_id.data) {
-        mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session, NULL);
+        err = mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session, f);
     }
     if (session) {
-        agreed = atomic_load(&session->revision);
+        agreed = (enum revision)atomic_load(&session->revision);
     }
     mcp_session_unref(session);
-    return agreed == REVISION_2025_03_26 ||
-           (agreed == REVISION_2024_11_05 && env->transport == TRANSPORT_STDIO);
-}
-
-static void
-refuse(struct sink *sink, const char *why)
-{
-    char text[256];
-    int n = snprintf(text, sizeof text,
-                     "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"%s\"}}", why);
-    struct reply reply = {.status = 400, .body = {text, (size_t)n}};
-
-    sink->class->answer(sink, &reply);
-    sink->class->unref(sink);
+    if (!err && agreed != REVISION_2025_03_26 &&
+        !(agreed == REVISION_2024_11_05 && env->transport == TRANSPORT_STDIO)) {
+        err = fault_set(f, E_INVALID_REQUEST, "batches are served in sessions of version 2025-03-26 "
+                                              "only; send one message at a time");
+    }
+    if (!err && env->protocol_version.data && !era_is_legacy(era_revision(env->protocol_version))) {
+        err = fault_set(f, E_INVALID_REQUEST, "the MCP-Protocol-Version header names a version that "
+                                              "knows no batches");
+    }
+    return err;
 }
 
 void
 dispatch_batch(struct dispatcher *d, const struct envelope *env, const struct rpc_message *batch,
                struct sink *sink)
 {
+    struct fault f = FAULT_INIT;
     struct json_iter it;
     struct slice text;
     struct batch *b;
 
-    if (!batches_allowed(d, env)) {
-        refuse(sink, "batches are served in sessions of version 2025-03-26 only; send one message "
-                     "at a time");
+    if (check_allowed(d, env, &f)) {
+        refuse(sink, &f);
         return;
     }
-    if (batch->batch_count == 0) {
-        refuse(sink, "the batch is empty");
-        return;
-    }
-    b = xcalloc(1, sizeof *b + batch->batch_count * sizeof b->places[0]);
+    b = xcalloc(1, sizeof *b + batch->batch_count * sizeof b->places[0]); /* RPC_BATCH_MAX at most. */
     b->sink = sink;
     b->count = batch->batch_count;
     atomic_init(&b->waiting, b->count + 1);
@@ -128,7 +158,7 @@ dispatch_batch(struct dispatcher *d, const struct envelope *env, const struct rp
         if (!rpc_batch_next(&it, &text) || text.data[0] == '[') {
             text = SLICE("0"); /* An array in an array: answered as what it is, no message. */
         }
-        dispatch_message(d, env, text, &place->sink);
+        dispatch_batched(d, env, text, &place->sink);
     }
     count_down(b);
 }

@@ -91,9 +91,7 @@ answer(struct request *req, int status, struct slice body)
 static bool
 wants_answer(const struct request *req)
 {
-    enum rpc_kind kind =
-        req->message.kind == RPC_INVALID ? req->message.shape : req->message.kind;
-    return kind != RPC_NOTIFICATION && kind != RPC_RESPONSE;
+    return req->message.shape != RPC_NOTIFICATION && req->message.shape != RPC_RESPONSE;
 }
 
 static void
@@ -255,9 +253,7 @@ classify(struct request *req)
         return err;
     }
     if (req->message.kind == RPC_RESPONSE) {
-        return req->era == ERA_LEGACY
-                   ? E_OK /* An answer to nothing that was asked: dropped, as the protocol says. */
-                   : fault_set(&req->fault, E_INVALID_REQUEST, "a response is not a request");
+        return E_OK; /* An answer to nothing that was asked: dropped, as the protocol says. */
     }
     req->method = method_find(req->message.method);
     if (req->method && req->method->kind != req->message.kind) {
@@ -269,14 +265,15 @@ classify(struct request *req)
     return era_check_method(req);
 }
 
-void
-dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice body,
-                 struct sink *sink)
+static void
+take_message(struct dispatcher *d, const struct envelope *env, struct slice body, bool batched,
+             struct sink *sink)
 {
     struct request req;
     enum err err;
 
     request_init(&req, d, env, sink, DIALECT_RPC);
+    req.batched = batched;
     err = rpc_parse(body, &d->limits.json, &req.message, &req.fault);
     if (!err && req.message.kind == RPC_BATCH) {
         dispatch_batch(d, env, &req.message, sink);
@@ -286,6 +283,20 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
         err = classify(&req);
     }
     proceed(&req, err, body);
+}
+
+void
+dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice body,
+                 struct sink *sink)
+{
+    take_message(d, env, body, false, sink);
+}
+
+void
+dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
+                 struct sink *sink)
+{
+    take_message(d, env, body, true, sink);
 }
 
 void

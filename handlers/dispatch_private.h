@@ -18,6 +18,10 @@ struct dispatcher {
     _Atomic uint64_t messages[TRANSPORT_COUNT];
 };
 
+/* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */
+void dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
+                      struct sink *sink);
+
 /* batch.c: takes a parsed batch apart, dispatches its messages, and answers with one array.  Takes over the
  * reference to 'sink'. */
 void dispatch_batch(struct dispatcher *d, const struct envelope *env,

@@ -6,6 +6,7 @@
 #include "handlers/era.h"
 
 #include "handlers/methods.h"
+#include "state/base/rune.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "state/version.h"
@@ -36,8 +37,8 @@ era_revision(struct slice text)
     return REVISION_NONE;
 }
 
-static bool
-is_legacy(enum revision revision)
+bool
+era_is_legacy(enum revision revision)
 {
     return revision != REVISION_NONE && revisions[revision].era == ERA_LEGACY;
 }
@@ -57,83 +58,106 @@ era_add_supported(struct buf *out, bool modern_only)
     buf_addc(out, ']');
 }
 
-/* The text of a string value without its quotes, if it has no escapes; else none. */
-static struct slice
-plain_string(const struct json_value *v)
-{
-    if (v->kind != KIND_STRING || memchr(v->raw.data, '\\', v->raw.len)) {
-        return SLICE_NONE;
-    }
-    return (struct slice){v->raw.data + 1, v->raw.len - 2};
-}
-
+/* 'asked' is the version as JSON text, echoed as it was written. */
 static enum err
-refuse_version(struct request *req, struct slice requested, bool modern_only)
+refuse_version(struct request *req, struct slice asked, bool modern_only)
 {
+    struct slice shown = {asked.data + 1, asked.len - 2};
+
     buf_reset(&req->fault_data);
     buf_adds(&req->fault_data, "{\"supported\":");
     era_add_supported(&req->fault_data, modern_only);
     buf_adds(&req->fault_data, ",\"requested\":");
-    buf_add_json(&req->fault_data, requested);
+    buf_add_slice(&req->fault_data, asked);
     buf_addc(&req->fault_data, '}');
     return fault_set(&req->fault, E_VERSION, "protocol version '%.*s' is not served",
-                     (int)(requested.len < 64 ? requested.len : 64), requested.data);
+                     (int)rune_cut(shown, 64), shown.data);
 }
 
-/* The log level of one request: absent, or one of the protocol's eight words. */
+/* A modern notification without _meta, which deployed clients send: only what is there is checked. */
 static enum err
-check_log_level(struct request *req)
+check_bare_notification(struct request *req)
+{
+    struct slice version = req->env.protocol_version;
+    struct buf asked = BUF_INIT;
+    enum err err = E_OK;
+
+    if (version.data && era_revision(version) != REVISION_2026_07_28) {
+        buf_add_json(&asked, version);
+        err = refuse_version(req, buf_slice(&asked), era_is_legacy(era_revision(version)));
+        buf_fini(&asked);
+    }
+    return err;
+}
+
+/* Checks the keys of _meta that a modern request may have. */
+static enum err
+check_optional_meta(struct request *req)
 {
     static const char *const levels[] = {"debug", "info",     "notice", "warning",
                                          "error", "critical", "alert",  "emergency"};
     const struct json_value *level = &req->message.meta[RPC_META_LOG_LEVEL];
-    bool good = level->kind == KIND_NONE;
+    const struct json_value *token = &req->message.meta[RPC_META_PROGRESS_TOKEN];
+    bool known = level->kind == KIND_NONE;
 
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        good = good || slice_is(plain_string(level), levels[i]);
+    for (size_t i = 0; !known && i < sizeof levels / sizeof levels[0]; i++) {
+        known = json_string_is(level->raw, levels[i]);
     }
-    return good ? E_OK
-                : fault_set(&req->fault, E_PARAMS,
-                            "params._meta[\"io.modelcontextprotocol/logLevel\"] is no log level; "
-                            "debug, info, notice, warning, error, critical, alert and emergency are");
+    if (!known) {
+        fault_set(&req->fault, E_PARAMS,
+                  "params._meta[\"io.modelcontextprotocol/logLevel\"] is no log level");
+        return fault_remedy(&req->fault, "use one of debug, info, notice, warning, error, "
+                                         "critical, alert, emergency");
+    }
+    if (token->kind != KIND_NONE && token->kind != KIND_STRING && token->kind != KIND_INTEGER) {
+        return fault_set(&req->fault, E_PARAMS,
+                         "params._meta.progressToken must be a string or an integer");
+    }
+    return E_OK;
 }
 
-/* Checks the two required keys of a modern message, and that header and body agree. */
+/* Checks the required keys of a modern message, and that header and body agree. */
 static enum err
 decide_modern(struct request *req)
 {
     const struct json_value *version = &req->message.meta[RPC_META_PROTOCOL_VERSION];
     const struct json_value *capabilities = &req->message.meta[RPC_META_CLIENT_CAPABILITIES];
     bool http = req->env.transport == TRANSPORT_HTTP;
+    char room[64];
     struct slice text;
 
     req->era = ERA_MODERN;
     req->revision = REVISION_2026_07_28;
+    if (req->message.kind == RPC_RESPONSE || req->batched) {
+        return fault_set(&req->fault, E_INVALID_REQUEST,
+                         "version 2026-07-28 takes neither responses nor batches");
+    }
     if (req->message.kind == RPC_NOTIFICATION && version->kind == KIND_NONE) {
-        return E_OK; /* Deployed clients send cancelled without it; nothing else depends on it. */
+        return check_bare_notification(req);
     }
     if (http && !req->env.protocol_version.data && version->kind != KIND_NONE) {
         return fault_set(&req->fault, E_HEADERS, "the MCP-Protocol-Version header is missing");
     }
     if (version->kind != KIND_STRING) {
-        return fault_set(&req->fault, E_META,
-                         "params._meta[\"io.modelcontextprotocol/protocolVersion\"] is missing, or no "
-                         "string");
+        return fault_set(
+            &req->fault, E_META,
+            "params._meta[\"io.modelcontextprotocol/protocolVersion\"] is missing, or no string");
     }
     if (capabilities->kind != KIND_OBJECT) {
         return fault_set(&req->fault, E_META,
-                         "params._meta[\"io.modelcontextprotocol/clientCapabilities\"] is missing, or "
-                         "no object");
+                         "params._meta[\"io.modelcontextprotocol/clientCapabilities\"] is missing, "
+                         "or no object");
     }
-    text = plain_string(version);
+    /* What does not fit is no version, and equals no header. */
+    text = json_string_into(version->raw, room, sizeof room) < 0 ? SLICE_NONE : slice_of(room);
     if (http && !slice_equal(text, req->env.protocol_version)) {
         return fault_set(&req->fault, E_HEADERS,
                          "the MCP-Protocol-Version header and _meta name different versions");
     }
     if (era_revision(text) != REVISION_2026_07_28) {
-        return refuse_version(req, text, is_legacy(era_revision(text)));
+        return refuse_version(req, version->raw, era_is_legacy(era_revision(text)));
     }
-    return check_log_level(req);
+    return check_optional_meta(req);
 }
 
 static bool
@@ -142,22 +166,24 @@ is_initialize(const struct request *req)
     return slice_is(req->message.method, "initialize");
 }
 
-/* Finds the session of a legacy HTTP message, which all but initialize (and ping) must name. */
+/* Finds the session that a legacy HTTP message names.  One that is gone does not keep a client from
+ * beginning anew. */
 static enum err
 find_session(struct request *req)
 {
     struct slice version = req->env.protocol_version;
 
-    if (req->env.session_id.data && !is_initialize(req)) {
+    if (req->env.session_id.data) {
         enum err err = mcp_session_find(state_sessions(req->state), req->env.session_id,
                                         req->env.principal, &req->session, &req->fault);
-        if (err) {
+        if (err && !is_initialize(req)) {
             return err;
         }
     }
-    if (version.data && !is_legacy(era_revision(version))) {
-        return fault_set(&req->fault, E_INVALID_REQUEST,
-                         "the MCP-Protocol-Version header names a version that this session cannot use");
+    if (version.data && !era_is_legacy(era_revision(version))) {
+        return fault_set(
+            &req->fault, E_INVALID_REQUEST,
+            "the MCP-Protocol-Version header names a version that this session cannot use");
     }
     return E_OK;
 }
@@ -169,6 +195,9 @@ decide_legacy(struct request *req)
 
     req->era = ERA_LEGACY;
     req->revision = REVISION_2025_03_26; /* What an absent header means. */
+    if (req->batched && is_initialize(req)) {
+        return fault_set(&req->fault, E_INVALID_REQUEST, "initialize cannot be part of a batch");
+    }
     if (req->env.session) {
         req->session = mcp_session_ref(req->env.session);
     } else if (req->env.transport == TRANSPORT_HTTP) {
@@ -197,7 +226,7 @@ era_decide(struct request *req)
         slice_is(m->method, "server/discover")) {
         return decide_modern(req);
     }
-    if (version.data && !is_legacy(era_revision(version))) {
+    if (version.data && !era_is_legacy(era_revision(version))) {
         struct mcp_session *known = NULL;
         if (!req->env.session_id.data ||
             mcp_session_find(state_sessions(req->state), req->env.session_id, req->env.principal,
@@ -209,30 +238,60 @@ era_decide(struct request *req)
     return decide_legacy(req);
 }
 
+/* Mcp-Method must be there on a request, and right wherever it is. */
+static enum err
+check_method_header(struct request *req)
+{
+    struct slice header = req->env.method;
+
+    if (req->env.transport != TRANSPORT_HTTP || slice_equal(header, req->message.method) ||
+        (!header.data && req->message.kind != RPC_REQUEST)) {
+        return E_OK;
+    }
+    return fault_set(&req->fault, E_HEADERS, "%s",
+                     header.data ? "the Mcp-Method header and the body name different methods"
+                                 : "the Mcp-Method header is missing");
+}
+
+/* Before initialize a legacy client may ask for little, and be told of no method that there is none. */
+static enum err
+check_initialized(struct request *req)
+{
+    bool needed = !req->method || req->method->needs_session;
+
+    if (!needed || (req->session && req->session->revision >= 0)) {
+        return E_OK;
+    }
+    fault_set(&req->fault, E_INVALID_REQUEST, "%s",
+              req->session ? "initialize has not been sent" : "the Mcp-Session-Id header is missing");
+    return fault_remedy(&req->fault, "send initialize first");
+}
+
 enum err
 era_check_method(struct request *req)
 {
     const struct method *row = req->method;
+    enum err err = req->era == ERA_MODERN ? check_method_header(req) : check_initialized(req);
 
-    if (req->era == ERA_MODERN) {
-        if (req->env.transport == TRANSPORT_HTTP && req->message.kind == RPC_REQUEST &&
-            !slice_equal(req->env.method, req->message.method)) {
-            return fault_set(&req->fault, E_HEADERS, "%s",
-                             req->env.method.data
-                                 ? "the Mcp-Method header and the body name different methods"
-                                 : "the Mcp-Method header is missing");
+    if (!err && (!row || !(row->eras & 1u << req->era))) {
+        err = fault_set(&req->fault, E_NO_METHOD, "method '%.*s' is not served",
+                        (int)rune_cut(req->message.method, 128), req->message.method.data);
+    }
+    return err;
+}
+
+/* Whether a header's value holds only what may stand there unencoded. */
+static bool
+is_visible(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+
+        if ((c < 0x20 && c != '\t') || c > 0x7E) {
+            return false;
         }
-    } else if (row && row->needs_session && (!req->session || req->session->revision < 0)) {
-        fault_set(&req->fault, E_INVALID_REQUEST,
-                  req->session ? "initialize has not been sent" : "the Mcp-Session-Id header is missing");
-        return fault_remedy(&req->fault, "send initialize first");
     }
-    if (!row || !(row->eras & 1u << req->era)) {
-        return fault_set(&req->fault, E_NO_METHOD, "method '%.*s' is not served",
-                         (int)(req->message.method.len < 128 ? req->message.method.len : 128),
-                         req->message.method.data);
-    }
-    return E_OK;
+    return true;
 }
 
 /* Undoes "=?base64?...?=" into 'out'; other values are literal.  False if it is broken. */
@@ -248,7 +307,7 @@ decode_header(struct slice value, struct buf *out)
     if (value.len < head_len + tail_len || memcmp(value.data, head, head_len) != 0 ||
         memcmp(value.data + value.len - tail_len, tail, tail_len) != 0) {
         buf_add_slice(out, value);
-        return true;
+        return is_visible(value);
     }
     value.data += head_len;
     value.len -= head_len + tail_len;
@@ -316,19 +375,21 @@ era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
     }
 }
 
-struct slice
-era_server_info(void)
+void
+era_add_server_info(struct request *req)
 {
-    static const char info[] = "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION
-                               "\",\"title\":\"" TANDEM_NAME "\"}";
-    return (struct slice){info, sizeof info - 1};
+    buf_adds(&req->out, "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\"");
+    if (era_knows(req, REVISION_2025_06_18)) {
+        buf_adds(&req->out, ",\"title\":\"" TANDEM_NAME "\"");
+    }
+    buf_addc(&req->out, '}');
 }
 
 static void
 begin_response(struct request *req)
 {
     buf_adds(&req->out, "{\"jsonrpc\":\"2.0\"");
-    if (req->message.id.len) {
+    if (req->message.id.len && req->message.shape != RPC_RESPONSE) { /* Its id is not the peer's. */
         buf_adds(&req->out, ",\"id\":");
         buf_add_slice(&req->out, req->message.id);
     }
@@ -349,7 +410,7 @@ era_end_result(struct request *req)
         request_add_raw(req, "resultType", SLICE("\"complete\""));
         request_member(req, "_meta");
         buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
-        buf_add_slice(&req->out, era_server_info());
+        era_add_server_info(req);
         buf_addc(&req->out, '}');
     }
     buf_adds(&req->out, "}}");

@@ -12,6 +12,8 @@
 const char *era_revision_text(enum revision revision);
 /* The revision that 'text' names, or REVISION_NONE. */
 enum revision era_revision(struct slice text);
+/* False also for REVISION_NONE. */
+bool era_is_legacy(enum revision revision);
 /* The newest legacy revision: what initialize answers when asked for one that is not served. */
 #define ERA_NEWEST_LEGACY REVISION_2025_11_25
 
@@ -44,8 +46,8 @@ void era_end_result(struct request *req);
  * HTTP status. */
 int era_write_error(struct request *req);
 
-/* {"name":...,"version":...}, as JSON text.  Borrowed for ever. */
-struct slice era_server_info(void);
+/* Adds {"name":...,"version":...} to the response, as far as the peer's revision knows it. */
+void era_add_server_info(struct request *req);
 /* The revisions served, newest first, as a JSON array; 'modern_only' for the refusal of a legacy one. */
 void era_add_supported(struct buf *out, bool modern_only);
 

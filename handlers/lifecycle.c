@@ -36,7 +36,8 @@ agree(struct request *req, enum revision *agreed)
         buf_adds(&req->fault_data, "{\"supported\":");
         era_add_supported(&req->fault_data, false);
         buf_adds(&req->fault_data, ",\"requested\":");
-        if (asked->kind == KIND_NONE) {
+        /* A container is not echoed: it may hold line breaks, and an answer is one line. */
+        if (asked->kind == KIND_NONE || asked->kind == KIND_OBJECT || asked->kind == KIND_ARRAY) {
             buf_adds(&req->fault_data, "null}");
         } else {
             buf_add_slice(&req->fault_data, asked->raw);
@@ -71,13 +72,14 @@ lifecycle_initialize(struct request *req)
     }
     if (!atomic_compare_exchange_strong(&req->session->revision, &none, (int)agreed)) {
         fault_set(&req->fault, E_INVALID_REQUEST, "this session is initialized already");
-        return fault_remedy(&req->fault, "open another connection for another session");
+        return fault_remedy(&req->fault, "begin another session on another connection, or without a session id");
     }
     req->revision = agreed;
     request_member(req, "protocolVersion");
     buf_addf(&req->out, "\"%s\"", era_revision_text(agreed));
     add_capabilities(req);
-    request_add_raw(req, "serverInfo", era_server_info());
+    request_member(req, "serverInfo");
+    era_add_server_info(req);
     return E_OK;
 }
 

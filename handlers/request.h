@@ -75,6 +75,7 @@ struct request {
     const struct method *method;  /* Its row; null for what has none. */
     const struct tool *tool;      /* tools/call: the tool that was asked for. */
     enum dialect dialect;
+    bool batched;                 /* One message of a batch. */
     enum era era;
     enum revision revision;
     int64_t started_ns, deadline_ns; /* Monotonic. */

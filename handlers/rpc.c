@@ -291,7 +291,7 @@ check_call(struct reading *r)
         refuse(r, E_INVALID_REQUEST, params->raw.data, "params must be an object");
     }
     if (meta->kind != KIND_NONE && meta->kind != KIND_OBJECT) {
-        refuse(r, E_PARAMS, meta->raw.data, "_meta must be an object");
+        refuse(r, E_META, meta->raw.data, "_meta must be an object");
     }
 }
 

@@ -4,6 +4,7 @@
 #include "handlers/dispatch.h"
 #include "handlers/era.h"
 #include "state/mcp_session.h"
+#include "state/state.h"
 #include "tests/fakes.h"
 
 #include <string.h>
@@ -161,7 +162,7 @@ a_legacy_http_session_lives_and_ends(void **unused)
     env.session_id = slice_of(id);
     expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 200, "\"tools\"");
     env.principal = SLICE("q");
-    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 403, "error");
+    expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 404, "unknown");
     env.principal = SLICE("p");
     fake_sink_init(&sink);
     dispatch_end(dispatcher, &env, &sink.sink);
@@ -189,7 +190,41 @@ batches_are_for_one_revision(void **unused)
            200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,");
     expect(&env, "[{\"jsonrpc\":\"2.0\",\"method\":\"x\"}]", 202, NULL);
     expect(&env, "[]", 400, "-32600");
+    expect(&env, "[[]]", 200, "[{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600");
+    /* What one message means for the connection, and the era without batches, stay out of them. */
+    expect(&env,
+           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+           "\"2025-03-26\"}}]",
+           200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":\"initialize cannot");
+    expect(&env, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{" META "}}]", 200,
+           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600");
     mcp_session_unref(env.session);
+}
+
+static void
+batches_over_http_need_their_session(void **unused)
+{
+    struct mcp_session *session = NULL;
+    const char *batch = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]";
+    const char *initialize = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
+                             "\"protocolVersion\":\"2025-03-26\"}}]";
+    struct envelope env = {.transport = TRANSPORT_HTTP, .principal = SLICE("p")};
+
+    (void)unused;
+    CHECK_INT(mcp_session_start(state_sessions(project.state), SLICE("p"), &session, NULL), E_OK);
+    atomic_store(&session->revision, REVISION_2025_03_26);
+    expect(&env, batch, 400, "-32600");
+    env.session_id = SLICE("gone");
+    expect(&env, batch, 404, "-32600");
+    env.session_id = slice_of(session->id);
+    expect(&env, batch, 200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]");
+    expect(&env, initialize, 200, "initialize cannot");
+    env.protocol_version = SLICE("2026-07-28");
+    expect(&env, batch, 400, "knows no batches");
+    env.protocol_version = SLICE_NONE;
+    atomic_store(&session->revision, REVISION_2024_11_05); /* Tolerated on stdio only. */
+    expect(&env, batch, 400, "-32600");
+    mcp_session_unref(session);
 }
 
 static void
@@ -229,6 +264,7 @@ main(void)
         cmocka_unit_test(modern_over_http_checks_headers),
         cmocka_unit_test(a_legacy_http_session_lives_and_ends),
         cmocka_unit_test(batches_are_for_one_revision),
+        cmocka_unit_test(batches_over_http_need_their_session),
         cmocka_unit_test(scripts_get_plain_results),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

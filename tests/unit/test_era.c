@@ -112,7 +112,32 @@ static const struct row rows[] = {
     {"legacy without session", "2025-11-25", NULL, NULL, false, MESSAGE("tools/list", ""), 400,
      "Mcp-Session-Id", NULL},
     {"a response under a modern header", "2026-07-28", NULL, NULL, false,
-     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 400, "", NULL},
+     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 400, "-32600", "\"id\""},
+    {"a response that a session cannot use", "v999.0.0", NULL, NULL, true,
+     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 400, "-32600", "\"id\""},
+    {"a broken response", NULL, NULL, NULL, false,
+     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":5}", 400, "-32600", "\"id\""},
+    {"a version with escapes", "2026-07-28", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026\\u002d07-28") "," CAPABILITIES "}"), 200,
+     "\"tools\"", "error"},
+    {"an unknown version with escapes", "v9", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("v\\u0039") "," CAPABILITIES "}"), 400,
+     "\"requested\":\"v\\u0039\"", NULL},
+    {"_meta no object", "2026-07-28", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":5"), 400, "-32602", NULL},
+    {"a known log level", "2026-07-28", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
+             ",\"io.modelcontextprotocol/logLevel\":\"notice\"}"), 200, "\"tools\"", "error"},
+    {"an unknown log level", "2026-07-28", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
+             ",\"io.modelcontextprotocol/logLevel\":\"loud\"}"), 200, "-32602", "tools"},
+    {"a progress token of no type", "2026-07-28", "tools/list", NULL, false,
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
+             ",\"progressToken\":1.5}"), 200, "-32602", NULL},
+    {"legacy unknown method without session", "2025-11-25", NULL, NULL, false, MESSAGE("x/y", ""),
+     400, "-32600", NULL},
+    {"legacy ping without session", "2025-11-25", NULL, NULL, false, MESSAGE("ping", ""), 200,
+     "\"result\":{}}", NULL},
     {"a response in legacy is dropped", "2025-11-25", NULL, NULL, true,
      "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 202, "", "error"},
     {"a notification is not answered", "2025-11-25", NULL, NULL, true,
@@ -124,6 +149,12 @@ static const struct row rows[] = {
     {"cancelled without _meta over modern HTTP", "2026-07-28", NULL, NULL, false,
      "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 202,
      "", "error"},
+    {"cancelled under an unknown version", "v999.0.0", NULL, NULL, false,
+     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 400,
+     "\"requested\":\"v999.0.0\"", NULL},
+    {"cancelled under the name of another method", "2026-07-28", "tools/list", NULL, false,
+     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 400,
+     "-32020", NULL},
     {"not JSON", NULL, NULL, NULL, false, "{", 400, "-32700", "\"id\""},
     {"no request", NULL, NULL, NULL, false, "{\"jsonrpc\":\"2.0\",\"id\":7}", 400, "\"id\":7", NULL},
     {"version is no version", NULL, NULL, NULL, false,
@@ -137,9 +168,17 @@ static const struct row rows[] = {
     {"initialize asks for modern", NULL, NULL, NULL, false,
      MESSAGE("initialize", "\"protocolVersion\":\"2026-07-28\",\"capabilities\":{},\"clientInfo\":{}"),
      200, "\"protocolVersion\":\"2025-11-25\"", NULL},
-    {"a stale id on initialize is ignored", NULL, NULL, NULL, true,
+    {"a version is neither object nor lines", NULL, NULL, NULL, false,
+     MESSAGE("initialize", "\"protocolVersion\":{\n}"), 200, "\"requested\":null", "\n"},
+    {"a session is initialized once", NULL, NULL, NULL, true,
      MESSAGE("initialize", "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
-     200, "\"protocolVersion\":\"2024-11-05\"", NULL},
+     400, "-32600", "result"},
+    {"2024-11-05 knows no titles", NULL, NULL, NULL, false,
+     MESSAGE("initialize", "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
+     200, "\"protocolVersion\":\"2024-11-05\"", "title"},
+    {"2025-06-18 knows titles", NULL, NULL, NULL, false,
+     MESSAGE("initialize", "\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{}"),
+     200, "\"title\":\"tandem\"", NULL},
     {"a cursor that nobody gave", "2025-11-25", NULL, NULL, true,
      MESSAGE("tools/list", "\"cursor\":\"x\""), 200, "-32602", NULL},
     {"arguments no object", "2025-11-25", NULL, NULL, true,
@@ -193,6 +232,23 @@ each_row_of_the_rules(void **unused)
         fake_sink_fini(&sink);
     }
     mcp_session_unref(session);
+}
+
+static void
+a_stale_id_on_initialize_is_ignored(void **unused)
+{
+    struct envelope env = {
+        .transport = TRANSPORT_HTTP, .principal = SLICE("p"), .session_id = SLICE("gone")};
+    struct fake_sink sink;
+
+    (void)unused;
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, &env,
+                     SLICE(MESSAGE("initialize", "\"protocolVersion\":\"2025-11-25\"")), &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 200);
+    CHECK_INT(strlen(sink.session_id), 32);
+    fake_sink_fini(&sink);
 }
 
 static void
@@ -252,6 +308,9 @@ encoded_headers_are_decoded_or_refused(void **unused)
         {"=?base64?SGVsbG8=", "=?base64?SGVsbG8=", true}, /* Half a sentinel is literal. */
         {"SGVsbG8=?=", "SGVsbG8=?=", true},
         {"=?BASE64?SGVsbG8=?=", "=?BASE64?SGVsbG8=?=", true},
+        {"\xE2\x9C\x93", "\xE2\x9C\x93", false}, /* Must be encoded. */
+        {"a\x01", "a\x01", false},
+        {"a\tb", "a\tb", true},
     };
 
     (void)unused;
@@ -267,6 +326,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_of_the_rules),
+        cmocka_unit_test(a_stale_id_on_initialize_is_ignored),
         cmocka_unit_test(older_revisions_are_told_less),
         cmocka_unit_test(encoded_headers_are_decoded_or_refused),
     };

@@ -86,7 +86,7 @@ kinds_are_told_apart(void **state)
          RPC_INVALID, RPC_REQUEST, "1"},
         {"{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":[1]}", E_INVALID_REQUEST, RPC_INVALID,
          RPC_NOTIFICATION, ""},
-        {"{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"_meta\":5},\"id\":1}", E_PARAMS,
+        {"{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{\"_meta\":5},\"id\":1}", E_META,
          RPC_INVALID, RPC_REQUEST, "1"},
         {"{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"result\":{},\"id\":1}", E_INVALID_REQUEST,
          RPC_INVALID, RPC_REQUEST, "1"},
