@@ -1,8 +1,8 @@
 /* batch.c -- JSON-RPC batches: several messages in one array, for the one revision that has them.
  *
- * DESIGN.  Each message is dispatched by itself with a sink of its own, which keeps its answer in its own
- * place; whoever brings the last answer writes the array.  A countdown decides who that is, so there is no
- * lock: the places are apart, and the countdown orders them. */
+ * DESIGN.  Each message is dispatched by itself with a sink of its own, which keeps its answer in
+ * its own place; whoever brings the last answer writes the array.  A countdown decides who that is,
+ * so there is no lock: the places are apart, and the countdown orders them. */
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "state/mcp_session.h"
@@ -11,7 +11,7 @@
 struct batch;
 
 struct place {
-    struct sink sink;     /* First: dispatch sees this. */
+    struct sink sink; /* First: dispatch sees this. */
     struct batch *batch;
     struct bytes *answer; /* Owned; null for a notification. */
     bool lost;            /* There was no memory for the answer. */
@@ -116,7 +116,8 @@ check_allowed(struct dispatcher *d, const struct envelope *env, struct fault *f)
     enum err err = E_OK;
 
     if (!session && env->session_id.data) {
-        err = mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session, f);
+        err = mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session,
+                               f);
     }
     if (session) {
         agreed = (enum revision)atomic_load(&session->revision);
@@ -124,12 +125,14 @@ check_allowed(struct dispatcher *d, const struct envelope *env, struct fault *f)
     mcp_session_unref(session);
     if (!err && agreed != REVISION_2025_03_26 &&
         !(agreed == REVISION_2024_11_05 && env->transport == TRANSPORT_STDIO)) {
-        err = fault_set(f, E_INVALID_REQUEST, "batches are served in sessions of version 2025-03-26 "
-                                              "only; send one message at a time");
+        err = fault_set(f, E_INVALID_REQUEST,
+                        "batches are served in sessions of version 2025-03-26 "
+                        "only; send one message at a time");
     }
     if (!err && env->protocol_version.data && !era_is_legacy(era_revision(env->protocol_version))) {
-        err = fault_set(f, E_INVALID_REQUEST, "the MCP-Protocol-Version header names a version that "
-                                              "knows no batches");
+        err = fault_set(f, E_INVALID_REQUEST,
+                        "the MCP-Protocol-Version header names a version that "
+                        "knows no batches");
     }
     return err;
 }
@@ -147,7 +150,8 @@ dispatch_batch(struct dispatcher *d, const struct envelope *env, const struct rp
         refuse(sink, &f);
         return;
     }
-    b = xcalloc(1, sizeof *b + batch->batch_count * sizeof b->places[0]); /* RPC_BATCH_MAX at most. */
+    b = xcalloc(1,
+                sizeof *b + batch->batch_count * sizeof b->places[0]); /* RPC_BATCH_MAX at most. */
     b->sink = sink;
     b->count = batch->batch_count;
     atomic_init(&b->waiting, b->count + 1);

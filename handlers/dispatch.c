@@ -5,8 +5,9 @@
  *     handle           the handler writes the result                          here, or a worker
  *   finish             frame, answer through the sink, let go of everything   wherever it ended
  *
- * A request on its way to a worker moves to the heap with a copy of its bytes and enters the list of calls in
- * flight; until then it lives on the transport's stack and costs no allocation but its answer. */
+ * A request on its way to a worker moves to the heap with a copy of its bytes and enters the list
+ * of calls in flight; until then it lives on the transport's stack and costs no allocation but its
+ * answer. */
 #include "handlers/dispatch.h"
 
 #include "handlers/dispatch_private.h"
@@ -64,13 +65,14 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
 static void
 request_fini(struct request *req)
 {
-    if (req->session) {
-        mcp_session_unref(req->session);
-    }
+    mcp_session_unref(req->session);
     req->sink->class->unref(req->sink);
     buf_fini(&req->out);
     buf_fini(&req->fault_data);
-    bytes_unref(req->bytes);
+    if (req->bytes) { /* It went to a worker. */
+        mcp_session_unref(req->env.session);
+        bytes_unref(req->bytes);
+    }
     free(req->principal);
 }
 
@@ -94,24 +96,37 @@ wants_answer(const struct request *req)
     return req->message.shape != RPC_NOTIFICATION && req->message.shape != RPC_RESPONSE;
 }
 
-static void
-answer_error(struct request *req)
+/* Replaces what 'out' holds by the error; returns the HTTP status. */
+static int
+write_error(struct request *req)
 {
-    int status;
-
     if (req->dialect == DIALECT_REST) {
         if (req->out.failed || !req->out.len) { /* Else the tool has told it in its own form. */
             buf_reset(&req->out);
             tools_write_fault(&req->out, &req->fault);
         }
-        status = err_info(req->fault.code)->http_status;
-    } else {
-        status = era_write_error(req);
-        if (!wants_answer(req)) {
-            status = status == 200 ? 400 : status;
-            if (req->env.transport != TRANSPORT_HTTP) {
-                buf_reset(&req->out);
-            }
+        return err_info(req->fault.code)->http_status;
+    }
+    return era_write_error(req);
+}
+
+static void
+answer_error(struct request *req)
+{
+    int status = write_error(req);
+
+    if (req->out.failed) { /* The memory of what is not to be makes room for a plain error. */
+        buf_fini(&req->out);
+        buf_fini(&req->fault_data);
+        status = write_error(req);
+        if (req->out.failed) {
+            out_of_memory();
+        }
+    }
+    if (!wants_answer(req)) {
+        status = status == 200 ? 400 : status;
+        if (req->env.transport != TRANSPORT_HTTP) {
+            buf_reset(&req->out);
         }
     }
     if (req->fault.code == E_INTERNAL) {
@@ -124,10 +139,14 @@ answer_error(struct request *req)
 static void
 finish(struct request *req, enum err err)
 {
+    bool silent = req->dialect == DIALECT_RPC && req->message.kind != RPC_REQUEST;
     int running = REQUEST_RUNNING;
 
+    if (!err && !silent && req->dialect == DIALECT_RPC) {
+        era_end_result(req);
+    }
     if (!err && req->out.failed) {
-        err = fault_set(&req->fault, E_INTERNAL, "the answer is too large for the memory there is");
+        err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
     }
     if (!atomic_compare_exchange_strong(&req->progress, &running, REQUEST_ANSWERED)) {
         if (running == REQUEST_CANCELLED) {
@@ -136,12 +155,9 @@ finish(struct request *req, enum err err)
     } else if (err) {
         req->fault.code = err;
         answer_error(req);
-    } else if (req->message.kind != RPC_REQUEST && req->dialect == DIALECT_RPC) {
+    } else if (silent) {
         answer(req, 202, SLICE_NONE);
     } else {
-        if (req->dialect == DIALECT_RPC) {
-            era_end_result(req);
-        }
         answer(req, 200, buf_slice(&req->out));
     }
 }
@@ -181,8 +197,8 @@ run_on_worker(struct job *job)
     free(req);
 }
 
-/* Moves a request to the heap and hands it to a worker.  On error it is still the caller's, unchanged
- * but for its fault. */
+/* Moves a request to the heap and hands it to a worker.  On error it is still the caller's,
+ * unchanged but for its fault. */
 static enum err
 send_to_worker(struct request *req, struct slice body)
 {
@@ -202,9 +218,11 @@ send_to_worker(struct request *req, struct slice body)
     copy->job.run = run_on_worker;
     copy->bytes = bytes;
     copy->principal = xstrndup(req->env.principal.data, req->env.principal.len);
-    copy->env = (struct envelope){.transport = req->env.transport,
-                                  .session = req->env.session,
-                                  .principal = slice_of(copy->principal)};
+    copy->env = (struct envelope){
+        .transport = req->env.transport,
+        .session = req->env.session ? mcp_session_ref(req->env.session) : NULL,
+        .principal = slice_of(copy->principal),
+    };
     err = inflight_add(d->inflight, copy, &req->fault);
     if (!err) {
         err = pool_submit(d->pool, &copy->job, lane);
@@ -215,6 +233,7 @@ send_to_worker(struct request *req, struct slice body)
         }
     }
     if (err) {
+        mcp_session_unref(copy->env.session);
         bytes_unref(bytes);
         free(copy->principal);
         free(copy);
@@ -237,7 +256,10 @@ proceed(struct request *req, enum err err, struct slice body)
             return;
         }
     } else if (!err && req->method) {
-        err = run(req);
+        err = inflight_check(req->dispatcher->inflight, req, &req->fault);
+        if (!err) {
+            err = run(req);
+        }
     }
     finish(req, err);
     request_fini(req);
@@ -303,8 +325,10 @@ void
 dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
               struct slice arguments, struct sink *sink)
 {
-    static const struct method row = {
-        .name = "rest/tool", .handle = tools_rest, .prepare = tools_prepare_rest, .kind = RPC_REQUEST};
+    static const struct method row = {.name = "rest/tool",
+                                      .handle = tools_rest,
+                                      .prepare = tools_prepare_rest,
+                                      .kind = RPC_REQUEST};
     struct request req;
 
     request_init(&req, d, env, sink, DIALECT_REST);
@@ -362,8 +386,8 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
     }
 }
 
-/* Answers a call that somebody else is running: from what does not change while it runs, and with buffers of
- * its own. */
+/* Answers a call that somebody else is running: from what does not change while it runs, and with
+ * buffers of its own. */
 static void
 tell_end(const struct request *req)
 {
@@ -378,8 +402,9 @@ tell_end(const struct request *req)
         .revision = req->revision,
     };
 
-    fault_set(&told.fault, E_OVERLOAD, "the server is ending and gave this call up; what it was to do may "
-                                       "or may not have been done");
+    fault_set(&told.fault, E_OVERLOAD,
+              "the server is ending and gave this call up; what it was to do may "
+              "or may not have been done");
     answer_error(&told);
     buf_fini(&told.out);
 }
@@ -396,22 +421,20 @@ dispatch_in_flight(struct dispatcher *d, enum transport_kind transport)
     return inflight_count(d->inflight, transport);
 }
 
-/* notifications/cancelled {requestId}: stops a call of the same session, connection or, over modern
- * HTTP, principal.  An id that is not in flight is ignored: it may just have been answered. */
+/* notifications/cancelled {requestId}: stops a call of the same session or connection.  An id that
+ * is not in flight is ignored: it may just have been answered.  So is any over modern HTTP, where
+ * closing the stream cancels: ids begin anew with each POST, so another client's call may well have
+ * the same one. */
 enum err
 dispatch_cancelled(struct request *req)
 {
-    const struct mcp_session *scope = req->session ? req->session : req->env.session;
-    char *principal = scope ? NULL : xstrndup(req->env.principal.data, req->env.principal.len);
     struct inflight_match match = {
-        .session = scope,
+        .session = req->session ? req->session : req->env.session,
         .id = req->message.param[RPC_PARAM_REQUEST_ID].raw,
-        .principal = principal,
     };
 
-    if (match.id.len) {
+    if (match.session && match.id.len) {
         inflight_cancel(req->dispatcher->inflight, &match);
     }
-    free(principal);
     return E_OK;
 }

@@ -1,8 +1,8 @@
 /* dispatch.h -- the only door into the handlers.
  *
- * A transport hands over the bytes of one message with what it knows about them; the answer comes back through
- * the sink, exactly once, from this thread before the call returns (methods that only touch memory) or
- * from a worker later.  Everything between is the same for all transports. */
+ * A transport hands over the bytes of one message with what it knows about them; the answer comes
+ * back through the sink, exactly once, from this thread before the call returns (methods that only
+ * touch memory) or from a worker later.  Everything between is the same for all transports. */
 #ifndef TANDEM_DISPATCH_H
 #define TANDEM_DISPATCH_H
 
@@ -17,7 +17,8 @@ struct dispatch_limits {
     unsigned calls;             /* In flight, in all. */
     unsigned calls_per_session; /* In flight, of one legacy session or connection. */
     int64_t call_ns;            /* A call that runs longer is cancelled. */
-    unsigned calls_per_second;  /* Of one session or connection; twice as many in a burst.  0: any. */
+    unsigned
+        calls_per_second; /* Of one session or connection; twice as many in a burst.  0: any. */
 };
 
 /* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */
@@ -26,12 +27,12 @@ struct dispatcher *dispatcher_create(struct state *state, struct pool *pool,
 /* No call may be in flight.  Null is ignored. */
 void dispatcher_destroy(struct dispatcher *d);
 
-/* Takes one JSON-RPC message, or a batch.  'body' is borrowed for the call.  Takes over one reference to
- * 'sink'.  Any transport thread; never blocks. */
+/* Takes one JSON-RPC message, or a batch.  'body' is borrowed for the call.  Takes over one
+ * reference to 'sink'.  Any transport thread; never blocks. */
 void dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice body,
                       struct sink *sink);
-/* Calls a tool for a script: 'arguments' is a JSON object, or empty.  The answer is the tool's structured
- * result, or {code, message, remedy} with its HTTP status.  Otherwise as above. */
+/* Calls a tool for a script: 'arguments' is a JSON object, or empty.  The answer is the tool's
+ * structured result, or {code, message, remedy} with its HTTP status.  Otherwise as above. */
 void dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
                    struct slice arguments, struct sink *sink);
 /* Lists the tools for a script: {"tools":[...]} as tools/list gives them. */
@@ -39,12 +40,12 @@ void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sin
 /* Ends the legacy session that 'env' names (HTTP DELETE): 204, 400 or 404. */
 void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink);
 
-/* The peer behind 'env' has gone.  On a connection that is its own session ('sink' null) that cancels all it has
- * in flight; over HTTP it cancels the modern request whose answer was to go to 'sink', while a legacy one
- * runs on. */
+/* The peer behind 'env' has gone.  On a connection that is its own session ('sink' null) that
+ * cancels all it has in flight; over HTTP it cancels the modern request whose answer was to go to
+ * 'sink', while a legacy one runs on. */
 void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
-/* The server is ending and its patience is over: answers every call in flight with an error, whether or not its
- * worker can be stopped, and takes no new ones.  Returns how many there were. */
+/* The server is ending and its patience is over: answers every call in flight with an error,
+ * whether or not its worker can be stopped, and takes no new ones.  Returns how many there were. */
 unsigned dispatch_end_all(struct dispatcher *d);
 
 /* Calls in flight per transport. */

@@ -22,8 +22,8 @@ struct dispatcher {
 void dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
                       struct sink *sink);
 
-/* batch.c: takes a parsed batch apart, dispatches its messages, and answers with one array.  Takes over the
- * reference to 'sink'. */
+/* batch.c: takes a parsed batch apart, dispatches its messages, and answers with one array.  Takes
+ * over the reference to 'sink'. */
 void dispatch_batch(struct dispatcher *d, const struct envelope *env,
                     const struct rpc_message *batch, struct sink *sink);
 

@@ -1,8 +1,8 @@
 /* era.c -- decides the era of a message, and frames its answer.
  *
- * The order of checks follows MCP 2026-07-28 "Streamable HTTP" and is the one under which every probe of the
- * official suite gets the answer it wants: version header present, _meta keys present, both equal,
- * version served, Mcp-Method. */
+ * The order of checks follows MCP 2026-07-28 "Streamable HTTP" and is the one under which every
+ * probe of the official suite gets the answer it wants: version header present, _meta keys present,
+ * both equal, version served, Mcp-Method. */
 #include "handlers/era.h"
 
 #include "handlers/methods.h"
@@ -74,7 +74,8 @@ refuse_version(struct request *req, struct slice asked, bool modern_only)
                      (int)rune_cut(shown, 64), shown.data);
 }
 
-/* A modern notification without _meta, which deployed clients send: only what is there is checked. */
+/* A modern notification without _meta, which deployed clients send: only what is there is checked.
+ */
 static enum err
 check_bare_notification(struct request *req)
 {
@@ -253,7 +254,8 @@ check_method_header(struct request *req)
                                  : "the Mcp-Method header is missing");
 }
 
-/* Before initialize a legacy client may ask for little, and be told of no method that there is none. */
+/* Before initialize a legacy client may ask for little, and be told of no method that there is
+ * none. */
 static enum err
 check_initialized(struct request *req)
 {
@@ -263,7 +265,8 @@ check_initialized(struct request *req)
         return E_OK;
     }
     fault_set(&req->fault, E_INVALID_REQUEST, "%s",
-              req->session ? "initialize has not been sent" : "the Mcp-Session-Id header is missing");
+              req->session ? "initialize has not been sent"
+                           : "the Mcp-Session-Id header is missing");
     return fault_remedy(&req->fault, "send initialize first");
 }
 
@@ -416,7 +419,8 @@ era_end_result(struct request *req)
     buf_adds(&req->out, "}}");
 }
 
-/* The HTTP status of an error: modern pins some; legacy answers 200 unless the message itself was bad. */
+/* The HTTP status of an error: modern pins some; legacy answers 200 unless the message itself was
+ * bad. */
 static int
 status_of(const struct request *req, const struct err_info *info)
 {

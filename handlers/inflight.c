@@ -1,4 +1,5 @@
-/* inflight.c -- a list, because there are few: the limit is in the hundreds, and a walk is microseconds. */
+/* inflight.c -- a list, because there are few: the limit is in the hundreds, and a walk is
+ * microseconds. */
 #include "handlers/inflight.h"
 
 #include "state/base/lock.h"
@@ -39,21 +40,52 @@ scope_of(const struct request *req)
     return req->session ? req->session : req->env.session;
 }
 
+/* How many calls the scope of 'req' has in flight; '*twice' tells if one of them has its id. */
+static unsigned
+count_scope_locked(const struct inflight *t, const struct request *req, bool *twice)
+    REQUIRES(LC_INFLIGHT)
+{
+    const struct mcp_session *scope = scope_of(req);
+    unsigned count = 0;
+
+    *twice = false;
+    for (const struct request *r = t->first; r && scope; r = r->next) {
+        if (scope_of(r) == scope) {
+            count++;
+            *twice = *twice || rpc_id_equal(r->message.id, req->message.id);
+        }
+    }
+    return count;
+}
+
+static enum err
+refuse_twice(struct fault *f)
+{
+    fault_set(f, E_INVALID_REQUEST, "a request with this id is still running");
+    return fault_remedy(f, "give each request an id of its own");
+}
+
+enum err
+inflight_check(struct inflight *t, const struct request *req, struct fault *f)
+{
+    bool twice;
+
+    if (!scope_of(req) || !req->message.id.len) {
+        return E_OK;
+    }
+    LOCK(INFLIGHT, &t->lock);
+    count_scope_locked(t, req, &twice);
+    UNLOCK(INFLIGHT, &t->lock);
+    return twice ? refuse_twice(f) : E_OK;
+}
+
 enum err
 inflight_add(struct inflight *t, struct request *req, struct fault *f)
 {
-    const struct mcp_session *scope = scope_of(req);
-    unsigned same_session = 0;
-    bool twice = false, full, ended;
+    bool twice, full, ended;
 
     LOCK(INFLIGHT, &t->lock);
-    for (const struct request *r = t->first; r && scope; r = r->next) {
-        if (scope_of(r) == scope) {
-            same_session++;
-            twice = twice || rpc_id_equal(r->message.id, req->message.id);
-        }
-    }
-    full = t->total >= t->total_limit || same_session >= t->session_limit;
+    full = count_scope_locked(t, req, &twice) >= t->session_limit || t->total >= t->total_limit;
     ended = t->ended;
     if (!twice && !full && !ended) {
         req->prev = NULL;
@@ -70,8 +102,7 @@ inflight_add(struct inflight *t, struct request *req, struct fault *f)
         return fault_set(f, E_OVERLOAD, "the server is ending");
     }
     if (twice) {
-        fault_set(f, E_INVALID_REQUEST, "a request with this id is still running");
-        return fault_remedy(f, "give each request an id of its own");
+        return refuse_twice(f);
     }
     if (full) {
         fault_set(f, E_BUSY, "too many calls are running");
@@ -96,10 +127,9 @@ inflight_remove(struct inflight *t, struct request *req)
 static bool
 matches(const struct request *req, const struct inflight_match *m)
 {
-    return (!m->session || scope_of(req) == m->session) && (!m->sink || (req->sink == m->sink && req->era == ERA_MODERN)) &&
-           (!m->id.len || rpc_id_equal(req->message.id, m->id)) &&
-           (!m->principal || (!scope_of(req) && req->principal &&
-                              strcmp(req->principal, m->principal) == 0));
+    return (!m->session || scope_of(req) == m->session) &&
+           (!m->sink || (req->sink == m->sink && req->era == ERA_MODERN)) &&
+           (!m->id.len || rpc_id_equal(req->message.id, m->id));
 }
 
 unsigned
@@ -110,7 +140,7 @@ inflight_cancel(struct inflight *t, const struct inflight_match *match)
     LOCK(INFLIGHT, &t->lock);
     for (struct request *r = t->first; r; r = r->next) {
         int running = REQUEST_RUNNING;
-        if ((!match || matches(r, match)) &&
+        if (matches(r, match) &&
             atomic_compare_exchange_strong(&r->progress, &running, REQUEST_CANCELLED)) {
             count++;
         }

@@ -1,7 +1,8 @@
 /* inflight.h -- the calls that are running on workers: how many, whose, and how to stop them.
  *
- * An id belongs to the connection or session it came by, never to the process: a call is found by (session,
- * id) or, over modern HTTP where each POST is its own scope, by its sink.  Any thread; takes INFLIGHT. */
+ * An id belongs to the connection or session it came by, never to the process: a call is found by
+ * (session, id) or, over modern HTTP where each POST is its own scope, by its sink.  Any thread;
+ * takes INFLIGHT. */
 #ifndef TANDEM_INFLIGHT_H
 #define TANDEM_INFLIGHT_H
 
@@ -13,8 +14,11 @@ struct inflight;
 struct inflight *inflight_create(unsigned total, unsigned per_session);
 void inflight_destroy(struct inflight *t);
 
-/* Enters a request; 'tracked' ones must have an id that their session has not in flight already.  E_BUSY,
- * E_INVALID_REQUEST; E_OVERLOAD after inflight_end(). */
+/* E_INVALID_REQUEST if the session or connection of 'req' has a request of the same id in flight.
+ */
+enum err inflight_check(struct inflight *t, const struct request *req, struct fault *f);
+/* Enters a request, which stays where it is until inflight_remove().  E_INVALID_REQUEST as above;
+ * E_BUSY where a limit is reached; E_OVERLOAD after inflight_end(). */
 enum err inflight_add(struct inflight *t, struct request *req, struct fault *f);
 /* Takes it out: once for each that was added. */
 void inflight_remove(struct inflight *t, struct request *req);
@@ -23,14 +27,14 @@ void inflight_remove(struct inflight *t, struct request *req);
 struct inflight_match {
     const struct mcp_session *session;
     const struct sink *sink; /* The one modern request whose answer goes there. */
-    struct slice id;        /* Raw JSON. */
-    const char *principal;  /* Modern HTTP calls of this principal only. */
+    struct slice id;         /* Raw JSON. */
 };
-/* Cancels those that match and still run; returns how many.  Null matches everything. */
+/* Cancels those that match and still run; returns how many. */
 unsigned inflight_cancel(struct inflight *t, const struct inflight_match *match);
-/* Ends the list: nothing can be added any more, and each call that still runs is told to stop and handed to
- * 'tell', which answers it.  INFLIGHT is held then, so that the request stays: 'tell' may do nothing
- * but answer, and read what does not change while the call runs.  Returns how many there were. */
+/* Ends the list: nothing can be added any more, and each call that still runs is told to stop and
+ * handed to 'tell', which answers it.  INFLIGHT is held then, so that the request stays: 'tell' may
+ * do nothing but answer, and read what does not change while the call runs.  Returns how many there
+ * were. */
 unsigned inflight_end(struct inflight *t, void (*tell)(const struct request *req));
 unsigned inflight_count(struct inflight *t, enum transport_kind transport);
 

@@ -7,7 +7,8 @@
 
 static const char instructions[] =
     "tandem runs phase-gated workflows and keeps one state for the IDE and all its sub-agents. "
-    "Start or resume work with pos_workflow (action=list_workflows, then start); read each task with "
+    "Start or resume work with pos_workflow (action=list_workflows, then start); read each task "
+    "with "
     "get_task; hand in evidence with complete_phase. Sub-agents may call the same tools over HTTP.";
 
 static void
@@ -25,7 +26,8 @@ lifecycle_ping(struct request *req)
     return E_OK;
 }
 
-/* The version to agree on: the one asked for if it is served and legacy, else the newest legacy one. */
+/* The version to agree on: the one asked for if it is served and legacy, else the newest legacy
+ * one. */
 static enum err
 agree(struct request *req, enum revision *agreed)
 {
@@ -72,7 +74,8 @@ lifecycle_initialize(struct request *req)
     }
     if (!atomic_compare_exchange_strong(&req->session->revision, &none, (int)agreed)) {
         fault_set(&req->fault, E_INVALID_REQUEST, "this session is initialized already");
-        return fault_remedy(&req->fault, "begin another session on another connection, or without a session id");
+        return fault_remedy(&req->fault,
+                            "begin another session on another connection, or without a session id");
     }
     req->revision = agreed;
     request_member(req, "protocolVersion");

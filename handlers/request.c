@@ -1,6 +1,8 @@
-/* request.c -- what every handler does with its request: ask whether to go on, and write the result. */
+/* request.c -- what every handler does with its request: ask whether to go on, and write the
+ * result. */
 #include "handlers/request.h"
 
+#include "state/base/json_put.h"
 #include "state/state.h"
 
 bool
@@ -28,19 +30,9 @@ request_add_raw(struct request *req, const char *key, struct slice json)
     buf_add_slice(&req->out, json);
 }
 
-static int
-dump_into(const char *data, size_t len, void *arg)
-{
-    struct buf *out = arg;
-    buf_add(out, data, len);
-    return out->failed ? -1 : 0;
-}
-
 void
 request_add_json(struct request *req, const char *key, const json_t *value)
 {
     request_member(req, key);
-    if (json_dump_callback(value, dump_into, &req->out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
-        req->out.failed = true;
-    }
+    json_write(&req->out, value);
 }

@@ -1,14 +1,15 @@
 /* request.h -- one message on its way: what the transport told, what it says, what is answered.
  *
- * A request is made by dispatch, lives on the transport's stack while it runs INLINE, and on the heap, with
- * a copy of its bytes, when it goes to a worker.  Handlers get it and nothing else: no handler reads the
- * environment, a thread-local or a global to learn who is asking. */
+ * A request is made by dispatch, lives on the transport's stack while it runs INLINE, and on the
+ * heap, with a copy of its bytes, when it goes to a worker.  Handlers get it and nothing else: no
+ * handler reads the environment, a thread-local or a global to learn who is asking. */
 #ifndef TANDEM_REQUEST_H
 #define TANDEM_REQUEST_H
 
 #include "handlers/rpc.h"
 #include "state/base/clock.h"
 #include "state/base/err.h"
+#include "state/base/lock.h"
 #include "state/base/mem.h"
 #include "state/base/pool.h"
 #include "state/base/sink.h"
@@ -24,13 +25,15 @@ struct state;
 
 enum transport_kind { TRANSPORT_STDIO, TRANSPORT_HTTP, TRANSPORT_WS, TRANSPORT_COUNT };
 
-/* What a transport tells about a message besides its bytes.  Slices are borrowed for the call of dispatch. */
+/* What a transport tells about a message besides its bytes.  Slices are borrowed for the call of
+ * dispatch. */
 struct envelope {
     enum transport_kind transport;
-    /* The legacy state of a connection that is its own session (stdio, WebSocket); null for HTTP. */
+    /* The legacy state of a connection that is its own session (stdio, WebSocket); null for HTTP.
+     */
     struct mcp_session *session;
-    struct slice principal;  /* Who was let in; empty for nobody in particular. */
-    struct rate *rate;       /* Of the connection, for who has no session; may be null. */
+    struct slice principal; /* Who was let in; empty for nobody in particular. */
+    struct rate *rate;      /* Of the connection, for who has no session; may be null. */
     /* HTTP headers; empty data pointer when absent. */
     struct slice session_id, protocol_version, method, name;
     /* Finds "Mcp-Param-<name>"; null when the transport has no headers. */
@@ -41,17 +44,17 @@ struct envelope {
 enum era { ERA_LEGACY, ERA_MODERN };
 
 /* Protocol revisions, oldest first. */
-#define REVISIONS(ROW)                                                                             \
-    ROW(2024_11_05, "2024-11-05", LEGACY)                                                          \
-    ROW(2025_03_26, "2025-03-26", LEGACY)                                                          \
-    ROW(2025_06_18, "2025-06-18", LEGACY)                                                          \
-    ROW(2025_11_25, "2025-11-25", LEGACY)                                                          \
+#define REVISIONS(ROW)                    \
+    ROW(2024_11_05, "2024-11-05", LEGACY) \
+    ROW(2025_03_26, "2025-03-26", LEGACY) \
+    ROW(2025_06_18, "2025-06-18", LEGACY) \
+    ROW(2025_11_25, "2025-11-25", LEGACY) \
     ROW(2026_07_28, "2026-07-28", MODERN)
 enum revision {
 #define ROW(NAME, TEXT, ERA) REVISION_##NAME,
     REVISIONS(ROW)
 #undef ROW
-    REVISION_COUNT,
+        REVISION_COUNT,
     REVISION_NONE = -1
 };
 
@@ -65,30 +68,32 @@ struct method;
 struct tool;
 
 struct request {
-    struct job job;               /* First: a worker's job is the request. */
+    struct job job;                /* First: a worker's job is the request. */
     struct dispatcher *dispatcher; /* Borrowed. */
-    struct state *state;          /* Borrowed: the stores. */
-    struct rpc_message message;   /* Slices into 'bytes', or into the transport's buffer. */
-    struct envelope env;          /* On a worker only 'transport' and 'principal' are left of it. */
-    struct mcp_session *session;  /* Counted; the legacy session, or null. */
-    struct sink *sink;            /* Counted. */
-    const struct method *method;  /* Its row; null for what has none. */
-    const struct tool *tool;      /* tools/call: the tool that was asked for. */
+    struct state *state;           /* Borrowed: the stores. */
+    struct rpc_message message;    /* Slices into 'bytes', or into the transport's buffer. */
+    struct envelope env;           /* On a worker only 'transport', 'session' (then counted) and
+                                      'principal' are left of it. */
+    struct mcp_session *session;   /* Counted; the legacy session, or null. */
+    struct sink *sink;             /* Counted. */
+    const struct method *method;   /* Its row; null for what has none. */
+    const struct tool *tool;       /* tools/call: the tool that was asked for. */
     enum dialect dialect;
-    bool batched;                 /* One message of a batch. */
+    bool batched; /* One message of a batch. */
     enum era era;
     enum revision revision;
     int64_t started_ns, deadline_ns; /* Monotonic. */
-    _Atomic int progress;         /* enum request_state: the first to leave RUNNING wins. */
-    struct buf out;               /* The response as far as it is written: see request_member(). */
-    size_t result_start;          /* Where the members of the result begin in 'out'. */
-    struct fault fault;           /* What went wrong, if the handler fails. */
-    struct buf fault_data;        /* error.data as JSON text; empty for none. */
-    struct slice new_session_id;  /* Told with the answer; borrowed from 'session'. */
+    _Atomic int progress;            /* enum request_state: the first to leave RUNNING wins. */
+    struct buf out;              /* The response as far as it is written: see request_member(). */
+    size_t result_start;         /* Where the members of the result begin in 'out'. */
+    struct fault fault;          /* What went wrong, if the handler fails. */
+    struct buf fault_data;       /* error.data as JSON text; empty for none. */
+    struct slice new_session_id; /* Told with the answer; borrowed from 'session'. */
     /* Only of a request that went to a worker. */
-    struct bytes *bytes;          /* Counted copy of the message. */
-    char *principal;              /* Owned copy. */
-    struct request *next, *prev;  /* The list of requests in flight (LC_INFLIGHT). */
+    struct bytes *bytes; /* Counted copy of the message. */
+    char *principal;     /* Owned copy. */
+    struct request *next GUARDED_BY(LC_INFLIGHT),
+        *prev GUARDED_BY(LC_INFLIGHT); /* Those in flight. */
 };
 
 /* True once the client cancelled or the time is up: long work asks now and then and gives up with

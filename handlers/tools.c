@@ -7,6 +7,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/schema.h"
+#include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/base/rate.h"
 #include "state/mcp_session.h"
@@ -327,9 +328,10 @@ result_text(const json_t *result, const struct fault *f)
     struct buf out = BUF_INIT;
 
     if (result) {
-        return json_dumps(result, JSON_COMPACT);
+        json_write(&out, result);
+    } else {
+        tools_write_fault(&out, f);
     }
-    tools_write_fault(&out, f);
     return buf_steal(&out);
 }
 
@@ -344,7 +346,7 @@ tools_call(struct request *req)
     if (err && err_info(err)->told == ERR_TOLD_PROTOCOL) {
         req->fault = f;
     } else if (!text) {
-        err = fault_set(&req->fault, E_INTERNAL, "there is no memory for the answer");
+        err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
     } else {
         request_member(req, "content");
         buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
@@ -373,7 +375,7 @@ tools_rest(struct request *req)
     if (text) {
         buf_adds(&req->out, text);
     } else {
-        err = fault_set(&f, E_INTERNAL, "there is no memory for the answer");
+        err = fault_set(&f, E_OVERLOAD, "there is no memory for the answer now");
     }
     if (err) {
         req->fault = f;

@@ -1,9 +1,9 @@
 /* mcp_session.c -- the table of legacy sessions.
  *
- * DESIGN.  Clients seldom end their sessions, so idle ones must go by themselves: each start looks at
- * those that have been idle longest.  The table keeps them in order of their last use as far as
- * finds move them to the end, so a start inspects only the front.  A session with something in flight
- * is never idle. */
+ * DESIGN.  Clients seldom end their sessions, so idle ones must go by themselves: each start looks
+ * at those that have been idle longest.  The table keeps them in order of their last use as far as
+ * finds move them to the end, so a start inspects only the front.  A session with something in
+ * flight is never idle. */
 #include "state/mcp_session.h"
 
 #include "state/base/lock.h"
@@ -106,7 +106,8 @@ take_out_locked(struct mcp_sessions *s, struct entry *e) REQUIRES(LC_MCP_SESSION
     atomic_store(&e->session.ended, true);
 }
 
-/* Ends idle sessions at the front of the table.  Looks at a bounded number, so that a start stays cheap. */
+/* Ends idle sessions at the front of the table.  Looks at a bounded number, so that a start stays
+ * cheap. */
 static void
 expire_locked(struct mcp_sessions *s, int64_t now, struct mcp_session *gone[], size_t *count)
     REQUIRES(LC_MCP_SESSIONS)
@@ -197,7 +198,8 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
         take_out_locked(s, e);
         s->counters.expired++;
         gone = &e->session;
-    } else if (e && slice_is(principal, e->session.principal)) { /* Another's is as unknown as none. */
+    } else if (e &&
+               slice_is(principal, e->session.principal)) { /* Another's is as unknown as none. */
         HASH_DEL(s->table, e);
         HASH_ADD_STR(s->table, session.id, e);
         *session = mcp_session_ref(&e->session);

@@ -1,9 +1,9 @@
 /* mcp_session.h -- MCP sessions of legacy clients: what "initialize" agreed, and for how long.
  *
- * A stdio or WebSocket connection is a session by itself; over HTTP a session has an id in this table.  Modern
- * requests have none and never come here.  Sessions are counted: one that has ended stays valid
- * for who holds it.  An id is not a proof of identity: a session belongs to its principal.
- * Any thread; takes MCP_SESSIONS. */
+ * A stdio or WebSocket connection is a session by itself; over HTTP a session has an id in this
+ * table.  Modern requests have none and never come here.  Sessions are counted: one that has ended
+ * stays valid for who holds it.  An id is not a proof of identity: a session belongs to its
+ * principal. Any thread; takes MCP_SESSIONS. */
 #ifndef TANDEM_MCP_SESSION_H
 #define TANDEM_MCP_SESSION_H
 
@@ -23,12 +23,12 @@ struct mcp_session {
     char id[MCP_SESSION_ID_SIZE]; /* Empty for a connection that is its own session.  Set once. */
     char *principal;              /* Owned, set once. */
     _Atomic unsigned refs;
-    _Atomic int revision;         /* enum revision agreed by initialize; -1 before it. */
-    _Atomic int log_level;        /* Of notifications/message. */
-    _Atomic bool initialized;     /* notifications/initialized came. */
+    _Atomic int revision;     /* enum revision agreed by initialize; -1 before it. */
+    _Atomic int log_level;    /* Of notifications/message. */
+    _Atomic bool initialized; /* notifications/initialized came. */
     _Atomic bool ended;
     _Atomic unsigned in_flight;
-    struct rate calls;            /* How often its tools may be called. */
+    struct rate calls;             /* How often its tools may be called. */
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
 };
 
@@ -49,8 +49,8 @@ struct mcp_sessions_counters mcp_sessions_counters(struct mcp_sessions *s);
 /* A new session with an id, counted, in '*session'.  E_OVERLOAD when there are too many. */
 enum err mcp_session_start(struct mcp_sessions *s, struct slice principal,
                            struct mcp_session **session, struct fault *f);
-/* Finds a live one, counted.  E_NO_SESSION: unknown, ended, expired, or another principal's, whom an id must
- * not tell that it is one. */
+/* Finds a live one, counted.  E_NO_SESSION: unknown, ended, expired, or another principal's, whom
+ * an id must not tell that it is one. */
 enum err mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal,
                           struct mcp_session **session, struct fault *f);
 /* Ends it: later finds fail.  Who holds it keeps it.  False if it had ended already. */

@@ -1,37 +1,15 @@
 /* json_put.c -- JSON building that aborts rather than loses a member. */
 #include "state/base/json_put.h"
 
-#include <stdio.h>
+#include "state/base/rune.h"
 
 json_t *
 json_must(json_t *value)
 {
     if (!value) {
-        fputs("level=error module=json event=\"out of memory\"\n", stderr);
-        abort();
+        out_of_memory();
     }
     return value;
-}
-
-/* Bytes of the UTF-8 character at 's' ('len' are left), or 0 if it is none. */
-static size_t
-character_length(const unsigned char *s, size_t len)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : s[0] >= 0xC2 ? 2 : 0;
-    unsigned code;
-
-    if (n < 2 || n > len || s[0] > 0xF4) {
-        return n == 1;
-    }
-    code = s[0] & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-        code = code << 6 | (s[i] & 0x3Fu);
-    }
-    return code < least[n] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000) ? 0 : n;
 }
 
 json_t *
@@ -43,14 +21,15 @@ json_text_slice(struct slice text)
     if (value) {
         return value;
     }
-    for (size_t i = 0; i < text.len;) {
-        size_t n = character_length((const unsigned char *)text.data + i, text.len - i);
+    for (size_t at = 0, n; at < text.len; at += n ? n : 1) {
+        uint32_t rune;
+
+        n = rune_decode(text, at, &rune);
         if (n) {
-            buf_add(&clean, text.data + i, n);
+            buf_add(&clean, text.data + at, n);
         } else {
-            buf_adds(&clean, "\xEF\xBF\xBD");
+            buf_adds(&clean, "\xEF\xBF\xBD"); /* U+FFFD */
         }
-        i += n ? n : 1;
     }
     value = clean.failed ? NULL : json_stringn(clean.data ? clean.data : "", clean.len);
     buf_fini(&clean);
@@ -136,4 +115,33 @@ json_size(const json_t *value)
         json_must(NULL);
     }
     return size;
+}
+
+/* jansson hands over whole characters, so one is never split between two calls. */
+static int
+write_part(const char *data, size_t len, void *arg)
+{
+    struct buf *out = arg;
+    size_t start = 0; /* What lies between is fine, and is not added yet. */
+
+    for (size_t at = 0; at + 2 < len; at++) {
+        const unsigned char *p = (const unsigned char *)data + at;
+
+        if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9)) {
+            buf_add(out, data + start, at - start);
+            buf_adds(out, p[2] == 0xA8 ? "\\u2028" : "\\u2029");
+            at += 2;
+            start = at + 1;
+        }
+    }
+    buf_add(out, data + start, len - start);
+    return out->failed ? -1 : 0;
+}
+
+void
+json_write(struct buf *out, const json_t *value)
+{
+    if (json_dump_callback(value, write_part, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+        out->failed = true;
+    }
 }

@@ -32,6 +32,9 @@ json_t *json_clone(const json_t *value);
  * returns it, borrowed.  'empty' is stolen.  This is how an immutable document is changed: copy the
  * path, share the rest. */
 json_t *json_own(json_t *object, const char *key, json_t *empty);
+/* Adds the compact text of 'value' to 'out', in one line for every reader: U+2028 and U+2029 are
+ * escaped.  'out' fails where there is no memory. */
+void json_write(struct buf *out, const json_t *value);
 /* Bytes of the compact text of 'value'. */
 size_t json_size(const json_t *value);
 

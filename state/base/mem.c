@@ -8,7 +8,8 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
-static void __attribute__((noreturn)) out_of_memory(void)
+void
+out_of_memory(void)
 {
     static const char line[] = "level=error module=mem event=\"out of memory, ending; "
                                "nothing that was acknowledged is lost\"\n";

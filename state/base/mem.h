@@ -22,6 +22,8 @@ char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t len);
 /* A new formatted string. */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the process with a line on standard error: there was no memory for something small. */
+void out_of_memory(void) __attribute__((noreturn));
 /* New memory, not zeroed, or null: for sizes that a peer decides. */
 void *try_malloc(size_t size);
 

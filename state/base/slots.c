@@ -16,14 +16,16 @@
 enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_FAILED };
 
 struct slot {
-    char *key;                  /* Owned, set once. */
-    char *version;              /* Owned, set once; may be null. */
-    void *value;                /* Set once, when READY. */
-    struct fault fault;         /* Set once, when FAILED. */
-    enum slot_state state;      /* LC_SLOTS. */
-    unsigned refs;              /* LC_SLOTS: one for the table, one a user. */
-    bool in_table;              /* LC_SLOTS. */
-    struct slot *newer, *older; /* LC_SLOTS: order of use, while in the table. */
+    char *key;          /* Owned, set once. */
+    char *version;      /* Owned, set once; may be null. */
+    void *value;        /* Set once, when READY. */
+    struct fault fault; /* Set once, when FAILED. */
+    enum slot_state state GUARDED_BY(LC_SLOTS);
+    unsigned refs GUARDED_BY(LC_SLOTS); /* One for the table, one a user. */
+    bool in_table GUARDED_BY(LC_SLOTS);
+    struct slot *newer GUARDED_BY(LC_SLOTS),
+        *older GUARDED_BY(LC_SLOTS); /* Order of use in the table. */
+    struct slot *next_gone;          /* Of whoever took the last reference to several. */
     UT_hash_handle hh;
 };
 
@@ -70,7 +72,7 @@ free_slot(struct slots *s, struct slot *slot)
 
 /* Drops one reference; returns the slot if the caller must free it once the lock is dropped. */
 static struct slot *
-unref_locked(struct slot *slot)
+unref_locked(struct slot *slot) REQUIRES(LC_SLOTS)
 {
     assert(slot->refs > 0);
     return --slot->refs == 0 ? slot : NULL;
@@ -345,14 +347,14 @@ slots_clear(struct slots *s)
     HASH_ITER(hh, s->table, slot, next) {
         struct slot *last = take_out_locked(s, slot);
         count++;
-        if (last) { /* Chain the dead by a link that they no longer need. */
-            last->older = gone;
+        if (last) {
+            last->next_gone = gone;
             gone = last;
         }
     }
     UNLOCK(SLOTS, &s->lock);
     for (; gone; gone = next) {
-        next = gone->older;
+        next = gone->next_gone;
         free_slot(s, gone);
     }
     return count;

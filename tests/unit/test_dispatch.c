@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define META                                                                                       \
-    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                       \
+#define META                                                                 \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
     "\"io.modelcontextprotocol/clientCapabilities\":{}}"
 
 static struct fake_project project;
@@ -20,10 +20,8 @@ static struct dispatcher *dispatcher;
 static int
 set_up(void **unused)
 {
-    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                     .calls = 64,
-                                     .calls_per_session = 8,
-                                     .call_ns = 60000000000};
+    struct dispatch_limits limits = {
+        .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000};
     (void)unused;
     fake_project_init(&project, NULL);
     pool = pool_create(4, 1, 64);
@@ -41,7 +39,8 @@ tear_down(void **unused)
     return 0;
 }
 
-/* Sends one message and checks the status and that the answer holds 'want' (null: that it is empty). */
+/* Sends one message and checks the status and that the answer holds 'want' (null: that it is
+ * empty). */
 static void
 expect(const struct envelope *env, const char *message, int status, const char *want)
 {
@@ -73,16 +72,18 @@ legacy_handshake_on_a_connection(void **unused)
     expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", 200, "\"result\":{}}");
     expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":\"a\\u0031\",\"method\":\"tools/list\"}", 400,
            "\"id\":\"a\\u0031\",\"error\":{\"code\":-32600");
-    expect(&env,
-           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-           "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
-           200, "\"protocolVersion\":\"2025-06-18\"");
+    expect(
+        &env,
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+        200, "\"protocolVersion\":\"2025-06-18\"");
     expect(&env, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}", 202, NULL);
     expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/list\"}", 200, "current_date");
-    expect(&env,
-           "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-           "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
-           400, "-32600");
+    expect(
+        &env,
+        "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+        400, "-32600");
     mcp_session_unref(env.session);
 }
 
@@ -101,8 +102,8 @@ calls_run_inline_and_on_workers(void **unused)
            "\"get_server_info\",\"arguments\":{}," META "}}",
            200, "\"resultType\":\"complete\"");
     expect(&env,
-           "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"nope\"," META
-           "}}",
+           "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/"
+           "call\",\"params\":{\"name\":\"nope\"," META "}}",
            200, "-32602");
     expect(&env,
            "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"tools/call\",\"params\":{\"name\":"
@@ -118,8 +119,9 @@ modern_over_http_checks_headers(void **unused)
                            .protocol_version = SLICE("2026-07-28"),
                            .method = SLICE("tools/call"),
                            .name = SLICE("current_date")};
-    const char *call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
-                       "\"current_date\"," META "}}";
+    const char *call =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"current_date\"," META "}}";
 
     (void)unused;
     expect(&env, call, 200, "iso_date");
@@ -149,10 +151,11 @@ a_legacy_http_session_lives_and_ends(void **unused)
 
     (void)unused;
     fake_sink_init(&sink);
-    dispatch_message(dispatcher, &env,
-                     SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
-                           "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{}}}"),
-                     &sink.sink);
+    dispatch_message(
+        dispatcher, &env,
+        SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
+              "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{}}}"),
+        &sink.sink);
     fake_sink_wait(&sink);
     CHECK_INT(sink.status, 200);
     CHECK_INT(strlen(sink.session_id), 32);
@@ -179,12 +182,14 @@ batches_are_for_one_revision(void **unused)
 
     (void)unused;
     expect(&env, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", 400, "-32600");
+    expect(
+        &env,
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-03-26\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+        200, "2025-03-26");
     expect(&env,
-           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-           "\"2025-03-26\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
-           200, "2025-03-26");
-    expect(&env,
-           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":\"x\"},"
+           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"method\":"
+           "\"x\"},"
            "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
            "\"get_server_info\"}},5]",
            200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}},{\"jsonrpc\":\"2.0\",\"id\":2,");
@@ -192,12 +197,15 @@ batches_are_for_one_revision(void **unused)
     expect(&env, "[]", 400, "-32600");
     expect(&env, "[[]]", 200, "[{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600");
     /* What one message means for the connection, and the era without batches, stay out of them. */
-    expect(&env,
-           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-           "\"2025-03-26\"}}]",
-           200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":\"initialize cannot");
-    expect(&env, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{" META "}}]", 200,
-           "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600");
+    expect(
+        &env,
+        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-03-26\"}}]",
+        200,
+        "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600,\"message\":\"initialize "
+        "cannot");
+    expect(&env, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{" META "}}]",
+           200, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32600");
     mcp_session_unref(env.session);
 }
 

@@ -1,4 +1,5 @@
-/* test_era.c -- which era a message is of, and what each era is told.  Rows follow MCP's own rules, one by one. */
+/* test_era.c -- which era a message is of, and what each era is told.  Rows follow MCP's own rules,
+ * one by one. */
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
@@ -13,7 +14,7 @@
 #define VERSION(V) "\"io.modelcontextprotocol/protocolVersion\":\"" V "\""
 #define CAPABILITIES "\"io.modelcontextprotocol/clientCapabilities\":{}"
 #define MODERN_META "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES "}"
-#define MESSAGE(METHOD, PARAMS)                                                                    \
+#define MESSAGE(METHOD, PARAMS) \
     "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"" METHOD "\",\"params\":{" PARAMS "}}"
 
 static struct fake_project project;
@@ -53,8 +54,8 @@ struct row {
 };
 
 static const struct row rows[] = {
-    {"modern call", "2026-07-28", "tools/list", NULL, false, MESSAGE("tools/list", MODERN_META), 200,
-     "\"resultType\":\"complete\"", "\"error\""},
+    {"modern call", "2026-07-28", "tools/list", NULL, false, MESSAGE("tools/list", MODERN_META),
+     200, "\"resultType\":\"complete\"", "\"error\""},
     {"a session id is ignored", "2026-07-28", "tools/list", NULL, true,
      MESSAGE("tools/list", MODERN_META), 200, "\"ttlMs\"", "\"error\""},
     {"initialize is gone in modern", "2026-07-28", "initialize", NULL, false,
@@ -77,19 +78,20 @@ static const struct row rows[] = {
      MESSAGE("tools/list", "\"_meta\":{" VERSION("2025-11-25") "," CAPABILITIES "}"), 400,
      "\"supported\":[\"2026-07-28\"]", NULL},
     {"capabilities missing", "2026-07-28", "tools/list", NULL, false,
-     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "}"), 400, "clientCapabilities", NULL},
+     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "}"), 400, "clientCapabilities",
+     NULL},
     {"version missing in _meta", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list", "\"_meta\":{" CAPABILITIES "}"), 400, "-32602", NULL},
     {"version no string", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list",
              "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":1," CAPABILITIES "}"),
      400, "-32602", NULL},
-    {"unknown header without session", "v999.0.0", NULL, NULL, false, MESSAGE("tools/list", ""), 400,
-     "-32602", NULL},
+    {"unknown header without session", "v999.0.0", NULL, NULL, false, MESSAGE("tools/list", ""),
+     400, "-32602", NULL},
     {"unknown header with session", "v999.0.0", NULL, NULL, true, MESSAGE("tools/list", ""), 400,
      "-32600", NULL},
-    {"discover without _meta", NULL, NULL, NULL, false, MESSAGE("server/discover", ""), 400, "-32602",
-     NULL},
+    {"discover without _meta", NULL, NULL, NULL, false, MESSAGE("server/discover", ""), 400,
+     "-32602", NULL},
     {"discover", "2026-07-28", "server/discover", NULL, false,
      MESSAGE("server/discover", MODERN_META), 200, "\"supportedVersions\":[\"2026-07-28\"", NULL},
     {"method header missing", "2026-07-28", NULL, NULL, false, MESSAGE("tools/list", MODERN_META),
@@ -104,19 +106,20 @@ static const struct row rows[] = {
      MESSAGE("tools/call", "\"name\":\"nope\"," MODERN_META), 400, "-32020", NULL},
     {"unknown tool", "2026-07-28", "tools/call", "nope", false,
      MESSAGE("tools/call", "\"name\":\"nope\"," MODERN_META), 200, "-32602", NULL},
-    {"legacy with session", "2025-11-25", NULL, NULL, true, MESSAGE("tools/list", ""), 200, "\"tools\"",
-     "resultType"},
+    {"legacy with session", "2025-11-25", NULL, NULL, true, MESSAGE("tools/list", ""), 200,
+     "\"tools\"", "resultType"},
     {"legacy, method header means nothing", "2025-11-25", "nonsense", NULL, true,
      MESSAGE("tools/list", ""), 200, "\"tools\"", NULL},
-    {"legacy unknown method", "2025-11-25", NULL, NULL, true, MESSAGE("x/y", ""), 200, "-32601", NULL},
+    {"legacy unknown method", "2025-11-25", NULL, NULL, true, MESSAGE("x/y", ""), 200, "-32601",
+     NULL},
     {"legacy without session", "2025-11-25", NULL, NULL, false, MESSAGE("tools/list", ""), 400,
      "Mcp-Session-Id", NULL},
     {"a response under a modern header", "2026-07-28", NULL, NULL, false,
      "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 400, "-32600", "\"id\""},
     {"a response that a session cannot use", "v999.0.0", NULL, NULL, true,
      "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}", 400, "-32600", "\"id\""},
-    {"a broken response", NULL, NULL, NULL, false,
-     "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":5}", 400, "-32600", "\"id\""},
+    {"a broken response", NULL, NULL, NULL, false, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":5}",
+     400, "-32600", "\"id\""},
     {"a version with escapes", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list", "\"_meta\":{" VERSION("2026\\u002d07-28") "," CAPABILITIES "}"), 200,
      "\"tools\"", "error"},
@@ -126,14 +129,19 @@ static const struct row rows[] = {
     {"_meta no object", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list", "\"_meta\":5"), 400, "-32602", NULL},
     {"a known log level", "2026-07-28", "tools/list", NULL, false,
-     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
-             ",\"io.modelcontextprotocol/logLevel\":\"notice\"}"), 200, "\"tools\"", "error"},
+     MESSAGE("tools/list", "\"_meta\":{" VERSION(
+                               "2026-07-28") "," CAPABILITIES
+                                             ",\"io.modelcontextprotocol/logLevel\":\"notice\"}"),
+     200, "\"tools\"", "error"},
     {"an unknown log level", "2026-07-28", "tools/list", NULL, false,
-     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
-             ",\"io.modelcontextprotocol/logLevel\":\"loud\"}"), 200, "-32602", "tools"},
+     MESSAGE("tools/list",
+             "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
+                                                 ",\"io.modelcontextprotocol/logLevel\":\"loud\"}"),
+     200, "-32602", "tools"},
     {"a progress token of no type", "2026-07-28", "tools/list", NULL, false,
-     MESSAGE("tools/list", "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
-             ",\"progressToken\":1.5}"), 200, "-32602", NULL},
+     MESSAGE("tools/list",
+             "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES ",\"progressToken\":1.5}"),
+     200, "-32602", NULL},
     {"legacy unknown method without session", "2025-11-25", NULL, NULL, false, MESSAGE("x/y", ""),
      400, "-32600", NULL},
     {"legacy ping without session", "2025-11-25", NULL, NULL, false, MESSAGE("ping", ""), 200,
@@ -147,37 +155,43 @@ static const struct row rows[] = {
     {"a notification as request is unknown", "2025-11-25", NULL, NULL, true,
      MESSAGE("notifications/initialized", ""), 200, "-32601", NULL},
     {"cancelled without _meta over modern HTTP", "2026-07-28", NULL, NULL, false,
-     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 202,
-     "", "error"},
+     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}",
+     202, "", "error"},
     {"cancelled under an unknown version", "v999.0.0", NULL, NULL, false,
-     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 400,
-     "\"requested\":\"v999.0.0\"", NULL},
+     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}",
+     400, "\"requested\":\"v999.0.0\"", NULL},
     {"cancelled under the name of another method", "2026-07-28", "tools/list", NULL, false,
-     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}", 400,
-     "-32020", NULL},
+     "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}",
+     400, "-32020", NULL},
     {"not JSON", NULL, NULL, NULL, false, "{", 400, "-32700", "\"id\""},
-    {"no request", NULL, NULL, NULL, false, "{\"jsonrpc\":\"2.0\",\"id\":7}", 400, "\"id\":7", NULL},
+    {"no request", NULL, NULL, NULL, false, "{\"jsonrpc\":\"2.0\",\"id\":7}", 400, "\"id\":7",
+     NULL},
     {"version is no version", NULL, NULL, NULL, false,
      MESSAGE("initialize", "\"protocolVersion\":5,\"capabilities\":{},\"clientInfo\":{}"), 200,
      "\"requested\":5", NULL},
-    {"initialize without version", NULL, NULL, NULL, false, MESSAGE("initialize", ""), 200, "-32602",
-     NULL},
+    {"initialize without version", NULL, NULL, NULL, false, MESSAGE("initialize", ""), 200,
+     "-32602", NULL},
     {"initialize asks for the future", NULL, NULL, NULL, false,
-     MESSAGE("initialize", "\"protocolVersion\":\"2099-01-01\",\"capabilities\":{},\"clientInfo\":{}"),
+     MESSAGE("initialize",
+             "\"protocolVersion\":\"2099-01-01\",\"capabilities\":{},\"clientInfo\":{}"),
      200, "\"protocolVersion\":\"2025-11-25\"", NULL},
     {"initialize asks for modern", NULL, NULL, NULL, false,
-     MESSAGE("initialize", "\"protocolVersion\":\"2026-07-28\",\"capabilities\":{},\"clientInfo\":{}"),
+     MESSAGE("initialize",
+             "\"protocolVersion\":\"2026-07-28\",\"capabilities\":{},\"clientInfo\":{}"),
      200, "\"protocolVersion\":\"2025-11-25\"", NULL},
     {"a version is neither object nor lines", NULL, NULL, NULL, false,
      MESSAGE("initialize", "\"protocolVersion\":{\n}"), 200, "\"requested\":null", "\n"},
     {"a session is initialized once", NULL, NULL, NULL, true,
-     MESSAGE("initialize", "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
+     MESSAGE("initialize",
+             "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
      400, "-32600", "result"},
     {"2024-11-05 knows no titles", NULL, NULL, NULL, false,
-     MESSAGE("initialize", "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
+     MESSAGE("initialize",
+             "\"protocolVersion\":\"2024-11-05\",\"capabilities\":{},\"clientInfo\":{}"),
      200, "\"protocolVersion\":\"2024-11-05\"", "title"},
     {"2025-06-18 knows titles", NULL, NULL, NULL, false,
-     MESSAGE("initialize", "\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{}"),
+     MESSAGE("initialize",
+             "\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{}"),
      200, "\"title\":\"tandem\"", NULL},
     {"a cursor that nobody gave", "2025-11-25", NULL, NULL, true,
      MESSAGE("tools/list", "\"cursor\":\"x\""), 200, "-32602", NULL},
@@ -244,7 +258,8 @@ a_stale_id_on_initialize_is_ignored(void **unused)
     (void)unused;
     fake_sink_init(&sink);
     dispatch_message(dispatcher, &env,
-                     SLICE(MESSAGE("initialize", "\"protocolVersion\":\"2025-11-25\"")), &sink.sink);
+                     SLICE(MESSAGE("initialize", "\"protocolVersion\":\"2025-11-25\"")),
+                     &sink.sink);
     fake_sink_wait(&sink);
     CHECK_INT(sink.status, 200);
     CHECK_INT(strlen(sink.session_id), 32);
@@ -300,7 +315,9 @@ encoded_headers_are_decoded_or_refused(void **unused)
         {"Plain", "plain", false},
         {"=?base64?SGVsbG8=?=", "Hello", true},
         {"=?base64?4pyT?=", "\xE2\x9C\x93", true},
-        {"=?base64?" "?=", "", true},
+        {"=?base64?"
+         "?=",
+         "", true},
         {"=?base64?SGVsbG8?=", "Hello", false},  /* Bad padding. */
         {"=?base64?SGVs!G8=?=", "Hello", false}, /* Bad alphabet. */
         {"=?base64?SGVsbG9=?=", "Hello", false}, /* Bits left over. */

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define META                                                                                       \
-    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                       \
+#define META                                                                 \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
     "\"io.modelcontextprotocol/clientCapabilities\":{}}"
 
 static struct fake_project project;
@@ -23,8 +23,8 @@ static struct dispatcher *dispatcher;
 static char *path_before, *fifo;
 static int fifo_fd;
 
-/* get_server_info asks git; this git waits until somebody opens the other end of the pipe, so calls stay open for as
- * long as a test wants. */
+/* get_server_info asks git; this git waits until somebody opens the other end of the pipe, so calls
+ * stay open for as long as a test wants. */
 static void
 slow_git(void)
 {
@@ -59,10 +59,8 @@ release(void)
 static int
 set_up(void **unused)
 {
-    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                     .calls = 6,
-                                     .calls_per_session = 4,
-                                     .call_ns = 60000000000};
+    struct dispatch_limits limits = {
+        .json = JSON_LIMITS_INIT, .calls = 6, .calls_per_session = 4, .call_ns = 60000000000};
     (void)unused;
     fake_project_init(&project, NULL);
     path_before = xstrdup(getenv("PATH"));
@@ -90,9 +88,10 @@ tear_down(void **unused)
 static void
 send_call(const struct envelope *env, const char *id, struct fake_sink *sink)
 {
-    char *message = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"tools/call\",\"params\":{"
-                              "\"name\":\"get_server_info\"," META "}}",
-                              id);
+    char *message =
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"tools/call\",\"params\":{"
+                  "\"name\":\"get_server_info\"," META "}}",
+                  id);
 
     fake_sink_init(sink);
     dispatch_message(dispatcher, env, slice_of(message), &sink->sink);
@@ -111,6 +110,13 @@ an_id_in_flight_is_not_taken_again(void **unused)
     send_call(&a, "1", &twice);
     CHECK(strstr(fake_sink_wait(&twice), "-32600"));
     CHECK(strstr(twice.body, "still running"));
+    fake_sink_fini(&twice);
+    fake_sink_init(&twice); /* Not even for what is answered at once. */
+    dispatch_message(
+        dispatcher, &a,
+        SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{" META "}}"),
+        &twice.sink);
+    CHECK(strstr(fake_sink_wait(&twice), "still running"));
     send_call(&a, "\"1\"", &other_type);
     send_call(&b, "1", &other_peer);
     CHECK_INT(dispatch_in_flight(dispatcher, TRANSPORT_STDIO), 3);
@@ -167,10 +173,11 @@ cancelled_calls_say_nothing(void **unused)
     send_call(&a, "1", &call);
     send_call(&b, "1", &other);
     fake_sink_init(&note);
-    dispatch_message(dispatcher, &a,
-                     SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
-                           "\"requestId\":1}}"),
-                     &note.sink);
+    dispatch_message(
+        dispatcher, &a,
+        SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+              "\"requestId\":1}}"),
+        &note.sink);
     CHECK_STR(fake_sink_wait(&note), "");
     release();
     CHECK_STR(fake_sink_wait(&call), "");
@@ -180,6 +187,58 @@ cancelled_calls_say_nothing(void **unused)
     fake_sink_fini(&note);
     mcp_session_unref(a.session);
     mcp_session_unref(b.session);
+}
+
+/* Over modern HTTP each POST is its own scope, so a bare id may be anybody's. */
+static void
+a_cancellation_by_http_stops_nobody_elses_call(void **unused)
+{
+    struct envelope http = {.transport = TRANSPORT_HTTP,
+                            .principal = SLICE("token"),
+                            .protocol_version = SLICE("2026-07-28"),
+                            .method = SLICE("tools/call"),
+                            .name = SLICE("get_server_info")};
+    struct envelope notice = {.transport = TRANSPORT_HTTP,
+                              .principal = SLICE("token"),
+                              .protocol_version = SLICE("2026-07-28")};
+    struct fake_sink call, note;
+
+    (void)unused;
+    send_call(&http, "1", &call);
+    fake_sink_init(&note);
+    dispatch_message(
+        dispatcher, &notice,
+        SLICE("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+              "\"requestId\":1}}"),
+        &note.sink);
+    fake_sink_wait(&note);
+    CHECK_INT(note.status, 202);
+    release();
+    CHECK(strstr(fake_sink_wait(&call), "\"id\":1,\"result\""));
+    fake_sink_fini(&call);
+    fake_sink_fini(&note);
+}
+
+/* A transport may let its session go while its calls still run. */
+static void
+calls_outlive_their_connection(void **unused)
+{
+    struct envelope env = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+    struct fake_sink call, same_id;
+
+    (void)unused;
+    send_call(&env, "1", &call);
+    dispatch_gone(dispatcher, &env, NULL);
+    mcp_session_unref(env.session);
+    env.session = mcp_session_of_connection(); /* At the same address, if that were free. */
+    send_call(&env, "1", &same_id);
+    CHECK_INT(dispatch_in_flight(dispatcher, TRANSPORT_STDIO), 2);
+    release();
+    CHECK_STR(fake_sink_wait(&call), "");
+    CHECK(strstr(fake_sink_wait(&same_id), "\"id\":1,\"result\""));
+    fake_sink_fini(&call);
+    fake_sink_fini(&same_id);
+    mcp_session_unref(env.session);
 }
 
 static void
@@ -222,11 +281,12 @@ the_end_answers_what_still_runs(void **unused)
     send_call(&stdio, "1", &a);
     send_call(&http, "\"x\"", &b);
     fake_sink_init(&rest);
-    dispatch_tool(dispatcher, &(struct envelope){.transport = TRANSPORT_HTTP}, SLICE("get_server_info"),
-                  SLICE_NONE, &rest.sink);
+    dispatch_tool(dispatcher, &(struct envelope){.transport = TRANSPORT_HTTP},
+                  SLICE("get_server_info"), SLICE_NONE, &rest.sink);
     CHECK_INT(dispatch_end_all(dispatcher), 3);
     /* Their workers have not moved. */
-    CHECK(strstr(a.body, "\"id\":1,\"error\":{\"code\":-32000,") && strstr(a.body, "the server is ending"));
+    CHECK(strstr(a.body, "\"id\":1,\"error\":{\"code\":-32000,") &&
+          strstr(a.body, "the server is ending"));
     CHECK(strstr(b.body, "\"id\":\"x\",\"error\":{\"code\":-32000,"));
     CHECK_INT(b.status, 503);
     CHECK(strstr(rest.body, "\"code\":\"overloaded\""));
@@ -235,7 +295,8 @@ the_end_answers_what_still_runs(void **unused)
     CHECK(strstr(fake_sink_wait(&late), "the server is ending"));
     CHECK_INT(dispatch_end_all(dispatcher), 0);
     release();
-    fake_sink_wait(&a); /* Asserts: answered once, though their calls have now come to an end as well. */
+    fake_sink_wait(
+        &a); /* Asserts: answered once, though their calls have now come to an end as well. */
     fake_sink_wait(&b);
     fake_sink_wait(&rest);
     fake_sink_fini(&a);
@@ -260,10 +321,11 @@ a_loop_of_calls_is_slowed_down(void **unused)
     (void)unused;
     for (int i = 0; i < 3; i++) {
         fake_sink_init(&sink);
-        dispatch_message(slow, &env,
-                         SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
-                               "\"name\":\"current_date\"," META "}}"),
-                         &sink.sink);
+        dispatch_message(
+            slow, &env,
+            SLICE("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+                  "\"name\":\"current_date\"," META "}}"),
+            &sink.sink);
         fake_sink_wait(&sink);
         CHECK_INT(sink.status, i < 2 ? 200 : 429);
         CHECK(i < 2 || strstr(sink.body, "-32000"));
@@ -273,7 +335,8 @@ a_loop_of_calls_is_slowed_down(void **unused)
     dispatcher_destroy(slow);
 }
 
-/* One canceller a call, all at once with the answers: each call is answered exactly once, by one of them. */
+/* One canceller a call, all at once with the answers: each call is answered exactly once, by one of
+ * them. */
 #define CALLS 4
 static struct envelope race_env;
 static struct fake_sink race_sinks[CALLS];
@@ -305,8 +368,8 @@ answer_and_cancellation_race_to_one_end(void **unused)
     unsigned answered = 0, cancelled = 0;
 
     (void)unused;
-    race_env = (struct envelope){.transport = TRANSPORT_STDIO,
-                                 .session = mcp_session_of_connection()};
+    race_env =
+        (struct envelope){.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
     for (int i = 0; i < CALLS; i++) {
         send_call(&race_env, ids[i], &race_sinks[i]);
     }
@@ -327,8 +390,12 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_id_in_flight_is_not_taken_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(limits_hold_at_their_value_and_one_above, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits_hold_at_their_value_and_one_above, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(cancelled_calls_say_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cancellation_by_http_stops_nobody_elses_call, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(calls_outlive_their_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_peer_that_left_cancels_by_era, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_end_answers_what_still_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_loop_of_calls_is_slowed_down, set_up, tear_down),

@@ -151,7 +151,8 @@ a_busy_session_does_not_hide_idle_ones(void **unused)
     }
 }
 
-/* Threads start, find and end sessions of the same table at once; none is lost, none is given out twice. */
+/* Threads start, find and end sessions of the same table at once; none is lost, none is given out
+ * twice. */
 static struct mcp_sessions *shared;
 static _Atomic unsigned ends, faults;
 
@@ -169,7 +170,8 @@ churn(void *arg, unsigned number)
             atomic_fetch_add(&faults, 1);
             continue;
         }
-        if (mcp_session_find(shared, slice_of(own->id), slice_of(principal), &found, NULL) != E_OK ||
+        if (mcp_session_find(shared, slice_of(own->id), slice_of(principal), &found, NULL) !=
+                E_OK ||
             found != own) {
             atomic_fetch_add(&faults, 1);
         }
