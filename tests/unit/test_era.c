@@ -122,7 +122,7 @@ static const struct row rows[] = {
      400, "-32600", "\"id\""},
     {"a version with escapes", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list", "\"_meta\":{" VERSION("2026\\u002d07-28") "," CAPABILITIES "}"), 200,
-     "\"tools\"", "error"},
+     "\"tools\"", "\"error\":"},
     {"an unknown version with escapes", "v9", "tools/list", NULL, false,
      MESSAGE("tools/list", "\"_meta\":{" VERSION("v\\u0039") "," CAPABILITIES "}"), 400,
      "\"requested\":\"v\\u0039\"", NULL},
@@ -132,7 +132,7 @@ static const struct row rows[] = {
      MESSAGE("tools/list", "\"_meta\":{" VERSION(
                                "2026-07-28") "," CAPABILITIES
                                              ",\"io.modelcontextprotocol/logLevel\":\"notice\"}"),
-     200, "\"tools\"", "error"},
+     200, "\"tools\"", "\"error\":"},
     {"an unknown log level", "2026-07-28", "tools/list", NULL, false,
      MESSAGE("tools/list",
              "\"_meta\":{" VERSION("2026-07-28") "," CAPABILITIES
