@@ -337,7 +337,7 @@ live_and_die(struct storm *storm, uint64_t *random)
         look_again_soon();
     }
     for (unsigned i = 0; i < spin; i++) {
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_load(&storm->acknowledged);
     }
     server_kill(&storm->server);
     for (int i = 0; i < WRITERS; i++) {
