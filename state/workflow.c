@@ -302,11 +302,8 @@ workflow_list_workflows(struct workflow *w, const struct workflow_args *args, js
     *answer = answer_begin(args->action, false);
     json_put_int(*answer, "count", (int64_t)json_array_size(workflows));
     json_put(*answer, "workflows", workflows);
-    for (size_t i = 0; i < problems.count; i++) {
-        char *text = xasprintf("%s: %s", problems.items[i].file ? problems.items[i].file : "?",
-                               problems.items[i].text);
-        answer_add_warning(*answer, text);
-        free(text);
+    if (problems.count) {
+        json_put(*answer, "warnings", pack_warning_texts(&problems));
     }
     problems_fini(&problems);
     return E_OK;
