@@ -70,7 +70,7 @@ drop_record(struct live *live, json_t *record)
 
 /* Makes 'next' (stolen) the current record; with 'last' the object is gone after it. */
 static void
-publish(struct live *live, json_t *next, bool last)
+publish(struct live *live, json_t *next, bool last) REQUIRES(LC_WF_ACTION)
 {
     json_t *old;
 
@@ -83,7 +83,7 @@ publish(struct live *live, json_t *next, bool last)
 }
 
 static void
-mark_gone(struct live *live)
+mark_gone(struct live *live) REQUIRES(LC_WF_ACTION)
 {
     LOCK(WF_SESSION, &live->current);
     live->gone = true;
@@ -411,7 +411,13 @@ workflow_store_forget(struct workflow_store *store, const char *id)
     struct slot_pin pin;
 
     if (slots_peek(store->sessions, id, &pin)) {
-        mark_gone(pin.value);
+        struct live *live = pin.value;
+
+        /* Not in the middle of a change: the next object would be loaded from before its save. */
+        LOCK(WF_ACTION, &live->action);
+        count_action(store, live);
+        mark_gone(live);
+        UNLOCK(WF_ACTION, &live->action);
         leave_gone(store, &pin);
     }
 }

@@ -53,9 +53,17 @@ static const struct session_class rig_class = {rig_open, rig_close};
 void
 store_rig_init(struct store_rig *rig)
 {
+    char path[] = "/tmp/tandem-store-XXXXXX";
+
+    assert_non_null(mkdtemp(path));
+    store_rig_open(rig, path);
+}
+
+void
+store_rig_open(struct store_rig *rig, const char *path)
+{
     *rig = (struct store_rig){.phases = 3};
-    strcpy(rig->path, "/tmp/tandem-store-XXXXXX");
-    assert_non_null(mkdtemp(rig->path));
+    snprintf(rig->path, sizeof rig->path, "%s", path);
     assert_int_equal(dir_open(rig->path, false, &rig->dir, NULL), E_OK);
     fake_clock_init(&rig->clock);
     rig->options = (struct workflow_store_options){

@@ -20,6 +20,8 @@ struct store_rig {
     _Atomic unsigned opened, closed, built;
 };
 void store_rig_init(struct store_rig *rig);
+/* The same on a folder that is there, by another process, say. */
+void store_rig_open(struct store_rig *rig, const char *path);
 /* Ends the store and makes another on the same folder, as a restart would. */
 void store_rig_restart(struct store_rig *rig);
 /* Frees all, checks that every content was closed, and removes the folder. */
