@@ -1,5 +1,6 @@
 /* test_workflow_gate.c -- gates from every tier: loading, deriving, judging; a false claim never
  * passes a strict gate, a broken gate never passes anything, and no answer leaks a schema. */
+#include "state/base/thread.h"
 #include "state/workflow_gate.h"
 #include "state/yaml.h"
 #include "tests/check.h"
@@ -1130,6 +1131,63 @@ derived_gates_are_bounded(void **state)
     buf_fini(&text);
 }
 
+/* ---- Many threads. ---- */
+
+struct shared {
+    pthread_barrier_t start;
+    struct gate *gate;
+    const char *phase_md;
+    _Atomic unsigned good;
+};
+
+static void *
+use_one_gate(void *arg)
+{
+    struct shared *s = arg;
+
+    pthread_barrier_wait(&s->start);
+    for (int i = 0; i < 20; i++) {
+        struct gate_hints hints = {.phase_md = slice_of(s->phase_md)};
+        struct gate *gate = gate_ref(s->gate), *derived = NULL;
+        struct gate_result result = GATE_RESULT_INIT;
+        json_t *evidence = json_loads(rich_evidence, 0, NULL);
+        bool bad = i % 2;
+        json_object_set_new(evidence, "tests_run", json_integer(bad ? 13 : 12));
+        if (!gate_evaluate(gate, evidence, &context, &result, NULL) && result.passed == !bad &&
+            !gate_derive(&hints, &derived, NULL, NULL) && gate_field_count(derived) == 4) {
+            s->good++;
+        }
+        gate_result_fini(&result);
+        gate_unref(derived);
+        gate_unref(gate);
+        json_decref(evidence);
+    }
+    return NULL;
+}
+
+static void
+one_gate_serves_many_threads(void **state)
+{
+    enum { THREADS = 8 };
+    char *text = read_file(PACKS "standards_creation_v1/phases/0/phase.md");
+    struct shared s = {.gate = load(rich_gate, 0), .phase_md = text};
+    pthread_t threads[THREADS];
+
+    (void)state;
+    json_object_seed(0);
+    pthread_barrier_init(&s.start, NULL, THREADS);
+    for (int i = 0; i < THREADS; i++) {
+        CHECK_INT(thread_start(&threads[i], "judge", use_one_gate, &s), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_barrier_destroy(&s.start);
+    CHECK_INT(s.good, THREADS * 20);
+    gate_unref(s.gate);
+    free(text);
+}
+
 int
 main(void)
 {
@@ -1158,6 +1216,7 @@ main(void)
         cmocka_unit_test(criteria_of_a_task_list_come_first),
         cmocka_unit_test(an_approval_line_is_heeded),
         cmocka_unit_test(derived_gates_are_bounded),
+        cmocka_unit_test(one_gate_serves_many_threads),
     };
     return CHECK_RUN(tests);
 }
