@@ -1,7 +1,7 @@
 /* workflow_pack.c -- see workflow_pack.h.  Here: what a pack is asked, and reading its files. */
 #include "state/workflow_pack.h"
 
-#include "state/rune.h"
+#include "state/base/rune.h"
 #include "state/workflow_pack_private.h"
 
 #include <openssl/evp.h>

@@ -3,7 +3,7 @@
  * Loading a pack tells what is wrong with its metadata and folders; here come the files themselves:
  * gates, templates, definitions, and the links between texts. */
 #include "state/markdown_lines.h"
-#include "state/rune.h"
+#include "state/base/rune.h"
 #include "state/workflow_definition.h"
 #include "state/workflow_gate.h"
 #include "state/workflow_pack_private.h"

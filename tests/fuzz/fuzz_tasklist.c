@@ -2,7 +2,7 @@
  * are.
  *
  * Run by "make fuzz-tasklist"; finds are kept in tests/fuzz/corpus/tasklist. */
-#include "state/rune.h"
+#include "state/base/rune.h"
 #include "state/workflow_steps.h"
 #include "state/workflow_tasklist.h"
 
