@@ -1,19 +1,18 @@
-/* project_info.c -- runs git, by libuv, on a loop of its own for the length of one call.
+/* project_info.c -- asks git, and keeps the answer for a few seconds.
  *
  * A repository's own configuration must not run programs for us: the file system monitor is
  * switched off, no lock is taken, and nothing of the request reaches the argument list. */
 #include "state/project_info.h"
 
+#include "state/base/child.h"
 #include "state/base/mem.h"
 
 #include <libgen.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <uv.h>
 
 #define KEPT_NS (5 * (int64_t)1000000000)
-#define GIT_MS 4000
-#define TICK_MS 20 /* How soon a running git is seen to be wanted no more. */
+#define GIT_NS (4 * (int64_t)1000000000)
 #define OUTPUT_MAX (256 * 1024)
 
 struct project_info {
@@ -23,120 +22,25 @@ struct project_info {
     atomic_bool given_up;
 };
 
-/* One child and what it has said. */
-struct child {
-    uv_process_t process;
-    uv_pipe_t pipe;
-    uv_timer_t timer;
-    const atomic_bool *given_up; /* Borrowed. */
-    unsigned ticks;
-    struct buf out;
-    char chunk[4096];
-    bool timed_out;
-    int64_t exit_status;
-};
-
-static void
-give_chunk(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-    struct child *c = handle->data;
-    (void)suggested;
-    *buf = uv_buf_init(c->chunk, sizeof c->chunk);
-}
-
-static void
-on_output(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-    struct child *c = stream->data;
-
-    if (n > 0) {
-        buf_add(&c->out, buf->base, (size_t)n); /* Over the limit it is cut: we need the head only. */
-    } else if (n < 0) {
-        uv_close((uv_handle_t *)stream, NULL);
-    }
-}
-
-static void
-on_ended(uv_process_t *process, int64_t status, int signal)
-{
-    struct child *c = process->data;
-
-    c->exit_status = signal ? -1 : status;
-    uv_close((uv_handle_t *)process, NULL);
-    uv_close((uv_handle_t *)&c->timer, NULL);
-}
-
-static void
-on_time(uv_timer_t *timer)
-{
-    struct child *c = timer->data;
-
-    if (++c->ticks < GIT_MS / TICK_MS && !atomic_load(c->given_up)) {
-        return;
-    }
-    uv_timer_stop(timer);
-    c->timed_out = true;
-    uv_process_kill(&c->process, SIGKILL);
-    uv_read_stop((uv_stream_t *)&c->pipe);
-    if (!uv_is_closing((uv_handle_t *)&c->pipe)) {
-        uv_close((uv_handle_t *)&c->pipe, NULL); /* A grandchild may hold the other end. */
-    }
-}
-
-enum git_end { GIT_GOOD, GIT_FAILED, GIT_HUNG };
-
-/* Runs git with 'args' (ended by null, its own name first).  GIT_GOOD, with its output in 'out', if it ended well
- * in time. */
-static enum git_end
+/* Runs git with 'args' (ended by null, its own name first), which prints into 'out'. */
+static enum child_end
 run_git(const struct project_info *p, const char *const args[], struct buf *out)
 {
-    uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}, {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE},
-                                     {.flags = UV_IGNORE}};
-    char *environment[] = {xasprintf("PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"),
-                           xasprintf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/"),
-                           xstrdup("GIT_OPTIONAL_LOCKS=0"), xstrdup("LC_ALL=C"), NULL};
-    struct child *c = xcalloc(1, sizeof *c);
-    uv_process_options_t options = {
-        .file = "git",
-        .args = (char **)(uintptr_t)args, /* libuv does not write to them. */
-        .env = environment,
-        .cwd = p->root,
-        .exit_cb = on_ended,
-        .stdio = stdio,
-        .stdio_count = 3,
+    char *path = xasprintf("PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    char *home = xasprintf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
+    const char *const environment[] = {path, home, "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C", NULL};
+    struct child_order order = {
+        .argv = args,
+        .environ = environment,
+        .folder = p->root,
+        .limit_ns = GIT_NS,
+        .output_max = OUTPUT_MAX, /* The head is enough. */
+        .given_up = &p->given_up,
     };
-    uv_loop_t loop;
-    enum git_end end = GIT_FAILED;
+    enum child_end end = child_run(&order, out);
 
-    c->out.limit = OUTPUT_MAX;
-    c->process.data = c->pipe.data = c->timer.data = c;
-    c->given_up = &p->given_up;
-    c->exit_status = -1;
-    uv_loop_init(&loop);
-    uv_pipe_init(&loop, &c->pipe, 0);
-    uv_timer_init(&loop, &c->timer);
-    stdio[1].data.stream = (uv_stream_t *)&c->pipe;
-    if (uv_spawn(&loop, &c->process, &options) == 0) {
-        uv_timer_start(&c->timer, on_time, TICK_MS, TICK_MS);
-        uv_read_start((uv_stream_t *)&c->pipe, give_chunk, on_output);
-    } else {
-        uv_close((uv_handle_t *)&c->process, NULL);
-        uv_close((uv_handle_t *)&c->timer, NULL);
-        uv_close((uv_handle_t *)&c->pipe, NULL);
-    }
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-    if (c->timed_out) {
-        end = GIT_HUNG;
-    } else if (c->exit_status == 0) {
-        end = GIT_GOOD;
-        buf_add(out, c->out.data, c->out.len);
-    }
-    buf_fini(&c->out);
-    free(c);
-    for (size_t i = 0; environment[i]; i++) {
-        free(environment[i]);
-    }
+    free(path);
+    free(home);
     return end;
 }
 
@@ -190,17 +94,22 @@ static enum err
 look(void *owner, const char *key, const char *version, void *arg, void **value, struct fault *f)
 {
     static const char *const is_inside[] = {"git", "rev-parse", "--git-dir", NULL};
-    static const char *const status[] = {"git",    "-c",       "core.fsmonitor=false",
-                                         "status", "--branch", "--porcelain=v2",
-                                         "--untracked-files=normal", NULL};
+    static const char *const status[] = {"git",
+                                         "-c",
+                                         "core.fsmonitor=false",
+                                         "status",
+                                         "--branch",
+                                         "--porcelain=v2",
+                                         "--untracked-files=normal",
+                                         NULL};
     static const char *const remote[] = {"git", "config", "--get", "remote.origin.url", NULL};
     struct project_info *p = owner;
     struct buf out = BUF_INIT;
-    enum git_end end;
+    enum child_end end;
     json_t *git;
 
     (void)key, (void)version, (void)arg, (void)f;
-    if (atomic_load(&p->given_up) || run_git(p, is_inside, &out) != GIT_GOOD) {
+    if (atomic_load(&p->given_up) || run_git(p, is_inside, &out) != CHILD_GOOD) {
         *value = json_null();
         goto done;
     }
@@ -209,14 +118,14 @@ look(void *owner, const char *key, const char *version, void *arg, void **value,
     *value = git;
     buf_reset(&out);
     end = run_git(p, status, &out);
-    if (end == GIT_HUNG) {
+    if (end == CHILD_KILLED) {
         goto done; /* The next one would hang as well. */
     }
-    if (end == GIT_GOOD) {
+    if (end == CHILD_GOOD) {
         read_status(git, out.data ? out.data : "");
     }
     buf_reset(&out);
-    if (run_git(p, remote, &out) == GIT_GOOD && out.len) {
+    if (run_git(p, remote, &out) == CHILD_GOOD && out.len) {
         strip_credentials(out.data);
         set_line(git, "remote", out.data);
     }
