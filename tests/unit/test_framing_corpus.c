@@ -1,0 +1,39 @@
+/* test_framing_corpus.c -- what fuzz_framing.c asks of any bytes, asked of its corpus and of the hostile
+ * inputs. */
+#include "tests/fuzz/fuzz_framing.c"
+
+#include "tests/check.h"
+#include "tests/hostile.h"
+
+static void
+replay(const struct hostile_case *c, void *arg)
+{
+    (void)arg;
+    LLVMFuzzerTestOneInput((const uint8_t *)c->bytes.data, c->bytes.len);
+}
+
+static void
+corpus_holds(void **state)
+{
+    (void)state;
+    CHECK(hostile_files("../../fuzz/corpus/framing", replay, NULL) >= 50);
+}
+
+static void
+hostile_inputs_hold(void **state)
+{
+    (void)state;
+    CHECK(hostile_files("json", replay, NULL) > 0);
+    CHECK(hostile_lines("own/frame.jsonl", replay, NULL) > 0);
+    CHECK(hostile_lines("own/http.jsonl", replay, NULL) > 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(corpus_holds),
+        cmocka_unit_test(hostile_inputs_hold),
+    };
+    return CHECK_RUN(tests);
+}
