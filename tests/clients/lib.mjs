@@ -37,10 +37,14 @@ export class Project {
         this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tandem-clients-')));
         const packs = path.join(this.root, '.tandem', 'workflows');
         fs.mkdirSync(packs, { recursive: true });
-        fs.cpSync(path.join(repository, 'deploy/example/.tandem/workflows/bug_fix_v1'),
-                  path.join(packs, 'bug_fix_v1'), { recursive: true });
-        fs.cpSync(path.join(repository, 'tests/fixtures/praxis/workflows/spec_creation_v1'),
-                  path.join(packs, 'spec_creation_v1'), { recursive: true });
+        const copy = (from, to) => fs.cpSync(path.join(repository, from), to, { recursive: true });
+        copy('deploy/example/.tandem/workflows/bug_fix_v1', path.join(packs, 'bug_fix_v1'));
+        for (const pack of ['spec_creation_v1', 'spec_execution_v1', 'standards_creation_v1']) {
+            copy(`tests/fixtures/praxis/workflows/${pack}`, path.join(packs, pack));
+        }
+        // A task list for the dynamic pack: four phases of 2, 2, 2 and 5 tasks.
+        copy('tests/fixtures/praxis/specs/2025-10-07-dynamic-workflow-session-refactor',
+             path.join(this.root, 'specs/refactor'));
         this.exitFile = path.join(this.root, 'exit-status');
         this.logFile = path.join(this.root, 'server.log');
     }

@@ -88,6 +88,74 @@ async function runPack(peers, target) {
     assert.equal(gone.error_type, 'NotFoundError');
 }
 
+/** A pack whose phases come from a task list of the project. */
+async function runDynamicPack([a, b], target) {
+    const { session_id, ...started } = await workflow(a, {
+        action: 'start', workflow_type: 'spec_execution_v1', target_file: target,
+        options: { spec_path: 'specs/refactor' } });
+    assert.equal(started.resumed, false);
+    const taskCounts = [3, 2, 2, 2, 5];
+    for (let phase = 0; phase < taskCounts.length; phase++) {
+        const shown = await workflow(a, { action: 'get_phase', session_id });
+        assert.deepEqual(await workflow(b, { action: 'get_phase', session_id }), shown, 'the same for both');
+        assert.equal(shown.current_phase, phase);
+        assert.equal(shown.source, phase === 0 ? 'pack' : 'dynamic');
+        assert.equal(shown.tasks.length, taskCounts[phase]);
+        const tasks = await Promise.all(shown.tasks.map(({ task_number }, i) =>
+            workflow(i % 2 ? a : b, { action: 'get_task', session_id, phase, task_number })));
+        tasks.forEach((task, i) => {
+            assert.equal(task.task_number, shown.tasks[i].task_number);
+            assert.ok(task.content.includes(task.task_name), 'the template is filled in');
+        });
+        const done = await workflow(phase % 2 ? a : b, { action: 'complete_phase', session_id, phase, evidence: {} });
+        assert.equal(done.checkpoint_passed, true, 'these gates are lenient');
+        assert.equal(done.workflow_complete, phase === taskCounts.length - 1);
+    }
+}
+
+/** The actions that a plain run does not need, each on the other transport than the one before. */
+async function runActions([a, b], target) {
+    const refused = async (peer, args, type) => {
+        const answer = await call(peer, 'pos_workflow', args);
+        assert.equal(answer.isError, true);
+        const told = toolResult(answer);
+        assert.equal(told.error_type, type, told.error);
+        assert.ok(told.error.length > 10 && told.remediation.length > 10, 'it says what, and what next');
+        return told;
+    };
+    const { workflows, count } = await workflow(b, { action: 'list_workflows' });
+    assert.equal(count, 4);
+    assert.equal(workflows.length, 4);
+    assert.equal((await workflow(a, { action: 'list_workflows', category: 'maintenance' })).count, 1);
+    const { session_id } = await workflow(a, { action: 'start', workflow_type: 'bug_fix_v1', target_file: target });
+    await refused(b, { action: 'complete_phase', session_id, phase: 1, evidence: {} }, 'StateError');
+    await refused(a, { action: 'get_phase', session_id, phase: 2 }, 'StateError');
+    await refused(b, { action: 'get_task', session_id, phase: 0, task_number: 9 }, 'NotFoundError');
+    await refused(a, { action: 'complete_phase', session_id, phase: 0, evidence: {} }, 'ValidationError');
+    const errors = await workflow(b, { action: 'get_errors', session_id });
+    assert.equal(errors.error_count, 1);
+    assert.equal(errors.last_error.error_type, 'ValidationError');
+    assert.equal((await workflow(a, { action: 'retry_phase', session_id, phase: 0 })).retrying, true);
+    assert.equal((await workflow(b, { action: 'pause', session_id, checkpoint_note: 'lunch' })).paused, true);
+    await refused(a, { action: 'complete_phase', session_id, phase: 0, evidence: bugFixEvidence[0] }, 'StateError');
+    await refused(b, { action: 'pause', session_id }, 'StateError');
+    const paused = await workflow(a, { action: 'list_sessions', status: 'paused' });
+    assert.deepEqual(paused.sessions.map((session) => session.session_id), [session_id]);
+    assert.equal((await workflow(b, { action: 'resume', session_id })).resumed, true);
+    await workflow(a, { action: 'complete_phase', session_id, phase: 0, evidence: bugFixEvidence[0] });
+    await workflow(b, { action: 'complete_phase', session_id, phase: 1, evidence: bugFixEvidence[1] });
+    const back = await workflow(a, { action: 'rollback', session_id, to_phase: 0 });
+    assert.equal(back.from_phase, 2);
+    const session = await workflow(b, { action: 'get_session', session_id });
+    assert.equal(session.current_phase, 0);
+    assert.equal(session.target_file, target);
+    await refused(b, { action: 'rollback', session_id, to_phase: 2 }, 'StateError');
+    const unknown = await refused(a, { action: 'dance' }, 'ValueError');
+    assert.ok(unknown.valid_actions.includes('start'));
+    await workflow(b, { action: 'delete_session', session_id });
+    await refused(a, { action: 'delete_session', session_id }, 'NotFoundError');
+}
+
 async function checkPeer(kit, peer, where) {
     const label = `${kit.name} ${where}`;
     await test(`${label}: negotiates ${kit.version}`, async () => {
@@ -181,6 +249,10 @@ export async function checkKit(kit) {
             runPack([peers.stdio], 'src/over_stdio.c'));
         await test(`${kit.name}: a pack from start to end over http`, () =>
             runPack([peers.http], 'src/over_http.c'));
+        await test(`${kit.name}: a dynamic pack from start to end, alternating`, () =>
+            runDynamicPack([peers.stdio, peers.http], 'src/session.py'));
+        await test(`${kit.name}: errors, retry, pause, resume, rollback and the lists, alternating`, () =>
+            runActions([peers.stdio, peers.http], 'src/actions.c'));
         await test(`${kit.name}: eight clients start the same at once and share one session`, async () => {
             const { url, token } = peers.stdio.info;
             const crowd = await Promise.all(Array.from({ length: 8 }, () => kit.http(url, token)));
