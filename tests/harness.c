@@ -93,6 +93,12 @@ stress_count(unsigned count, unsigned least)
     return scaled > least ? scaled : least;
 }
 
+bool
+sanitized(void)
+{
+    return DEFAULT_SCALE < 1.0;
+}
+
 void
 samples_add(struct samples *s, int64_t ns)
 {

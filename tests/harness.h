@@ -39,6 +39,9 @@ void look_again_soon(void);
 /* 'count' times STRESS_SCALE (1, or less under sanitizers, unless the environment says), at least 'least'. */
 unsigned stress_count(unsigned count, unsigned least);
 
+/* True under a sanitizer, whose memory says nothing of the program's. */
+bool sanitized(void);
+
 /* Durations, for percentiles. */
 struct samples {
     int64_t *ns; /* Owned. */

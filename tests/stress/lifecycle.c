@@ -1,79 +1,20 @@
-/* lifecycle.c -- how the real server starts, stays and ends: alone, among twenty, when it is killed, when its
- * clients are slow, silent or gone. */
+/* lifecycle.c -- how the real server starts and ends: alone, among twenty, told to, killed, with calls in flight. */
 #include "tests/check.h"
-#include "tests/fake_git.h"
-#include "tests/harness_http.h"
+#include "tests/crowd.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CALLS_EACH 25 /* In flight when the server is told to end: over stdio, and over HTTP. */
-#define INFO_CALL "\"method\":\"tools/call\",\"params\":{\"name\":\"get_server_info\",\"arguments\":{}," MODERN_META "}"
-
 static const char *const packs[] = {PACK_BUG_FIX, NULL};
-
-static int64_t
-soon(void)
-{
-    return now_ns() + PATIENCE;
-}
-
-/* One request on a connection of its own, left unread. */
-static bool
-post_info(struct http_peer *peer, int number)
-{
-    struct buf request = BUF_INIT;
-    char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%d," INFO_CALL "}", number);
-    bool sent;
-
-    buf_addf(&request,
-             "POST %s HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\nAccept: application/json, "
-             "text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
-             "Mcp-Name: get_server_info\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             peer->info->path, peer->info->host, peer->info->port, peer->info->token, strlen(body), body);
-    sent = http_write(peer->fd, request.data, request.len);
-    buf_fini(&request);
-    free(body);
-    return sent;
-}
-
-static bool
-get_health(struct http_peer *peer)
-{
-    struct http_reply reply = {.status = 0};
-    bool good = http_send(peer, "GET", "/health", "", NULL, &reply) && reply.status == 200;
-
-    http_reply_fini(&reply);
-    return good;
-}
-
-/* Waits until the server's loops have taken what was sent before: both answer in order of arrival. */
-static void
-settle(struct server *s, struct http_peer *control)
-{
-    json_t *answer;
-
-    CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"id\":\"settle\",\"method\":\"ping\"}"));
-    answer = server_read(s, soon());
-    CHECK_STR(json_string_value(json_object_get(answer, "id")), "settle");
-    json_decref(answer);
-    CHECK(get_health(control));
-    CHECK(get_health(control));
-}
 
 /* Waits until nobody accepts connections any more: the server has begun to end. */
 static void
 wait_for_refusal(const struct server_info *info)
 {
-    int64_t deadline = soon();
+    int64_t deadline = in_time();
     int fd;
 
     while ((fd = http_connect(info)) >= 0) {
@@ -81,29 +22,6 @@ wait_for_refusal(const struct server_info *info)
         CHECK(now_ns() < deadline);
         look_again_soon();
     }
-}
-
-struct crowd {
-    struct http_peer peers[CALLS_EACH];
-    struct http_peer control;
-};
-
-/* Brings CALLS_EACH calls in flight on each transport; all wait for git. */
-static void
-fill(struct server *s, struct crowd *crowd, struct fake_git *git)
-{
-    http_peer_init(&crowd->control, &s->info);
-    for (int i = 0; i < CALLS_EACH; i++) {
-        http_peer_init(&crowd->peers[i], &s->info);
-        CHECK(get_health(&crowd->peers[i]));
-    }
-    CHECK(get_health(&crowd->control));
-    for (int i = 0; i < CALLS_EACH; i++) {
-        CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"id\":%d," INFO_CALL "}", i));
-        CHECK(post_info(&crowd->peers[i], i));
-    }
-    settle(s, &crowd->control);
-    CHECK(fake_git_wait(git, soon()));
 }
 
 struct drained {
@@ -136,20 +54,20 @@ count_answer(const json_t *answer, int id, struct drained *drained)
 }
 
 static struct drained
-drain(struct server *s, struct crowd *crowd)
+drain_crowd(struct server *s, struct crowd *crowd)
 {
     struct drained drained = {0, 0};
-    bool seen[CALLS_EACH] = {false};
+    bool seen[CROWD_EACH] = {false};
 
-    for (int i = 0; i < CALLS_EACH; i++) {
-        json_t *answer = server_read(s, soon());
+    for (int i = 0; i < CROWD_EACH; i++) {
+        json_t *answer = server_read(s, in_time());
         json_int_t id = json_integer_value(json_object_get(answer, "id"));
-        CHECK(answer && id >= 0 && id < CALLS_EACH && !seen[id]);
+        CHECK(answer && id >= 0 && id < CROWD_EACH && !seen[id]);
         seen[id] = true;
         count_answer(answer, (int)id, &drained);
         json_decref(answer);
     }
-    for (int i = 0; i < CALLS_EACH; i++) {
+    for (int i = 0; i < CROWD_EACH; i++) {
         struct http_reply reply = {.status = 0};
         json_t *answer;
         CHECK(http_read(&crowd->peers[i], &reply));
@@ -160,15 +78,6 @@ drain(struct server *s, struct crowd *crowd)
         http_reply_fini(&reply);
     }
     return drained;
-}
-
-static void
-leave(struct crowd *crowd)
-{
-    http_peer_fini(&crowd->control);
-    for (int i = 0; i < CALLS_EACH; i++) {
-        http_peer_fini(&crowd->peers[i]);
-    }
 }
 
 /* How the server is told to end: 0 for the end of its standard input. */
@@ -207,24 +116,24 @@ ends_with_50_calls_in_flight(int signal_number, const char *name)
     harness_project(root, packs);
     fake_git_init(&git, root);
     server_start(&s, root, &(struct server_options){.path_first = git.folder});
-    fill(&s, &crowd, &git);
+    crowd_fill(&s, &crowd, &git);
     start = now_ns();
     tell_to_end(&s, signal_number);
     wait_for_refusal(&s.info);
     fake_git_release(&git);
-    drained = drain(&s, &crowd);
-    CHECK(!server_has_line(&s, soon())); /* End of its output, and nothing more on it. */
+    drained = drain_crowd(&s, &crowd);
+    CHECK(!server_has_line(&s, in_time())); /* End of its output, and nothing more on it. */
     CHECK_INT(s.lines.len, 0);
-    status = server_wait(&s, soon());
-    printf("%s with %d calls in flight: %u answered, %u refused, ended after %.1f ms\n", name, 2 * CALLS_EACH,
+    status = server_wait(&s, in_time());
+    printf("%s with %d calls in flight: %u answered, %u refused, ended after %.1f ms\n", name, 2 * CROWD_EACH,
            drained.results, drained.refusals, (double)(now_ns() - start) / MS);
     if (status != 0) {
         harness_show_log(root);
     }
     CHECK_INT(status, 0);
-    CHECK_INT(drained.results, 2 * CALLS_EACH);
+    CHECK_INT(drained.results, 2 * CROWD_EACH);
     check_nothing_left(root);
-    leave(&crowd);
+    crowd_leave(&crowd);
     harness_remove(root);
 }
 
@@ -269,17 +178,17 @@ patience_ends(void **state)
     harness_project(root, packs);
     fake_git_init(&git, root);
     server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
-    fill(&s, &crowd, &git);
+    crowd_fill(&s, &crowd, &git);
     start = now_ns();
     tell_to_end(&s, SIGTERM);
-    drained = drain(&s, &crowd);
-    CHECK_INT(server_wait(&s, soon()), 0);
+    drained = drain_crowd(&s, &crowd);
+    CHECK_INT(server_wait(&s, in_time()), 0);
     printf("git never answers: %u answered, %u refused, ended after %.1f ms\n", drained.results,
            drained.refusals, (double)(now_ns() - start) / MS);
-    CHECK_INT(drained.results + drained.refusals, 2 * CALLS_EACH);
+    CHECK_INT(drained.results + drained.refusals, 2 * CROWD_EACH);
     check_nothing_left(root);
     fake_git_release(&git);
-    leave(&crowd);
+    crowd_leave(&crowd);
     harness_remove(root);
 }
 
@@ -296,15 +205,15 @@ second_signal_ends_at_once(void **state)
     harness_project(root, packs);
     fake_git_init(&git, root);
     server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
-    fill(&s, &crowd, &git);
+    crowd_fill(&s, &crowd, &git);
     tell_to_end(&s, SIGTERM);
     wait_for_refusal(&s.info);
     CHECK(server_alive(&s));
     tell_to_end(&s, SIGTERM);
-    CHECK(server_wait(&s, soon()) > 0);
+    CHECK(server_wait(&s, in_time()) > 0);
     CHECK(fake_git_waits(&git)); /* It did not wait for its calls. */
     fake_git_release(&git);
-    leave(&crowd);
+    crowd_leave(&crowd);
     harness_remove(root);
 }
 
@@ -397,7 +306,7 @@ a_second_server_refuses_and_names_the_first(void **state)
     snprintf(pid, sizeof pid, "%d", (int)first.pid);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         server_spawn(&second, root, &ways[i]);
-        CHECK_INT(server_wait(&second, soon()), 1);
+        CHECK_INT(server_wait(&second, in_time()), 1);
         said = read_log(root);
         CHECK(strstr(said, pid));
         CHECK(!strstr(said, first.info.token));
@@ -430,7 +339,7 @@ the_next_server_waits_for_one_that_ends(void **state)
     fake_git_init(&git, root);
     server_start(&first, root, &(struct server_options){.path_first = git.folder});
     CHECK(server_send(&first, "{\"jsonrpc\":\"2.0\",\"id\":1," INFO_CALL "}"));
-    CHECK(fake_git_wait(&git, soon()));
+    CHECK(fake_git_wait(&git, in_time()));
     server_close_stdin(&first);
     wait_for_refusal(&first.info);
     CHECK(!server_info_read(root, &info, &why)); /* Nobody finds it any more. */
@@ -438,11 +347,11 @@ the_next_server_waits_for_one_that_ends(void **state)
     CHECK(server_send(&second, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"));
     CHECK(server_alive(&first) && fake_git_waits(&git));
     fake_git_release(&git);
-    answer = server_read(&first, soon());
+    answer = server_read(&first, in_time());
     CHECK(json_object_get(answer, "result"));
     json_decref(answer);
-    CHECK_INT(server_wait(&first, soon()), 0);
-    answer = server_read(&second, soon());
+    CHECK_INT(server_wait(&first, in_time()), 0);
+    answer = server_read(&second, in_time());
     CHECK_INT(json_integer_value(json_object_get(answer, "id")), 2);
     json_decref(answer);
     CHECK(server_info_read(root, &info, &why) && info.pid == second.pid);
@@ -522,7 +431,7 @@ the_discovery_file_is_never_seen_half_written(void **state)
     CHECK_INT(pthread_create(&thread, NULL, watch_file, &w), 0);
     for (unsigned i = 0; i < rounds; i++) {
         unsigned seen = atomic_load(&w.whole);
-        int64_t deadline = soon();
+        int64_t deadline = in_time();
         server_start(&s, w.root, NULL);
         while (atomic_load(&w.whole) == seen && now_ns() < deadline) {
             sched_yield();
@@ -536,246 +445,6 @@ the_discovery_file_is_never_seen_half_written(void **state)
     CHECK(w.whole >= rounds);
     check_nothing_left(w.root);
     harness_remove(w.root);
-}
-
-/* ---- bad clients ---- */
-
-#define SLOW_EACH 15
-
-/* One byte at a time, with a look at nothing in between: until its request is whole and answered. */
-struct dripper {
-    const struct server_info *info;
-    struct findings *findings;
-    atomic_bool *go_on; /* Keep a byte back while others are served. */
-};
-
-static void *
-drip(void *arg)
-{
-    struct dripper *d = arg;
-    struct http_peer peer;
-    struct http_reply reply = {.status = 0};
-    char *request = xasprintf("GET /api/tools HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
-                              d->info->host, d->info->port, d->info->token);
-    size_t len = strlen(request);
-
-    http_peer_init(&peer, d->info);
-    peer.fd = http_connect(d->info);
-    for (size_t i = 0; i + 1 < len && peer.fd >= 0; i++) {
-        if (!http_write(peer.fd, request + i, 1)) {
-            finding(d->findings, "byte %zu of %zu was not taken", i, len);
-        }
-        sched_yield();
-    }
-    while (atomic_load(d->go_on)) {
-        sched_yield();
-    }
-    if (peer.fd < 0 || !http_write(peer.fd, request + len - 1, 1) || !http_read(&peer, &reply) ||
-        reply.status != 200) {
-        finding(d->findings, "byte by byte: status %d", reply.status);
-    }
-    http_reply_fini(&reply);
-    http_peer_fini(&peer);
-    free(request);
-    return NULL;
-}
-
-/* Serves 'count' calls to a client that behaves, and returns their times. */
-static void
-serve_plain(const struct server_info *info, unsigned count, struct samples *samples, struct findings *findings)
-{
-    struct mcp_peer peer;
-
-    CHECK(mcp_open(&peer, info, MCP_LEGACY, 0, findings));
-    samples_fini(&peer.samples);
-    for (unsigned i = 0; i < count; i++) {
-        struct mcp_outcome outcome = mcp_call(&peer, "current_date", "{}");
-        CHECK(outcome.result && !outcome.is_error);
-        outcome_fini(&outcome);
-    }
-    samples_merge(samples, &peer.samples);
-    mcp_close(&peer);
-    samples_fini(&peer.samples);
-}
-
-static void
-wait_for_408(int fd)
-{
-    char answer[512];
-    ssize_t n = recv(fd, answer, sizeof answer - 1, 0);
-
-    CHECK(n >= 0);
-    answer[n] = '\0';
-    CHECK(n == 0 || strncmp(answer, "HTTP/1.1 408 ", 13) == 0);
-    while (n > 0) {
-        n = recv(fd, answer, sizeof answer, 0);
-    }
-    CHECK_INT(n, 0);
-    close(fd);
-}
-
-/* The beginning of the 'i'th request that never ends: in its first line, in its head, in its body. */
-static bool
-begin_request(int fd, size_t i, const struct server_info *info)
-{
-    char *text = xasprintf("POST /api/tools/current_date HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-                           "application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{",
-                           info->token);
-    const size_t lens[] = {20, 60, strlen(text)};
-    bool good = http_write(fd, text, lens[i % 3]);
-
-    free(text);
-    return good;
-}
-
-static void
-slow_clients_hold_nobody_up(void **state)
-{
-    static const char *const args[] = {"--limits-head-time", "2s", "--limits-body-idle", "2s",
-                                       "--limits-call-rate", "0", NULL};
-    struct findings findings = FINDINGS_INIT;
-    struct samples alone = {.ns = NULL}, among = {.ns = NULL};
-    unsigned calls = stress_count(2000, 100);
-    pthread_t threads[SLOW_EACH];
-    int held[SLOW_EACH * 3], silent[SLOW_EACH];
-    atomic_bool go_on = true;
-    struct dripper dripper = {.findings = &findings, .go_on = &go_on};
-    char root[HARNESS_ROOT];
-    struct server s;
-
-    (void)state;
-    harness_project(root, packs);
-    server_start(&s, root, &(struct server_options){.args = args});
-    dripper.info = &s.info;
-    serve_plain(&s.info, calls, &alone, &findings);
-    for (size_t i = 0; i < SLOW_EACH * 3; i++) {
-        held[i] = http_connect(&s.info);
-        CHECK(held[i] >= 0);
-        CHECK(begin_request(held[i], i, &s.info));
-    }
-    for (size_t i = 0; i < SLOW_EACH; i++) {
-        silent[i] = http_connect(&s.info);
-        CHECK(silent[i] >= 0);
-        CHECK_INT(pthread_create(&threads[i], NULL, drip, &dripper), 0);
-    }
-    serve_plain(&s.info, calls, &among, &findings);
-    atomic_store(&go_on, false);
-    for (size_t i = 0; i < SLOW_EACH; i++) {
-        pthread_join(threads[i], NULL);
-    }
-    for (size_t i = 0; i < SLOW_EACH * 3; i++) {
-        wait_for_408(held[i]);
-    }
-    for (size_t i = 0; i < SLOW_EACH; i++) {
-        wait_for_408(silent[i]);
-    }
-    printf("%d slow and silent clients: p99 of others %.2f ms, without them %.2f ms\n", SLOW_EACH * 5,
-           (double)samples_percentile(&among, 99) / MS, (double)samples_percentile(&alone, 99) / MS);
-    CHECK_INT(findings_tell(&findings), 0);
-    CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
-    samples_fini(&alone);
-    samples_fini(&among);
-    harness_remove(root);
-}
-
-static unsigned
-count_descriptors(pid_t pid)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *dir;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    dir = opendir(path);
-    CHECK(dir);
-    while (readdir(dir)) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
-/* Waits until the server has 'want' descriptors open, no more. */
-static void
-wait_for_descriptors(pid_t pid, unsigned want)
-{
-    int64_t deadline = soon();
-
-    while (count_descriptors(pid) > want) {
-        CHECK(now_ns() < deadline);
-        look_again_soon();
-    }
-}
-
-static void
-clients_that_vanish_leave_nothing(void **state)
-{
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    char root[HARNESS_ROOT];
-    struct findings findings = FINDINGS_INIT;
-    struct mcp_outcome outcome;
-    struct mcp_peer peer;
-    struct fake_git git;
-    struct server s;
-    struct crowd crowd;
-    unsigned descriptors;
-
-    (void)state;
-    harness_project(root, packs);
-    fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.path_first = git.folder});
-    CHECK(mcp_open(&peer, &s.info, MCP_LEGACY, 0, &findings));
-    descriptors = count_descriptors(s.pid) + 1; /* The control connection. */
-    fill(&s, &crowd, &git);
-    for (int i = 0; i < CALLS_EACH; i++) {
-        if (i % 2) { /* Half of them with a reset. */
-            setsockopt(crowd.peers[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        }
-        http_peer_fini(&crowd.peers[i]);
-    }
-    CHECK(get_health(&crowd.control)); /* Served while their calls still wait. */
-    CHECK(fake_git_waits(&git));
-    fake_git_release(&git);
-    for (int i = 0; i < CALLS_EACH; i++) { /* The calls of stdio are not theirs. */
-        json_t *answer = server_read(&s, soon());
-        CHECK(json_object_get(answer, "result"));
-        json_decref(answer);
-    }
-    wait_for_descriptors(s.pid, descriptors);
-    outcome = mcp_call(&peer, "get_server_info", "{}");
-    CHECK_INT(findings_tell(&findings), 0);
-    CHECK_INT(json_integer_value(json_object_get(json_object_get(outcome.result, "requests_in_flight"), "http")),
-              1);
-    outcome_fini(&outcome);
-    mcp_close(&peer);
-    samples_fini(&peer.samples);
-    leave(&crowd);
-    CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
-    harness_remove(root);
-}
-
-static void
-an_ide_that_vanishes_ends_the_server(void **state)
-{
-    char root[HARNESS_ROOT];
-    struct fake_git git;
-    struct server s;
-
-    (void)state;
-    harness_project(root, packs);
-    fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.path_first = git.folder});
-    CHECK(server_send(&s, "{\"jsonrpc\":\"2.0\",\"id\":1," INFO_CALL "}"));
-    CHECK(fake_git_wait(&git, soon()));
-    close(s.out); /* Nobody reads the answer any more: SIGPIPE must not be what ends it. */
-    s.out = -1;
-    server_close_stdin(&s);
-    fake_git_release(&git);
-    CHECK_INT(server_wait(&s, soon()), 0);
-    check_nothing_left(root);
-    harness_remove(root);
 }
 
 int
@@ -793,9 +462,6 @@ main(void)
         cmocka_unit_test(the_next_server_waits_for_one_that_ends),
         cmocka_unit_test(killed_servers_leave_nothing_in_the_way),
         cmocka_unit_test(the_discovery_file_is_never_seen_half_written),
-        cmocka_unit_test(slow_clients_hold_nobody_up),
-        cmocka_unit_test(clients_that_vanish_leave_nothing),
-        cmocka_unit_test(an_ide_that_vanishes_ends_the_server),
     };
 
     return CHECK_RUN(tests);
