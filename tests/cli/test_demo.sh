@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# test_demo.sh: "tandem demo", which make run ends in, holds from its first step to its last.
+set -u
+cd "$(dirname "$0")/../.."
+tandem=${TANDEM:-build/tandem}
+failed=0
+check() { # check NAME STATUS
+    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
+}
+
+out=$("$tandem" demo --example deploy/example </dev/null)
+status=$?
+echo "$out" >&2
+check "the demo ends with 0" $status
+echo "$out" | grep -qE '^[0-9]+ steps, 3 clients, 1 process, [0-9.]+ MiB$'
+check "it sums up" $?
+[ "$(echo "$out" | grep -cE '^ *[0-9]+  .*\([0-9.]+ ms\)$')" = "$(echo "$out" | grep -oE '^[0-9]+ steps' | grep -oE '[0-9]+')" ]
+check "every step has its line and its time" $?
+"$tandem" demo --example /nonexistent </dev/null >/dev/null 2>&1
+[ $? -eq 1 ]
+check "an example that is not there is an error" $?
+[ -z "$(git status --porcelain deploy/example 2>/dev/null)" ]
+check "the example itself is not touched" $?
+exit $failed
