@@ -1,5 +1,5 @@
-/* test_framing_corpus.c -- what fuzz_framing.c asks of any bytes, asked of its corpus and of the hostile
- * inputs. */
+/* test_framing_corpus.c -- what fuzz_framing.c asks of any bytes, asked of its corpus and of the
+ * hostile inputs. */
 #include "tests/fuzz/fuzz_framing.c"
 
 #include "tests/check.h"
