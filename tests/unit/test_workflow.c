@@ -757,6 +757,65 @@ actions_say_what_they_need(void **state)
     engine_rig_fini(&rig);
 }
 
+/* The engine checks by itself what the tool's table has checked before it. */
+static void
+the_engine_trusts_nobody(void **state)
+{
+    static workflow_action *const actions[] = {
+        workflow_start,          workflow_get_phase, workflow_get_task,       workflow_complete_phase,
+        workflow_get_state,      workflow_get_session, workflow_delete_session, workflow_pause,
+        workflow_resume,         workflow_retry_phase, workflow_rollback,     workflow_get_errors,
+    };
+    struct engine_rig rig;
+    struct workflow_args a = {.action = "x"};
+    struct fault f;
+    json_t *answer;
+    char id[37];
+    (void)state;
+
+    engine_rig_init(&rig);
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        answer = NULL;
+        CHECK_INT(actions[i](state_workflow(rig.state), &a, &answer, &f), E_ARGUMENT);
+        CHECK_STR(answer_text(answer, "status"), "error");
+        json_decref(answer);
+    }
+    start_session(&rig, "open", "a", id);
+    a.session_id = id;
+    CHECK_INT(workflow_complete_phase(state_workflow(rig.state), &a, &answer, &f), E_ARGUMENT);
+    CHECK(strstr(answer_text(answer, "remediation"), "current phase is 0"));
+    json_decref(answer);
+    CHECK_INT(workflow_get_task(state_workflow(rig.state), &a, &answer, &f), E_ARGUMENT);
+    json_decref(answer);
+    a.has_phase = true;
+    CHECK_INT(workflow_get_task(state_workflow(rig.state), &a, &answer, &f), E_ARGUMENT);
+    json_decref(answer);
+    CHECK_INT(workflow_complete_phase(state_workflow(rig.state), &a, &answer, &f), E_ARGUMENT);
+    json_decref(answer);
+    workflow_destroy(NULL);
+    engine_rig_fini(&rig);
+}
+
+static void
+many_refusals_are_counted(void **state)
+{
+    struct engine_rig rig;
+    json_t *answer;
+    char id[37];
+    (void)state;
+
+    engine_rig_init(&rig);
+    start_session(&rig, "strict", "a", id);
+    for (int i = 0; i < 103; i++) {
+        CHECK(!passed_phase(&rig, id, 0, "{}"));
+    }
+    answer = call(&rig, "{\"action\": \"get_errors\", " IN("%s") "}", id);
+    CHECK_INT(answer_number(answer, "error_count"), 100);
+    CHECK_INT(answer_number(answer, "left_out"), 3);
+    json_decref(answer);
+    engine_rig_fini(&rig);
+}
+
 static void
 every_action_checks_the_session_id(void **state)
 {
@@ -1170,6 +1229,8 @@ main(void)
         cmocka_unit_test(deleting),
         cmocka_unit_test(lists),
         cmocka_unit_test(actions_say_what_they_need),
+        cmocka_unit_test(the_engine_trusts_nobody),
+        cmocka_unit_test(many_refusals_are_counted),
         cmocka_unit_test(every_action_checks_the_session_id),
         cmocka_unit_test(targets_and_options_are_checked),
         cmocka_unit_test(evidence_is_bounded),

@@ -8,7 +8,9 @@
 #include "state/session_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DAY (24ll * 3600 * 1000000000)
@@ -483,6 +485,73 @@ a_save_that_fails_changes_nothing(void **state)
     store_rig_fini(&rig);
 }
 
+/* From here on no file can grow, as on a disk that is full. */
+static void
+fill_the_disk(bool full)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
+    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = full ? 16 : limit.rlim_max;
+    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void
+a_full_disk_loses_nothing(void **state)
+{
+    struct store_rig rig;
+    struct dir_list files;
+    struct fault f = FAULT_INIT;
+    char id[RECORD_ID_SIZE], other[RECORD_ID_SIZE];
+    enum err changed, started;
+    enum record_state at;
+    bool resumed;
+    (void)state;
+
+    store_rig_init(&rig);
+    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
+    fill_the_disk(true);
+    changed = store_rig_complete(&rig, id, 0, true, 1, &f);
+    started = store_rig_start(&rig, "pack", "b", false, other, &resumed, NULL);
+    fill_the_disk(false);
+    CHECK_INT(changed, E_IO);
+    CHECK_INT(started, E_IO);
+    CHECK_INT(completed_count(&rig, id, &at), 0);
+    CHECK_INT(dir_list(rig.dir, ".", 10, &files, NULL), E_OK);
+    CHECK_INT(files.count, 1);
+    dir_list_fini(&files);
+    CHECK_INT(dir_sweep(rig.dir), 0);
+    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_OK);
+    CHECK_INT(store_rig_start(&rig, "pack", "b", false, other, &resumed, &f), E_OK);
+    CHECK(!resumed);
+    CHECK_INT(workflow_store_counters(rig.store).on_disk.all, 2);
+    store_rig_fini(&rig);
+}
+
+static void
+a_folder_that_has_gone(void **state)
+{
+    struct store_rig rig;
+    struct session_summary **list;
+    struct fault f = FAULT_INIT;
+    char id[RECORD_ID_SIZE];
+    size_t count, unreadable;
+    bool resumed;
+    (void)state;
+
+    store_rig_init(&rig);
+    CHECK(rmdir(rig.path) == 0);
+    CHECK(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f) != E_OK);
+    CHECK(f.text[0]);
+    CHECK_INT(workflow_store_clean(rig.store), 0);
+    if (workflow_store_list(rig.store, -1, &list, &count, &unreadable, &f) == E_OK) {
+        CHECK_INT(count, 0);
+        free(list);
+    }
+    store_rig_fini(&rig);
+}
+
 static void
 a_damaged_file_is_set_aside(void **state)
 {
@@ -768,6 +837,8 @@ main(void)
         cmocka_unit_test(nothing_comes_back_after_a_delete),
         cmocka_unit_test(another_process_wins_or_loses_whole),
         cmocka_unit_test(a_save_that_fails_changes_nothing),
+        cmocka_unit_test(a_full_disk_loses_nothing),
+        cmocka_unit_test(a_folder_that_has_gone),
         cmocka_unit_test(a_damaged_file_is_set_aside),
         cmocka_unit_test(listing),
         cmocka_unit_test(stale_sessions_are_removed),
