@@ -15,6 +15,7 @@
 #include "state/base/log.h"
 #include "state/state.h"
 #include "state/version.h"
+#include "state/workflow.h"
 #include "transports/transport.h"
 
 #include <assert.h>
@@ -42,6 +43,7 @@ LOG_MODULE("serve");
 #endif
 
 #define SECOND INT64_C(1000000000)
+#define DAY (24 * 3600 * SECOND)
 /* How long a second server waits for the first to say who it is, or to have been a short call
  * only. */
 #define LOCK_PATIENCE (5 * SECOND)
@@ -352,6 +354,18 @@ start(struct server *s, struct fault *f)
     return err;
 }
 
+/* Removes workflow sessions that nobody has touched for long.  Returns when to do so again. */
+static int64_t
+clean_up(struct server *s)
+{
+    size_t removed = workflow_clean(state_workflow(s->core.state));
+
+    if (removed) {
+        log_info("stale workflow sessions removed", F_UINT("sessions", removed));
+    }
+    return clock_mono(clock_real()) + DAY;
+}
+
 /* Returns once it is time to end, with the reason. */
 static const char *
 wait_for_end(struct server *s)
@@ -359,11 +373,17 @@ wait_for_end(struct server *s)
     bool lingers = s->http && s->context->settings->linger;
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = s->ended_fd, .events = POLLIN}};
+    int64_t clean_at = clean_up(s);
 
     for (;;) {
         struct signalfd_siginfo info;
+        int64_t left = clean_at - clock_mono(clock_real());
 
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+        if (left <= 0) {
+            clean_at = clean_up(s);
+            continue;
+        }
+        if (poll(fds, 2, (int)(left / 1000000) + 1) < 0 && errno != EINTR) {
             return "waiting failed";
         }
         if (fds[0].revents && read(s->signal_fd, &info, sizeof info) == sizeof info) {

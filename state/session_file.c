@@ -8,6 +8,7 @@
 
 #include "state/base/clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -225,33 +226,51 @@ session_file_remove(const struct dir *dir, const char *id, int64_t lock_ns, stru
     return err;
 }
 
+/* The id in the name of what a writer may have left: "<id>.lock", or ".<id>.json.<random>.tmp". */
+static bool
+leftover_id(const char *name, char id[RECORD_ID_SIZE])
+{
+    size_t len = strlen(name), at = name[0] == '.', tail = at + RECORD_ID_SIZE - 1;
+
+    if (len < tail) {
+        return false;
+    }
+    memcpy(id, name + at, RECORD_ID_SIZE - 1);
+    id[RECORD_ID_SIZE - 1] = '\0';
+    return record_is_id(id) &&
+           (at ? strncmp(name + tail, ".json.", 6) == 0 && strcmp(name + len - 4, ".tmp") == 0
+               : strcmp(name + tail, ".lock") == 0);
+}
+
 unsigned
 session_file_sweep(const struct dir *dir)
 {
-    unsigned swept = dir_sweep(dir);
-    struct dir_list list;
+    unsigned swept = 0;
+    struct dirent *entry;
+    int folder = dir_open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *stream = folder >= 0 ? fdopendir(folder) : NULL;
 
-    if (dir_list(dir, ".", 1000000, &list, NULL) != E_OK) {
-        return swept;
+    if (!stream) {
+        if (folder >= 0) {
+            close(folder);
+        }
+        return 0;
     }
-    for (size_t i = 0; i < list.count; i++) {
-        const char *name = list.entries[i].name;
-        char id[RECORD_ID_SIZE];
+    while ((entry = readdir(stream)) != NULL) {
+        char id[RECORD_ID_SIZE], name[NAME_SIZE];
         bool again;
         int fd;
 
-        if (strlen(name) != RECORD_ID_SIZE - 1 + 5 ||
-            strcmp(name + RECORD_ID_SIZE - 1, ".lock") != 0) {
+        if (!leftover_id(entry->d_name, id)) {
             continue;
         }
-        memcpy(id, name, RECORD_ID_SIZE - 1);
-        id[RECORD_ID_SIZE - 1] = '\0';
-        fd = try_lock(dir, name, &again); /* One that is held belongs to a living process. */
+        name_of(id, "lock", name);
+        fd = try_lock(dir, name, &again); /* One that is held belongs to a living writer. */
         if (fd >= 0) {
+            swept += entry->d_name[0] != '.' || unlinkat(dir_fd(dir), entry->d_name, 0) == 0;
             drop_lock(dir, id, fd);
-            swept++;
         }
     }
-    dir_list_fini(&list);
+    closedir(stream);
     return swept;
 }

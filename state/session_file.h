@@ -35,7 +35,8 @@ enum err session_file_save(const struct dir *dir, const json_t *record, int64_t 
 /* Removes the file, waiting as above.  E_NOT_FOUND if there was none; E_TIMEOUT; E_IO. */
 enum err session_file_remove(const struct dir *dir, const char *id, int64_t lock_ns,
                              struct fault *f);
-/* Removes temporary files and lock files that crashed writers left.  Returns how many. */
+/* Removes temporary files and lock files that crashed writers left; those of a writer that lives,
+ * in whatever process, are held and stay.  Returns how many. */
 unsigned session_file_sweep(const struct dir *dir);
 
 #endif

@@ -26,9 +26,10 @@ add_pack(struct engine_rig *rig, const char *name, int phases, const char *gate)
     struct buf text = BUF_INIT;
     char path[128];
 
-    buf_addf(&text,
-             "{\"workflow_type\": \"%s\", \"version\": \"1.0\", \"total_phases\": %d, \"phases\": [",
-             name, phases);
+    buf_addf(
+        &text,
+        "{\"workflow_type\": \"%s\", \"version\": \"1.0\", \"total_phases\": %d, \"phases\": [",
+        name, phases);
     for (int i = 0; i < phases; i++) {
         buf_addf(&text,
                  "%s{\"phase_number\": %d, \"phase_name\": \"Phase %d of %s\", \"purpose\": \"p\", "
@@ -129,14 +130,14 @@ call_tool(struct engine_rig *rig, const char *text, enum err *err)
     return answer;
 }
 
-#define FORMAT_ARGS(TEXT)                                                                          \
-    do {                                                                                           \
-        va_list args_;                                                                             \
-        va_start(args_, format);                                                                   \
-        if (vasprintf(&(TEXT), format, args_) < 0) {                                               \
-            abort();                                                                               \
-        }                                                                                          \
-        va_end(args_);                                                                             \
+#define FORMAT_ARGS(TEXT)                            \
+    do {                                             \
+        va_list args_;                               \
+        va_start(args_, format);                     \
+        if (vasprintf(&(TEXT), format, args_) < 0) { \
+            abort();                                 \
+        }                                            \
+        va_end(args_);                               \
     } while (0)
 
 json_t *
@@ -183,8 +184,9 @@ call(struct engine_rig *rig, const char *format, ...)
 void
 start_session(struct engine_rig *rig, const char *pack, const char *target, char id[37])
 {
-    json_t *answer = call(rig, "{\"action\": \"start\", \"workflow_type\": \"%s\", "
-                               "\"target_file\": \"%s\"}",
+    json_t *answer = call(rig,
+                          "{\"action\": \"start\", \"workflow_type\": \"%s\", "
+                          "\"target_file\": \"%s\"}",
                           pack, target);
 
     assert_string_equal(answer_text(answer, "status"), "success");

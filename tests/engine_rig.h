@@ -1,4 +1,5 @@
-/* engine_rig.h -- a project with packs, the state on it, and calls of pos_workflow as a client makes them. */
+/* engine_rig.h -- a project with packs, the state on it, and calls of pos_workflow as a client
+ * makes them. */
 #ifndef TANDEM_TESTS_ENGINE_RIG_H
 #define TANDEM_TESTS_ENGINE_RIG_H
 
@@ -18,8 +19,8 @@ struct engine_rig {
     struct state *state;
 };
 
-/* With the packs "strict" (three phases, gates that cannot be passed by claiming) and "open" (two phases
- * without gates).  Time stands still. */
+/* With the packs "strict" (three phases, gates that cannot be passed by claiming) and "open" (two
+ * phases without gates).  Time stands still. */
 void engine_rig_init(struct engine_rig *rig);
 /* Ends the state and makes it again, as a restart would. */
 void engine_rig_restart(struct engine_rig *rig);
@@ -28,8 +29,8 @@ void engine_rig_fini(struct engine_rig *rig);
 void engine_rig_add_praxis(struct engine_rig *rig);
 
 /* Calls the tool with arguments written as JSON (printf formats apply): the answer, new.  An answer
- * whose status is not what the call returned, that holds a path of this machine, or an error without its
- * members, fails the test; so it may be called by the main thread only. */
+ * whose status is not what the call returned, that holds a path of this machine, or an error
+ * without its members, fails the test; so it may be called by the main thread only. */
 json_t *call(struct engine_rig *rig, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same from any thread, without the checks. */
 json_t *call_plain(struct engine_rig *rig, const char *format, ...)
@@ -43,7 +44,7 @@ int answer_number(const json_t *object, const char *key);
 
 /* Evidence that passes a phase of the pack "strict". */
 #define STRICT_EVIDENCE                                                                            \
-    "{\"count\": 3, \"output\": {\"value\": \"12 passed, 0 failed\", \"command\": \"make test\", "  \
+    "{\"count\": 3, \"output\": {\"value\": \"12 passed, 0 failed\", \"command\": \"make test\", " \
     "\"exit_code\": 0, \"output\": \"12 passed, 0 failed\"}}"
 
 #endif

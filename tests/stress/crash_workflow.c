@@ -2,9 +2,10 @@
  *
  *     crash_workflow [ROUNDS]
  *
- * The child (this program again) changes sessions from several threads and tells each change that was
- * acknowledged through a pipe.  The parent reads some lines, kills the child, and then compares the
- * folder with this journal: acknowledged <= on disk <= acknowledged + in flight.  ROUNDS is 60 by default. */
+ * The child (this program again) changes sessions from several threads and tells each change that
+ * was acknowledged through a pipe.  The parent reads some lines, kills the child, and then compares
+ * the folder with this journal: acknowledged <= on disk <= acknowledged + in flight.  ROUNDS is 60
+ * by default. */
 #include "tests/check.h"
 
 #include "tests/workflow_rig.h"
@@ -122,8 +123,8 @@ static pid_t
 spawn(const char *folder, int journal)
 {
     char text[16];
-    char *const args[] = {(char[]){"crash_workflow"}, (char[]){"--child"}, (char *)(uintptr_t)folder,
-                          text, NULL};
+    char *const args[] = {(char[]){"crash_workflow"}, (char[]){"--child"},
+                          (char *)(uintptr_t)folder, text, NULL};
     pid_t pid;
 
     snprintf(text, sizeof text, "%d", journal);

@@ -1,9 +1,11 @@
-/* stress_workflow.c -- many threads at the sessions: look-ups, completions, starts, deletes, and all together.
+/* stress_workflow.c -- many threads at the sessions: look-ups, completions, starts, deletes, and
+ * all together.
  *
  *     stress_workflow [ROUNDS]
  *
- * Each scenario runs ROUNDS rounds (default 30) with 10, 20, 50, 100 and 200 threads that wait at a barrier and
- * then all do the same; between rounds the main thread counts.  Lock waits are printed. */
+ * Each scenario runs ROUNDS rounds (default 30) with 10, 20, 50, 100 and 200 threads that wait at a
+ * barrier and then all do the same; between rounds the main thread counts.  Lock waits are printed.
+ */
 #include "tests/check.h"
 
 #include "tests/workflow_rig.h"
@@ -99,8 +101,7 @@ report(const char *name, unsigned threads, struct store_rig *rig)
            "%llu, double loads %llu\n",
            name, threads, rounds, (unsigned long long)c.sessions.lock_waits,
            (unsigned long long)c.sessions.lock_acquisitions, (unsigned long long)c.action_waits,
-           (unsigned long long)c.action_acquisitions,
-           (unsigned long long)c.sessions.double_loads);
+           (unsigned long long)c.action_acquisitions, (unsigned long long)c.sessions.double_loads);
 }
 
 static void
@@ -160,13 +161,11 @@ complete(void *arg, unsigned i)
     struct scene *s = arg;
     enum err err = store_rig_complete(&s->rig, s->id, s->phase, true, (int)i, NULL);
 
-    atomic_fetch_add(err == E_OK      ? &s->good
-                     : err == E_STATE ? &s->mismatched
-                                      : &s->other,
-                     1);
+    atomic_fetch_add(err == E_OK ? &s->good : err == E_STATE ? &s->mismatched : &s->other, 1);
 }
 
-/* R11: of K completions of phase P one succeeds; completed_phases rises by one and has no duplicate. */
+/* R11: of K completions of phase P one succeeds; completed_phases rises by one and has no
+ * duplicate. */
 static void
 completions_pass_once(void **state)
 {
@@ -417,8 +416,8 @@ int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lookups_load_once),    cmocka_unit_test(completions_pass_once),
-        cmocka_unit_test(starts_create_once),   cmocka_unit_test(deleted_is_deleted),
+        cmocka_unit_test(lookups_load_once),  cmocka_unit_test(completions_pass_once),
+        cmocka_unit_test(starts_create_once), cmocka_unit_test(deleted_is_deleted),
         cmocka_unit_test(everything_at_once),
     };
 

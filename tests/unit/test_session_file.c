@@ -197,16 +197,22 @@ what_crashes_leave_is_swept(void **state)
         "1a1b2c3d-0000-4000-8000-00000000000f.lock",
     };
     struct store_rig rig;
+    int fd;
     (void)state;
 
     store_rig_init(&rig);
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
-        int fd = dir_open_at(rig.dir, left[i], O_WRONLY | O_CREAT, 0600);
+        fd = dir_open_at(rig.dir, left[i], O_WRONLY | O_CREAT, 0600);
         CHECK(fd >= 0);
         close(fd);
     }
     CHECK_INT(dir_write(rig.dir, "other.lock", SLICE(""), NULL), E_OK);
-    CHECK_INT(session_file_sweep(rig.dir), 3);
+    fd = lock_elsewhere(rig.dir); /* A writer that lives keeps its own. */
+    CHECK_INT(session_file_sweep(rig.dir), 1);
+    CHECK(dir_is_file(rig.dir, left[0]));
+    close(fd);
+    CHECK_INT(session_file_sweep(rig.dir), 2);
+    CHECK(!dir_is_file(rig.dir, left[0]) && !dir_is_file(rig.dir, left[1]));
     CHECK(dir_is_file(rig.dir, "other.lock"));
     store_rig_fini(&rig);
 }

@@ -15,8 +15,9 @@
 static int
 passed_phase(struct engine_rig *rig, const char *id, int phase, const char *evidence)
 {
-    json_t *answer = call(rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": %d, "
-                               "\"evidence\": %s}",
+    json_t *answer = call(rig,
+                          "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": %d, "
+                                                                       "\"evidence\": %s}",
                           id, phase, evidence);
     bool passed = json_is_true(json_object_get(answer, "checkpoint_passed"));
 
@@ -103,8 +104,9 @@ strict_gates_cannot_be_claimed_through(void **state)
     engine_rig_init(&rig);
     start_session(&rig, "strict", "a", id);
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
-        answer = refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                    "\"evidence\": %s}",
+        answer = refused(call(&rig,
+                              "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                                           "\"evidence\": %s}",
                               id, claims[i]),
                          "ValidationError", "phase 0");
         CHECK(json_is_false(json_object_get(answer, "checkpoint_passed")));
@@ -128,8 +130,9 @@ strict_gates_cannot_be_claimed_through(void **state)
     free(told);
     json_decref(answer);
 
-    answer = call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0.0, "
-                        "\"evidence\": " STRICT_EVIDENCE "}",
+    answer = call(&rig,
+                  "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0.0, "
+                                                               "\"evidence\": " STRICT_EVIDENCE "}",
                   id);
     CHECK(json_is_true(json_object_get(answer, "checkpoint_passed")));
     CHECK_INT(answer_number(answer, "phase_completed"), 0);
@@ -161,8 +164,9 @@ a_run_from_start_to_end(void **state)
     start_session(&rig, "strict", "a", id);
     json_decref(refused(call(&rig, "{\"action\": \"get_phase\", " IN("%s") ", \"phase\": 1}", id),
                         "StateError", "current phase is 0"));
-    answer = refused(call(&rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 2, "
-                                "\"task_number\": 1}",
+    answer = refused(call(&rig,
+                          "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 2, "
+                                                                 "\"task_number\": 1}",
                           id),
                      "StateError", "not open");
     CHECK_INT(answer_number(answer, "current_phase"), 0);
@@ -170,8 +174,9 @@ a_run_from_start_to_end(void **state)
     json_decref(answer);
     json_decref(refused(call(&rig, "{\"action\": \"get_phase\", " IN("%s") ", \"phase\": 7}", id),
                         "NotFoundError", "no phase 7"));
-    answer = refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
-                                "\"evidence\": {}}",
+    answer = refused(call(&rig,
+                          "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
+                                                                       "\"evidence\": {}}",
                           id),
                      "StateError", "current phase is 0");
     CHECK(strstr(answer_text(answer, "remediation"), "phase 0"));
@@ -188,13 +193,15 @@ a_run_from_start_to_end(void **state)
     answer = call(&rig, "{\"action\": \"get_phase\", " IN("%s") ", \"phase\": 1}", id);
     CHECK_STR(answer_text(answer, "phase_name"), "Phase 1 of strict");
     json_decref(answer);
-    answer = call(&rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 1, "
-                        "\"task_number\": 1.9}",
+    answer = call(&rig,
+                  "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 1, "
+                                                         "\"task_number\": 1.9}",
                   id);
     CHECK_STR(answer_text(answer, "content"), "# A task\n\nDo this.\n");
     json_decref(answer);
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 2, "
-                                   "\"evidence\": {}}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 2, "
+                                                                          "\"evidence\": {}}",
                              id),
                         "StateError", "completed"));
     answer = call(&rig, "{\"action\": \"start\", \"workflow_type\": \"strict\", "
@@ -204,12 +211,14 @@ a_run_from_start_to_end(void **state)
     engine_rig_fini(&rig);
 }
 
-/* Runs a pack through, reading every phase and task on the way.  Returns how many tasks there were. */
+/* Runs a pack through, reading every phase and task on the way.  Returns how many tasks there were.
+ */
 static int
 run_pack(struct engine_rig *rig, const char *pack, const char *target, int *phases)
 {
-    json_t *answer = call(rig, "{\"action\": \"start\", \"workflow_type\": \"%s\", "
-                               "\"target_file\": \"%s\", \"options\": {\"spec_path\": \"%s\"}}",
+    json_t *answer = call(rig,
+                          "{\"action\": \"start\", \"workflow_type\": \"%s\", "
+                          "\"target_file\": \"%s\", \"options\": {\"spec_path\": \"%s\"}}",
                           pack, target, target);
     char id[37];
     bool done = false;
@@ -227,8 +236,9 @@ run_pack(struct engine_rig *rig, const char *pack, const char *target, int *phas
         CHECK_STR(answer_text(phase, "status"), "success");
         CHECK(*answer_text(phase, "phase_content"));
         json_array_foreach(json_object_get(phase, "tasks"), i, row) {
-            task = call(rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": %d, "
-                             "\"task_number\": %d}",
+            task = call(rig,
+                        "{\"action\": \"get_task\", " IN("%s") ", \"phase\": %d, "
+                                                               "\"task_number\": %d}",
                         id, current, answer_number(row, "task_number"));
             if (json_is_true(json_object_get(row, "missing"))) {
                 CHECK_STR(answer_text(task, "error_type"), "NotFoundError");
@@ -241,9 +251,11 @@ run_pack(struct engine_rig *rig, const char *pack, const char *target, int *phas
             count++;
         }
         json_decref(phase);
-        answer = call(rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": %d, "
-                           "\"evidence\": {\"done\": true}}",
-                      id, current);
+        answer =
+            call(rig,
+                 "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": %d, "
+                                                              "\"evidence\": {\"done\": true}}",
+                 id, current);
         CHECK(json_is_true(json_object_get(answer, "checkpoint_passed")));
         done = json_is_true(json_object_get(answer, "workflow_complete"));
         json_decref(answer);
@@ -307,8 +319,9 @@ dynamic_sessions_outlive_their_source(void **state)
     CHECK(!json_object_get(answer, "warnings"));
     json_decref(answer);
     tree_remove(rig.tree, spec);
-    answer = call(&rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 1, "
-                        "\"task_number\": 1}",
+    answer = call(&rig,
+                  "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 1, "
+                                                         "\"task_number\": 1}",
                   id);
     CHECK_STR(answer_text(answer, "source"), "dynamic");
     CHECK_INT(json_array_size(json_object_get(answer, "warnings")), 1);
@@ -320,8 +333,8 @@ dynamic_sessions_outlive_their_source(void **state)
     json_decref(answer);
     json_decref(refused(call(&rig, "{\"action\": \"get_phase\", " IN("%s") "}", id),
                         "NotFoundError", "mcp-dual-transport"));
-    answer = call(&rig, "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": \"no list\"}",
-                  id);
+    answer =
+        call(&rig, "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": \"no list\"}", id);
     CHECK_STR(answer_text(answer, "status"), "success");
     json_decref(answer);
     engine_rig_add_praxis(&rig); /* It came back. */
@@ -348,8 +361,9 @@ gates_in_their_tiers(void **state)
     start_session(&rig, "open", "a", id);
     /* Tier 1, unusable: never a pass, whatever it says about strictness. */
     tree_write(rig.tree, file, "checkpoint:\n  strict: true\n evidence_schema: [\n");
-    answer = refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                "\"evidence\": {\"a\": 1}}",
+    answer = refused(call(&rig,
+                          "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                                       "\"evidence\": {\"a\": 1}}",
                           id),
                      "ValidationError", "gate unusable");
     CHECK(answer_number(answer, "line") > 0);
@@ -369,8 +383,9 @@ gates_in_their_tiers(void **state)
     /* Tier 2: what phase.md asks for; lenient. */
     tree_write(rig.tree, ".tandem/workflows/open/phases/0/phase.md",
                "# P\n\n## Validation Gate\n\n- [ ] Report is written \xE2\x9C\x85/\xE2\x9D\x8C\n");
-    answer = call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                        "\"evidence\": {\"a\": 1}}",
+    answer = call(&rig,
+                  "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                               "\"evidence\": {\"a\": 1}}",
                   id);
     CHECK(json_is_true(json_object_get(answer, "checkpoint_passed")));
     result = json_object_get(answer, "validation_result");
@@ -378,8 +393,9 @@ gates_in_their_tiers(void **state)
     CHECK(json_array_size(json_object_get(result, "warnings")) > 0);
     json_decref(answer);
     /* Tier 3. */
-    answer = call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
-                        "\"evidence\": {\"a\": 1}}",
+    answer = call(&rig,
+                  "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
+                                                               "\"evidence\": {\"a\": 1}}",
                   id);
     result = json_object_get(answer, "validation_result");
     CHECK_STR(answer_text(json_object_get(result, "diagnostics"), "gate_source"), "permissive");
@@ -405,8 +421,10 @@ overrides_and_approvals(void **state)
                "  a:\n    type: string\n    required: true\n");
     start_session(&rig, "open", "a", id);
     CHECK(!passed_phase(&rig, id, 0, "{}"));
-    answer = call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                        "\"evidence\": {\"_override\": {\"reason\": \"the owner agreed\"}}}",
+    answer = call(&rig,
+                  "{\"action\": \"complete_phase\", " IN(
+                      "%s") ", \"phase\": 0, "
+                            "\"evidence\": {\"_override\": {\"reason\": \"the owner agreed\"}}}",
                   id);
     CHECK(json_is_true(json_object_get(answer, "overridden")));
     json_decref(answer);
@@ -432,10 +450,12 @@ overrides_and_approvals(void **state)
     CHECK_STR(answer_text(answer, "status"), "success");
     memcpy(id, answer_text(answer, "session_id"), 37);
     json_decref(answer);
-    answer = refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                "\"evidence\": {\"built\": true}}",
-                          id),
-                     "ValidationError", "human_approved");
+    answer = refused(
+        call(&rig,
+             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                          "\"evidence\": {\"built\": true}}",
+             id),
+        "ValidationError", "human_approved");
     CHECK(strstr(answer_text(answer, "remediation"), "person"));
     json_decref(answer);
     CHECK(passed_phase(&rig, id, 0, "{\"built\": true, \"human_approved\": true}"));
@@ -452,8 +472,8 @@ pause_and_resume(void **state)
 
     engine_rig_init(&rig);
     start_session(&rig, "strict", "a", id);
-    answer = call(&rig, "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": \"lunch\"}",
-                  id);
+    answer =
+        call(&rig, "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": \"lunch\"}", id);
     CHECK(json_is_true(json_object_get(answer, "paused")));
     CHECK(json_is_true(json_object_get(answer, "resume_capable")));
     checkpoint = json_object_get(answer, "checkpoint");
@@ -463,10 +483,12 @@ pause_and_resume(void **state)
     json_decref(answer);
     json_decref(refused(call(&rig, "{\"action\": \"pause\", " IN("%s") "}", id), "StateError",
                         "paused already"));
-    answer = refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                "\"evidence\": " STRICT_EVIDENCE "}",
-                          id),
-                     "StateError", "paused");
+    answer = refused(
+        call(&rig,
+             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                          "\"evidence\": " STRICT_EVIDENCE "}",
+             id),
+        "StateError", "paused");
     CHECK_STR(answer_text(json_array_get(json_object_get(answer, "next_calls"), 0), "action"),
               "resume");
     json_decref(answer);
@@ -474,8 +496,9 @@ pause_and_resume(void **state)
     CHECK_STR(answer_text(answer, "session_status"), "paused");
     CHECK(*answer_text(answer, "phase_content"));
     json_decref(answer);
-    answer = call(&rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 0, "
-                        "\"task_number\": 1}",
+    answer = call(&rig,
+                  "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 0, "
+                                                         "\"task_number\": 1}",
                   id);
     CHECK_STR(answer_text(answer, "status"), "success");
     json_decref(answer);
@@ -515,12 +538,12 @@ retry_and_rollback(void **state)
     CHECK(!passed_phase(&rig, id, 0, "{\"count\": 1}"));
     answer = call(&rig, "{\"action\": \"list_sessions\", \"status\": \"error\"}");
     CHECK_INT(answer_number(answer, "count"), 1);
-    CHECK_STR(
-        answer_text(json_array_get(json_object_get(answer, "sessions"), 0), "session_status"),
-        "failed");
+    CHECK_STR(answer_text(json_array_get(json_object_get(answer, "sessions"), 0), "session_status"),
+              "failed");
     json_decref(answer);
-    answer = call(&rig, "{\"action\": \"retry_phase\", " IN("%s") ", \"phase\": 0, "
-                        "\"reset_evidence\": true}",
+    answer = call(&rig,
+                  "{\"action\": \"retry_phase\", " IN("%s") ", \"phase\": 0, "
+                                                            "\"reset_evidence\": true}",
                   id);
     CHECK(json_is_true(json_object_get(answer, "retrying")));
     CHECK(json_is_true(json_object_get(answer, "evidence_reset")));
@@ -542,8 +565,9 @@ retry_and_rollback(void **state)
     json_decref(answer);
     json_decref(refused(call(&rig, "{\"action\": \"rollback\", " IN("%s") ", \"to_phase\": 1}", id),
                         "StateError", "completed phase before"));
-    json_decref(refused(call(&rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 2, "
-                                   "\"task_number\": 1}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 2, "
+                                                                    "\"task_number\": 1}",
                              id),
                         "StateError", "not open"));
     pass_phase(&rig, id, 1);
@@ -596,10 +620,12 @@ state_after_a_restart(void **state)
     CHECK_INT(answer_number(json_object_get(answer, "workflow_state"), "current_phase"), 1);
     CHECK_INT(json_array_size(json_object_get(answer, "warnings")), 1);
     json_decref(answer);
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
-                                   "\"evidence\": " STRICT_EVIDENCE "}",
-                             id),
-                        "NotFoundError", "strict"));
+    json_decref(refused(
+        call(&rig,
+             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 1, "
+                                                          "\"evidence\": " STRICT_EVIDENCE "}",
+             id),
+        "NotFoundError", "strict"));
     engine_rig_fini(&rig);
 }
 
@@ -614,8 +640,9 @@ what_follows_may_be_unreadable(void **state)
     engine_rig_init(&rig);
     start_session(&rig, "open", "a", id);
     tree_write(rig.tree, ".tandem/workflows/open/phases/1/phase.md", "\xFF\xFE");
-    answer = call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                        "\"evidence\": {\"a\": 1}}",
+    answer = call(&rig,
+                  "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                               "\"evidence\": {\"a\": 1}}",
                   id);
     CHECK_STR(answer_text(answer, "status"), "success"); /* It has happened. */
     CHECK(json_is_null(json_object_get(answer, "next_phase_content")));
@@ -667,7 +694,8 @@ lists(void **state)
     CHECK_INT(answer_number(answer, "count"), 2);
     json_decref(answer);
     tree_write(rig.tree, ".tandem/workflows/new/metadata.json", /* Seen at once. */
-               "{\"workflow_type\": \"new\", \"category\": \"docs\", \"phases\": [{\"phase_number\": 0}]}");
+               "{\"workflow_type\": \"new\", \"category\": \"docs\", \"phases\": "
+               "[{\"phase_number\": 0}]}");
     tree_mkdir(rig.tree, ".tandem/workflows/new/phases/0");
     tree_write(rig.tree, ".tandem/workflows/broken/metadata.json", "{\"workflow_type\": ");
     answer = call(&rig, "{\"action\": \"list_workflows\"}");
@@ -762,9 +790,9 @@ static void
 the_engine_trusts_nobody(void **state)
 {
     static workflow_action *const actions[] = {
-        workflow_start,          workflow_get_phase, workflow_get_task,       workflow_complete_phase,
-        workflow_get_state,      workflow_get_session, workflow_delete_session, workflow_pause,
-        workflow_resume,         workflow_retry_phase, workflow_rollback,     workflow_get_errors,
+        workflow_start,     workflow_get_phase,   workflow_get_task,       workflow_complete_phase,
+        workflow_get_state, workflow_get_session, workflow_delete_session, workflow_pause,
+        workflow_resume,    workflow_retry_phase, workflow_rollback,       workflow_get_errors,
     };
     struct engine_rig rig;
     struct workflow_args a = {.action = "x"};
@@ -820,16 +848,27 @@ static void
 every_action_checks_the_session_id(void **state)
 {
     static const char *const actions[] = {
-        "\"get_phase\"", "\"get_state\"", "\"get_session\"", "\"get_errors\"",
-        "\"delete_session\"", "\"pause\"", "\"resume\"",
+        "\"get_phase\"",
+        "\"get_state\"",
+        "\"get_session\"",
+        "\"get_errors\"",
+        "\"delete_session\"",
+        "\"pause\"",
+        "\"resume\"",
         "\"get_task\", \"phase\": 0, \"task_number\": 1",
         "\"complete_phase\", \"phase\": 0, \"evidence\": {}",
-        "\"retry_phase\", \"phase\": 0", "\"rollback\", \"to_phase\": 0",
+        "\"retry_phase\", \"phase\": 0",
+        "\"rollback\", \"to_phase\": 0",
     };
     static const char *const ids[] = {
-        "", "x", "../../../../etc/passwd", "------------------------------------",
-        "0a1b2c3d-0000-4000-8000-00000000000f\\n", "0A1B2C3D-0000-4000-8000-00000000000F",
-        "0a1b2c3d-0000-4000-8000-00000000000f.json", "%2e%2e%2f",
+        "",
+        "x",
+        "../../../../etc/passwd",
+        "------------------------------------",
+        "0a1b2c3d-0000-4000-8000-00000000000f\\n",
+        "0A1B2C3D-0000-4000-8000-00000000000F",
+        "0a1b2c3d-0000-4000-8000-00000000000f.json",
+        "%2e%2e%2f",
     };
     struct engine_rig rig;
     struct dir_list files;
@@ -838,12 +877,13 @@ every_action_checks_the_session_id(void **state)
     engine_rig_init(&rig);
     for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-            json_decref(refused(
-                call(&rig, "{\"action\": %s, \"session_id\": \"%s\"}", actions[a], ids[i]),
-                "ValueError", "session_id"));
+            json_decref(
+                refused(call(&rig, "{\"action\": %s, \"session_id\": \"%s\"}", actions[a], ids[i]),
+                        "ValueError", "session_id"));
         }
-        json_decref(refused(call(&rig, "{\"action\": %s, \"session_id\": "
-                                       "\"0a1b2c3d-0000-4000-8000-00000000000f\"}",
+        json_decref(refused(call(&rig,
+                                 "{\"action\": %s, \"session_id\": "
+                                 "\"0a1b2c3d-0000-4000-8000-00000000000f\"}",
                                  actions[a]),
                             "NotFoundError", "0a1b2c3d"));
     }
@@ -857,15 +897,45 @@ static void
 targets_and_options_are_checked(void **state)
 {
     static const char *const targets[] = {
-        "\"\"", "\"/etc/passwd\"", "\"../x\"", "\"a/../../x\"", "\"a/..\"", "\"..\\\\x\"",
-        "\"\\\\\\\\host\\\\x\"", "\"C:/x\"", "\"c:x\"", "\"~/x\"", "\"a;b\"", "\"a|b\"", "\"a`b\"",
-        "\"a$b\"", "\"a&b\"", "\"a>b\"", "\"a<b\"", "\"a\\nb\"", "\"a\\u0000b\"", "\"a\\u007f\"",
-        "\"%2e%2e/x\"", "\"a%2Fb\"", "\"a%5cb\"", "\"%252e%252e\"", "\"\xEF\xBC\x8E\xEF\xBC\x8E/x\"",
-        "\"a\xEF\xBC\x8F" "b\"", "\"\xE2\x80\xA5/x\"", "\"out/x\"", "5", "[]", "{}",
+        "\"\"",
+        "\"/etc/passwd\"",
+        "\"../x\"",
+        "\"a/../../x\"",
+        "\"a/..\"",
+        "\"..\\\\x\"",
+        "\"\\\\\\\\host\\\\x\"",
+        "\"C:/x\"",
+        "\"c:x\"",
+        "\"~/x\"",
+        "\"a;b\"",
+        "\"a|b\"",
+        "\"a`b\"",
+        "\"a$b\"",
+        "\"a&b\"",
+        "\"a>b\"",
+        "\"a<b\"",
+        "\"a\\nb\"",
+        "\"a\\u0000b\"",
+        "\"a\\u007f\"",
+        "\"%2e%2e/x\"",
+        "\"a%2Fb\"",
+        "\"a%5cb\"",
+        "\"%252e%252e\"",
+        "\"\xEF\xBC\x8E\xEF\xBC\x8E/x\"",
+        "\"a\xEF\xBC\x8F"
+        "b\"",
+        "\"\xE2\x80\xA5/x\"",
+        "\"out/x\"",
+        "5",
+        "[]",
+        "{}",
     };
     static const char *const options[] = {
-        "[]", "5", "\"x\"",
-        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+        "[]",
+        "5",
+        "\"x\"",
+        "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{"
+        "\"a\":{"
         "\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}}}}}}}}}}",
     };
     struct engine_rig rig;
@@ -878,14 +948,16 @@ targets_and_options_are_checked(void **state)
     tree_mkdir(rig.tree, "real");
     tree_symlink(rig.tree, "real", "in");
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
-        json_decref(refused(call(&rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
-                                       "\"target_file\": %s}",
+        json_decref(refused(call(&rig,
+                                 "{\"action\": \"start\", \"workflow_type\": \"open\", "
+                                 "\"target_file\": %s}",
                                  targets[i]),
                             "ValueError", "target_file"));
     }
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        json_decref(refused(call(&rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
-                                       "\"target_file\": \"a\", \"options\": %s}",
+        json_decref(refused(call(&rig,
+                                 "{\"action\": \"start\", \"workflow_type\": \"open\", "
+                                 "\"target_file\": \"a\", \"options\": %s}",
                                  options[i]),
                             "ValueError", "options"));
     }
@@ -895,15 +967,17 @@ targets_and_options_are_checked(void **state)
     for (int i = 0; i < 2000; i++) {
         buf_adds(&text, "long/");
     }
-    json_decref(refused(call(&rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
-                                   "\"target_file\": \"%s\"}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"start\", \"workflow_type\": \"open\", "
+                             "\"target_file\": \"%s\"}",
                              text.data),
                         "ValueError", "1024"));
-    json_decref(refused(call(&rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
-                                   "\"target_file\": \"a\", \"options\": {\"n\": \"%s%s%s%s%s%s%s\"}}",
-                             text.data, text.data, text.data, text.data, text.data, text.data,
-                             text.data),
-                        "ValueError", "65536"));
+    json_decref(
+        refused(call(&rig,
+                     "{\"action\": \"start\", \"workflow_type\": \"open\", "
+                     "\"target_file\": \"a\", \"options\": {\"n\": \"%s%s%s%s%s%s%s\"}}",
+                     text.data, text.data, text.data, text.data, text.data, text.data, text.data),
+                "ValueError", "65536"));
     buf_fini(&text);
     answer = call(&rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
                         "\"target_file\": \"in/x.md\", \"options\": null}");
@@ -922,8 +996,9 @@ evidence_is_bounded(void **state)
 
     engine_rig_init(&rig);
     start_session(&rig, "open", "a", id);
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                   "\"evidence\": [1]}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                                          "\"evidence\": [1]}",
                              id),
                         "ValueError", "evidence"));
     for (int i = 0; i < 40; i++) {
@@ -933,8 +1008,9 @@ evidence_is_bounded(void **state)
     for (int i = 0; i < 40; i++) {
         buf_adds(&text, "}");
     }
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                   "\"evidence\": %s}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                                          "\"evidence\": %s}",
                              id, text.data),
                         "ValueError", "evidence"));
     buf_reset(&text);
@@ -942,8 +1018,9 @@ evidence_is_bounded(void **state)
         buf_addf(&text, "%c\"k%d\": 1", i ? ',' : '{', i);
     }
     buf_adds(&text, "}");
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                   "\"evidence\": %s}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                                          "\"evidence\": %s}",
                              id, text.data),
                         "ValueError", "evidence"));
     /* Within the gate's bounds, but more than a session file may hold. */
@@ -951,10 +1028,12 @@ evidence_is_bounded(void **state)
     for (int i = 0; i < 1100000; i++) {
         buf_addc(&text, 'x');
     }
-    json_decref(refused(call(&rig, "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
-                                   "\"evidence\": {\"log\": \"%s\"}}",
-                             id, text.data),
-                        "ValueError", "1048576"));
+    json_decref(refused(
+        call(&rig,
+             "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": 0, "
+                                                          "\"evidence\": {\"log\": \"%s\"}}",
+             id, text.data),
+        "ValueError", "1048576"));
     buf_fini(&text);
     CHECK(passed_phase(&rig, id, 0, "{\"nul\": \"a\\u0000b\", \"n\": 1.5}"));
     engine_rig_restart(&rig); /* What was stored is read again, NUL and all. */
@@ -975,12 +1054,14 @@ notes_are_bounded(void **state)
     for (int i = 0; i < 5000; i++) {
         buf_addc(&text, 'x');
     }
-    json_decref(refused(call(&rig, "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": "
-                                   "\"%s\"}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"pause\", " IN("%s") ", \"checkpoint_note\": "
+                                                                 "\"%s\"}",
                              id, text.data),
                         "ValueError", "checkpoint_note"));
-    json_decref(refused(call(&rig, "{\"action\": \"delete_session\", " IN("%s") ", \"reason\": "
-                                   "\"%s\"}",
+    json_decref(refused(call(&rig,
+                             "{\"action\": \"delete_session\", " IN("%s") ", \"reason\": "
+                                                                          "\"%s\"}",
                              id, text.data),
                         "ValueError", "reason"));
     buf_fini(&text);
@@ -1019,9 +1100,10 @@ old_sessions_go_on(void **state)
                         "\"target_file\": \"user-auth\"}");
     CHECK_STR(answer_text(answer, "session_id"), ids[0]);
     json_decref(answer);
-    /* The fourth names its source by an absolute path of another machine: told, and not followed. */
-    json_decref(refused(call(&rig, "{\"action\": \"get_phase\", " IN("%s") "}", ids[3]),
-                        "ValueError", ""));
+    /* The fourth names its source by an absolute path of another machine: told, and not followed.
+     */
+    json_decref(
+        refused(call(&rig, "{\"action\": \"get_phase\", " IN("%s") "}", ids[3]), "ValueError", ""));
     answer = call(&rig, "{\"action\": \"get_state\", " IN("%s") "}", ids[3]);
     told = json_object_get(answer, "workflow_state");
     CHECK_INT(answer_number(told, "current_phase"), 5);
@@ -1098,15 +1180,18 @@ static void
 complete_in_crowd(void *arg, unsigned i)
 {
     struct crowd *c = arg;
-    json_t *answer = call_plain(c->rig, "{\"action\": \"complete_phase\", " IN("%s") ", "
-                                        "\"phase\": %d, \"evidence\": " STRICT_EVIDENCE "}",
+    json_t *answer = call_plain(c->rig,
+                                "{\"action\": \"complete_phase\", " IN(
+                                    "%s") ", "
+                                          "\"phase\": %d, \"evidence\": " STRICT_EVIDENCE "}",
                                 c->id, c->phase);
     const char *type = answer_text(answer, "error_type");
 
     (void)i;
     if (!*type) {
         atomic_fetch_add(&c->passed, 1);
-    } else if (strcmp(type, "StateError") == 0 && answer_number(answer, "current_phase") != c->phase) {
+    } else if (strcmp(type, "StateError") == 0 &&
+               answer_number(answer, "current_phase") != c->phase) {
         atomic_fetch_add(&c->mismatched, 1);
     } else {
         atomic_fetch_add(&c->other, 1);
@@ -1166,8 +1251,9 @@ mix_calls(void *arg, unsigned i)
 
         switch ((i + (unsigned)round) % 6) {
         case 0:
-            answer = call_plain(c->rig, "{\"action\": \"start\", \"workflow_type\": \"open\", "
-                                        "\"target_file\": \"t%d\"}",
+            answer = call_plain(c->rig,
+                                "{\"action\": \"start\", \"workflow_type\": \"open\", "
+                                "\"target_file\": \"t%d\"}",
                                 round % 3);
             break;
         case 1:
@@ -1183,8 +1269,9 @@ mix_calls(void *arg, unsigned i)
             answer = call_plain(c->rig, "{\"action\": \"list_workflows\"}");
             break;
         default:
-            answer = call_plain(c->rig, "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 0, "
-                                        "\"task_number\": 1}",
+            answer = call_plain(c->rig,
+                                "{\"action\": \"get_task\", " IN("%s") ", \"phase\": 0, "
+                                                                       "\"task_number\": 1}",
                                 c->id);
             break;
         }

@@ -11,8 +11,11 @@ static void
 paths_that_are_fine(void **state)
 {
     static const char *const good[] = {
-        "a", "a/b.md", "./a", ".", "a/./b", "user-auth feature (v2)", "a..b", "..a/b", "a/...",
-        ".hidden/x", "src/\xC3\xBC.c", "100%", "a%20b", "in/file", "not/there/yet",
+        "a",         "a/b.md",         "./a",
+        ".",         "a/./b",          "user-auth feature (v2)",
+        "a..b",      "..a/b",          "a/...",
+        ".hidden/x", "src/\xC3\xBC.c", "100%",
+        "a%20b",     "in/file",        "not/there/yet",
     };
     struct tree *t = tree_create();
     struct fault f = FAULT_INIT;
@@ -107,8 +110,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_that_are_fine), cmocka_unit_test(paths_that_lead_out),
-        cmocka_unit_test(values_are_counted),  cmocka_unit_test(keys_with_nul_are_refused),
+        cmocka_unit_test(paths_that_are_fine),
+        cmocka_unit_test(paths_that_lead_out),
+        cmocka_unit_test(values_are_counted),
+        cmocka_unit_test(keys_with_nul_are_refused),
         cmocka_unit_test(notes),
     };
     return CHECK_RUN(tests);
