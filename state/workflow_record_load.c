@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#define REVISION_MAX (INT64_MAX / 2) /* Nobody counts so far; it keeps the next one from overflowing. */
+
 /* Reads a phase's number: an integer, a float without fraction, or decimal text.  -1 if it is none.
  */
 static int
@@ -94,8 +96,8 @@ check_values(const json_t *raw, const char *id, struct fault *f)
             return damaged(f, "completed_phases holds what is not a phase number");
         }
     }
-    if (record_revision(raw) < 0) {
-        return damaged(f, "its revision is negative");
+    if (record_revision(raw) < 0 || record_revision(raw) > REVISION_MAX) {
+        return damaged(f, "its revision is no count of changes");
     }
     return E_OK;
 }

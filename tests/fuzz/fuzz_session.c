@@ -55,9 +55,8 @@ must_be_whole(json_t *record)
         last = record_phase_at(record, i);
     }
     MUST(record_has_phase(record, record_current(record)));
-    MUST((record_state(record) == RECORD_COMPLETED) ==
-             record_has_completed(record, record_current(record)) ||
-         record_state(record) == RECORD_COMPLETED);
+    MUST(record_state(record) == RECORD_COMPLETED ||
+         !record_has_completed(record, record_current(record)));
     MUST(clock_parse(record_text(record, "created_at")) >= 0);
     MUST(clock_parse(record_text(record, "updated_at")) >= 0);
     json_decref(answer_state(record, NOW));
@@ -151,9 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_decref(raw);
     must_be_whole(record);
     must_read_back(record);
-    if (record_revision(record) < INT64_MAX - 100) {
-        must_go_on(&record);
-    }
+    must_go_on(&record);
     json_decref(record);
     return 0;
 }
