@@ -19,11 +19,14 @@ post_info(struct http_peer *peer, int number)
     char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%d," INFO_CALL "}", number);
     bool sent;
 
-    buf_addf(&request,
-             "POST %s HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\nAccept: application/json, "
-             "text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
-             "Mcp-Name: get_server_info\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-             peer->info->path, peer->info->host, peer->info->port, peer->info->token, strlen(body), body);
+    buf_addf(
+        &request,
+        "POST %s HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\nAccept: application/json, "
+        "text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
+        "Mcp-Name: get_server_info\r\nContent-Type: application/json\r\nContent-Length: "
+        "%zu\r\n\r\n%s",
+        peer->info->path, peer->info->host, peer->info->port, peer->info->token, strlen(body),
+        body);
     sent = http_write(peer->fd, request.data, request.len);
     buf_fini(&request);
     free(body);
@@ -40,7 +43,8 @@ get_health(struct http_peer *peer)
     return good;
 }
 
-/* Waits until the server's loops have taken what was sent before: both answer in order of arrival. */
+/* Waits until the server's loops have taken what was sent before: both answer in order of arrival.
+ */
 static void
 settle(struct server *s, struct http_peer *control)
 {

@@ -1,4 +1,5 @@
-/* crowd.h -- many calls in flight at once, all waiting for a git that waits (fake_git.h).  Main thread only. */
+/* crowd.h -- many calls in flight at once, all waiting for a git that waits (fake_git.h).  Main
+ * thread only. */
 #ifndef TANDEM_TESTS_CROWD_H
 #define TANDEM_TESTS_CROWD_H
 
@@ -7,8 +8,9 @@
 
 #define CROWD_EACH 25 /* Calls in flight over stdio, and over HTTP. */
 /* What follows "id" in such a call. */
-#define INFO_CALL                                                                                  \
-    "\"method\":\"tools/call\",\"params\":{\"name\":\"get_server_info\",\"arguments\":{}," MODERN_META "}"
+#define INFO_CALL         \
+    "\"method\":\"tools/" \
+    "call\",\"params\":{\"name\":\"get_server_info\",\"arguments\":{}," MODERN_META "}"
 
 struct crowd {
     struct http_peer peers[CROWD_EACH]; /* One call on each, its answer not read. */

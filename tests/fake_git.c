@@ -23,7 +23,9 @@ fake_git_init(struct fake_git *g, const char *root)
     if (!file) {
         harness_give_up(path);
     }
-    fprintf(file, "#!/bin/sh\nif [ \"$1\" = rev-parse ]; then echo .git; exit 0; fi\nexec cat '%s'\n", g->gate);
+    fprintf(file,
+            "#!/bin/sh\nif [ \"$1\" = rev-parse ]; then echo .git; exit 0; fi\nexec cat '%s'\n",
+            g->gate);
     fclose(file);
     chmod(path, 0700);
 }

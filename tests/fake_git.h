@@ -1,8 +1,9 @@
 /* fake_git.h -- a git that waits until it is told: how a test keeps a call of get_server_info open.
  *
- * A script called "git" in a folder for the front of the server's PATH.  "git status" and "git config" wait on a
- * named pipe; the server gives each up after its own time, and the call asks again, so a call stays
- * open for about 8 s at the least, or until fake_git_release().  Main thread only. */
+ * A script called "git" in a folder for the front of the server's PATH.  "git status" and "git
+ * config" wait on a named pipe; the server gives each up after its own time, and the call asks
+ * again, so a call stays open for about 8 s at the least, or until fake_git_release().  Main thread
+ * only. */
 #ifndef TANDEM_TESTS_FAKE_GIT_H
 #define TANDEM_TESTS_FAKE_GIT_H
 
@@ -11,7 +12,7 @@
 struct fake_git {
     char folder[HARNESS_ROOT + 16]; /* For server_options.path_first. */
     char gate[HARNESS_ROOT + 32];
-    int writer;                     /* -1 until fake_git_wait(). */
+    int writer; /* -1 until fake_git_wait(). */
 };
 /* Makes it in ROOT/fake-bin. */
 void fake_git_init(struct fake_git *g, const char *root);

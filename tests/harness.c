@@ -22,7 +22,8 @@
 #define PATH_SIZE 4096
 
 const char *const bug_fix_evidence[BUG_FIX_PHASES] = {
-    "{\"failing_test\":\"test_leap_day\",\"test_output\":\"FAIL: test_leap_day: 29 expected, got 28\","
+    "{\"failing_test\":\"test_leap_day\",\"test_output\":\"FAIL: test_leap_day: 29 expected, got "
+    "28\","
     "\"expected_behaviour\":\"February of a leap year has 29 days\"}",
     "{\"cause\":\"The century rule was applied to years that can be divided by 400 as well\","
     "\"changed_files\":[\"calendar.c\"],\"lines_changed\":3}",
@@ -190,7 +191,7 @@ struct walk {
     struct {
         char *path;
         int kind;
-    } *entries;
+    } * entries;
     size_t count, size;
 };
 static __thread struct walk *walking;

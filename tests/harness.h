@@ -1,8 +1,9 @@
-/* harness.h -- what tests that drive the real server share: projects on disk, findings of threads, times.
+/* harness.h -- what tests that drive the real server share: projects on disk, findings of threads,
+ * times.
  *
- * The server itself is in harness_server.h, its HTTP clients in harness_http.h.  What cannot be set up
- * aborts the test program; what a server does wrong is told to the caller, or, by threads, noted as
- * a finding that the main thread checks. */
+ * The server itself is in harness_server.h, its HTTP clients in harness_http.h.  What cannot be set
+ * up aborts the test program; what a server does wrong is told to the caller, or, by threads, noted
+ * as a finding that the main thread checks. */
 #ifndef TANDEM_TESTS_HARNESS_H
 #define TANDEM_TESTS_HARNESS_H
 
@@ -22,7 +23,10 @@ struct findings {
     unsigned count;
     char text[FINDINGS_KEPT][512];
 };
-#define FINDINGS_INIT {.mutex = PTHREAD_MUTEX_INITIALIZER}
+#define FINDINGS_INIT                      \
+    {                                      \
+        .mutex = PTHREAD_MUTEX_INITIALIZER \
+    }
 void finding(struct findings *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints what was kept and returns how many there were. */
 unsigned findings_tell(struct findings *f);
@@ -34,9 +38,11 @@ int64_t now_ns(void);
 /* How long anything may take before it counts as hanging: generous, for slow machines and
  * sanitizers. */
 #define PATIENCE (60 * SECOND)
-/* Lets a millisecond pass between two looks at what cannot be waited for in another way: a file, a port, /proc. */
+/* Lets a millisecond pass between two looks at what cannot be waited for in another way: a file, a
+ * port, /proc. */
 void look_again_soon(void);
-/* 'count' times STRESS_SCALE (1, or less under sanitizers, unless the environment says), at least 'least'. */
+/* 'count' times STRESS_SCALE (1, or less under sanitizers, unless the environment says), at least
+ * 'least'. */
 unsigned stress_count(unsigned count, unsigned least);
 
 /* True under a sanitizer, whose memory says nothing of the program's. */

@@ -152,7 +152,8 @@ http_read(struct http_peer *p, struct http_reply *reply)
     reply->closing = http_reply_header(reply, "connection", value, sizeof value) &&
                      strcasecmp(value, "close") == 0;
     length = http_reply_header(reply, "content-length", value, sizeof value)
-                 ? strtoul(value, NULL, 10) : 0;
+                 ? strtoul(value, NULL, 10)
+                 : 0;
     while (p->in.len < length) {
         if (!read_more(p)) {
             return false;
@@ -175,13 +176,15 @@ http_send(struct http_peer *p, const char *method, const char *path, const char 
     struct buf request = BUF_INIT;
     bool kept, good = false;
 
-    buf_addf(&request, "%s %s HTTP/1.1\r\nHost: %s:%u\r\n", method, path, p->info->host, p->info->port);
+    buf_addf(&request, "%s %s HTTP/1.1\r\nHost: %s:%u\r\n", method, path, p->info->host,
+             p->info->port);
     if (p->info->token[0]) {
         buf_addf(&request, "Authorization: Bearer %s\r\n", p->info->token);
     }
     buf_adds(&request, headers);
     if (body) {
-        buf_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+        buf_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                 strlen(body));
     }
     buf_adds(&request, "\r\n");
     if (body) {
@@ -263,9 +266,11 @@ check_content(const json_t *result, struct mcp_outcome *outcome)
 }
 
 const char *
-mcp_check_answer(const json_t *answer, const json_t *id, enum mcp_era era, struct mcp_outcome *outcome)
+mcp_check_answer(const json_t *answer, const json_t *id, enum mcp_era era,
+                 struct mcp_outcome *outcome)
 {
-    const json_t *result = json_object_get(answer, "result"), *version = json_object_get(answer, "jsonrpc");
+    const json_t *result = json_object_get(answer, "result"),
+                 *version = json_object_get(answer, "jsonrpc");
     const char *why;
 
     if (!json_is_object(answer) || !version || strcmp(json_string_value(version), "2.0") != 0) {
@@ -319,7 +324,8 @@ mcp_open(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, i
 {
     static const char *const hello =
         "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-        "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"storm\",\"version\":\"1\"}}}";
+        "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"storm\",\"version\":\"1\"}}"
+        "}";
     static const char *const ready =
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
     struct http_reply reply = {.status = 0};
@@ -359,7 +365,8 @@ mcp_close(struct mcp_peer *p)
     http_peer_fini(&p->http);
 }
 
-/* Ids of both kinds: numbers for even peers, texts for odd ones; different peers use equal numbers. */
+/* Ids of both kinds: numbers for even peers, texts for odd ones; different peers use equal numbers.
+ */
 static json_t *
 make_id(struct mcp_peer *p)
 {
@@ -375,22 +382,26 @@ mcp_call(struct mcp_peer *p, const char *tool, const char *arguments)
     struct http_reply reply = {.status = 0};
     json_t *id = make_id(p), *answer = NULL;
     char *id_text = json_dumps(id, JSON_ENCODE_ANY);
-    char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
-                           "\"arguments\":%s%s%s}}", id_text, tool, arguments,
-                           p->era == MCP_MODERN ? "," : "", p->era == MCP_MODERN ? MODERN_META : "");
+    char *body = xasprintf(
+        "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
+        "\"arguments\":%s%s%s}}",
+        id_text, tool, arguments, p->era == MCP_MODERN ? "," : "",
+        p->era == MCP_MODERN ? MODERN_META : "");
     const char *why = NULL;
 
     if (!post(p, "tools/call", tool, body, &reply)) {
         outcome.lost = true;
     } else {
         outcome.http_status = reply.status;
-        answer = reply.body.data ? json_loadb(reply.body.data, reply.body.len, JSON_REJECT_DUPLICATES, NULL)
-                                 : NULL;
-        why = reply.status != 200 ? "the status is not 200" : mcp_check_answer(answer, id, p->era, &outcome);
+        answer = reply.body.data
+                     ? json_loadb(reply.body.data, reply.body.len, JSON_REJECT_DUPLICATES, NULL)
+                     : NULL;
+        why = reply.status != 200 ? "the status is not 200"
+                                  : mcp_check_answer(answer, id, p->era, &outcome);
     }
     if (why) {
-        finding(p->findings, "peer %d, %s %.200s: %s: %d %.200s", p->number, tool, arguments, why, reply.status,
-                reply.body.data ? reply.body.data : "");
+        finding(p->findings, "peer %d, %s %.200s: %s: %d %.200s", p->number, tool, arguments, why,
+                reply.status, reply.body.data ? reply.body.data : "");
         outcome_fini(&outcome);
     }
     json_decref(answer);
@@ -418,7 +429,8 @@ mcp_workflow(struct mcp_peer *p, const char *format, ...)
         const char *status = outcome_text(&outcome, "status");
         if (!status || strcmp(status, outcome.is_error ? "error" : "success") != 0 ||
             !outcome_text(&outcome, "action")) {
-            finding(p->findings, "peer %d, pos_workflow %.200s: status, action and isError disagree", p->number,
+            finding(p->findings,
+                    "peer %d, pos_workflow %.200s: status, action and isError disagree", p->number,
                     text);
             outcome_fini(&outcome);
         }

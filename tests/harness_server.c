@@ -91,14 +91,16 @@ environment_with(const char *path_first)
     }
     env = xcalloc(count + 2, sizeof *env);
     for (size_t i = 0, n = 0; i < count; i++) {
-        if (strncmp(environ[i], "TANDEM", 6) == 0 || (path_first && strncmp(environ[i], "PATH=", 5) == 0)) {
+        if (strncmp(environ[i], "TANDEM", 6) == 0 ||
+            (path_first && strncmp(environ[i], "PATH=", 5) == 0)) {
             continue;
         }
         env[n++] = xstrdup(environ[i]);
     }
     for (size_t n = 0; path_first; n++) {
         if (!env[n]) {
-            env[n] = xasprintf("PATH=%s:%s", path_first, getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+            env[n] = xasprintf("PATH=%s:%s", path_first,
+                               getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
             break;
         }
     }

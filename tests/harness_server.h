@@ -1,4 +1,5 @@
-/* harness_server.h -- the real server as a child process: lines on its stdio, its discovery file, how it ends.
+/* harness_server.h -- the real server as a child process: lines on its stdio, its discovery file,
+ * how it ends.
  *
  * The binary is the one that TANDEM names, build/tandem if unset. */
 #ifndef TANDEM_TESTS_HARNESS_SERVER_H
@@ -32,8 +33,8 @@ struct server_options {
     const char *path_first;  /* A folder to put first in PATH; may be null. */
     bool no_stdin;           /* /dev/null instead of a pipe, and "--transport http". */
 };
-/* Starts a server; its standard error is appended to ROOT/server.log.  Main thread only: the child dies with the
- * thread that started it.  'options' may be null. */
+/* Starts a server; its standard error is appended to ROOT/server.log.  Main thread only: the child
+ * dies with the thread that started it.  'options' may be null. */
 void server_spawn(struct server *s, const char *root, const struct server_options *options);
 /* Waits until it serves, and reads its discovery file into 'info'.  False, with a line on standard
  * output, if it ended or said nothing instead. */
@@ -43,14 +44,15 @@ void server_start(struct server *s, const char *root, const struct server_option
 
 /* Writes one line to its stdin.  False if it is gone. */
 bool server_send(struct server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The next line of its stdout as JSON, new; null if there is none until 'deadline_ns', or it is no JSON. */
+/* The next line of its stdout as JSON, new; null if there is none until 'deadline_ns', or it is no
+ * JSON. */
 json_t *server_read(struct server *s, int64_t deadline_ns);
 /* True if a whole line is there, or comes until 'deadline_ns'. */
 bool server_has_line(struct server *s, int64_t deadline_ns);
 
 void server_close_stdin(struct server *s);
-/* Waits for its end and frees what is the server's.  Returns the exit status, 128 + N for signal N, or
- * -1 if it did not end until 'deadline_ns' (it is killed then). */
+/* Waits for its end and frees what is the server's.  Returns the exit status, 128 + N for signal N,
+ * or -1 if it did not end until 'deadline_ns' (it is killed then). */
 int server_wait(struct server *s, int64_t deadline_ns);
 /* Closes its stdin and waits. */
 int server_end(struct server *s);

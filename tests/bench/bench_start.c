@@ -1,9 +1,10 @@
-/* bench_start.c -- how soon the server answers after it is started, and how much memory it takes while idle.
+/* bench_start.c -- how soon the server answers after it is started, and how much memory it takes
+ * while idle.
  *
- * Start: from fork() to the last byte of the answer to initialize on its stdio, a dual-transport server on a
- * project with two packs, many times over; beside it what starting and ending /bin/true takes.  Memory: the
- * resident set of a dual server that has served a client on each transport and rests.  "make bench-start"
- * runs it. */
+ * Start: from fork() to the last byte of the answer to initialize on its stdio, a dual-transport
+ * server on a project with two packs, many times over; beside it what starting and ending /bin/true
+ * takes.  Memory: the resident set of a dual server that has served a client on each transport and
+ * rests.  "make bench-start" runs it. */
 #include "tests/harness_http.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@
 
 static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
 static const char hello[] =
-    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\","
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+    "\"2025-11-25\","
     "\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}";
 
 static int64_t
@@ -64,8 +66,10 @@ bench_start(const char *root)
         samples_add(&nothing, start_and_end_true());
     }
     median = (double)samples_percentile(&server, 50) / MS;
-    printf("start to first answer on stdio: median %.2f ms, p90 %.2f ms, of %d (goal: under %.0f ms: %s); %.1f times "
-           "/bin/true\n", median, (double)samples_percentile(&server, 90) / MS, STARTS, GOAL_START_MS,
+    printf("start to first answer on stdio: median %.2f ms, p90 %.2f ms, of %d (goal: under %.0f "
+           "ms: %s); %.1f times "
+           "/bin/true\n",
+           median, (double)samples_percentile(&server, 90) / MS, STARTS, GOAL_START_MS,
            median < GOAL_START_MS ? "met" : "missed",
            median * MS / (double)samples_percentile(&nothing, 50));
     samples_fini(&server);
@@ -89,9 +93,10 @@ bench_idle(const char *root)
     outcome = mcp_call(&peer, "get_server_info", "{}");
     outcome_fini(&outcome);
     idle = (double)server_resident(&s) / (1 << 20);
-    printf("resident memory of an idle dual server: %.1f MiB once it serves, %.1f MiB with a client on each "
-           "transport (goal: under %.0f MiB: %s)\n", fresh, idle, GOAL_IDLE_MIB,
-           idle < GOAL_IDLE_MIB ? "met" : "missed");
+    printf("resident memory of an idle dual server: %.1f MiB once it serves, %.1f MiB with a "
+           "client on each "
+           "transport (goal: under %.0f MiB: %s)\n",
+           fresh, idle, GOAL_IDLE_MIB, idle < GOAL_IDLE_MIB ? "met" : "missed");
     mcp_close(&peer);
     samples_fini(&peer.samples);
     if (server_end(&s) != 0 || findings_tell(&findings)) {

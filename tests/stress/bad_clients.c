@@ -1,4 +1,5 @@
-/* bad_clients.c -- clients that are slow, silent, deaf or gone: the others do not notice, and nothing of them stays. */
+/* bad_clients.c -- clients that are slow, silent, deaf or gone: the others do not notice, and
+ * nothing of them stays. */
 #include "tests/check.h"
 #include "tests/crowd.h"
 
@@ -25,7 +26,8 @@ check_nothing_left(const char *root)
 
 #define SLOW_EACH 15
 
-/* One byte at a time, with a look at nothing in between: until its request is whole and answered. */
+/* One byte at a time, with a look at nothing in between: until its request is whole and answered.
+ */
 struct dripper {
     const struct server_info *info;
     struct findings *findings;
@@ -38,8 +40,9 @@ drip(void *arg)
     struct dripper *d = arg;
     struct http_peer peer;
     struct http_reply reply = {.status = 0};
-    char *request = xasprintf("GET /api/tools HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
-                              d->info->host, d->info->port, d->info->token);
+    char *request =
+        xasprintf("GET /api/tools HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
+                  d->info->host, d->info->port, d->info->token);
     size_t len = strlen(request);
 
     http_peer_init(&peer, d->info);
@@ -65,7 +68,8 @@ drip(void *arg)
 
 /* Serves 'count' calls to a client that behaves, and returns their times. */
 static void
-serve_plain(const struct server_info *info, unsigned count, struct samples *samples, struct findings *findings)
+serve_plain(const struct server_info *info, unsigned count, struct samples *samples,
+            struct findings *findings)
 {
     struct mcp_peer peer;
 
@@ -97,13 +101,15 @@ wait_for_408(int fd)
     close(fd);
 }
 
-/* The beginning of the 'i'th request that never ends: in its first line, in its head, in its body. */
+/* The beginning of the 'i'th request that never ends: in its first line, in its head, in its body.
+ */
 static bool
 begin_request(int fd, size_t i, const struct server_info *info)
 {
-    char *text = xasprintf("POST /api/tools/current_date HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-                           "application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{",
-                           info->token);
+    char *text =
+        xasprintf("POST /api/tools/current_date HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                  "application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{",
+                  info->token);
     const size_t lens[] = {20, 60, strlen(text)};
     bool good = http_write(fd, text, lens[i % 3]);
 
@@ -114,8 +120,8 @@ begin_request(int fd, size_t i, const struct server_info *info)
 static void
 slow_clients_hold_nobody_up(void **state)
 {
-    static const char *const args[] = {"--limits-head-time", "2s", "--limits-body-idle", "2s",
-                                       "--limits-call-rate", "0", NULL};
+    static const char *const args[] = {
+        "--limits-head-time", "2s", "--limits-body-idle", "2s", "--limits-call-rate", "0", NULL};
     struct findings findings = FINDINGS_INIT;
     struct samples alone = {.ns = NULL}, among = {.ns = NULL};
     unsigned calls = stress_count(2000, 100);
@@ -152,8 +158,9 @@ slow_clients_hold_nobody_up(void **state)
     for (size_t i = 0; i < SLOW_EACH; i++) {
         wait_for_408(silent[i]);
     }
-    printf("%d slow and silent clients: p99 of others %.2f ms, without them %.2f ms\n", SLOW_EACH * 5,
-           (double)samples_percentile(&among, 99) / MS, (double)samples_percentile(&alone, 99) / MS);
+    printf("%d slow and silent clients: p99 of others %.2f ms, without them %.2f ms\n",
+           SLOW_EACH * 5, (double)samples_percentile(&among, 99) / MS,
+           (double)samples_percentile(&alone, 99) / MS);
     CHECK_INT(findings_tell(&findings), 0);
     CHECK_INT(server_end(&s), 0);
     check_nothing_left(root);
@@ -228,7 +235,8 @@ clients_that_vanish_leave_nothing(void **state)
     wait_for_descriptors(s.pid, descriptors);
     outcome = mcp_call(&peer, "get_server_info", "{}");
     CHECK_INT(findings_tell(&findings), 0);
-    CHECK_INT(json_integer_value(json_object_get(json_object_get(outcome.result, "requests_in_flight"), "http")),
+    CHECK_INT(json_integer_value(
+                  json_object_get(json_object_get(outcome.result, "requests_in_flight"), "http")),
               1);
     outcome_fini(&outcome);
     mcp_close(&peer);
@@ -261,9 +269,11 @@ an_ide_that_vanishes_ends_the_server(void **state)
     harness_remove(root);
 }
 
-#define DEAF_MOST (64u << 20) /* Bytes of questions that no server may take without giving answers away. */
+#define DEAF_MOST \
+    (64u << 20) /* Bytes of questions that no server may take without giving answers away. */
 
-/* Writes what it can of question after question; '*sent' whole ones so far, 'rest' what is left of the last. */
+/* Writes what it can of question after question; '*sent' whole ones so far, 'rest' what is left of
+ * the last. */
 static size_t
 write_questions(const struct server *s, unsigned *sent, struct buf *rest)
 {
@@ -272,8 +282,11 @@ write_questions(const struct server *s, unsigned *sent, struct buf *rest)
 
     for (;;) {
         if (!rest->len) {
-            buf_addf(rest, "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/list\",\"params\":{" MODERN_META "}}\n",
-                     (*sent)++);
+            buf_addf(
+                rest,
+                "{\"jsonrpc\":\"2.0\",\"id\":%u,\"method\":\"tools/list\",\"params\":{" MODERN_META
+                "}}\n",
+                (*sent)++);
         }
         n = write(s->in, rest->data, rest->len);
         if (n < 0) {
@@ -324,11 +337,14 @@ an_ide_that_does_not_read_is_not_read_either(void **state)
     fcntl(s.in, F_SETFL, O_NONBLOCK);
     for (size_t last = 1; last > 0; total += last) {
         last = write_questions(&s, &sent, &rest);
-        serve_plain(&s.info, 50, &others, &findings); /* Meanwhile it has time to take more, if it will. */
+        serve_plain(&s.info, 50, &others,
+                    &findings); /* Meanwhile it has time to take more, if it will. */
         CHECK(total < DEAF_MOST);
     }
-    printf("an IDE that does not read: %zu KiB of questions taken, %zu KiB more memory; p99 of others %.2f ms\n",
-           total / 1024, (server_resident(&s) - before) / 1024, (double)samples_percentile(&others, 99) / MS);
+    printf("an IDE that does not read: %zu KiB of questions taken, %zu KiB more memory; p99 of "
+           "others %.2f ms\n",
+           total / 1024, (server_resident(&s) - before) / 1024,
+           (double)samples_percentile(&others, 99) / MS);
     take_answers(&s, sent, &rest);
     CHECK_INT(findings_tell(&findings), 0);
     CHECK_INT(server_end(&s), 0);

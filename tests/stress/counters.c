@@ -1,8 +1,9 @@
 /* counters.c -- the server's own counters against what was done, with 120 clients at once.
  *
- * Sessions are made, and the server is started anew, so that none is live.  Then all clients ask for the same few at
- * the same moment: each is loaded once, their gate is parsed once, and every other look is a hit or a double
- * load.  How many looks one call takes is measured afterwards, with one client alone. */
+ * Sessions are made, and the server is started anew, so that none is live.  Then all clients ask
+ * for the same few at the same moment: each is loaded once, their gate is parsed once, and every
+ * other look is a hit or a double load.  How many looks one call takes is measured afterwards, with
+ * one client alone. */
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
@@ -29,7 +30,7 @@ struct client {
     struct mcp_peer peer;
     pthread_t thread;
     pthread_barrier_t *barrier;
-    char (*ids)[ID_SIZE];     /* SESSIONS of them. */
+    char (*ids)[ID_SIZE]; /* SESSIONS of them. */
     unsigned rounds;
     int number;
 };
@@ -38,8 +39,11 @@ struct client {
 static void
 ask(struct mcp_peer *peer, const char *id, enum look look)
 {
-    struct mcp_outcome o = mcp_workflow(peer, "{\"action\":\"%s\",\"session_id\":\"%s\",\"phase\":0,\"task_number\":1,"
-                                        "\"evidence\":{\"claim\":true}}", actions[look], id);
+    struct mcp_outcome o =
+        mcp_workflow(peer,
+                     "{\"action\":\"%s\",\"session_id\":\"%s\",\"phase\":0,\"task_number\":1,"
+                     "\"evidence\":{\"claim\":true}}",
+                     actions[look], id);
     const char *type = outcome_text(&o, "error_type");
 
     if (o.lost || (look == REFUSED ? !type || strcmp(type, "ValidationError") != 0 : o.is_error)) {
@@ -89,8 +93,11 @@ read_counts(struct mcp_peer *peer, const char *cache)
 static void
 start(struct mcp_peer *peer, int number, char id[ID_SIZE])
 {
-    struct mcp_outcome o = mcp_workflow(peer, "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":"
-                                        "\"src/%d.c\"}", number);
+    struct mcp_outcome o =
+        mcp_workflow(peer,
+                     "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":"
+                     "\"src/%d.c\"}",
+                     number);
 
     CHECK(outcome_text(&o, "session_id"));
     snprintf(id, ID_SIZE, "%s", outcome_text(&o, "session_id"));
@@ -143,7 +150,8 @@ counters_are_exact_whatever_happens_at_once(void **state)
     gates = read_counts(&peer, "workflow_gates");
     pthread_barrier_init(&barrier, NULL, CLIENTS);
     for (int i = 0; i < CLIENTS; i++) {
-        clients[i] = (struct client){.barrier = &barrier, .ids = ids, .rounds = rounds, .number = i};
+        clients[i] =
+            (struct client){.barrier = &barrier, .ids = ids, .rounds = rounds, .number = i};
         CHECK(mcp_open(&clients[i].peer, &s.info, i % 2 ? MCP_MODERN : MCP_LEGACY, i, &findings));
     }
     for (int i = 0; i < CLIENTS; i++) {
@@ -162,9 +170,12 @@ counters_are_exact_whatever_happens_at_once(void **state)
         want_sessions += per_session[look] * times;
         want_gates += per_gate[look] * times;
     }
-    printf("%u calls of %d clients: sessions %lld lookups, %lld loads; gates %lld lookups, %lld loads\n",
-           CLIENTS * (rounds * REFUSED + REFUSALS_EACH), CLIENTS, (long long)(sessions_after.lookups - sessions.lookups),
-           (long long)(sessions_after.misses - sessions.misses), (long long)(gates_after.lookups - gates.lookups),
+    printf("%u calls of %d clients: sessions %lld lookups, %lld loads; gates %lld lookups, %lld "
+           "loads\n",
+           CLIENTS * (rounds * REFUSED + REFUSALS_EACH), CLIENTS,
+           (long long)(sessions_after.lookups - sessions.lookups),
+           (long long)(sessions_after.misses - sessions.misses),
+           (long long)(gates_after.lookups - gates.lookups),
            (long long)(gates_after.misses - gates.misses));
     CHECK_INT(findings_tell(&findings), 0);
     CHECK_INT(sessions_after.lookups - sessions.lookups, want_sessions);

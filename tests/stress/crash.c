@@ -1,8 +1,10 @@
-/* crash.c -- kill -9 of the real server while many clients change state, over and over, and a journal outside of it.
+/* crash.c -- kill -9 of the real server while many clients change state, over and over, and a
+ * journal outside of it.
  *
- * Each writer has sessions of its own and notes what it was answered.  After each kill the server is started again
- * on the same project and every session is compared: what was acknowledged is there, what was in flight is
- * there whole or not at all, nothing else has changed, no file is unreadable, no temporary file stays. */
+ * Each writer has sessions of its own and notes what it was answered.  After each kill the server
+ * is started again on the same project and every session is compared: what was acknowledged is
+ * there, what was in flight is there whole or not at all, nothing else has changed, no file is
+ * unreadable, no temporary file stays. */
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
@@ -22,17 +24,17 @@ static const char *const packs[] = {PACK_BUG_FIX, NULL};
 /* What a session is, as far as it shows. */
 struct known {
     bool there, paused;
-    int done;              /* Phases completed. */
-    json_int_t revision;   /* One more with each change. */
+    int done;            /* Phases completed. */
+    json_int_t revision; /* One more with each change. */
 };
 
 enum change { NONE, START, COMPLETE, REFUSED, PAUSE, RESUME, DELETE };
-static const char *const change_names[] = {"none", "start", "complete", "refused completion", "pause", "resume",
-                                           "delete"};
+static const char *const change_names[] = {"none",  "start",  "complete", "refused completion",
+                                           "pause", "resume", "delete"};
 
 struct session {
-    char id[ID_SIZE];     /* Empty until a start was answered. */
-    struct known known;   /* As was acknowledged. */
+    char id[ID_SIZE];      /* Empty until a start was answered. */
+    struct known known;    /* As was acknowledged. */
     enum change in_flight; /* Sent, not answered. */
 };
 
@@ -117,13 +119,15 @@ choose(struct writer *w, const struct session *s)
 static struct mcp_outcome
 send_change(struct mcp_peer *peer, const struct session *s, enum change change)
 {
-    static const char *const actions[] = {"get_state", NULL, "complete_phase", "complete_phase", "pause", "resume",
-                                          "delete_session"};
-    const char *evidence = change == COMPLETE ? bug_fix_evidence[s->known.done] : "{\"claim\":true}";
+    static const char *const actions[] = {"get_state", NULL,     "complete_phase", "complete_phase",
+                                          "pause",     "resume", "delete_session"};
+    const char *evidence =
+        change == COMPLETE ? bug_fix_evidence[s->known.done] : "{\"claim\":true}";
 
-    return mcp_workflow(peer, "{\"action\":\"%s\",\"session_id\":\"%s\",\"phase\":%d,\"evidence\":%s,"
-                        "\"checkpoint_note\":\"crash\",\"reason\":\"crash\"}", actions[change], s->id,
-                        s->known.done, evidence);
+    return mcp_workflow(peer,
+                        "{\"action\":\"%s\",\"session_id\":\"%s\",\"phase\":%d,\"evidence\":%s,"
+                        "\"checkpoint_note\":\"crash\",\"reason\":\"crash\"}",
+                        actions[change], s->id, s->known.done, evidence);
 }
 
 /* What get_state tells.  False if it is no state. */
@@ -156,7 +160,8 @@ read_known(const struct mcp_outcome *o, struct known *k)
 static bool
 same(const struct known *a, const struct known *b)
 {
-    return a->there == b->there && a->paused == b->paused && a->done == b->done && a->revision == b->revision;
+    return a->there == b->there && a->paused == b->paused && a->done == b->done &&
+           a->revision == b->revision;
 }
 
 /* One request of a writer; false once the server is gone. */
@@ -171,7 +176,9 @@ act(struct writer *w, struct mcp_peer *peer, struct session *s, enum change chan
     if (change == START) {
         char target[48];
         target_of(w, (unsigned)(s - w->sessions), target);
-        o = mcp_workflow(peer, "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":\"%s\"}", target);
+        o = mcp_workflow(
+            peer, "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":\"%s\"}",
+            target);
     } else {
         o = send_change(peer, s, change);
     }
@@ -181,8 +188,8 @@ act(struct writer *w, struct mcp_peer *peer, struct session *s, enum change chan
     }
     if (change == NONE) {
         if (!read_known(&o, &now) || !same(&now, &s->known)) {
-            finding(findings, "w%d: read revision %lld, not %lld", w->number, (long long)now.revision,
-                    (long long)s->known.revision);
+            finding(findings, "w%d: read revision %lld, not %lld", w->number,
+                    (long long)now.revision, (long long)s->known.revision);
         }
     } else if (o.is_error != (change == REFUSED)) {
         char *text = json_dumps(o.result, JSON_COMPACT);
@@ -260,7 +267,8 @@ find_by_target(struct mcp_peer *peer, const json_t *list, const char *target, ch
 }
 
 static void
-compare(struct storm *storm, struct mcp_peer *peer, struct writer *w, struct session *s, const json_t *list)
+compare(struct storm *storm, struct mcp_peer *peer, struct writer *w, struct session *s,
+        const json_t *list)
 {
     struct known after = changed(s->known, s->in_flight), now = {.there = false};
     char target[48];
@@ -270,7 +278,8 @@ compare(struct storm *storm, struct mcp_peer *peer, struct writer *w, struct ses
         find_by_target(peer, list, target, s->id);
     }
     if (s->id[0]) {
-        struct mcp_outcome o = mcp_workflow(peer, "{\"action\":\"get_state\",\"session_id\":\"%s\"}", s->id);
+        struct mcp_outcome o =
+            mcp_workflow(peer, "{\"action\":\"get_state\",\"session_id\":\"%s\"}", s->id);
         if (!read_known(&o, &now)) {
             finding(peer->findings, "%s: what get_state tells is no state", target);
         }
@@ -282,9 +291,12 @@ compare(struct storm *storm, struct mcp_peer *peer, struct writer *w, struct ses
         storm->in_flight_done += same(&now, &after);
     }
     if (!same(&now, &s->known) && !same(&now, &after)) {
-        finding(peer->findings, "%s: acknowledged %s revision %lld with %d phases, %s in flight; found %s revision "
-                "%lld with %d", target, s->known.there ? "there," : "absent,", (long long)s->known.revision, s->known.done,
-                change_names[s->in_flight], now.there ? "there," : "absent,", (long long)now.revision, now.done);
+        finding(peer->findings,
+                "%s: acknowledged %s revision %lld with %d phases, %s in flight; found %s revision "
+                "%lld with %d",
+                target, s->known.there ? "there," : "absent,", (long long)s->known.revision,
+                s->known.done, change_names[s->in_flight], now.there ? "there," : "absent,",
+                (long long)now.revision, now.done);
     }
     s->known = now;
     s->in_flight = NONE;
@@ -293,7 +305,8 @@ compare(struct storm *storm, struct mcp_peer *peer, struct writer *w, struct ses
     }
 }
 
-/* Every session that may have changed in this life, and those that were deleted; all of them with 'all'. */
+/* Every session that may have changed in this life, and those that were deleted; all of them with
+ * 'all'. */
 static void
 compare_all(struct storm *storm, bool all)
 {
@@ -314,15 +327,16 @@ compare_all(struct storm *storm, bool all)
         }
     }
     if (outcome_int(&list, "count") != (json_int_t)there) {
-        finding(&storm->findings, "list_sessions has %lld, the journal %u", (long long)outcome_int(&list, "count"),
-                there);
+        finding(&storm->findings, "list_sessions has %lld, the journal %u",
+                (long long)outcome_int(&list, "count"), there);
     }
     outcome_fini(&list);
     http_peer_fini(&peer.http);
     samples_fini(&peer.samples);
 }
 
-/* One life of the server: it is killed once enough has been acknowledged; 'pick' spreads the moment. */
+/* One life of the server: it is killed once enough has been acknowledged; 'pick' spreads the
+ * moment. */
 static void
 live_and_die(struct storm *storm, uint64_t *random)
 {
@@ -331,7 +345,9 @@ live_and_die(struct storm *storm, uint64_t *random)
 
     atomic_store(&storm->acknowledged, 0);
     for (int i = 0; i < WRITERS; i++) {
-        CHECK_INT(pthread_create(&storm->writers[i].thread, NULL, write_until_gone, &storm->writers[i]), 0);
+        CHECK_INT(
+            pthread_create(&storm->writers[i].thread, NULL, write_until_gone, &storm->writers[i]),
+            0);
     }
     while (atomic_load(&storm->acknowledged) < until && now_ns() < deadline) {
         look_again_soon();
@@ -377,9 +393,11 @@ nothing_acknowledged_is_lost(void **state)
     }
     CHECK_INT(harness_count_files(root, ".tmp"), 0);
     CHECK_INT(harness_count_files(root, ".corrupt-"), 0);
-    printf("%u kills: %u changes acknowledged, 0 lost; %u in flight, %u of them had been made; %u comparisons\n", kills,
-           storm.total, storm.in_flight, storm.in_flight_done, storm.compared);
-    printf("restart to first answer: median %.1f ms, longest %.1f ms\n", (double)samples_percentile(&restarts, 50) / MS,
+    printf("%u kills: %u changes acknowledged, 0 lost; %u in flight, %u of them had been made; %u "
+           "comparisons\n",
+           kills, storm.total, storm.in_flight, storm.in_flight_done, storm.compared);
+    printf("restart to first answer: median %.1f ms, longest %.1f ms\n",
+           (double)samples_percentile(&restarts, 50) / MS,
            (double)samples_percentile(&restarts, 100) / MS);
     CHECK_INT(server_end(&storm.server), 0);
     samples_fini(&restarts);

@@ -1,4 +1,5 @@
-/* lifecycle.c -- how the real server starts and ends: alone, among twenty, told to, killed, with calls in flight. */
+/* lifecycle.c -- how the real server starts and ends: alone, among twenty, told to, killed, with
+ * calls in flight. */
 #include "tests/check.h"
 #include "tests/crowd.h"
 
@@ -125,8 +126,8 @@ ends_with_50_calls_in_flight(int signal_number, const char *name)
     CHECK(!server_has_line(&s, in_time())); /* End of its output, and nothing more on it. */
     CHECK_INT(s.lines.len, 0);
     status = server_wait(&s, in_time());
-    printf("%s with %d calls in flight: %u answered, %u refused, ended after %.1f ms\n", name, 2 * CROWD_EACH,
-           drained.results, drained.refusals, (double)(now_ns() - start) / MS);
+    printf("%s with %d calls in flight: %u answered, %u refused, ended after %.1f ms\n", name,
+           2 * CROWD_EACH, drained.results, drained.refusals, (double)(now_ns() - start) / MS);
     if (status != 0) {
         harness_show_log(root);
     }
@@ -440,7 +441,8 @@ the_discovery_file_is_never_seen_half_written(void **state)
     }
     atomic_store(&w.stop, true);
     pthread_join(thread, NULL);
-    printf("server.json read %u times whole, %u times absent, in %u lives\n", w.whole, w.absent, rounds);
+    printf("server.json read %u times whole, %u times absent, in %u lives\n", w.whole, w.absent,
+           rounds);
     CHECK_INT(findings_tell(&w.findings), 0);
     CHECK(w.whole >= rounds);
     check_nothing_left(w.root);

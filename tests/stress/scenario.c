@@ -1,10 +1,11 @@
-/* scenario.c -- what tandem is for, as one test: an IDE has a call open on stdio while more than a hundred
- * sub-agents of both eras come back over HTTP, all at once, and work on the same and on other workflow sessions.
+/* scenario.c -- what tandem is for, as one test: an IDE has a call open on stdio while more than a
+ * hundred sub-agents of both eras come back over HTTP, all at once, and work on the same and on
+ * other workflow sessions.
  *
- * Every answer is checked for its shape and its id.  Of all who start the same, one makes the session; of all who
- * complete a phase, one does; of all who delete, one does; what is read never goes back.  At the end the
- * server's own counters are compared with what was done, the open call is let go and answered, and the end
- * of stdin ends the server. */
+ * Every answer is checked for its shape and its id.  Of all who start the same, one makes the
+ * session; of all who complete a phase, one does; of all who delete, one does; what is read never
+ * goes back.  At the end the server's own counters are compared with what was done, the open call
+ * is let go and answered, and the end of stdin ends the server. */
 #include "tests/check.h"
 #include "tests/fake_git.h"
 #include "tests/harness_http.h"
@@ -14,8 +15,8 @@
 #include <unistd.h>
 
 #define CLIENTS 120
-#define OWN_EVERY 3      /* Each third client has a session of its own beside the shared one. */
-#define IDE_CALLS 16     /* More than the workers that stdio may have. */
+#define OWN_EVERY 3  /* Each third client has a session of its own beside the shared one. */
+#define IDE_CALLS 16 /* More than the workers that stdio may have. */
 #define ID_SIZE 40
 
 static const char *const args[] = {"--limits-call-rate", "0", NULL};
@@ -59,17 +60,21 @@ unexpected(struct client *c, const char *what, const struct mcp_outcome *o)
 {
     char *text = o->result ? json_dumps(o->result, JSON_COMPACT) : NULL;
 
-    finding(&c->storm->findings, "client %d: %s: %s%.300s", c->number, what, o->lost ? "connection lost" : "",
-            text ? text : "");
+    finding(&c->storm->findings, "client %d: %s: %s%.300s", c->number, what,
+            o->lost ? "connection lost" : "", text ? text : "");
     free(text);
 }
 
-/* Starts the pack for 'target' and stores the session's id; returns 1 if it was made, 0 if resumed, -1. */
+/* Starts the pack for 'target' and stores the session's id; returns 1 if it was made, 0 if resumed,
+ * -1. */
 static int
 start(struct client *c, const char *pack, const char *target, char id[ID_SIZE])
 {
-    struct mcp_outcome o = mcp_workflow(&c->peer, "{\"action\":\"start\",\"workflow_type\":\"%s\",\"target_file\":"
-                                        "\"%s\"}", pack, target);
+    struct mcp_outcome o =
+        mcp_workflow(&c->peer,
+                     "{\"action\":\"start\",\"workflow_type\":\"%s\",\"target_file\":"
+                     "\"%s\"}",
+                     pack, target);
     const char *told = outcome_text(&o, "session_id");
     int made = -1;
 
@@ -100,7 +105,8 @@ start_shared(struct client *c, struct round *round, unsigned number, char id[ID_
     }
     pthread_barrier_wait(&c->storm->barrier);
     if (made >= 0 && strcmp(round->session, id) != 0) {
-        finding(&c->storm->findings, "client %d: session %s, not %s", c->number, id, round->session);
+        finding(&c->storm->findings, "client %d: session %s, not %s", c->number, id,
+                round->session);
     }
 }
 
@@ -108,7 +114,8 @@ start_shared(struct client *c, struct round *round, unsigned number, char id[ID_
 static int
 read_phase(struct client *c, const char *id)
 {
-    struct mcp_outcome o = mcp_workflow(&c->peer, "{\"action\":\"get_phase\",\"session_id\":\"%s\"}", id);
+    struct mcp_outcome o =
+        mcp_workflow(&c->peer, "{\"action\":\"get_phase\",\"session_id\":\"%s\"}", id);
     int phase = -1;
 
     if (o.is_error || !o.result) {
@@ -130,7 +137,8 @@ read_phase(struct client *c, const char *id)
 static void
 read_state(struct client *c, const char *id, int least)
 {
-    struct mcp_outcome o = mcp_workflow(&c->peer, "{\"action\":\"get_state\",\"session_id\":\"%s\"}", id);
+    struct mcp_outcome o =
+        mcp_workflow(&c->peer, "{\"action\":\"get_state\",\"session_id\":\"%s\"}", id);
     const json_t *state = json_object_get(o.result, "workflow_state"), *done, *phase;
     size_t i;
 
@@ -149,8 +157,11 @@ read_state(struct client *c, const char *id, int least)
 static void
 read_task(struct client *c, const char *id, int phase)
 {
-    struct mcp_outcome o = mcp_workflow(&c->peer, "{\"action\":\"get_task\",\"session_id\":\"%s\",\"phase\":%d,"
-                                        "\"task_number\":%d}", id, phase, 1 + c->number % 2);
+    struct mcp_outcome o =
+        mcp_workflow(&c->peer,
+                     "{\"action\":\"get_task\",\"session_id\":\"%s\",\"phase\":%d,"
+                     "\"task_number\":%d}",
+                     id, phase, 1 + c->number % 2);
 
     if (o.is_error || !outcome_text(&o, "content")) {
         unexpected(c, "get_task", &o);
@@ -171,7 +182,8 @@ list_sessions(struct client *c, const char *id)
         found += told && strcmp(told, id) == 0;
     }
     if (o.is_error || found != 1) {
-        finding(&c->storm->findings, "client %d: list_sessions has %s %u times", c->number, id, found);
+        finding(&c->storm->findings, "client %d: list_sessions has %s %u times", c->number, id,
+                found);
     }
     outcome_fini(&o);
 }
@@ -180,8 +192,11 @@ list_sessions(struct client *c, const char *id)
 static bool
 complete(struct client *c, const char *id, int phase)
 {
-    struct mcp_outcome o = mcp_workflow(&c->peer, "{\"action\":\"complete_phase\",\"session_id\":\"%s\",\"phase\":%d,"
-                                        "\"evidence\":%s}", id, phase, bug_fix_evidence[phase]);
+    struct mcp_outcome o =
+        mcp_workflow(&c->peer,
+                     "{\"action\":\"complete_phase\",\"session_id\":\"%s\",\"phase\":%d,"
+                     "\"evidence\":%s}",
+                     id, phase, bug_fix_evidence[phase]);
     bool done = false;
 
     if (!o.is_error && json_is_true(json_object_get(o.result, "checkpoint_passed")) &&
@@ -194,8 +209,8 @@ complete(struct client *c, const char *id, int phase)
     return done;
 }
 
-/* Works on the shared session until it is complete.  In odd rounds all clients complete a phase at the same time, in
- * even ones each goes its own way. */
+/* Works on the shared session until it is complete.  In odd rounds all clients complete a phase at
+ * the same time, in even ones each goes its own way. */
 static void
 work(struct client *c, struct round *round, unsigned number, const char *id)
 {
@@ -291,7 +306,8 @@ run_client(void *arg)
     char id[ID_SIZE] = "";
 
     /* Who cannot come in still has to meet the others at the barriers. */
-    if (!mcp_open(&c->peer, storm->info, c->number % 2 ? MCP_MODERN : MCP_LEGACY, c->number, &storm->findings)) {
+    if (!mcp_open(&c->peer, storm->info, c->number % 2 ? MCP_MODERN : MCP_LEGACY, c->number,
+                  &storm->findings)) {
         atomic_fetch_add(&storm->failed_peers, 1);
     }
     for (unsigned i = 0; i < storm->round_count; i++) {
@@ -326,19 +342,25 @@ ide_hold(struct ide *ide)
 {
     ide->opened_ns = now_ns();
     ide->open++;
-    if (!server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"id\":\"hold-%u\",\"method\":\"tools/call\",\"params\":{\"name\":"
-                     "\"get_server_info\",\"arguments\":{}}}", ++ide->held)) {
+    if (!server_send(ide->server,
+                     "{\"jsonrpc\":\"2.0\",\"id\":\"hold-%u\",\"method\":\"tools/"
+                     "call\",\"params\":{\"name\":"
+                     "\"get_server_info\",\"arguments\":{}}}",
+                     ++ide->held)) {
         finding(ide->findings, "the IDE cannot write");
     }
 }
 
-/* Takes the next answer; true if it is the one to 'want' (a number), or, for -1, to a call that was held. */
+/* Takes the next answer; true if it is the one to 'want' (a number), or, for -1, to a call that was
+ * held. */
 static bool
 ide_take(struct ide *ide, json_int_t want)
 {
-    json_t *answer = server_read(ide->server, now_ns() + PATIENCE), *id = json_object_get(answer, "id");
+    json_t *answer = server_read(ide->server, now_ns() + PATIENCE),
+           *id = json_object_get(answer, "id");
     struct mcp_outcome outcome = {.result = NULL};
-    const char *why = mcp_check_answer(answer, id, MCP_LEGACY, &outcome), *text = json_string_value(id);
+    const char *why = mcp_check_answer(answer, id, MCP_LEGACY, &outcome),
+               *text = json_string_value(id);
     bool held = text && strncmp(text, "hold-", 5) == 0;
 
     if (why || outcome.is_error || (!held && json_integer_value(id) != want)) {
@@ -364,8 +386,11 @@ run_ide(void *arg)
 
     while (!atomic_load(&ide->storm_over)) {
         int64_t start_ns = now_ns();
-        if (!server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":{\"name\":"
-                         "\"pos_workflow\",\"arguments\":{\"action\":\"list_workflows\"}}}", (long long)id)) {
+        if (!server_send(
+                ide->server,
+                "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":{\"name\":"
+                "\"pos_workflow\",\"arguments\":{\"action\":\"list_workflows\"}}}",
+                (long long)id)) {
             finding(ide->findings, "the IDE cannot write");
             break;
         }
@@ -386,13 +411,18 @@ ide_initialize(struct ide *ide)
 {
     json_t *answer;
 
-    CHECK(server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-                      "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"ide\",\"version\":\"1\"}}}"));
+    CHECK(server_send(
+        ide->server,
+        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"ide\",\"version\":\"1\"}}"
+        "}"));
     answer = server_read(ide->server, now_ns() + PATIENCE);
-    CHECK_STR(json_string_value(json_object_get(json_object_get(answer, "result"), "protocolVersion")),
-              "2025-11-25");
+    CHECK_STR(
+        json_string_value(json_object_get(json_object_get(answer, "result"), "protocolVersion")),
+        "2025-11-25");
     json_decref(answer);
-    CHECK(server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"));
+    CHECK(
+        server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"));
 }
 
 /* The counters that get_server_info tells, new; asked over HTTP once the storm is over. */
@@ -460,7 +490,8 @@ check_caches(const json_t *caches)
         acquisitions += json_integer_value(json_object_get(cache, "lock_acquisitions"));
     }
     printf("lock waits: %lld of %lld acquisitions (%.3f %%), %lld operations\n", (long long)waits,
-           (long long)acquisitions, acquisitions ? 100.0 * (double)waits / (double)acquisitions : 0.0,
+           (long long)acquisitions,
+           acquisitions ? 100.0 * (double)waits / (double)acquisitions : 0.0,
            (long long)operations);
 }
 
@@ -475,12 +506,16 @@ tell_figures(struct storm *storm, struct ide *ide, int64_t storm_ns)
         connections += storm->connections[i];
         samples_fini(&storm->samples[i]);
     }
-    printf("%d clients, %u connections, %zu requests in %.2f s: %.0f requests/s\n", CLIENTS, connections, all.count,
-           (double)storm_ns / SECOND, (double)all.count * SECOND / (double)storm_ns);
-    printf("over HTTP: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n", (double)samples_percentile(&all, 50) / MS,
-           (double)samples_percentile(&all, 99) / MS, (double)samples_percentile(&all, 100) / MS);
-    printf("over stdio, beside %u open calls: %u calls, p50 %.2f ms, p99 %.2f ms; longest call open for %.0f ms, "
-           "%.0f times the longest of HTTP\n", ide->held, ide->others, (double)samples_percentile(&ide->samples, 50) / MS,
+    printf("%d clients, %u connections, %zu requests in %.2f s: %.0f requests/s\n", CLIENTS,
+           connections, all.count, (double)storm_ns / SECOND,
+           (double)all.count * SECOND / (double)storm_ns);
+    printf("over HTTP: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
+           (double)samples_percentile(&all, 50) / MS, (double)samples_percentile(&all, 99) / MS,
+           (double)samples_percentile(&all, 100) / MS);
+    printf("over stdio, beside %u open calls: %u calls, p50 %.2f ms, p99 %.2f ms; longest call "
+           "open for %.0f ms, "
+           "%.0f times the longest of HTTP\n",
+           ide->held, ide->others, (double)samples_percentile(&ide->samples, 50) / MS,
            (double)samples_percentile(&ide->samples, 99) / MS, (double)ide->longest_open_ns / MS,
            (double)ide->longest_open_ns / (double)samples_percentile(&all, 100));
     samples_fini(&all);

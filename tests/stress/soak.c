@@ -1,8 +1,9 @@
-/* soak.c -- the real server after a long life: no descriptor more, and no memory that grows with what it has done.
+/* soak.c -- the real server after a long life: no descriptor more, and no memory that grows with
+ * what it has done.
  *
- * Clients of both eras come, work and go, over new connections each time; workflow sessions are made, worked on,
- * completed, deleted.  After a first part, which fills caches and pools, three more follow; then
- * descriptors are the same and memory has stayed. */
+ * Clients of both eras come, work and go, over new connections each time; workflow sessions are
+ * made, worked on, completed, deleted.  After a first part, which fills caches and pools, three
+ * more follow; then descriptors are the same and memory has stayed. */
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
@@ -12,7 +13,8 @@
 #define THREADS 4
 #define PARTS 4
 #define ID_SIZE 40
-/* What memory may grow by after the first part: caches that fill up still, pages that malloc keeps. */
+/* What memory may grow by after the first part: caches that fill up still, pages that malloc keeps.
+ */
 #define GROWTH_MAX (3u << 20)
 
 static const char *const args[] = {"--limits-call-rate", "0", NULL};
@@ -31,7 +33,8 @@ call(struct mcp_peer *peer, const char *id, const char *more)
     struct mcp_outcome o = mcp_workflow(peer, "{\"session_id\":\"%s\",%s}", id, more);
 
     if (o.is_error || !o.result) {
-        finding(peer->findings, "%s: %s", more, outcome_text(&o, "error") ? outcome_text(&o, "error") : "lost");
+        finding(peer->findings, "%s: %s", more,
+                outcome_text(&o, "error") ? outcome_text(&o, "error") : "lost");
     }
     outcome_fini(&o);
 }
@@ -44,12 +47,16 @@ visit(struct visitor *v, unsigned life)
     struct mcp_outcome o;
     char id[ID_SIZE] = "", *complete;
 
-    if (!mcp_open(&peer, v->info, life % 2 ? MCP_MODERN : MCP_LEGACY, (int)v->number, v->findings)) {
+    if (!mcp_open(&peer, v->info, life % 2 ? MCP_MODERN : MCP_LEGACY, (int)v->number,
+                  v->findings)) {
         return;
     }
-    o = mcp_workflow(&peer, "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":\"src/soak_%u_%u.c\"}",
+    o = mcp_workflow(&peer,
+                     "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\",\"target_file\":\"src/"
+                     "soak_%u_%u.c\"}",
                      v->number, life);
-    snprintf(id, sizeof id, "%s", outcome_text(&o, "session_id") ? outcome_text(&o, "session_id") : "");
+    snprintf(id, sizeof id, "%s",
+             outcome_text(&o, "session_id") ? outcome_text(&o, "session_id") : "");
     outcome_fini(&o);
     call(&peer, id, "\"action\":\"get_phase\"");
     call(&peer, id, "\"action\":\"get_task\",\"phase\":0,\"task_number\":1");
@@ -134,7 +141,8 @@ a_long_life_leaves_no_trace(void **state)
         CHECK_INT(findings_tell(&findings), 0);
         CHECK_INT(settled_descriptors(s.pid, descriptors), descriptors);
         resident[part] = server_resident(&s);
-        printf("after %u clients: %zu KiB\n", (unsigned)(part + 1) * THREADS * lives, resident[part] / 1024);
+        printf("after %u clients: %zu KiB\n", (unsigned)(part + 1) * THREADS * lives,
+               resident[part] / 1024);
     }
     CHECK(sanitized() || resident[PARTS - 1] < resident[0] + GROWTH_MAX);
     CHECK_INT(harness_count_files(root, ".json"), 1 + 2); /* server.json, and the packs' own. */
