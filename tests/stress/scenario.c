@@ -8,7 +8,7 @@
  * is let go and answered, and the end of stdin ends the server. */
 #include "tests/check.h"
 #include "tests/fake_git.h"
-#include "tests/harness_http.h"
+#include "tests/ide.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -327,104 +327,6 @@ run_client(void *arg)
     return NULL;
 }
 
-/* The IDE: calls on stdio that stay open, renewed when they end, and others beside them. */
-struct ide {
-    struct server *server;
-    struct findings *findings;
-    atomic_bool storm_over;
-    unsigned open, held, others;
-    int64_t opened_ns, longest_open_ns;
-    struct samples samples; /* Of the others. */
-};
-
-static void
-ide_hold(struct ide *ide)
-{
-    ide->opened_ns = now_ns();
-    ide->open++;
-    if (!server_send(ide->server,
-                     "{\"jsonrpc\":\"2.0\",\"id\":\"hold-%u\",\"method\":\"tools/"
-                     "call\",\"params\":{\"name\":"
-                     "\"get_server_info\",\"arguments\":{}}}",
-                     ++ide->held)) {
-        finding(ide->findings, "the IDE cannot write");
-    }
-}
-
-/* Takes the next answer; true if it is the one to 'want' (a number), or, for -1, to a call that was
- * held. */
-static bool
-ide_take(struct ide *ide, json_int_t want)
-{
-    json_t *answer = server_read(ide->server, now_ns() + PATIENCE),
-           *id = json_object_get(answer, "id");
-    struct mcp_outcome outcome = {.result = NULL};
-    const char *why = mcp_check_answer(answer, id, MCP_LEGACY, &outcome),
-               *text = json_string_value(id);
-    bool held = text && strncmp(text, "hold-", 5) == 0;
-
-    if (why || outcome.is_error || (!held && json_integer_value(id) != want)) {
-        char *dump = json_dumps(answer, JSON_COMPACT);
-        finding(ide->findings, "the IDE got: %s: %.300s", why ? why : "", dump ? dump : "nothing");
-        free(dump);
-    }
-    if (held) {
-        int64_t open_ns = now_ns() - ide->opened_ns;
-        ide->open--;
-        ide->longest_open_ns = open_ns > ide->longest_open_ns ? open_ns : ide->longest_open_ns;
-    }
-    outcome_fini(&outcome);
-    json_decref(answer);
-    return held ? want < 0 : true;
-}
-
-static void *
-run_ide(void *arg)
-{
-    struct ide *ide = arg;
-    json_int_t id = 1;
-
-    while (!atomic_load(&ide->storm_over)) {
-        int64_t start_ns = now_ns();
-        if (!server_send(
-                ide->server,
-                "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":{\"name\":"
-                "\"pos_workflow\",\"arguments\":{\"action\":\"list_workflows\"}}}",
-                (long long)id)) {
-            finding(ide->findings, "the IDE cannot write");
-            break;
-        }
-        while (!ide_take(ide, id)) {
-        }
-        samples_add(&ide->samples, now_ns() - start_ns);
-        ide->others++;
-        id++;
-        if (ide->open == 0) {
-            ide_hold(ide);
-        }
-    }
-    return NULL;
-}
-
-static void
-ide_initialize(struct ide *ide)
-{
-    json_t *answer;
-
-    CHECK(server_send(
-        ide->server,
-        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-        "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"ide\",\"version\":\"1\"}}"
-        "}"));
-    answer = server_read(ide->server, now_ns() + PATIENCE);
-    CHECK_STR(
-        json_string_value(json_object_get(json_object_get(answer, "result"), "protocolVersion")),
-        "2025-11-25");
-    json_decref(answer);
-    CHECK(
-        server_send(ide->server, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"));
-}
-
 /* The counters that get_server_info tells, new; asked over HTTP once the storm is over. */
 static json_t *
 read_caches(const struct server_info *info, struct findings *findings)
@@ -548,7 +450,7 @@ storm_of_sub_agents_while_the_ide_waits(void **state)
     CHECK(fake_git_wait(&git, now_ns() + PATIENCE));
 
     start_ns = now_ns();
-    CHECK_INT(pthread_create(&ide_thread, NULL, run_ide, &ide), 0);
+    CHECK_INT(pthread_create(&ide_thread, NULL, ide_run, &ide), 0);
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){.storm = &storm, .number = i};
         CHECK_INT(pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
