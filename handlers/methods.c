@@ -2,7 +2,7 @@
 #include "handlers/methods.h"
 
 static const struct method methods[] = {
-#define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, KIND)                                            \
+#define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, KIND) \
     {NAME, HANDLE, PREPARE, ERAS, SESSION, RPC_##KIND},
     METHODS(ROW)
 #undef ROW

@@ -89,8 +89,8 @@ enum rpc_kind {
  * copy a message, and keep the text as long as the message. */
 struct rpc_message {
     enum rpc_kind kind;
-    /* The kind; when that is RPC_INVALID, what it was about to be, as far as can be told.  Nothing is
-     * ever answered to a broken notification or response; two peers could do that for ever. */
+    /* The kind; when that is RPC_INVALID, what it was about to be, as far as can be told.  Nothing
+     * is ever answered to a broken notification or response; two peers could do that for ever. */
     enum rpc_kind shape;
     /* As written: 1, "1" and "\u0031" differ.  Empty if there is none, if it is no acceptable
      * one, or if the text is not JSON; kept with every other error, which is then answered with

@@ -286,7 +286,7 @@ client_exchange(const struct client_target *target, const struct client_request 
     buf_adds(&text, "\r\n");
     buf_add_slice(&text, request->body);
     err = text.failed ? fault_set(f, E_TOO_LARGE, "the arguments are too large")
-                         : connect_to(&x, &target->address);
+                      : connect_to(&x, &target->address);
     if (!err) {
         err = send_all(&x, buf_slice(&text));
     }

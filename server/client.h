@@ -23,7 +23,10 @@ struct client_reply {
     int status;
     struct buf body; /* Owned by the caller, who calls buf_fini(). */
 };
-#define CLIENT_REPLY_INIT {.status = 0}
+#define CLIENT_REPLY_INIT \
+    {                     \
+        .status = 0       \
+    }
 
 /* Reads "http://HOST[:PORT][/path]" or "http+unix://ESCAPED-PATH[/path]".  E_ARGUMENT. */
 enum err client_parse_url(const char *url, struct client_target *target, struct fault *f);

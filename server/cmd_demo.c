@@ -1,7 +1,8 @@
 /* cmd_demo.c -- "tandem demo": the main job in front of your eyes.
  *
- * A real server on a copy of the example project; an IDE on its stdio and two sub-agents over HTTP do one piece of work
- * together.  Every answer is checked; the exit status is 0 only if every step held. */
+ * A real server on a copy of the example project; an IDE on its stdio and two sub-agents over HTTP
+ * do one piece of work together.  Every answer is checked; the exit status is 0 only if every step
+ * held. */
 #include "server/command.h"
 #include "server/play.h"
 #include "server/report.h"
@@ -67,7 +68,8 @@ did_not_hold(const char *what, const json_t *answer, const struct fault *f)
 static json_t *
 workflow(const char *action, const struct demo *d)
 {
-    return json_pack("{s:s, s:s*}", "action", action, "session_id", d->session[0] ? d->session : NULL);
+    return json_pack("{s:s, s:s*}", "action", action, "session_id",
+                     d->session[0] ? d->session : NULL);
 }
 
 static json_t *
@@ -97,8 +99,8 @@ step_lists_agree(struct demo *d)
     begin(d);
     ide = play_ide(&d->play, "tools/list", json_object(), &f);
     agent = play_agent(&d->play, "tools/list", json_object(), &f);
-    same = ide && agent &&
-           json_equal(json_object_get(ide, "tools"), json_object_get(agent, "tools"));
+    same =
+        ide && agent && json_equal(json_object_get(ide, "tools"), json_object_get(agent, "tools"));
     same = same ? held(d, "IDE, agent A", "list the same %zu tools, in both eras of MCP",
                        json_array_size(json_object_get(ide, "tools")))
                 : did_not_hold("tools/list differs", agent, &f);
@@ -128,8 +130,8 @@ step_start(struct demo *d)
 struct agent {
     const struct demo *demo;
     pthread_barrier_t *barrier;
-    json_t *args;   /* Stolen. */
-    bool rest;      /* As a script, by REST; else as an MCP client. */
+    json_t *args; /* Stolen. */
+    bool rest;    /* As a script, by REST; else as an MCP client. */
     json_t *answer;
     struct fault fault;
 };
@@ -197,9 +199,10 @@ step_read_task(struct demo *d)
     json_object_set_new(args, "task_number", json_integer(2));
     answer = play_agent_tool(&d->play, "pos_workflow", args, &f);
     good = strlen(text_of(answer, "content")) > 100;
-    good = good ? held(d, "agent A", "reads task 2: \"%s\", %zu step to run",
-                       text_of(answer, "task_name"), json_array_size(json_object_get(answer, "steps")))
-                : did_not_hold("get_task", answer, &f);
+    good =
+        good ? held(d, "agent A", "reads task 2: \"%s\", %zu step to run",
+                    text_of(answer, "task_name"), json_array_size(json_object_get(answer, "steps")))
+             : did_not_hold("get_task", answer, &f);
     json_decref(answer);
     return good;
 }
@@ -214,9 +217,10 @@ step_claim_refused(struct demo *d)
     begin(d);
     answer = play_script_tool(
         &d->play, "pos_workflow",
-        completion(d, 0, json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input",
-                                   "test_output", "trust me, it fails", "expected_behaviour",
-                                   "an empty input gives an empty list")),
+        completion(d, 0,
+                   json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input", "test_output",
+                             "trust me, it fails", "expected_behaviour",
+                             "an empty input gives an empty list")),
         &f);
     good = strcmp(text_of(answer, "error_type"), "ValidationError") == 0;
     good = good ? held(d, "agent B", "claims phase 0 without proof: the gate refuses")
@@ -235,9 +239,10 @@ step_gate_passes(struct demo *d)
     begin(d);
     answer = play_ide_tool(
         &d->play, "pos_workflow",
-        completion(d, 0, json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input",
-                                   "test_output", "FAILED test_empty_input: expected [], got null",
-                                   "expected_behaviour", "an empty input gives an empty list")),
+        completion(d, 0,
+                   json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input", "test_output",
+                             "FAILED test_empty_input: expected [], got null", "expected_behaviour",
+                             "an empty input gives an empty list")),
         &f);
     good = json_is_true(json_object_get(answer, "checkpoint_passed")) &&
            json_integer_value(json_object_get(answer, "next_phase")) == 1;
@@ -284,11 +289,12 @@ step_finish(struct demo *d)
     bool good;
 
     begin(d);
-    answer = play_agent_tool(&d->play, "pos_workflow",
-                             completion(d, 2, json_pack("{s:i, s:i, s:s}", "tests_passed", 42,
-                                                        "tests_failed", 0, "test_output",
-                                                        "42 passed, 0 failed: success")),
-                             &f);
+    answer =
+        play_agent_tool(&d->play, "pos_workflow",
+                        completion(d, 2,
+                                   json_pack("{s:i, s:i, s:s}", "tests_passed", 42, "tests_failed",
+                                             0, "test_output", "42 passed, 0 failed: success")),
+                        &f);
     good = json_is_true(json_object_get(answer, "workflow_complete"));
     good = good ? held(d, "agent A", "completes the last phase: the work is done")
                 : did_not_hold("the last phase", answer, &f);
@@ -306,8 +312,8 @@ step_counters(struct demo *d)
     begin(d);
     answer = play_ide_tool(&d->play, "get_server_info", json_object(), &f);
     cache = json_object_get(json_object_get(answer, "caches"), "workflow_sessions");
-    good = json_is_object(cache) &&
-           strcmp(text_of(json_object_get(answer, "server"), "instance"), d->play.server.instance) == 0;
+    good = json_is_object(cache) && strcmp(text_of(json_object_get(answer, "server"), "instance"),
+                                           d->play.server.instance) == 0;
     good = good ? held(d, "IDE", "asks the server: %d hits, %d misses, %d lock waits",
                        (int)json_integer_value(json_object_get(cache, "hits")),
                        (int)json_integer_value(json_object_get(cache, "misses")),
@@ -413,7 +419,8 @@ run(struct invocation *invocation)
     if (good && ended) {
         held(&d, "IDE", "closes the pipe: the server ends with 0 and leaves nothing behind");
         printf("\n%u steps, 3 clients, 1 process, %.1f MiB\n"
-               "Next: \"tandem call --root deploy/example pos_workflow action=list_workflows\", or put "
+               "Next: \"tandem call --root deploy/example pos_workflow action=list_workflows\", or "
+               "put "
                "tandem into your editor (README).\n",
                d.steps, kib / 1024.0);
     } else if (good) {
@@ -432,9 +439,11 @@ const struct command command_demo = {
     .name = "demo",
     .usage = "",
     .summary = "show the main job: an IDE and two sub-agents on one server",
-    .details = "Starts a server of its own on a copy of the example project, plays all three clients, checks "
-               "every answer, and ends with status 0 only if every step held. On a terminal the server "
-               "stays up until Ctrl-C.",
+    .details =
+        "Starts a server of its own on a copy of the example project, plays all three clients, "
+        "checks "
+        "every answer, and ends with status 0 only if every step held. On a terminal the server "
+        "stays up until Ctrl-C.",
     .options = options,
     .most_args = 0,
     .run = run,

@@ -42,13 +42,12 @@ print_json(const struct settings *s)
         setting_variable_name((enum setting)i, variable);
         settings_show(s, (enum setting)i, &value);
         json_array_append_new(
-            list,
-            json_pack("{s:s, s:s%, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "key", row->key, "value",
-                      value.data ? value.data : "", value.len, "origin",
-                      setting_origin_name((enum setting_origin)s->origins[i]), "default",
-                      row->initial, "takes", setting_takes((enum setting)i), "least",
-                      row->most[0] ? row->least : "", "most", row->most, "variable",
-                      variable, "help", row->help));
+            list, json_pack("{s:s, s:s%, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "key", row->key,
+                            "value", value.data ? value.data : "", value.len, "origin",
+                            setting_origin_name((enum setting_origin)s->origins[i]), "default",
+                            row->initial, "takes", setting_takes((enum setting)i), "least",
+                            row->most[0] ? row->least : "", "most", row->most, "variable", variable,
+                            "help", row->help));
         buf_fini(&value);
     }
     done = json_dumpf(list, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;

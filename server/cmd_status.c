@@ -52,8 +52,7 @@ print_numbers(const char *label, json_t *object)
         return;
     }
     printf("%-12s ", label);
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach(object, key, value) {
         if (json_is_integer(value)) {
             printf("%s%s %lld", separator, key, (long long)json_integer_value(value));
             separator = ", ";
@@ -81,8 +80,7 @@ print_info(const char *url, const json_t *info)
     print_numbers("workflow", json_object_get(info, "sessions"));
     print_numbers("in flight", json_object_get(info, "requests_in_flight"));
     print_numbers("index", json_object_get(info, "index"));
-    json_object_foreach(caches, name, cache)
-    {
+    json_object_foreach(caches, name, cache) {
         printf("%-12s %s: hits %lld, misses %lld, double loads %lld, lock waits %lld\n", "cache",
                name, (long long)json_integer_value(json_object_get(cache, "hits")),
                (long long)json_integer_value(json_object_get(cache, "misses")),

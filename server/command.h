@@ -41,9 +41,9 @@ struct invocation {
 
 struct command {
     const char *name;
-    const char *usage;   /* What follows the name, for the help. */
-    const char *summary; /* Its line in "tandem --help". */
-    const char *details; /* Paragraphs for its own help; may be empty. */
+    const char *usage;                    /* What follows the name, for the help. */
+    const char *summary;                  /* Its line in "tandem --help". */
+    const char *details;                  /* Paragraphs for its own help; may be empty. */
     const struct command_option *options; /* Null for none. */
     int least_args, most_args;
     bool serves; /* Its help tells the settings of a server. */

@@ -12,7 +12,10 @@ struct context {
     struct config *config;
     struct settings *settings; /* Counted: the snapshot of the start. */
 };
-#define CONTEXT_INIT {.config = NULL}
+#define CONTEXT_INIT   \
+    {                  \
+        .config = NULL \
+    }
 
 /* Finds the project, reads the settings and sets up the log.  Takes the settings' texts of
  * 'invocation'. Warnings, and on failure everything that is wrong, go to standard error; then

@@ -13,7 +13,10 @@ struct core {
     struct state *state;
     struct dispatcher *dispatcher;
 };
-#define CORE_INIT {.pool = NULL}
+#define CORE_INIT    \
+    {                \
+        .pool = NULL \
+    }
 
 /* Makes all three.  'context' (with its data folder open), 'mode' ("dual", "stdio", "http",
  * "call") and 'instance' are borrowed and must outlive it. */

@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TOKEN_SIZE 44        /* 32 bytes in base64url, and NUL. */
-#define INSTANCE_ID_SIZE 33  /* 16 bytes in hex, and NUL. */
+#define TOKEN_SIZE 44       /* 32 bytes in base64url, and NUL. */
+#define INSTANCE_ID_SIZE 33 /* 16 bytes in hex, and NUL. */
 
 /* Takes the project's lock: E_OK and a descriptor in '*fd', which holds it until it is closed or
  * the process ends.  E_CONFLICT if another has it; E_IO. */
@@ -37,11 +37,14 @@ struct discovery {
     char *path;                /* Of the MCP endpoint. */
     char *url;                 /* Null for stdio only. */
     pid_t pid;
-    uint64_t start_ticks;      /* When the process started; 0 if it was not told. */
+    uint64_t start_ticks; /* When the process started; 0 if it was not told. */
     char *started_at, *instance, *project_name, *project_root;
-    char *token;               /* Null if none is asked for. */
+    char *token; /* Null if none is asked for. */
 };
-#define DISCOVERY_INIT {.url = NULL}
+#define DISCOVERY_INIT \
+    {                  \
+        .url = NULL    \
+    }
 
 void discovery_fini(struct discovery *d);
 /* Fills in what is this process's own: pid, start_ticks, started_at, a new instance id.  E_IO. */

@@ -21,11 +21,11 @@ struct listen_address {
 };
 
 struct listener {
-    int fd;                       /* Bound, listening, not blocking; the caller's. */
-    char host[64];                /* As in a URL; empty for a Unix socket. */
-    unsigned port;                /* 0 for a Unix socket. */
+    int fd;        /* Bound, listening, not blocking; the caller's. */
+    char host[64]; /* As in a URL; empty for a Unix socket. */
+    unsigned port; /* 0 for a Unix socket. */
     char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* Absolute; empty for TCP. */
-    bool moved;                   /* The given port was taken; this is another. */
+    bool moved; /* The given port was taken; this is another. */
 };
 
 /* Reads "HOST", "HOST:PORT", "[V6]:PORT" or "unix:PATH".  E_ARGUMENT. */

@@ -19,7 +19,8 @@
 
 extern char **environ;
 
-/* Copies one file or folder; nftw() gives no argument, so where from and where to are the thread's. */
+/* Copies one file or folder; nftw() gives no argument, so where from and where to are the thread's.
+ */
 static _Thread_local const char *copy_from, *copy_to;
 
 static int
@@ -117,7 +118,8 @@ spawn_server(struct play *p, struct fault *f)
     return E_OK;
 }
 
-/* Reads until a whole line is there; it begins at the start of p->lines and its length goes to '*len'. */
+/* Reads until a whole line is there; it begins at the start of p->lines and its length goes to
+ * '*len'. */
 static enum err
 read_line(struct play *p, size_t *len, struct fault *f)
 {
@@ -232,8 +234,9 @@ json_t *
 play_agent(const struct play *p, const char *method, json_t *params, struct fault *f)
 {
     const char *name = json_string_value(json_object_get(params, "name"));
-    char *headers = xasprintf("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: %s\r\n%s%s%s", method,
-                              name ? "Mcp-Name: " : "", name ? name : "", name ? "\r\n" : "");
+    char *headers =
+        xasprintf("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: %s\r\n%s%s%s", method,
+                  name ? "Mcp-Name: " : "", name ? name : "", name ? "\r\n" : "");
     struct client_request request = post(p, p->target.path);
     struct client_reply reply = CLIENT_REPLY_INIT;
     json_t *message, *response = NULL;
@@ -242,8 +245,8 @@ play_agent(const struct play *p, const char *method, json_t *params, struct faul
     json_object_set_new(params, "_meta",
                         json_pack("{s:s, s:{}}", "io.modelcontextprotocol/protocolVersion",
                                   "2026-07-28", "io.modelcontextprotocol/clientCapabilities"));
-    message = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method", method, "params",
-                        params);
+    message = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method", method,
+                        "params", params);
     text = json_dumps(message, JSON_COMPACT);
     json_decref(message);
     request.headers = headers;
@@ -264,7 +267,8 @@ json_t *
 play_agent_tool(const struct play *p, const char *tool, json_t *args, struct fault *f)
 {
     return tool_result(
-        play_agent(p, "tools/call", json_pack("{s:s, s:o}", "name", tool, "arguments", args), f), f);
+        play_agent(p, "tools/call", json_pack("{s:s, s:o}", "name", tool, "arguments", args), f),
+        f);
 }
 
 json_t *

@@ -21,8 +21,8 @@ has_data(const char *folder, const char *name)
 {
     char *path = xasprintf("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name);
     struct stat st;
-    bool found = stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-                 (st.st_uid == geteuid() || st.st_uid == 0);
+    bool found =
+        stat(path, &st) == 0 && S_ISDIR(st.st_mode) && (st.st_uid == geteuid() || st.st_uid == 0);
 
     free(path);
     return found;
@@ -84,10 +84,10 @@ project_find(const char *root, const char *from, const char *home, struct projec
         return err;
     }
     p->name = xstrdup(p->root[1] ? strrchr(p->root, '/') + 1 : "root");
-    p->data_name = !dir_is_folder(p->root_dir, tandem_name) &&
-                           dir_is_folder(p->root_dir, praxis_name)
-                       ? praxis_name
-                       : tandem_name;
+    p->data_name =
+        !dir_is_folder(p->root_dir, tandem_name) && dir_is_folder(p->root_dir, praxis_name)
+            ? praxis_name
+            : tandem_name;
     return E_OK;
 }
 

@@ -23,7 +23,10 @@ struct project {
     struct dir *root_dir;  /* Counted. */
     struct dir *data;      /* Counted; null until project_open_data(). */
 };
-#define PROJECT_INIT {.root = NULL}
+#define PROJECT_INIT \
+    {                \
+        .root = NULL \
+    }
 
 /* Finds the project: 'root' if it is not empty, else upward from 'from' (absolute), not above
  * 'home' (may be null), else 'from' itself.  Makes nothing.  E_OK and 'p' for project_fini();

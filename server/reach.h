@@ -10,11 +10,11 @@
 #include "server/discovery.h"
 
 struct reach {
-    bool remote;                 /* There is a server, at 'target'. */
+    bool remote; /* There is a server, at 'target'. */
     struct client_target target;
-    char token[256];             /* Empty: none is known. */
-    struct discovery discovery;  /* Who it is, if it was found by discovery. */
-    struct fault absent;         /* If there is none: how that is known. */
+    char token[256];            /* Empty: none is known. */
+    struct discovery discovery; /* Who it is, if it was found by discovery. */
+    struct fault absent;        /* If there is none: how that is known. */
 };
 
 /* Finds the server.  'url' may be null; the project's token goes only to this machine.

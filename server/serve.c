@@ -53,13 +53,13 @@ LOG_MODULE("serve");
 struct server {
     struct context *context;
     bool stdio, http;
-    const char *mode;       /* "dual", "stdio", "http". */
+    const char *mode; /* "dual", "stdio", "http". */
     int signal_fd, ended_fd;
-    int in_fd, out_fd;      /* The client's, moved away from 0 and 1. */
-    int lock_fd;            /* -1: a second one, for stdio only. */
+    int in_fd, out_fd; /* The client's, moved away from 0 and 1. */
+    int lock_fd;       /* -1: a second one, for stdio only. */
     char token[TOKEN_SIZE];
     struct discovery discovery;
-    bool announced;         /* server.json is ours. */
+    bool announced; /* server.json is ours. */
     struct listener listener;
     struct core core;
     struct transport *http_transport, *stdio_transport;
@@ -97,13 +97,13 @@ check_exposure(const struct settings *settings, const struct listen_address *add
         return E_OK;
     }
     if (settings->origins[SETTING_auth] == ORIGIN_DEFAULT) {
-        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines",
-                  settings->listen);
+        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines", settings->listen);
         return fault_remedy(f, "say how clients are let in: --auth token, or --auth none");
     }
     if (!settings->allow_host[0]) {
-        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines, but no Host header "
-                                "of theirs would be taken",
+        fault_set(f, E_REFUSED,
+                  "listen: %s can be reached from other machines, but no Host header "
+                  "of theirs would be taken",
                   settings->listen);
         return fault_remedy(f, "name this machine as clients do, with --allow-host NAME");
     }
@@ -187,9 +187,8 @@ take_stdio(struct server *s, struct fault *f)
 static enum err
 refuse_second(const struct discovery *first, bool exclusive, struct fault *f)
 {
-    fault_set(f, E_CONFLICT, "this project is served already, by process %ld%s%s",
-              (long)first->pid, first->url ? " at " : " on its standard input only",
-              first->url ? first->url : "");
+    fault_set(f, E_CONFLICT, "this project is served already, by process %ld%s%s", (long)first->pid,
+              first->url ? " at " : " on its standard input only", first->url ? first->url : "");
     return fault_remedy(f, "use that server, or end it with: kill %ld%s", (long)first->pid,
                         exclusive ? "" : "; or serve standard input only: --transport stdio");
 }

@@ -69,8 +69,8 @@ config_texts_from_environment(struct config_texts *texts, char *const *variables
             char meant[SETTING_NAME_SIZE];
             setting_variable_name((enum setting)near, meant);
             problems_add(problems, PROBLEM_WARNING, "environment", 0, 0,
-                         "no setting has the variable TANDEM_%.*s; did you mean %s?",
-                         (int)word.len, word.data, meant);
+                         "no setting has the variable TANDEM_%.*s; did you mean %s?", (int)word.len,
+                         word.data, meant);
         } else {
             problems_add(problems, PROBLEM_WARNING, "environment", 0, 0,
                          "no setting has the variable TANDEM_%.*s", (int)word.len, word.data);
@@ -124,8 +124,8 @@ read_file(const char *path, const char *name, bool required, struct buf *out, bo
         } else if (n > 0) {
             buf_add(out, piece, (size_t)n);
             if (out->failed) {
-                err = fault_set(f, E_TOO_LARGE, "%s is larger than %u bytes", name,
-                                CONFIG_FILE_MAX);
+                err =
+                    fault_set(f, E_TOO_LARGE, "%s is larger than %u bytes", name, CONFIG_FILE_MAX);
             }
         }
     }

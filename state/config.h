@@ -25,7 +25,7 @@ void config_texts_fini(struct config_texts *texts);
 /* Notes that 'setting' is to be 'text'.  A second text of a LIST is added to the first, any other
  * replaces it. */
 void config_texts_add(struct config_texts *texts, enum setting setting, const char *text);
-/* Takes every TANDEM_ variable of 'variables' (as environ(7)); an empty one is as good as none.  One
+/* Takes every TANDEM_ variable of 'variables' (as environ(7)); an empty one is as good as none. One
  * that no setting has is a warning. */
 void config_texts_from_environment(struct config_texts *texts, char *const *variables,
                                    struct problems *problems);
@@ -38,9 +38,9 @@ struct config;
 
 struct config_options {
     struct config_texts environment, options; /* Stolen, even on failure. */
-    const char *path; /* Of the file, copied; null for none. */
-    const char *name; /* What problems call it, copied. */
-    bool required;    /* It is an error if there is none. */
+    const char *path;                         /* Of the file, copied; null for none. */
+    const char *name;                         /* What problems call it, copied. */
+    bool required;                            /* It is an error if there is none. */
 };
 
 /* Reads all sources.  E_OK and a new config; E_ARGUMENT with the first error, all of them being

@@ -121,8 +121,7 @@ list_text(const json_t *array)
     const json_t *item;
     size_t i;
 
-    json_array_foreach(array, i, item)
-    {
+    json_array_foreach(array, i, item) {
         const char *word = json_string_value(item);
         if (!word || strchr(word, ',')) {
             buf_fini(&b);
@@ -235,8 +234,7 @@ take_praxis(struct walk *w, const char *key, const json_t *value, struct place a
     for (size_t i = 0; i < PRAXIS_KEYS; i++) {
         if (strcmp(key, praxis_keys[i].key) == 0) {
             if (praxis_keys[i].setting >= 0) {
-                take_setting(w, (enum setting)praxis_keys[i].setting, key, value, at_key,
-                             at_value);
+                take_setting(w, (enum setting)praxis_keys[i].setting, key, value, at_key, at_value);
             } else {
                 problems_add(w->problems, PROBLEM_WARNING, w->name, at_key.line, at_key.column,
                              "%s means nothing to tandem", key);
@@ -295,8 +293,7 @@ walk_object(struct walk *w, json_t *object, const char *section)
     json_t *value;
 
     step(w);
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach(object, name, value) {
         char *key = *section ? xasprintf("%s.%s", section, name) : xstrdup(name);
         struct place at_key, at_value;
         int setting = setting_find(slice_of(key));

@@ -1,8 +1,9 @@
-/* project_info.h -- what the project's repository says about it, asked of git and kept for a few seconds.
+/* project_info.h -- what the project's repository says about it, asked of git and kept for a few
+ * seconds.
  *
- * git runs as a child with its output bounded and its time limited; with no git, no repository, or a git that
- * hangs, the answer is partial or null, never an error.  Concurrent callers share one look.  Any thread that
- * holds no lock; may take as long as git does, so: on a worker. */
+ * git runs as a child with its output bounded and its time limited; with no git, no repository, or
+ * a git that hangs, the answer is partial or null, never an error.  Concurrent callers share one
+ * look.  Any thread that holds no lock; may take as long as git does, so: on a worker. */
 #ifndef TANDEM_PROJECT_INFO_H
 #define TANDEM_PROJECT_INFO_H
 
@@ -16,8 +17,9 @@ struct project_info;
 /* 'root' is the project's folder; copied. */
 struct project_info *project_info_create(const char *root, const struct clock *clock);
 void project_info_destroy(struct project_info *p);
-/* {"remote":..., "branch":..., "commit":..., "commit_short":..., "status":"clean"|"dirty"|"unknown"},
- * each null where unknown; or JSON null outside a repository.  New. */
+/* {"remote":..., "branch":..., "commit":..., "commit_short":...,
+ * "status":"clean"|"dirty"|"unknown"}, each null where unknown; or JSON null outside a repository.
+ * New. */
 json_t *project_info_git(struct project_info *p);
 /* The project's name: the last part, without ".git", of the origin remote that 'git' tells (what
  * project_info_git() gave), else the folder's name.  New. */

@@ -9,14 +9,14 @@
 #include <strings.h>
 
 static const struct setting_row rows[SETTING_COUNT] = {
-#define ROW(MEMBER, KEY, TYPE, WHERE, INITIAL, LEAST, MOST, HELP)                                  \
-    [SETTING_##MEMBER] = {.key = KEY,                                                              \
-                          .initial = INITIAL,                                                      \
-                          .least = LEAST,                                                          \
-                          .most = MOST,                                                            \
-                          .help = HELP,                                                            \
-                          .type = SETTING_##TYPE,                                                  \
-                          .where = SETTING_##WHERE,                                                \
+#define ROW(MEMBER, KEY, TYPE, WHERE, INITIAL, LEAST, MOST, HELP) \
+    [SETTING_##MEMBER] = {.key = KEY,                             \
+                          .initial = INITIAL,                     \
+                          .least = LEAST,                         \
+                          .most = MOST,                           \
+                          .help = HELP,                           \
+                          .type = SETTING_##TYPE,                 \
+                          .where = SETTING_##WHERE,               \
                           .offset = offsetof(struct settings, MEMBER)},
     SETTINGS(ROW)
 #undef ROW
@@ -27,10 +27,9 @@ struct scale {
     uint64_t factor;
 };
 /* Largest first: showing a value takes the first that divides it. */
-static const struct scale duration_scales[] = {{"h", 3600000000000u}, {"m", 60000000000u},
-                                               {"s", 1000000000u},    {"ms", 1000000u},
-                                               {"us", 1000u},         {"ns", 1u},
-                                               {NULL, 0}};
+static const struct scale duration_scales[] = {
+    {"h", 3600000000000u}, {"m", 60000000000u}, {"s", 1000000000u}, {"ms", 1000000u},
+    {"us", 1000u},         {"ns", 1u},          {NULL, 0}};
 static const struct scale byte_scales[] = {{"GiB", 1u << 30}, {"MiB", 1u << 20}, {"KiB", 1u << 10},
                                            {"", 1u},          {"B", 1u},         {NULL, 0}};
 static const struct scale no_scale[] = {{"", 1u}, {NULL, 0}};
@@ -238,8 +237,8 @@ set_text(struct settings *s, enum setting setting, char *text)
 }
 
 enum err
-settings_set(struct settings *s, enum setting setting, const char *text,
-             enum setting_origin origin, struct fault *f)
+settings_set(struct settings *s, enum setting setting, const char *text, enum setting_origin origin,
+             struct fault *f)
 {
     const struct setting_row *row = setting_row(setting);
     void *member = (char *)s + row->offset;
@@ -272,8 +271,8 @@ enum err
 settings_check(const struct settings *s, struct fault *f)
 {
     if (s->ports_first > s->ports_last) {
-        return fault_set(f, E_ARGUMENT, "ports.first (%u) is above ports.last (%u)",
-                         s->ports_first, s->ports_last);
+        return fault_set(f, E_ARGUMENT, "ports.first (%u) is above ports.last (%u)", s->ports_first,
+                         s->ports_last);
     }
     if (s->workers_reserve >= s->workers_threads) {
         return fault_set(f, E_ARGUMENT,
@@ -283,7 +282,8 @@ settings_check(const struct settings *s, struct fault *f)
     if (s->http_path[0] != '/' || strlen(s->http_path) > 100 || strpbrk(s->http_path, "?# \t") ||
         (s->http_path[1] && s->http_path[strlen(s->http_path) - 1] == '/')) {
         return fault_set(f, E_ARGUMENT,
-                         "http_path: \"%.40s\" is not a path such as /mcp (at most 100 bytes, no slash at its end)",
+                         "http_path: \"%.40s\" is not a path such as /mcp (at most 100 bytes, no "
+                         "slash at its end)",
                          s->http_path);
     }
     return E_OK;

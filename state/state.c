@@ -88,12 +88,12 @@ state_create(const struct state_options *options, struct state **state, struct f
     s->started_mono = clock_mono(options->clock);
     s->started_wall = clock_wall(options->clock);
     *state = s;
-#define ROW(NAME, TYPE, MAKE, END)                                                                 \
-    s->NAME = MAKE(options, f);                                                                    \
-    if (!s->NAME) {                                                                                \
-        state_destroy(s);                                                                          \
-        *state = NULL;                                                                             \
-        return f && f->code ? f->code : E_IO;                                                      \
+#define ROW(NAME, TYPE, MAKE, END)            \
+    s->NAME = MAKE(options, f);               \
+    if (!s->NAME) {                           \
+        state_destroy(s);                     \
+        *state = NULL;                        \
+        return f && f->code ? f->code : E_IO; \
     }
     SINGLETONS(ROW)
 #undef ROW
@@ -101,10 +101,10 @@ state_create(const struct state_options *options, struct state **state, struct f
 }
 
 /* One small function a row, so that they can stand in an array and be called backwards. */
-#define ROW(NAME, TYPE, MAKE, END)                                                                 \
-    static void end_##NAME(struct state *s)                                                        \
-    {                                                                                              \
-        END(s->NAME);                                                                              \
+#define ROW(NAME, TYPE, MAKE, END)          \
+    static void end_##NAME(struct state *s) \
+    {                                       \
+        END(s->NAME);                       \
     }
 SINGLETONS(ROW)
 #undef ROW
@@ -156,10 +156,10 @@ state_started_wall(const struct state *state)
     return state->started_wall;
 }
 
-#define ROW(NAME, TYPE, MAKE, END)                                                                 \
-    TYPE *state_##NAME(const struct state *state)                                                  \
-    {                                                                                              \
-        return state->NAME;                                                                        \
+#define ROW(NAME, TYPE, MAKE, END)                \
+    TYPE *state_##NAME(const struct state *state) \
+    {                                             \
+        return state->NAME;                       \
     }
 SINGLETONS(ROW)
 #undef ROW

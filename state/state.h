@@ -1,8 +1,9 @@
-/* state.h -- the shared singletons: made in order before the first transport, freed in reverse after the last.
+/* state.h -- the shared singletons: made in order before the first transport, freed in reverse
+ * after the last.
  *
- * A singleton is one row.  The row gives its member, its accessor, and its place in the order; the tests loop over
- * the same rows.  Each is locked inside and safe from any thread.  What must be made late, or once a key, is
- * a slot (base/slots.h) inside one of them. */
+ * A singleton is one row.  The row gives its member, its accessor, and its place in the order; the
+ * tests loop over the same rows.  Each is locked inside and safe from any thread.  What must be
+ * made late, or once a key, is a slot (base/slots.h) inside one of them. */
 #ifndef TANDEM_STATE_H
 #define TANDEM_STATE_H
 
@@ -15,21 +16,21 @@
 struct settings;
 
 /*      name       type                  makes it             ends it                 */
-#define SINGLETONS(ROW)                                                                \
-    ROW(sessions,  struct mcp_sessions,  make_sessions,       mcp_sessions_destroy)    \
-    ROW(project,   struct project_info,  make_project,        project_info_destroy)     \
-    ROW(workflow,  struct workflow,      make_workflow,       workflow_destroy)
+#define SINGLETONS(ROW)                                                     \
+    ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
+    ROW(project, struct project_info, make_project, project_info_destroy)   \
+    ROW(workflow, struct workflow, make_workflow, workflow_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {
     const struct settings *settings;
     const struct clock *clock;
-    const char *root_path;     /* The project's folder. */
-    const char *data_name;     /* ".tandem" or ".praxis-os". */
-    struct dir *root;          /* The same folder, open. */
-    struct dir *data;          /* The data folder beneath it. */
-    const char *mode;          /* "dual", "stdio" or "http". */
-    const char *instance;      /* Random id of this run, repeated in the discovery file. */
+    const char *root_path; /* The project's folder. */
+    const char *data_name; /* ".tandem" or ".praxis-os". */
+    struct dir *root;      /* The same folder, open. */
+    struct dir *data;      /* The data folder beneath it. */
+    const char *mode;      /* "dual", "stdio" or "http". */
+    const char *instance;  /* Random id of this run, repeated in the discovery file. */
 };
 
 struct state;
@@ -39,8 +40,8 @@ enum err state_create(const struct state_options *options, struct state **state,
 /* Null is ignored.  No other thread may use it. */
 void state_destroy(struct state *state);
 
-/* Whoever waits for the world outside (a child process) stops waiting, now and later: the server is ending.  Any
- * thread. */
+/* Whoever waits for the world outside (a child process) stops waiting, now and later: the server is
+ * ending.  Any thread. */
 void state_give_up(struct state *state);
 
 const struct state_options *state_options(const struct state *state);
@@ -50,14 +51,14 @@ int64_t state_started_mono(const struct state *state);
 int64_t state_started_wall(const struct state *state);
 
 /* Accessors: struct mcp_sessions *state_sessions(const struct state *), and so on. */
-#define ROW(NAME, TYPE, MAKE, END)                                                                 \
-    TYPE;                                                                                          \
+#define ROW(NAME, TYPE, MAKE, END) \
+    TYPE;                          \
     TYPE *state_##NAME(const struct state *state);
 SINGLETONS(ROW)
 #undef ROW
 
-/* {"<cache>": {hits, misses, double_loads, lock_waits, hit_rate, total_operations, ...}}: the counters of every
- * cache, each taken at one moment.  New. */
+/* {"<cache>": {hits, misses, double_loads, lock_waits, hit_rate, total_operations, ...}}: the
+ * counters of every cache, each taken at one moment.  New. */
 json_t *state_caches(const struct state *state);
 
 #endif

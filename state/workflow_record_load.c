@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-#define REVISION_MAX (INT64_MAX / 2) /* Nobody counts so far; it keeps the next one from overflowing. */
+#define REVISION_MAX \
+    (INT64_MAX / 2) /* Nobody counts so far; it keeps the next one from overflowing. */
 
 /* Reads a phase's number: an integer, a float without fraction, or decimal text.  -1 if it is none.
  */

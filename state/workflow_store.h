@@ -107,7 +107,8 @@ enum err workflow_store_start(struct workflow_store *store, const struct session
 /* Removes a session: later calls get E_NOT_FOUND, as does this one if there was none. */
 enum err workflow_store_delete(struct workflow_store *store, const char *id, struct fault *f);
 
-/* Drops the live object, after a change that is under way, so that the next look loads the file again. */
+/* Drops the live object, after a change that is under way, so that the next look loads the file
+ * again. */
 void workflow_store_forget(struct workflow_store *store, const char *id);
 
 /* The sessions in the folder and the live ones, newest change first, as a new array of '*count'

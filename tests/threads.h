@@ -1,7 +1,7 @@
 /* threads.h -- many threads that begin at the same moment.
  *
- * What races, races at the start: all threads wait at a barrier and then run 'body' with their number. Bodies count
- * into atomics; the test asserts after threads_run() has joined them. */
+ * What races, races at the start: all threads wait at a barrier and then run 'body' with their
+ * number. Bodies count into atomics; the test asserts after threads_run() has joined them. */
 #ifndef TANDEM_TESTS_THREADS_H
 #define TANDEM_TESTS_THREADS_H
 

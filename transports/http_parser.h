@@ -218,8 +218,8 @@ struct slice http_header(const struct http_parser *p, enum http_header header);
 /* Whether a header that may come once came again. */
 bool http_header_repeated(const struct http_parser *p, enum http_header header);
 /* Stores name and value of the next header, '*i' counting from 0; false after the last. */
-bool
-http_header_next(const struct http_parser *p, unsigned *i, struct slice *name, struct slice *value);
+bool http_header_next(const struct http_parser *p, unsigned *i, struct slice *name,
+                      struct slice *value);
 /* Finds the first header named 'name', in any case. */
 bool http_header_find(const struct http_parser *p, struct slice name, struct slice *value);
 /* Whether the comma list made of all headers of that number has 'token', in any case. */

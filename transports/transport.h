@@ -13,12 +13,12 @@ struct settings;
 struct transport;
 
 struct transport_context {
-    struct dispatcher *dispatcher;   /* All borrowed; must outlive the transport. */
+    struct dispatcher *dispatcher; /* All borrowed; must outlive the transport. */
     const struct settings *settings;
     const struct clock *clock;
-    int listen_fd;                   /* HTTP: bound, listening; its own once started.  Else -1. */
-    const char *token;               /* HTTP: the bearer token asked for; null for none. */
-    int in_fd, out_fd;               /* stdio: where lines come from and go to. */
+    int listen_fd;     /* HTTP: bound, listening; its own once started.  Else -1. */
+    const char *token; /* HTTP: the bearer token asked for; null for none. */
+    int in_fd, out_fd; /* stdio: where lines come from and go to. */
     /* stdio: called once, on the transport's thread, when input has ended.  Must not block. */
     void (*ended)(void *arg);
     void *ended_arg;
@@ -29,8 +29,9 @@ struct transport_class {
     /* Starts the thread; on E_OK the transport serves. */
     enum err (*start)(const struct transport_context *context, struct transport **transport,
                       struct fault *f);
-    /* Takes no new messages; those in flight are answered until 'deadline_ns' (monotonic), then given up; all
-     * that is queued is written; joins the thread and frees.  Called once, from the thread that started it. */
+    /* Takes no new messages; those in flight are answered until 'deadline_ns' (monotonic), then
+     * given up; all that is queued is written; joins the thread and frees.  Called once, from the
+     * thread that started it. */
     void (*stop)(struct transport *transport, int64_t deadline_ns);
 };
 

@@ -71,7 +71,7 @@ urls_are_read(void **unused)
 struct canned {
     struct listener listener;
     struct slice answer;
-    bool stay;          /* Keeps the connection open, silent, until the client has gone. */
+    bool stay; /* Keeps the connection open, silent, until the client has gone. */
     char request[4096];
     size_t len;
 };
@@ -86,9 +86,9 @@ serve_canned(void *arg)
 
     poll(&p, 1, 10000);
     fd = accept(c->listener.fd, NULL, NULL);
-    while (!(end = memmem(c->request, c->len, "\r\n\r\n", 4)) ||
-           (strstr(c->request, "Content-Length: 7") &&
-            c->len < (size_t)(end - c->request) + 4 + 7)) {
+    while (
+        !(end = memmem(c->request, c->len, "\r\n\r\n", 4)) ||
+        (strstr(c->request, "Content-Length: 7") && c->len < (size_t)(end - c->request) + 4 + 7)) {
         ssize_t n = read(fd, c->request + c->len, sizeof c->request - 1 - c->len);
         if (n <= 0) {
             break;

@@ -174,8 +174,7 @@ mistakes_have_their_place(void **unused)
         {"{\"groups\": [\"a,b\"]}", "1:12: groups must be an array of strings without commas"},
         {"{\"groups\": [1]}", "1:12: groups must be an array of strings without commas"},
         {"{\"root\": \"/x\"}", "1:2: root cannot be set in the file, only at the start"},
-        {"{\"ports\": {\"first\": 9000}}",
-         "0:0: ports.first (9000) is above ports.last (5242)"},
+        {"{\"ports\": {\"first\": 9000}}", "0:0: ports.first (9000) is above ports.last (5242)"},
         {"[1]", "1:1: the file must be one JSON object"},
         {"{\"mcp\": {\"http_port\": 0}}", "1:23: mcp.http_port must be a number from 1 to 65535"},
         {"{\"mcp\": {\"http_port\": \"1\"}}",
@@ -292,16 +291,17 @@ praxis_sections_are_understood(void **unused)
     config_destroy(c);
     problems_fini(&p);
 
-    CHECK_INT(load("{\"mcp\": {\"http_port\": 4300, \"http_host\": \"a\"}, \"mcp.http_host\": \"b\"}",
-                   NULL, NULL, &c, NULL, NULL),
-              E_OK);
+    CHECK_INT(
+        load("{\"mcp\": {\"http_port\": 4300, \"http_host\": \"a\"}, \"mcp.http_host\": \"b\"}",
+             NULL, NULL, &c, NULL, NULL),
+        E_OK);
     s = config_settings(c);
     CHECK_STR(s->listen, "b:4300");
     settings_unref(s);
     config_destroy(c);
-    CHECK_INT(load("{\"listen\": \"h\", \"mcp\": {\"http_host\": \"a\"}}", NULL, NULL, &c, NULL,
-                   NULL),
-              E_OK);
+    CHECK_INT(
+        load("{\"listen\": \"h\", \"mcp\": {\"http_host\": \"a\"}}", NULL, NULL, &c, NULL, NULL),
+        E_OK);
     s = config_settings(c);
     CHECK_STR(s->listen, "h");
     settings_unref(s);
@@ -418,9 +418,9 @@ readers_never_see_a_torn_snapshot(void **unused)
     struct settings *s;
 
     (void)unused;
-    CHECK_INT(load("{\"limits\": {\"calls\": 7, \"calls_each\": 7}}", NULL, NULL, &r.config, NULL,
-                   NULL),
-              E_OK);
+    CHECK_INT(
+        load("{\"limits\": {\"calls\": 7, \"calls_each\": 7}}", NULL, NULL, &r.config, NULL, NULL),
+        E_OK);
     pthread_barrier_init(&r.barrier, NULL, READERS + 3);
     for (int i = 0; i < READERS; i++) {
         pthread_create(&readers[i], NULL, read_snapshots, &r);

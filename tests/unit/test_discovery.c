@@ -312,8 +312,7 @@ the_token_is_made_once(void **unused)
 static void
 a_token_file_is_read_with_suspicion(void **unused)
 {
-    static const char *const bad[] = {"", "short",
-                                      "0123456789012345678901234567890123456789012x\n",
+    static const char *const bad[] = {"", "short", "0123456789012345678901234567890123456789012x\n",
                                       "012345678901234567890123456789012345678901+\n",
                                       "0123456789 12345678901234567890123456789012\n"};
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO-_\r\n";

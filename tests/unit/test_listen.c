@@ -49,8 +49,8 @@ addresses_are_read(void **unused)
         {"[::1]80", E_ARGUMENT, 0, 0, false, false},
         {"[]:80", E_ARGUMENT, 0, 0, false, false},
         {"unix:", E_ARGUMENT, 0, 0, false, false},
-        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-         E_ARGUMENT, 0, 0, false, false},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", E_ARGUMENT, 0, 0,
+         false, false},
     };
     char text[200] = "unix:/";
     struct listen_address a;

@@ -13,7 +13,7 @@ static bool
 parse(const char *words)
 {
     static char program[] = "tandem", kept[512]; /* Arguments are borrowed from here. */
-    static char *argv[32] = {program}; /* So do the invocation's. */
+    static char *argv[32] = {program};           /* So do the invocation's. */
     size_t out_size, err_size;
     int argc = 1;
     bool runs;

@@ -86,7 +86,7 @@ the_search_stops_at_home(void **unused)
     finds("home/q/r", "home", "home/q/r", ".tandem");
     finds("home/q/r", NULL, "", ".tandem");
     finds("home/q/r", "other", "", ".tandem"); /* A home that is not on the way. */
-    folder("home/.tandem"); /* Home itself is looked at. */
+    folder("home/.tandem");                    /* Home itself is looked at. */
     finds("home/q/r", "home", "home", ".tandem");
 }
 

@@ -147,7 +147,8 @@ static void
 a_flood_of_output_is_cut(void **unused)
 {
     (void)unused;
-    fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) yes '? junk' | head -c 3000000;; esac");
+    fake_git(
+        "case \"$*\" in *rev-parse*) echo .git;; *status*) yes '? junk' | head -c 3000000;; esac");
     expect("status", "dirty");
 }
 
@@ -172,8 +173,10 @@ static void
 a_git_that_hangs_can_be_given_up(void **unused)
 {
     struct project_info *info = project_info_create(project.path, &fake.clock);
-    char *command = xasprintf("case \"$*\" in *rev-parse*) echo .git;; *status*) : >'%s/begun'; exec tail -f "
-                              "/dev/null;; *) touch '%s/asked';; esac", project.path, project.path);
+    char *command =
+        xasprintf("case \"$*\" in *rev-parse*) echo .git;; *status*) : >'%s/begun'; exec tail -f "
+                  "/dev/null;; *) touch '%s/asked';; esac",
+                  project.path, project.path);
     char *asked = xasprintf("%s/asked", project.path);
     json_t *git;
 
@@ -201,7 +204,8 @@ ask(void *arg, unsigned number)
     if (strcmp(json_string_value(json_object_get(git, "status")), "clean") != 0) {
         atomic_fetch_add(&wrong, 1);
     }
-    json_object_set_new(git, "status", json_string("mine")); /* It is a copy: others must not see this. */
+    json_object_set_new(git, "status",
+                        json_string("mine")); /* It is a copy: others must not see this. */
     json_decref(git);
 }
 
@@ -210,7 +214,8 @@ many_askers_share_one_look(void **unused)
 {
     (void)unused;
     run("git init -q . && echo .tandem >.gitignore && echo bin >>.gitignore && echo count "
-        ">>.gitignore && git add . && git -c user.email=t@example.org -c user.name=t commit -q -m one");
+        ">>.gitignore && git add . && git -c user.email=t@example.org -c user.name=t commit -q -m "
+        "one");
     for (const unsigned *count = race_sizes; *count; count++) {
         struct project_info *info = project_info_create(project.path, &fake.clock);
         struct slots_counters c;

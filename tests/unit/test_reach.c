@@ -192,12 +192,9 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, make_project, remove_project)
     const struct CMUnitTest tests[] = {
-        TEST(nothing_is_found_and_nothing_made),
-        TEST(discovery_names_the_server_and_the_token),
-        TEST(a_stdio_server_cannot_be_reached),
-        TEST(the_token_stays_on_this_machine),
-        TEST(a_data_folder_that_is_a_link_is_told),
-        TEST(a_tool_is_called_without_a_server),
+        TEST(nothing_is_found_and_nothing_made),    TEST(discovery_names_the_server_and_the_token),
+        TEST(a_stdio_server_cannot_be_reached),     TEST(the_token_stays_on_this_machine),
+        TEST(a_data_folder_that_is_a_link_is_told), TEST(a_tool_is_called_without_a_server),
     };
     json_object_seed(0);
     return CHECK_RUN(tests);
