@@ -271,6 +271,39 @@ check_result(const struct request *req, const json_t *schema, json_t *result, st
     return E_OK;
 }
 
+static bool
+is_required(const json_t *schema, const char *name)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(schema, "required"), i, item) {
+        if (strcmp(json_string_value(item), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Many clients send null for an argument that they leave out.  Takes those away that may be left out and could
+ * not be null. */
+static void
+drop_nulls(const json_t *schema, json_t *args)
+{
+    const json_t *properties = json_object_get(schema, "properties");
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(args, next, key, value) {
+        const json_t *type = json_object_get(json_object_get(properties, key), "type");
+        if (json_is_null(value) && json_is_string(type) &&
+            strcmp(json_string_value(type), "null") != 0 && !is_required(schema, key)) {
+            json_object_del(args, key);
+        }
+    }
+}
+
 /* Loads and checks the arguments and calls the tool.  As struct tool's call(). */
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
@@ -288,6 +321,7 @@ call_tool(struct request *req, json_t **result, struct fault *f)
         args = json_object();
     }
     if (!err) {
+        drop_nulls(req->dispatcher->tools->schemas[at].input, args);
         err = schema_validate(req->dispatcher->tools->schemas[at].input, args, "arguments", f);
     }
     if (err) {

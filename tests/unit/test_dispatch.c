@@ -109,6 +109,16 @@ calls_run_inline_and_on_workers(void **unused)
            "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"tools/call\",\"params\":{\"name\":"
            "\"current_date\",\"arguments\":{\"zone\":1}," META "}}",
            200, "\"isError\":true");
+    /* Null for what may be left out is left out; for what may not, it is not. */
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"pos_workflow\",\"arguments\":{\"action\":\"list_workflows\",\"category\":null,"
+           "\"phase\":null,\"options\":null}," META "}}",
+           200, "\"status\":\"success\"");
+    expect(&env,
+           "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"tools/call\",\"params\":{\"name\":"
+           "\"pos_workflow\",\"arguments\":{\"action\":null}," META "}}",
+           200, "\"isError\":true");
     mcp_session_unref(env.session);
 }
 
