@@ -37,7 +37,8 @@ banned locks_have_a_rank "$(call 'pthread_(mutex|rwlock|cond|spin)_[a-z]+')" 'st
 banned memory_comes_from_mem "$(call 'malloc|calloc|strdup|strndup|asprintf|vasprintf')" 'state/base/mem\.[ch]' "${code[@]}"
 # Standard output carries the protocol, or a command's result.
 banned output_below_server "$(call 'printf|puts|putchar|vprintf|perror')" '' state handlers transports
-banned stdout_below_server '(^|[^a-z._"])(stdout|STDOUT_FILENO)\b' '' state handlers transports
+# (That of a child process is a pipe of ours.)
+banned stdout_below_server '(^|[^a-z._"])(stdout|STDOUT_FILENO)\b' 'state/base/child\.c' state handlers transports
 # Only git is started with the path and home of whoever started us.
 banned environment_below_server "$(call 'getenv|secure_getenv|setenv|putenv')" 'state/project_info\.c' \
     state handlers transports
