@@ -66,12 +66,13 @@ bench_start(const char *root)
         samples_add(&nothing, start_and_end_true());
     }
     median = (double)samples_percentile(&server, 50) / MS;
-    printf("start to first answer on stdio: median %.2f ms, best %.2f, p90 %.2f, of %d (goal: under "
-           "%.0f ms: %s); %.1f times /bin/true\n",
-           median, (double)samples_percentile(&server, 0) / MS,
-           (double)samples_percentile(&server, 90) / MS, STARTS, GOAL_START_MS,
-           median < GOAL_START_MS ? "met" : "missed",
-           median * MS / (double)samples_percentile(&nothing, 50));
+    printf(
+        "start to first answer on stdio: median %.2f ms, best %.2f, p90 %.2f, of %d (goal: under "
+        "%.0f ms: %s); %.1f times /bin/true\n",
+        median, (double)samples_percentile(&server, 0) / MS,
+        (double)samples_percentile(&server, 90) / MS, STARTS, GOAL_START_MS,
+        median < GOAL_START_MS ? "met" : "missed",
+        median * MS / (double)samples_percentile(&nothing, 50));
     samples_fini(&server);
     samples_fini(&nothing);
 }
@@ -93,9 +94,10 @@ bench_idle(const char *root)
     outcome = mcp_call(&peer, "get_server_info", "{}");
     outcome_fini(&outcome);
     idle = (double)server_resident(&s) / (1 << 20);
-    printf("resident memory of an idle dual server: %.1f MiB once it serves, %.1f MiB with a client "
-           "on each transport (goal: under %.0f MiB: %s)\n",
-           fresh, idle, GOAL_IDLE_MIB, idle < GOAL_IDLE_MIB ? "met" : "missed");
+    printf(
+        "resident memory of an idle dual server: %.1f MiB once it serves, %.1f MiB with a client "
+        "on each transport (goal: under %.0f MiB: %s)\n",
+        fresh, idle, GOAL_IDLE_MIB, idle < GOAL_IDLE_MIB ? "met" : "missed");
     mcp_close(&peer);
     samples_fini(&peer.samples);
     if (server_end(&s) != 0 || findings_tell(&findings)) {
