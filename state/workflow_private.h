@@ -38,6 +38,13 @@ enum err workflow_content_of(struct workflow *w, const struct session_view *view
 enum err workflow_add_phase(struct workflow *w, const struct session_view *view, int phase,
                             json_t *answer, struct fault *f);
 
+/* Adds the content of the current phase; if that cannot be read, a warning why. */
+void workflow_show_phase(struct workflow *w, const struct session_view *view, json_t *answer);
+/* After a change was not made: makes 'view' one of now, for the error's position is told from it;
+ * empty if the session is no more. */
+void workflow_look_again(struct workflow *w, const struct workflow_args *args,
+                         struct session_view *view);
+
 /* Ends a failed action: makes '*answer' the error object, adding the position of the session of
  * 'view' (may be null or empty).  Returns f's code. */
 enum err workflow_failed(const struct workflow_args *args, const struct session_view *view,
