@@ -37,6 +37,8 @@ client_open(struct client *c, unsigned port)
         perror("client_open");
         abort();
     }
+    /* Head and body go in two packets: the second must not wait until the first is acknowledged. */
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
 void

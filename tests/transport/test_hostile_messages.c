@@ -1,0 +1,467 @@
+/* test_hostile_messages.c -- one message, however hostile, gets one answer, whichever way it comes.
+ *
+ * Each case goes the three ways that a message can take: straight into dispatch, over the pipes of
+ * the real server, and over its HTTP.  What it must be answered is told by the set it is from; and
+ * all three must say the same.  A legacy session of version 2025-11-25 is open on each. */
+#include "tests/check.h"
+
+#include "handlers/dispatch.h"
+#include "state/base/log.h"
+#include "state/mcp_session.h"
+#include "tests/fakes.h"
+#include "tests/hostile.h"
+#include "tests/http_client.h"
+#include "tests/serving.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define SECONDS 30 /* To wait for an answer that does not come. */
+/* No case may take longer; sanitizers and busy machines get more. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MOST_NS INT64_C(10000000000)
+#else
+#define MOST_NS INT64_C(1000000000)
+#endif
+#define INITIALIZE                                                                             \
+    "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
+    "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}"
+#define INITIALIZED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"
+
+static struct fake_project project;
+static struct pool *pool;
+static struct dispatcher *dispatcher;
+static struct envelope connection;
+static struct serving server;
+static struct client http;
+static char *session; /* As a header line. */
+static unsigned mark;
+
+/* ---- The three ways ---- */
+
+/* The answer of dispatch; "" if there is none.  New. */
+static char *
+ask_dispatch(struct slice message)
+{
+    struct fake_sink sink;
+    char *body;
+
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, &connection, message, &sink.sink);
+    body = xstrdup(fake_sink_wait(&sink));
+    fake_sink_fini(&sink);
+    return body;
+}
+
+/* The same over the server's pipes: what comes before the answer to the next message. */
+static char *
+ask_stdio(const char *id, struct slice message)
+{
+    char *ping, *pong, *answer = NULL;
+
+    mark++;
+    ping = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"method\":\"ping\"}", mark);
+    pong = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"result\":{}}", mark);
+    serving_send(&server, message);
+    serving_send(&server, slice_of(ping));
+    for (;;) {
+        char *line = serving_line(&server, SECONDS);
+
+        if (!line || (answer && strcmp(line, pong) != 0)) {
+            fail_msg("%s: over stdio, %s", id,
+                     line ? "a second answer" : "no answer, and none after");
+        }
+        if (strcmp(line, pong) == 0) {
+            free(line);
+            break;
+        }
+        answer = line;
+    }
+    free(ping);
+    free(pong);
+    return answer ? answer : xstrdup("");
+}
+
+static struct response
+post(struct slice message)
+{
+    struct buf request = BUF_INIT;
+    struct response r;
+
+    buf_addf(&request,
+             "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+             "Content-Type: application/json\r\nAccept: application/json\r\n%s"
+             "Content-Length: %zu\r\n\r\n",
+             server.token, session ? session : "", message.len);
+    buf_add_slice(&request, message);
+    client_send(&http,
+                buf_slice(&request)); /* At once: a second packet would wait for the first. */
+    buf_fini(&request);
+    r = client_read(&http, false, SECONDS);
+    if (r.status <= 0) {
+        fail_msg("over HTTP, %s", r.status ? "no answer" : "the connection was closed");
+    }
+    return r;
+}
+
+/* The same over HTTP, with its status. */
+static char *
+ask_http(struct slice message, int *status)
+{
+    struct response r = post(message);
+    char *body = xstrndup(r.body.data, r.body.len);
+
+    *status = r.status;
+    if (r.close) {
+        client_close(&http);
+        client_open(&http, server.port);
+    }
+    return body;
+}
+
+static int
+start(void **state)
+{
+    static const char *const options[] = {NULL};
+    const struct dispatch_limits limits = {
+        .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000};
+    struct response r;
+    char *line, *id;
+
+    (void)state;
+    fake_project_init(&project, NULL);
+    pool = pool_create(2, 1, 64);
+    dispatcher = dispatcher_create(project.state, pool, &limits);
+    connection.transport = TRANSPORT_STDIO;
+    connection.session = mcp_session_of_connection();
+    free(ask_dispatch(SLICE(INITIALIZE)));
+    free(ask_dispatch(SLICE(INITIALIZED)));
+
+    serving_start(&server, "dual", options);
+    serving_send(&server, SLICE(INITIALIZE));
+    serving_send(&server, SLICE(INITIALIZED));
+    line = serving_line(&server, SECONDS);
+    CHECK(line && strstr(line, "2025-11-25"));
+    free(line);
+
+    serving_discover(&server);
+    client_open(&http, server.port);
+    r = post(SLICE(INITIALIZE));
+    CHECK_INT(r.status, 200);
+    id = client_header(&r, "Mcp-Session-Id");
+    session = xasprintf("Mcp-Session-Id: %s\r\n", id);
+    free(id);
+    CHECK_INT(post(SLICE(INITIALIZED)).status, 202);
+    return 0;
+}
+
+static int
+stop(void **state)
+{
+    (void)state;
+    client_close(&http);
+    free(session);
+    CHECK_INT(serving_stop(&server), 0);
+    serving_fini(&server);
+    pool_destroy(pool);
+    dispatcher_destroy(dispatcher);
+    mcp_session_unref(connection.session);
+    fake_project_fini(&project);
+    return 0;
+}
+
+/* ---- One case on all of them ---- */
+
+struct answer {
+    json_t *message; /* Owned; null if nothing was answered. */
+    int code;        /* Of its error; 0 without one. */
+    int status;      /* Over HTTP. */
+    bool result, tool_error;
+};
+
+static void
+answer_fini(struct answer *a)
+{
+    json_decref(a->message);
+}
+
+/* A line of stdio ends at a line feed, and an empty one is no message. */
+static bool
+is_one_line(struct slice message)
+{
+    bool blank = true;
+
+    for (size_t i = 0; i < message.len; i++) {
+        if (message.data[i] == '\n') {
+            return false;
+        }
+        blank =
+            blank && (message.data[i] == ' ' || message.data[i] == '\t' || message.data[i] == '\r');
+    }
+    return !blank;
+}
+
+/* What must be the same on all ways: an error, all of it; of a result, that it is one. */
+static bool
+same(const char *a, const char *b)
+{
+    const char *result_a = strstr(a, "\"result\":"), *result_b = strstr(b, "\"result\":");
+
+    if (result_a && result_b) {
+        return result_a - a == result_b - b && memcmp(a, b, (size_t)(result_a - a)) == 0;
+    }
+    return strcmp(a, b) == 0;
+}
+
+/* Sends 'message' on all three ways.  Fails if they differ, or if one is no answer at all. */
+static struct answer
+ask(const char *id, struct slice message)
+{
+    int64_t begin = clock_mono(clock_real());
+    struct answer a = {.message = NULL};
+    char *dispatched = ask_dispatch(message), *posted = ask_http(message, &a.status);
+    char *piped = is_one_line(message) ? ask_stdio(id, message) : NULL;
+    json_t *error;
+
+    /* Over HTTP a notification that is refused is told so, without an id. */
+    if (*dispatched ? !same(dispatched, posted) : a.status != 202 && a.status / 100 != 4) {
+        fail_msg("%s: dispatch says %s, HTTP %d %s", id, dispatched, a.status, posted);
+    }
+    if (piped && !same(dispatched, piped)) {
+        fail_msg("%s: dispatch says %s, stdio %s", id, dispatched, piped);
+    }
+    if (clock_mono(clock_real()) - begin > MOST_NS) {
+        fail_msg("%s: took %d ms", id, (int)((clock_mono(clock_real()) - begin) / 1000000));
+    }
+    if (*dispatched) {
+        a.message = json_loads(dispatched, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        if (!a.message) {
+            fail_msg("%s: answered with what is no JSON: %s", id, dispatched);
+        }
+    }
+    error = json_object_get(a.message, "error");
+    a.code = (int)json_integer_value(json_object_get(error, "code"));
+    a.result = json_object_get(a.message, "result") != NULL;
+    a.tool_error = json_is_true(json_object_get(json_object_get(a.message, "result"), "isError"));
+    if (a.message && a.result == (error != NULL)) {
+        fail_msg("%s: neither result nor error, or both: %s", id, dispatched);
+    }
+    free(dispatched);
+    free(posted);
+    free(piped);
+    return a;
+}
+
+/* ---- The sets ---- */
+
+/* JSON as the whole message: no JSON, or no request. */
+static void
+json_as_message(const struct hostile_case *c, int valid)
+{
+    struct answer a = ask(c->id, c->bytes);
+
+    if (!a.message || a.status / 100 != 4 ||
+        (a.code != -32700 && a.code != -32600 && a.status != 413) ||
+        (valid == 1 && a.code != -32600) || (valid == 0 && a.code != -32700)) {
+        fail_msg("%s: answered %d, code %d", c->id, a.status, a.code);
+    }
+    answer_fini(&a);
+}
+
+/* The same as a member that nobody reads: a result if it is good JSON, else an error. */
+static void
+json_as_member(const struct hostile_case *c, int valid)
+{
+    static const char head[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\",\"params\":{\"_meta\":{\"x\":";
+    struct buf message = BUF_INIT;
+    struct answer a;
+
+    buf_adds(&message, head);
+    buf_add_slice(&message, c->bytes);
+    buf_adds(&message, "}}}");
+    a = ask(c->id, buf_slice(&message));
+    if ((valid == 1 && !a.result) || (valid == 0 && (!a.code || a.status / 100 != 4))) {
+        fail_msg("%s as a member: answered %d, code %d", c->id, a.status, a.code);
+    }
+    answer_fini(&a);
+    buf_fini(&message);
+}
+
+/* 1 for good, 0 for bad, -1 for either. */
+static int
+validity(const json_t *row)
+{
+    const json_t *valid = json_object_get(row, "valid");
+
+    return json_is_true(valid) ? 1 : json_is_false(valid) ? 0 : -1;
+}
+
+static void
+own_json(const struct hostile_case *c, void *arg)
+{
+    (void)arg;
+    json_as_message(c, validity(c->row));
+    json_as_member(c, validity(c->row));
+}
+
+static void
+suite_file(const struct hostile_case *c, void *arg)
+{
+    int valid = strncmp(c->id, "y_", 2) == 0 ? 1 : strncmp(c->id, "n_", 2) == 0 ? 0 : -1;
+
+    (void)arg;
+    if (strcmp(c->id, "y_object_escaped_null_in_key.json") == 0) {
+        valid = -1; /* Refused on purpose: readers of C strings would see another name. */
+    }
+    json_as_message(c, valid);
+    json_as_member(c, valid);
+}
+
+static void
+json_that_is_no_message(void **state)
+{
+    (void)state;
+    CHECK_INT(hostile_lines("own/json.jsonl", own_json, NULL), 118);
+    CHECK_INT(hostile_files("json", suite_file, NULL), 318);
+    CHECK_INT(hostile_files("json-transform", suite_file, NULL), 22);
+}
+
+static void
+quoted(const struct hostile_case *c, void *arg)
+{
+    struct buf text = BUF_INIT;
+    struct hostile_case string = *c;
+
+    (void)arg;
+    buf_addc(&text, '"');
+    buf_add_slice(&text, c->bytes);
+    buf_addc(&text, '"');
+    string.bytes = buf_slice(&text);
+    json_as_message(&string, validity(c->row));
+    json_as_member(&string, validity(c->row));
+    buf_fini(&text);
+}
+
+static void
+bytes_that_are_no_text(void **state)
+{
+    (void)state;
+    CHECK_INT(hostile_lines("own/utf8.jsonl", quoted, NULL), 79);
+}
+
+static void
+near_message(const struct hostile_case *c, void *arg)
+{
+    struct answer a = ask(c->id, c->bytes);
+    char class[8], status[8], code[16];
+
+    (void)arg;
+    snprintf(status, sizeof status, "%d", a.status);
+    snprintf(class, sizeof class, "%dxx", a.status / 100 % 10);
+    snprintf(code, sizeof code, "%d", a.code);
+    if (!hostile_allows(c, "allow", class) && !hostile_allows(c, "allow", status) &&
+        !(a.result && hostile_allows(c, "allow", "ok")) &&
+        !(a.code && a.status == 200 && hostile_allows(c, "allow", "err")) &&
+        !(a.tool_error && hostile_allows(c, "allow", "toolerr"))) {
+        fail_msg("%s: answered %d, code %d", c->id, a.status, a.code);
+    }
+    if (a.code && json_array_size(json_object_get(c->row, "codes")) &&
+        !hostile_allows(c, "codes", code)) {
+        fail_msg("%s: code %d", c->id, a.code);
+    }
+    answer_fini(&a);
+}
+
+static void
+messages_that_are_nearly_right(void **state)
+{
+    (void)state;
+    CHECK_INT(hostile_lines("own/jsonrpc.jsonl", near_message, NULL), 64);
+}
+
+/* ---- Ids, and messages that are cut ---- */
+
+static void
+ids_come_back_or_are_refused(void **state)
+{
+    static const struct {
+        const char *id;
+        bool good;
+    } ids[] = {
+        {"0", true},
+        {"-1", true},
+        {"9223372036854775807", true},
+        {"-9223372036854775808", true},
+        {"\"\"", true},
+        {"\"1\"", true},
+        {"\"\\u0031\"", true},
+        {"\"\\u0000\"", true},
+        {"\"\\u2028\\u2029\"", true},
+        {"\"\xE2\x80\xA8\"", true},
+        {"\"\\uD83D\\uDE00\"", true},
+        {"9223372036854775808", false},
+        {"1.0", false},
+        {"1e2", false},
+        {"null", false},
+        {"true", false},
+        {"[]", false},
+        {"{\"a\":1}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        char *message = xasprintf("{\"method\":\"ping\",\"jsonrpc\":\"2.0\",\"id\":%s}", ids[i].id);
+        char *want = xasprintf("\"id\":%s,", ids[i].id);
+        char *body = ask_dispatch(slice_of(message));
+        struct answer a = ask(ids[i].id, slice_of(message));
+
+        if (a.result != ids[i].good || (strstr(body, want) != NULL) != ids[i].good ||
+            (json_object_get(a.message, "id") != NULL) != ids[i].good) {
+            fail_msg("id %s: answered %s", ids[i].id, body);
+        }
+        answer_fini(&a);
+        free(body);
+        free(want);
+        free(message);
+    }
+}
+
+/* Every prefix of a message is no JSON, whatever it is cut in. */
+static void
+a_message_may_end_anywhere(void **state)
+{
+    static const char message[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":\"\\u00e9\xC3\xA9\",\"method\":\"tools\\/call\",\"params\":{"
+        "\"name\":\"current_date\",\"arguments\":{},\"_meta\":{\"a\":[1,-0.5e+3,true,null,\"\\\"\"]"
+        "}}}";
+
+    (void)state;
+    for (size_t len = 1; len < sizeof message - 1; len++) {
+        char *cut =
+            xstrndup(message, len); /* In memory of its size, so that reads past it are seen. */
+        struct answer a = ask(cut, (struct slice){cut, len});
+
+        if (a.code != -32700 || a.status != 400 || json_object_get(a.message, "id")) {
+            fail_msg("cut to %zu bytes: answered %d, code %d", len, a.status, a.code);
+        }
+        answer_fini(&a);
+        free(cut);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_that_is_no_message),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(messages_that_are_nearly_right),
+        cmocka_unit_test(ids_come_back_or_are_refused),
+        cmocka_unit_test(a_message_may_end_anywhere),
+    };
+
+    log_configure(LOG_OFF, LOG_TEXT);
+    alarm(300);
+    return cmocka_run_group_tests(tests, start, stop);
+}
