@@ -1,5 +1,4 @@
-/* workflow.c -- the engine's parts, and the actions that read: packs, phases, tasks, states, lists.
- */
+/* workflow.c -- the engine's parts: packs, content, sessions, and how an action fails. */
 #include "state/workflow_private.h"
 
 #include "state/workflow_answer.h"
