@@ -29,6 +29,7 @@ prepare_process(void)
     }
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* A file that may not grow is an error of that write. */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     json_object_seed(0); /* Before any thread. */
     return true;
