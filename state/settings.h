@@ -74,10 +74,6 @@
         "last of them")                                                                            \
     ROW(workflows_path, "workflows_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the packs, from the root; default: workflows in the data folder")               \
-    ROW(standards_path, "standards_path", STRING, ANY, "", "DIR", "",                              \
-        "folder of the standards, from the root; default: standards in the data folder")           \
-    ROW(index_path, "index_path", STRING, ANY, "", "DIR", "",                                      \
-        "folder of the search index, from the root; default: index in the data folder")            \
     ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
         "how long calls may go on once the server is to end")                                      \
     ROW(workers_threads, "workers.threads", UINT, ANY, "16", "2", "256",                           \
