@@ -33,4 +33,10 @@ for command in $(grep -oE '(^|`)(build/)?tandem [a-z]+' README.md | awk '{ print
     "$tandem" --help | grep -qE "^  $command " || { echo "tandem $command is not a command" >&2; missing=1; }
 done
 check "every command it names exists" $missing
+
+work=$(mktemp -d)
+sed -n '/^```yaml$/,/^```$/p' README.md | grep -v '^```' >"$work/gate-definition.yaml"
+"$tandem" check "$work/gate-definition.yaml" >&2
+check "the gate it shows is a good one" $?
+rm -rf "$work"
 exit $failed
