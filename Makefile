@@ -54,7 +54,7 @@ SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench fuzz deps test-deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench figures fuzz deps test-deps \
         install clean help
 .SECONDARY:
 
@@ -128,6 +128,15 @@ deps:                        # Debian packages that building needs.
 	@deploy/install-deps.sh
 test-deps:                   # And those that testing needs, with the locked npm clients.
 	@deploy/install-deps.sh --test
+
+# Programs that print what they counted or measured, beside their verdict.
+FIGURES := tests/unit/test_workflow_tasklist tests/unit/test_yaml tests/stress/counters \
+           tests/stress/scenario tests/stress/stress_workflow tests/stress/crash \
+           tests/stress/lifecycle tests/bench/bench_start
+figures: all $(addprefix $(B)/,$(FIGURES)) ## the figures that tandem promises, measured now
+	@for program in $(FIGURES); do echo "$$program"; \
+	    TANDEM=build/tandem $(B)/$$program 2>&1 | grep -vE '^(\[|time=|$$)' | sed 's/^/    /'; \
+	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 
 PREFIX ?= /usr/local
 install: all                 ## install into $(DESTDIR)$(PREFIX)
