@@ -1,11 +1,12 @@
 /* project_info.c -- asks git, and keeps the answer for a few seconds.
  *
- * A repository's own configuration must not run programs for us: the file system monitor is
- * switched off, no lock is taken, and nothing of the request reaches the argument list. */
+ * A repository's own configuration must not run programs for us: the file system monitor and the
+ * filters that it names are switched off, submodules are not entered, no lock is taken, and nothing
+ * of the request reaches the argument list. */
 #include "state/project_info.h"
 
 #include "state/base/child.h"
-#include "state/base/mem.h"
+#include "state/base/json_put.h"
 
 #include <libgen.h>
 #include <stdatomic.h>
@@ -14,6 +15,8 @@
 #define KEPT_NS (5 * (int64_t)1000000000)
 #define GIT_NS (4 * (int64_t)1000000000)
 #define OUTPUT_MAX (256 * 1024)
+#define OUTPUT_WHOLE (OUTPUT_MAX - 4096) /* What is longer may have been cut. */
+#define FILTER_KEYS_MAX 32
 
 struct project_info {
     char *root;                /* Owned; all set once. */
@@ -22,34 +25,96 @@ struct project_info {
     atomic_bool given_up;
 };
 
-/* Runs git with 'args' (ended by null, its own name first), which prints into 'out'. */
-static enum child_end
-run_git(const struct project_info *p, const char *const args[], struct buf *out)
+/* What of the repository's configuration matters here.  All is borrowed from the text it was read
+ * from. */
+struct git_config {
+    const char *remote; /* URL of origin; null without one. */
+    const char *filter_keys[FILTER_KEYS_MAX];
+    size_t filter_count; /* How many there are, also of those that found no place. */
+};
+
+/* The environment of git: little of ours, and the filters of 'config' (may be null) set to nothing.
+ * New; ended by null. */
+static char **
+new_environment(const struct git_config *config)
 {
-    char *path = xasprintf("PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
-    char *home = xasprintf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
-    const char *const environment[] = {path, home, "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C", NULL};
+    size_t filters = config ? config->filter_count : 0, n = 0;
+    char **environment = xcalloc(6 + 2 * filters, sizeof *environment);
+
+    environment[n++] = xasprintf("PATH=%s", getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    environment[n++] = xasprintf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
+    environment[n++] = xstrdup("GIT_OPTIONAL_LOCKS=0");
+    environment[n++] = xstrdup("LC_ALL=C");
+    environment[n++] = xasprintf("GIT_CONFIG_COUNT=%zu", filters);
+    for (size_t i = 0; i < filters; i++) {
+        environment[n++] = xasprintf("GIT_CONFIG_KEY_%zu=%s", i, config->filter_keys[i]);
+        environment[n++] = xasprintf("GIT_CONFIG_VALUE_%zu=", i);
+    }
+    return environment;
+}
+
+/* Runs git with 'args' (ended by null, its own name first), which prints into 'out', emptied first.
+ */
+static enum child_end
+run_git(const struct project_info *p, const struct git_config *config, const char *const args[],
+        struct buf *out)
+{
+    char **environment = new_environment(config);
     struct child_order order = {
         .argv = args,
-        .environ = environment,
+        .environ = (const char *const *)environment,
         .folder = p->root,
         .limit_ns = GIT_NS,
         .output_max = OUTPUT_MAX, /* The head is enough. */
         .given_up = &p->given_up,
     };
-    enum child_end end = child_run(&order, out);
+    enum child_end end;
 
-    free(path);
-    free(home);
+    buf_reset(out);
+    end = child_run(&order, out);
+    for (size_t i = 0; environment[i]; i++) {
+        free(environment[i]);
+    }
+    free(environment);
     return end;
+}
+
+/* Reads "git config --list --show-scope -z": scope, NUL, key, line feed, value, NUL.  Cuts 'text'
+ * up. */
+static void
+read_config(struct buf *text, struct git_config *config)
+{
+    char *scope = text->data, *end = text->data + text->len;
+
+    while (scope && scope < end) {
+        char *key = scope + strlen(scope) + 1, *next, *value;
+
+        if (key >= end) {
+            return;
+        }
+        next = key + strlen(key) + 1;
+        value = strchr(key, '\n');
+        if (value) {
+            *value++ = '\0';
+        }
+        if (value && strcmp(key, "remote.origin.url") == 0) {
+            config->remote = value;
+        } else if (strncmp(key, "filter.", 7) == 0 &&
+                   (strcmp(scope, "local") == 0 || strcmp(scope, "worktree") == 0)) {
+            if (config->filter_count < FILTER_KEYS_MAX) {
+                config->filter_keys[config->filter_count] = key;
+            }
+            config->filter_count++;
+        }
+        scope = next;
+    }
 }
 
 /* Sets 'key' to the text up to the end of its line. */
 static void
 set_line(json_t *git, const char *key, const char *text)
 {
-    json_t *value = json_stringn(text, strcspn(text, "\n"));
-    json_object_set_new(git, key, value ? value : json_null());
+    json_put(git, key, json_text_slice((struct slice){text, strcspn(text, "\n")}));
 }
 
 /* Reads "git status --porcelain=v2 --branch". */
@@ -62,7 +127,8 @@ read_status(json_t *git, const char *text)
         if (strncmp(line, "# branch.oid ", 13) == 0) {
             if (line[13] != '(') { /* "(initial)" */
                 set_line(git, "commit", line + 13);
-                json_object_set_new(git, "commit_short", json_stringn(line + 13, 7));
+                json_put(git, "commit_short",
+                         json_text_slice((struct slice){line + 13, strnlen(line + 13, 7)}));
             }
         } else if (strncmp(line, "# branch.head ", 14) == 0) {
             if (line[14] != '(') { /* "(detached)" */
@@ -72,28 +138,29 @@ read_status(json_t *git, const char *text)
             dirty = true;
         }
     }
-    json_object_set_new(git, "status", json_string(dirty ? "dirty" : "clean"));
+    json_put_text(git, "status", dirty ? "dirty" : "clean");
 }
 
-/* Removes user and password from a URL: they are nobody's business. */
-static void
-strip_credentials(char *url)
+/* 'url' without user and password: they are nobody's business.  New. */
+static char *
+without_credentials(const char *url)
 {
-    char *start = strstr(url, "://"), *at;
+    const char *start = strstr(url, "://"), *at;
 
-    if (start) {
-        start += 3;
-        at = memchr(start, '@', strcspn(start, "/"));
-        if (at) {
-            memmove(start, at + 1, strlen(at + 1) + 1);
-        }
+    if (!start) {
+        return xstrdup(url);
     }
+    start += 3;
+    at = memrchr(start, '@', strcspn(start, "/")); /* The last: a password may hold one. */
+    return at ? xasprintf("%.*s%s", (int)(start - url), url, at + 1) : xstrdup(url);
 }
 
-static enum err
-look(void *owner, const char *key, const char *version, void *arg, void **value, struct fault *f)
+/* Tells in 'git' what the repository says, as far as it does.  One git that hangs is enough: the
+ * next would hang as well. */
+static void
+ask_all(const struct project_info *p, json_t *git)
 {
-    static const char *const is_inside[] = {"git", "rev-parse", "--git-dir", NULL};
+    static const char *const list[] = {"git", "config", "--list", "--show-scope", "-z", NULL};
     static const char *const status[] = {"git",
                                          "-c",
                                          "core.fsmonitor=false",
@@ -101,35 +168,44 @@ look(void *owner, const char *key, const char *version, void *arg, void **value,
                                          "--branch",
                                          "--porcelain=v2",
                                          "--untracked-files=normal",
+                                         "--ignore-submodules=dirty",
                                          NULL};
-    static const char *const remote[] = {"git", "config", "--get", "remote.origin.url", NULL};
+    struct git_config config = {.remote = NULL};
+    struct buf settings = BUF_INIT, out = BUF_INIT;
+
+    if (run_git(p, NULL, list, &settings) == CHILD_GOOD) {
+        read_config(&settings, &config);
+        if (config.remote) {
+            char *remote = without_credentials(config.remote);
+
+            set_line(git, "remote", remote);
+            free(remote);
+        }
+        /* Status only where every filter is known. */
+        if (settings.len <= OUTPUT_WHOLE && config.filter_count <= FILTER_KEYS_MAX &&
+            run_git(p, &config, status, &out) == CHILD_GOOD) {
+            read_status(git, out.data ? out.data : "");
+        }
+    }
+    buf_fini(&settings);
+    buf_fini(&out);
+}
+
+static enum err
+look(void *owner, const char *key, const char *version, void *arg, void **value, struct fault *f)
+{
+    static const char *const is_inside[] = {"git", "rev-parse", "--git-dir", NULL};
     struct project_info *p = owner;
     struct buf out = BUF_INIT;
-    enum child_end end;
-    json_t *git;
 
     (void)key, (void)version, (void)arg, (void)f;
-    if (atomic_load(&p->given_up) || run_git(p, is_inside, &out) != CHILD_GOOD) {
+    if (atomic_load(&p->given_up) || run_git(p, NULL, is_inside, &out) != CHILD_GOOD) {
         *value = json_null();
-        goto done;
+    } else {
+        *value = json_must(json_pack("{s:n, s:n, s:n, s:n, s:s}", "remote", "branch", "commit",
+                                     "commit_short", "status", "unknown"));
+        ask_all(p, *value);
     }
-    git = json_pack("{s:n, s:n, s:n, s:n, s:s}", "remote", "branch", "commit", "commit_short",
-                    "status", "unknown");
-    *value = git;
-    buf_reset(&out);
-    end = run_git(p, status, &out);
-    if (end == CHILD_KILLED) {
-        goto done; /* The next one would hang as well. */
-    }
-    if (end == CHILD_GOOD) {
-        read_status(git, out.data ? out.data : "");
-    }
-    buf_reset(&out);
-    if (run_git(p, remote, &out) == CHILD_GOOD && out.len) {
-        strip_credentials(out.data);
-        set_line(git, "remote", out.data);
-    }
-done:
     buf_fini(&out);
     return E_OK;
 }
@@ -177,7 +253,7 @@ project_info_git(struct project_info *p)
     if (slots_get(p->looks, "git", period, NULL, INT64_MAX, &pin, NULL) != E_OK) {
         return json_null();
     }
-    git = json_deep_copy(pin.value);
+    git = json_clone(pin.value);
     slots_unpin(p->looks, &pin);
     return git;
 }

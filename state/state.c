@@ -1,7 +1,7 @@
 /* state.c -- makes the singletons from their rows, and tells their counters. */
 #include "state/state.h"
 
-#include "state/base/mem.h"
+#include "state/base/json_put.h"
 #include "state/base/slots.h"
 #include "state/mcp_session.h"
 #include "state/project_info.h"
@@ -167,24 +167,27 @@ SINGLETONS(ROW)
 static void
 add_cache(json_t *caches, const char *name, const struct slots_counters *c)
 {
-    double total = (double)(c->hits + c->misses);
+    json_t *cache = json_must(json_object());
+    uint64_t total = c->hits + c->misses;
 
-    json_object_set_new(
-        caches, name,
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "hits",
-                  (json_int_t)c->hits, "misses", (json_int_t)c->misses, "double_loads",
-                  (json_int_t)c->double_loads, "lock_waits", (json_int_t)c->lock_waits,
-                  "lock_acquisitions", (json_int_t)c->lock_acquisitions, "total_operations",
-                  (json_int_t)(c->hits + c->misses), "hit_rate",
-                  total > 0 ? (double)c->hits / total : 0.0, "evictions", (json_int_t)c->evictions,
-                  "load_failures", (json_int_t)c->load_failures, "size", (json_int_t)c->size, "max",
-                  (json_int_t)c->max));
+    json_put_int(cache, "hits", (int64_t)c->hits);
+    json_put_int(cache, "misses", (int64_t)c->misses);
+    json_put_int(cache, "double_loads", (int64_t)c->double_loads);
+    json_put_int(cache, "lock_waits", (int64_t)c->lock_waits);
+    json_put_int(cache, "lock_acquisitions", (int64_t)c->lock_acquisitions);
+    json_put_int(cache, "total_operations", (int64_t)total);
+    json_put(cache, "hit_rate", json_real(total ? (double)c->hits / (double)total : 0.0));
+    json_put_int(cache, "evictions", (int64_t)c->evictions);
+    json_put_int(cache, "load_failures", (int64_t)c->load_failures);
+    json_put_int(cache, "size", (int64_t)c->size);
+    json_put_int(cache, "max", (int64_t)c->max);
+    json_put(caches, name, cache);
 }
 
 json_t *
 state_caches(const struct state *state)
 {
-    json_t *caches = json_object();
+    json_t *caches = json_must(json_object());
     struct slots_counters c = project_info_counters(state->project);
     struct workflow_counters w = workflow_counters(state->workflow);
 

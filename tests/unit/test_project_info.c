@@ -96,6 +96,8 @@ a_repository_tells_branch_commit_and_state(void **unused)
     expect("status", "clean");
     run("git remote add origin https://user:secret@example.org/team/the-thing.git");
     expect("remote", "https://example.org/team/the-thing.git");
+    run("git remote set-url origin https://user:s@cr@t@example.org/team/the-thing.git");
+    expect("remote", "https://example.org/team/the-thing.git");
     run("git checkout -q --detach");
     expect("branch", NULL);
     run("echo y >>f");
@@ -137,10 +139,50 @@ static void
 a_git_that_fails_half_way_gives_what_is_known(void **unused)
 {
     (void)unused;
-    fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) exit 1;; *) echo u:p.git;; esac");
+    fake_git("case \"$*\" in *rev-parse*) echo .git;; *status*) exit 1;; *) printf "
+             "'local\\0remote.origin.url\\nu:p.git\\0';; esac");
     expect("status", "unknown");
     expect("remote", "u:p.git");
     expect("branch", NULL);
+}
+
+/* A repository that came from elsewhere may name programs for git to run. */
+static void
+a_repository_runs_nothing(void **unused)
+{
+    char *ran = xasprintf("%s/ran", project.path);
+    char *config = xasprintf("git config filter.x.clean 'touch %s; cat' && "
+                             "git config filter.x.process 'touch %s' && "
+                             "git config filter.x=y.clean 'touch %s; cat' && "
+                             "git config filter.x.required true && "
+                             "git config core.fsmonitor 'touch %s; true'",
+                             ran, ran, ran, ran);
+
+    (void)unused;
+    run("git init -q . && git config user.email t@example.org && git config user.name t");
+    run("echo 'f filter=x' >.gitattributes && echo 'g filter=x=y' >>.gitattributes");
+    run("echo one >f && echo one >g && git add . && git commit -q -m one");
+    run(config);
+    run("echo two >f && echo two >g"); /* As long as before, so that git must read them. */
+    CHECK(access(ran, F_OK) != 0);
+    expect("status", "dirty");
+    CHECK(access(ran, F_OK) != 0);
+    run("git status --porcelain || :"); /* Without our care it would have. */
+    CHECK(access(ran, F_OK) == 0);
+    free(config);
+    free(ran);
+}
+
+/* More filters than we care for: then the work tree is not looked at. */
+static void
+too_many_filters_are_too_many(void **unused)
+{
+    (void)unused;
+    run("git init -q -b trunk . && for i in $(seq 33); do git config filter.f$i.clean cat; done");
+    expect("status", "unknown");
+    expect("branch", NULL);
+    run("git config --unset filter.f1.clean");
+    expect("branch", "trunk");
 }
 
 static void
@@ -174,7 +216,7 @@ a_git_that_hangs_can_be_given_up(void **unused)
 {
     struct project_info *info = project_info_create(project.path, &fake.clock);
     char *command =
-        xasprintf("case \"$*\" in *rev-parse*) echo .git;; *status*) : >'%s/begun'; exec tail -f "
+        xasprintf("case \"$*\" in *rev-parse*) echo .git;; *config*) : >'%s/begun'; exec tail -f "
                   "/dev/null;; *) touch '%s/asked';; esac",
                   project.path, project.path);
     char *asked = xasprintf("%s/asked", project.path);
@@ -241,6 +283,8 @@ main(void)
         cmocka_unit_test_setup_teardown(no_git_and_a_failing_git_give_null, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_git_that_fails_half_way_gives_what_is_known, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_repository_runs_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(too_many_filters_are_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_output_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_git_that_hangs_can_be_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_askers_share_one_look, set_up, tear_down),

@@ -1,0 +1,329 @@
+/* test_tools.c -- every row of TOOLS: what tools/list says of it, what it costs, and that what it
+ * answers is what it promised. */
+#include "tests/check.h"
+
+#include "handlers/dispatch.h"
+#include "handlers/schema.h"
+#include "handlers/tools.h"
+#include "state/base/rune.h"
+#include "state/mcp_session.h"
+#include "tests/fakes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a client's model reads before it has done anything: 4 bytes a token. */
+#define LIST_TOKENS_MAX 4000
+#define LIST_TOOLS_MAX 12
+#define META                                                                 \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
+    "\"io.modelcontextprotocol/clientCapabilities\":{}}"
+
+static const struct tool *const rows[] = {
+#define ROW(NAME, FILE) &tool_##NAME,
+    TOOLS(ROW)
+#undef ROW
+};
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+
+static struct fake_project project;
+static struct pool *pool;
+static struct dispatcher *dispatcher;
+static struct envelope connection;
+
+static int
+set_up(void **unused)
+{
+    struct dispatch_limits limits = {
+        .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000};
+
+    (void)unused;
+    fake_project_init(&project, NULL);
+    pool = pool_create(2, 1, 64);
+    dispatcher = dispatcher_create(project.state, pool, &limits);
+    connection.transport = TRANSPORT_STDIO;
+    connection.session = mcp_session_of_connection();
+    return 0;
+}
+
+static int
+tear_down(void **unused)
+{
+    (void)unused;
+    pool_destroy(pool);
+    dispatcher_destroy(dispatcher);
+    mcp_session_unref(connection.session);
+    fake_project_fini(&project);
+    return 0;
+}
+
+/* The result of one request; new. */
+static json_t *
+ask(const char *method, const char *params)
+{
+    char *message = xasprintf(
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s" META "}}", method, params);
+    struct fake_sink sink;
+    json_t *answer, *result;
+
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, &connection, slice_of(message), &sink.sink);
+    answer = json_loads(fake_sink_wait(&sink), JSON_REJECT_DUPLICATES, NULL);
+    result = json_incref(json_object_get(answer, "result"));
+    if (!result) {
+        fail_msg("%s: %s", message, sink.body);
+    }
+    json_decref(answer);
+    fake_sink_fini(&sink);
+    free(message);
+    return result;
+}
+
+static bool
+is_name(const char *name)
+{
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+               strlen(name) &&
+           name[0] && strlen(name) <= 64;
+}
+
+static void
+each_row_says_what_it_is(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct tool *tool = rows[i];
+        const char *const texts[] = {tool->title, tool->group, tool->description};
+
+        CHECK(is_name(tool->name));
+        for (size_t j = 0; j < i; j++) {
+            CHECK(strcmp(rows[j]->name, tool->name) != 0 &&
+                  strcmp(rows[j]->title, tool->title) != 0);
+        }
+        for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++) {
+            CHECK(texts[j] && texts[j][0] && rune_valid(slice_of(texts[j])));
+            CHECK(!strpbrk(texts[j], "\n\r\t"));
+        }
+        CHECK(strlen(tool->title) <= 40);
+        CHECK(strlen(tool->description) >= 40);
+        /* What only reads destroys nothing. */
+        CHECK(!(tool->hints & HINT_READ_ONLY) || !(tool->hints & HINT_DESTRUCTIVE));
+        CHECK(tool->call != NULL);
+    }
+}
+
+static void check_schema(const char *tool, const json_t *schema);
+
+static void
+check_members(const char *tool, const json_t *schema)
+{
+    const json_t *properties = json_object_get(schema, "properties");
+    const char *key;
+    json_t *value;
+    size_t i;
+
+    json_object_foreach((json_t *)(uintptr_t)properties, key, value) {
+        if (!is_name(key) || !json_object_get(value, "type")) {
+            fail_msg("%s: property %s has no type, or no name for every client", tool, key);
+        }
+        check_schema(tool, value);
+    }
+    json_array_foreach(json_object_get(schema, "required"), i, value) {
+        if (!json_object_get(properties, json_string_value(value))) {
+            fail_msg("%s: %s is required and not described", tool, json_string_value(value));
+        }
+    }
+}
+
+/* What all clients take, at every level. */
+static void
+check_schema(const char *tool, const json_t *schema)
+{
+    static const char *const refused[] = {"$ref", "$defs", "oneOf", "anyOf", "allOf", "not", "if"};
+    const char *type = json_string_value(json_object_get(schema, "type"));
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        if (json_object_get(schema, refused[i])) {
+            fail_msg("%s: %s is not for every client", tool, refused[i]);
+        }
+    }
+    if (type && strcmp(type, "array") == 0) {
+        CHECK(json_is_object(json_object_get(schema, "items")));
+        check_schema(tool, json_object_get(schema, "items"));
+    }
+    check_members(tool, schema);
+}
+
+static void
+each_schema_is_in_the_profile(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const char *const texts[] = {rows[i]->input_schema, rows[i]->output_schema};
+
+        CHECK(texts[0]);
+        for (size_t j = 0; j < 2 && texts[j]; j++) {
+            json_t *schema = json_loads(texts[j], JSON_REJECT_DUPLICATES, NULL);
+            struct fault f = FAULT_INIT;
+
+            if (!schema || schema_check_profile(schema, &f) != E_OK) {
+                fail_msg("%s: %s", rows[i]->name, f.text);
+            }
+            CHECK_STR(json_string_value(json_object_get(schema, "type")), "object");
+            CHECK(json_is_object(json_object_get(schema, "properties")));
+            check_schema(rows[i]->name, schema);
+            json_decref(schema);
+        }
+    }
+}
+
+static void
+the_list_is_small_and_always_the_same(void **unused)
+{
+    struct tools *a = tools_create(), *b = tools_create();
+    const char *text = tools_json(a);
+    json_t *list = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *tool;
+    size_t i;
+
+    (void)unused;
+    CHECK_STR(text, tools_json(b));
+    CHECK(strlen(text) / 4 <= LIST_TOKENS_MAX);
+    CHECK(ROW_COUNT <= LIST_TOOLS_MAX);
+    CHECK_INT(tools_count(a), ROW_COUNT);
+    CHECK_INT(json_array_size(list), ROW_COUNT);
+    json_array_foreach(list, i, tool) { /* In the order of the rows. */
+        CHECK_STR(json_string_value(json_object_get(tool, "name")), rows[i]->name);
+    }
+    json_decref(list);
+    tools_destroy(a);
+    tools_destroy(b);
+}
+
+static void
+the_list_tells_all_of_a_row(void **unused)
+{
+    json_t *result = ask("tools/list", ""), *again = ask("tools/list", ""), *tool;
+    size_t i;
+
+    (void)unused;
+    CHECK(json_equal(result, again));
+    json_array_foreach(json_object_get(result, "tools"), i, tool) {
+        const struct tool *row = rows[i];
+        json_t *input = json_loads(row->input_schema, 0, NULL);
+        json_t *output = row->output_schema ? json_loads(row->output_schema, 0, NULL) : NULL;
+        int read_only = -1, destructive = -1, idempotent = -1, open_world = -1;
+
+        CHECK_STR(json_string_value(json_object_get(tool, "title")), row->title);
+        CHECK_STR(json_string_value(json_object_get(tool, "description")), row->description);
+        CHECK(json_equal(json_object_get(tool, "inputSchema"), input));
+        CHECK(!output || json_equal(json_object_get(tool, "outputSchema"), output));
+        CHECK_INT(json_unpack(json_object_get(tool, "annotations"), "{s:b, s:b, s:b, s:b}",
+                              "readOnlyHint", &read_only, "destructiveHint", &destructive,
+                              "idempotentHint", &idempotent, "openWorldHint", &open_world),
+                  0);
+        CHECK_INT(read_only, (row->hints & HINT_READ_ONLY) != 0);
+        CHECK_INT(destructive, (row->hints & HINT_DESTRUCTIVE) != 0);
+        CHECK_INT(idempotent, (row->hints & HINT_IDEMPOTENT) != 0);
+        CHECK_INT(open_world, (row->hints & HINT_OPEN_WORLD) != 0);
+        json_decref(input);
+        json_decref(output);
+    }
+    json_decref(result);
+    json_decref(again);
+}
+
+/* Arguments with which each tool answers something on an empty project. */
+static const char *
+some_arguments(const struct tool *tool)
+{
+    return strcmp(tool->name, "pos_workflow") == 0 ? "{\"action\":\"list_workflows\"}" : "{}";
+}
+
+static const char *
+text_of(const json_t *result)
+{
+    const json_t *content = json_array_get(json_object_get(result, "content"), 0);
+
+    CHECK_STR(json_string_value(json_object_get(content, "type")), "text");
+    return json_string_value(json_object_get(content, "text"));
+}
+
+static void
+each_answer_is_what_was_promised(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        char *params =
+            xasprintf("\"name\":\"%s\",\"arguments\":%s,", rows[i]->name, some_arguments(rows[i]));
+        json_t *result = ask("tools/call", params), *text;
+        json_t *structured = json_object_get(result, "structuredContent");
+        json_t *schema =
+            rows[i]->output_schema ? json_loads(rows[i]->output_schema, 0, NULL) : NULL;
+        struct fault f = FAULT_INIT;
+
+        if (json_object_get(result, "isError") || !json_is_object(structured)) {
+            fail_msg("%s: %s", rows[i]->name, text_of(result));
+        }
+        if (schema && schema_validate(schema, structured, "result", &f) != E_OK) {
+            fail_msg("%s: %s", rows[i]->name, f.text);
+        }
+        text = json_loads(text_of(result), JSON_REJECT_DUPLICATES, NULL);
+        CHECK(json_equal(text, structured)); /* Old clients read the one, new ones the other. */
+        json_decref(text);
+        json_decref(schema);
+        json_decref(result);
+        free(params);
+    }
+}
+
+static void
+wrong_arguments_are_told_to_who_can_mend_them(void **unused)
+{
+    static const char *const wrong[] = {
+        "\"name\":\"current_date\",\"arguments\":{\"zone\":\"UTC\"},",
+        "\"name\":\"pos_workflow\",\"arguments\":{},",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":7},",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":null},",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":\"get_phase\",\"phase\":[]},",
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        json_t *result = ask("tools/call", wrong[i]);
+        json_t *told = json_loads(text_of(result), JSON_REJECT_DUPLICATES, NULL);
+
+        CHECK(json_is_true(json_object_get(result, "isError")));
+        CHECK(!json_object_get(result, "structuredContent"));
+        CHECK_STR(json_string_value(json_object_get(told, "code")), "invalid_argument");
+        CHECK(json_string_length(json_object_get(told, "message")) > 10);
+        json_decref(told);
+        json_decref(result);
+    }
+}
+
+/* null for what may be left out is as if it were. */
+static void
+nulls_are_left_out(void **unused)
+{
+    json_t *result = ask("tools/call", "\"name\":\"pos_workflow\",\"arguments\":{\"action\":"
+                                       "\"list_workflows\",\"session_id\":null,\"phase\":null},");
+
+    (void)unused;
+    CHECK(!json_object_get(result, "isError"));
+    json_decref(result);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_row_says_what_it_is),
+        cmocka_unit_test(each_schema_is_in_the_profile),
+        cmocka_unit_test(the_list_is_small_and_always_the_same),
+        cmocka_unit_test(the_list_tells_all_of_a_row),
+        cmocka_unit_test(each_answer_is_what_was_promised),
+        cmocka_unit_test(wrong_arguments_are_told_to_who_can_mend_them),
+        cmocka_unit_test(nulls_are_left_out),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
