@@ -141,6 +141,8 @@ figures: all $(addprefix $(B)/,$(FIGURES)) ## the figures that tandem promises, 
 PREFIX ?= /usr/local
 install: all                 ## install into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
+	install -d $(DESTDIR)$(PREFIX)/share/tandem
+	cd deploy && find example -type f ! -name token ! -name 'server.*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
 
 clean:                       ## remove build/
 	rm -rf build
