@@ -40,6 +40,19 @@ scope_of(const struct request *req)
     return req->session ? req->session : req->env.session;
 }
 
+/* True if no call more may run.  The network does not take the last places: who floods them must
+ * not keep the IDE from calling. */
+static bool
+is_full_locked(const struct inflight *t, const struct request *req) REQUIRES(LC_INFLIGHT)
+{
+    unsigned most = t->total_limit / 4;
+    unsigned kept = t->session_limit < most ? t->session_limit : most;
+
+    return t->total >= t->total_limit ||
+           (req->env.transport != TRANSPORT_STDIO &&
+            t->total - t->by_transport[TRANSPORT_STDIO] >= t->total_limit - kept);
+}
+
 /* How many calls the scope of 'req' has in flight; '*twice' tells if one of them has its id. */
 static unsigned
 count_scope_locked(const struct inflight *t, const struct request *req, bool *twice)
@@ -85,7 +98,7 @@ inflight_add(struct inflight *t, struct request *req, struct fault *f)
     bool twice, full, ended;
 
     LOCK(INFLIGHT, &t->lock);
-    full = count_scope_locked(t, req, &twice) >= t->session_limit || t->total >= t->total_limit;
+    full = count_scope_locked(t, req, &twice) >= t->session_limit || is_full_locked(t, req);
     ended = t->ended;
     if (!twice && !full && !ended) {
         req->prev = NULL;

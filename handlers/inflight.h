@@ -10,7 +10,8 @@
 
 struct inflight;
 
-/* At most 'total' calls, and 'per_session' of one legacy session or connection. */
+/* At most 'total' calls, and 'per_session' of one legacy session or connection.  So many, but at
+ * most a quarter, are kept for stdio. */
 struct inflight *inflight_create(unsigned total, unsigned per_session);
 void inflight_destroy(struct inflight *t);
 

@@ -23,38 +23,42 @@ err_info(enum err err)
  * wants no text. */
 static _Thread_local enum err last_code;
 
-enum err
-fault_set(struct fault *f, enum err code, const char *format, ...)
+static void fill(struct fault *f, enum err code, unsigned line, unsigned column, const char *format,
+                 va_list args) __attribute__((format(printf, 5, 0)));
+
+static void
+fill(struct fault *f, enum err code, unsigned line, unsigned column, const char *format,
+     va_list args)
 {
     last_code = code;
     if (f) {
-        va_list args;
-
         f->code = code;
-        f->line = f->column = 0;
+        f->line = line;
+        f->column = column;
         f->remedy[0] = '\0';
-        va_start(args, format);
         text_format(f->text, sizeof f->text, format, args);
-        va_end(args);
     }
+}
+
+enum err
+fault_set(struct fault *f, enum err code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fill(f, code, 0, 0, format, args);
+    va_end(args);
     return code;
 }
 
 enum err
 fault_at(struct fault *f, enum err code, unsigned line, unsigned column, const char *format, ...)
 {
-    last_code = code;
-    if (f) {
-        va_list args;
+    va_list args;
 
-        f->code = code;
-        f->line = line;
-        f->column = column;
-        f->remedy[0] = '\0';
-        va_start(args, format);
-        text_format(f->text, sizeof f->text, format, args);
-        va_end(args);
-    }
+    va_start(args, format);
+    fill(f, code, line, column, format, args);
+    va_end(args);
     return code;
 }
 

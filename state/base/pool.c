@@ -18,6 +18,7 @@ struct pool {
     struct lock lock;
     struct cond work;
     struct queue lanes[LANE_COUNT] GUARDED_BY(LC_POOL);
+    unsigned turn GUARDED_BY(LC_POOL); /* The lane that is looked at first. */
     unsigned thread_count GUARDED_BY(LC_POOL);
     unsigned idle GUARDED_BY(LC_POOL);
     unsigned queued GUARDED_BY(LC_POOL);
@@ -37,18 +38,20 @@ pool_create(unsigned threads, unsigned reserve, unsigned queue)
     cond_init(&p->work);
     for (int i = 0; i < LANE_COUNT; i++) {
         p->lanes[i].last = &p->lanes[i].first;
-        p->lanes[i].limit = threads;
     }
     p->lanes[LANE_IDE].limit = threads > reserve ? threads - reserve : 1;
+    p->lanes[LANE_NETWORK].limit = threads > 1 ? threads - 1 : 1;
     return p;
 }
 
-/* Takes the next job that a lane has room for, or null. */
+/* Takes the next job that a lane has room for, or null.  Lanes take turns, so that a flood in one
+ * holds the other up by a job at most. */
 static struct job *
 take_job_locked(struct pool *p) REQUIRES(LC_POOL)
 {
-    for (int i = LANE_COUNT - 1; i >= 0; i--) {
-        struct queue *q = &p->lanes[i];
+    for (unsigned i = 0; i < LANE_COUNT; i++) {
+        unsigned lane = (p->turn + i) % LANE_COUNT;
+        struct queue *q = &p->lanes[lane];
         struct job *job = q->first;
 
         if (job && q->running < q->limit) {
@@ -58,6 +61,7 @@ take_job_locked(struct pool *p) REQUIRES(LC_POOL)
             }
             q->running++;
             p->queued--;
+            p->turn = (lane + 1) % LANE_COUNT;
             return job;
         }
     }

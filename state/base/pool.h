@@ -3,7 +3,8 @@
  * A job is embedded in what it works on.  Threads are made as they are needed, up to the limit, and
  * stay until the pool ends.  Lanes keep one kind of caller from starving another: jobs of a lane
  * run on at most the lane's share of threads, so that a sub-agent's call over HTTP always finds a
- * worker while the IDE's calls are open. */
+ * worker while the IDE's calls are open; and lanes take turns, so that a flood of sub-agents does
+ * not hold up the IDE. */
 #ifndef TANDEM_POOL_H
 #define TANDEM_POOL_H
 
@@ -23,7 +24,8 @@ struct job {
 struct pool;
 
 /* A new pool of at most 'threads' workers; 'reserve' of them never run LANE_IDE jobs (at least one
- * always does).  At most 'queue' jobs wait. */
+ * always does), and one never runs LANE_NETWORK jobs unless it is the only one.  At most 'queue'
+ * jobs wait. */
 struct pool *pool_create(unsigned threads, unsigned reserve, unsigned queue);
 /* Queues 'job'.  E_BUSY if the queue is full, E_OVERLOAD once the pool is closing; then 'job' is
  * still the caller's. */

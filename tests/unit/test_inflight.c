@@ -162,6 +162,34 @@ limits_hold_at_their_value_and_one_above(void **unused)
     mcp_session_unref(env.session);
 }
 
+/* However much comes over the network, the IDE can call. */
+static void
+a_place_is_kept_for_stdio(void **unused)
+{
+    struct envelope stdio = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+    struct envelope http = {.transport = TRANSPORT_HTTP,
+                            .protocol_version = SLICE("2026-07-28"),
+                            .method = SLICE("tools/call"),
+                            .name = SLICE("get_server_info")};
+    struct fake_sink sinks[6], ide;
+
+    (void)unused;
+    for (int i = 0; i < 6; i++) { /* Of the six places a quarter, one, is kept. */
+        send_call(&http, "1", &sinks[i]);
+    }
+    fake_sink_wait(&sinks[5]);
+    CHECK_INT(sinks[5].status, 429);
+    send_call(&stdio, "1", &ide);
+    release();
+    CHECK(strstr(fake_sink_wait(&ide), "\"result\""));
+    fake_sink_fini(&ide);
+    for (int i = 0; i < 6; i++) {
+        CHECK_INT(strstr(fake_sink_wait(&sinks[i]), "\"result\"") != NULL, i < 5);
+        fake_sink_fini(&sinks[i]);
+    }
+    mcp_session_unref(stdio.session);
+}
+
 static void
 cancelled_calls_say_nothing(void **unused)
 {
@@ -390,6 +418,7 @@ main(void)
         cmocka_unit_test_setup_teardown(an_id_in_flight_is_not_taken_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_hold_at_their_value_and_one_above, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_place_is_kept_for_stdio, set_up, tear_down),
         cmocka_unit_test_setup_teardown(cancelled_calls_say_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cancellation_by_http_stops_nobody_elses_call, set_up,
                                         tear_down),

@@ -186,6 +186,68 @@ the_ide_has_at_least_one_worker(void **state)
     CHECK_INT(b.ran, 3);
 }
 
+/* However many jobs the network has waiting, the IDE's next job is at most one job away. */
+struct placed {
+    struct job job; /* First. */
+    struct bench *bench;
+    unsigned place; /* When it ran, from 1. */
+};
+
+static void
+run_placed(struct job *job)
+{
+    struct placed *p = (struct placed *)job;
+
+    p->place = ++p->bench->ran;
+    sem_post(&p->bench->done);
+}
+
+static void
+a_flood_of_one_lane_does_not_hold_up_the_other(void **state)
+{
+    (void)state;
+    for (int ide_floods = 0; ide_floods < 2; ide_floods++) {
+        enum pool_lane flood = ide_floods ? LANE_IDE : LANE_NETWORK;
+        enum pool_lane other = ide_floods ? LANE_NETWORK : LANE_IDE;
+        struct placed many[50], one = {.job.run = run_placed};
+        struct bench b;
+
+        set_up(&b, 1, 0, 100);
+        one.bench = &b;
+        CHECK(submit(&b, run_held, flood) == E_OK);
+        await(&b.started, 1);
+        for (int i = 0; i < 50; i++) {
+            many[i] = (struct placed){.job.run = run_placed, .bench = &b};
+            CHECK(pool_submit(b.pool, &many[i].job, flood) == E_OK);
+        }
+        CHECK(pool_submit(b.pool, &one.job, other) == E_OK);
+        post(&b.release, 1);
+        await(&b.done, 52);
+        CHECK(one.place <= 3); /* The held one, and one of the flood. */
+        CHECK_INT(many[49].place, 52);
+        tear_down(&b);
+    }
+}
+
+static void
+the_ide_finds_a_worker_while_the_network_is_busy(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    set_up(&b, 3, 1, 100);
+    for (int i = 0; i < 10; i++) {
+        CHECK(submit(&b, run_held, LANE_NETWORK) == E_OK);
+    }
+    await(&b.started, 2);
+    CHECK(submit(&b, run_short, LANE_IDE) == E_OK);
+    await(&b.done, 1);
+    CHECK_INT(b.running, 2);
+    post(&b.release, 10);
+    await(&b.done, 10);
+    tear_down(&b);
+}
+
 static void
 a_full_queue_refuses(void **state)
 {
@@ -317,6 +379,8 @@ main(void)
         cmocka_unit_test(threads_are_made_as_they_are_needed),
         cmocka_unit_test(the_network_always_finds_a_worker),
         cmocka_unit_test(the_ide_has_at_least_one_worker),
+        cmocka_unit_test(a_flood_of_one_lane_does_not_hold_up_the_other),
+        cmocka_unit_test(the_ide_finds_a_worker_while_the_network_is_busy),
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(the_end_runs_what_waits),
         cmocka_unit_test(a_closing_pool_takes_nothing),
