@@ -17,6 +17,7 @@
 #include "state/state.h"
 
 #include <assert.h>
+#include <math.h>
 
 LOG_MODULE("dispatch");
 
@@ -30,7 +31,8 @@ dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_
     d->clock = state_clock(state);
     d->limits = *limits;
     d->inflight = inflight_create(limits->calls, limits->calls_per_session);
-    d->tools = tools_create();
+    d->tools = tools_create(limits->groups);
+    d->limits.groups = NULL;
     return d;
 }
 
@@ -55,6 +57,8 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
     req->sink = sink;
     req->dialect = dialect;
     req->revision = REVISION_NONE;
+    req->log_level = -1;
+    req->last_progress = -INFINITY;
     req->started_ns = clock_mono(d->clock);
     req->deadline_ns = req->started_ns + d->limits.call_ns;
     atomic_init(&req->progress, REQUEST_RUNNING);

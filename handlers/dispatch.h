@@ -19,6 +19,7 @@ struct dispatch_limits {
     int64_t call_ns;            /* A call that runs longer is cancelled. */
     unsigned
         calls_per_second; /* Of one session or connection; twice as many in a burst.  0: any. */
+    const char *groups;   /* Of tools, as tools_create() takes them; borrowed for the call. */
 };
 
 /* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */

@@ -95,16 +95,11 @@ check_bare_notification(struct request *req)
 static enum err
 check_optional_meta(struct request *req)
 {
-    static const char *const levels[] = {"debug", "info",     "notice", "warning",
-                                         "error", "critical", "alert",  "emergency"};
     const struct json_value *level = &req->message.meta[RPC_META_LOG_LEVEL];
     const struct json_value *token = &req->message.meta[RPC_META_PROGRESS_TOKEN];
-    bool known = level->kind == KIND_NONE;
 
-    for (size_t i = 0; !known && i < sizeof levels / sizeof levels[0]; i++) {
-        known = json_string_is(level->raw, levels[i]);
-    }
-    if (!known) {
+    req->log_level = request_level(level);
+    if (level->kind != KIND_NONE && req->log_level < 0) {
         fault_set(&req->fault, E_PARAMS,
                   "params._meta[\"io.modelcontextprotocol/logLevel\"] is no log level");
         return fault_remedy(&req->fault, "use one of debug, info, notice, warning, error, "

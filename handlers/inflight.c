@@ -137,6 +137,16 @@ inflight_remove(struct inflight *t, struct request *req)
     UNLOCK(INFLIGHT, &t->lock);
 }
 
+void
+inflight_send(struct inflight *t, struct request *req, const struct event *event)
+{
+    LOCK(INFLIGHT, &t->lock);
+    if (atomic_load(&req->progress) == REQUEST_RUNNING) {
+        req->sink->class->send(req->sink, event);
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+}
+
 static bool
 matches(const struct request *req, const struct inflight_match *m)
 {

@@ -24,6 +24,10 @@ enum err inflight_add(struct inflight *t, struct request *req, struct fault *f);
 /* Takes it out: once for each that was added. */
 void inflight_remove(struct inflight *t, struct request *req);
 
+/* Sends 'event' ahead of the answer of a request in flight, if that still runs: nothing is sent
+ * once it was cancelled or ended. */
+void inflight_send(struct inflight *t, struct request *req, const struct event *event);
+
 /* Which calls are meant: all members that are set must fit. */
 struct inflight_match {
     const struct mcp_session *session;

@@ -1,4 +1,5 @@
-/* lifecycle.c -- initialize, initialized, ping (legacy) and server/discover (modern). */
+/* lifecycle.c -- initialize, initialized, ping, logging/setLevel (legacy) and server/discover
+ * (modern). */
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "state/mcp_session.h"
@@ -14,7 +15,7 @@ static const char instructions[] =
 static void
 add_capabilities(struct request *req)
 {
-    request_add_raw(req, "capabilities", SLICE("{\"tools\":{}}"));
+    request_add_raw(req, "capabilities", SLICE("{\"logging\":{},\"tools\":{}}"));
     request_member(req, "instructions");
     buf_add_json(&req->out, slice_of(instructions));
 }
@@ -91,6 +92,20 @@ lifecycle_initialized(struct request *req)
 {
     atomic_store(&req->session->initialized, true);
     return E_OK;
+}
+
+enum err
+lifecycle_set_level(struct request *req)
+{
+    int level = request_level(&req->message.param[RPC_PARAM_LEVEL]);
+
+    if (level < 0) {
+        return fault_set(&req->fault, E_PARAMS,
+                         "params.level is no log level; debug, info, notice, warning, error, "
+                         "critical, alert and emergency are");
+    }
+    atomic_store(&req->session->log_level, level);
+    return E_OK; /* Exactly {}. */
 }
 
 enum err

@@ -10,17 +10,19 @@
 #define BOTH (LEGACY | MODERN)
 
 /* 'session': a legacy client must have sent initialize.  'prepare' may be null; it runs on the
- * transport's thread before anything else, checks what needs no work, and says where the method runs.
+ * transport's thread before anything else, checks what needs no work, and says where the method
+ * runs.
  *
- *      method                     handler                prepare        eras    session  kind          */
-#define METHODS(ROW)                                                                                   \
-    ROW("tools/call",              tools_call,            tools_prepare, BOTH,   true,    REQUEST)      \
-    ROW("tools/list",              tools_list,            NULL,          BOTH,   true,    REQUEST)      \
-    ROW("ping",                    lifecycle_ping,        NULL,          LEGACY, false,   REQUEST)      \
-    ROW("initialize",              lifecycle_initialize,  NULL,          LEGACY, false,   REQUEST)      \
-    ROW("notifications/initialized", lifecycle_initialized, NULL,        LEGACY, true,    NOTIFICATION) \
-    ROW("server/discover",         lifecycle_discover,    NULL,          MODERN, false,   REQUEST)      \
-    ROW("notifications/cancelled", dispatch_cancelled,    NULL,          BOTH,   false,   NOTIFICATION)
+ *      method                     handler                prepare        eras    session  kind */
+#define METHODS(ROW)                                                                          \
+    ROW("tools/call", tools_call, tools_prepare, BOTH, true, REQUEST)                         \
+    ROW("tools/list", tools_list, NULL, BOTH, true, REQUEST)                                  \
+    ROW("ping", lifecycle_ping, NULL, LEGACY, false, REQUEST)                                 \
+    ROW("initialize", lifecycle_initialize, NULL, LEGACY, false, REQUEST)                     \
+    ROW("notifications/initialized", lifecycle_initialized, NULL, LEGACY, true, NOTIFICATION) \
+    ROW("logging/setLevel", lifecycle_set_level, NULL, LEGACY, true, REQUEST)                 \
+    ROW("server/discover", lifecycle_discover, NULL, MODERN, false, REQUEST)                  \
+    ROW("notifications/cancelled", dispatch_cancelled, NULL, BOTH, false, NOTIFICATION)
 
 struct method {
     const char *name;

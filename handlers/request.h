@@ -13,13 +13,13 @@
 #include "state/base/mem.h"
 #include "state/base/pool.h"
 #include "state/base/sink.h"
+#include "state/mcp_session.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
 struct dispatcher;
-struct mcp_session;
 struct rate;
 struct state;
 
@@ -88,6 +88,8 @@ struct request {
     size_t result_start;         /* Where the members of the result begin in 'out'. */
     struct fault fault;          /* What went wrong, if the handler fails. */
     struct buf fault_data;       /* error.data as JSON text; empty for none. */
+    int log_level;               /* Modern: enum mcp_level asked for by this request; -1: none. */
+    double last_progress;        /* What was told last; nothing yet: -INFINITY. */
     struct slice new_session_id; /* Told with the answer; borrowed from 'session'. */
     /* Only of a request that went to a worker. */
     struct bytes *bytes; /* Counted copy of the message. */
@@ -99,6 +101,17 @@ struct request {
 /* True once the client cancelled or the time is up: long work asks now and then and gives up with
  * E_CANCELLED or E_TIMEOUT.  Any thread. */
 bool request_stop(const struct request *req);
+
+/* Tells how far a request is, if its client asked to be told: 'progress' of 'total' (0: not known),
+ * with a text or null.  What does not rise is not told, nor what the peer is too slow to read. Only
+ * the thread that runs the request, which holds no lock. */
+void request_progress(struct request *req, double progress, double total, const char *message);
+/* The value of a level's name, as JSON or not; -1 if it is none. */
+int request_level(const struct json_value *name);
+/* Sends a log message of the request, if its client wants that level: a legacy session says so by
+ * logging/setLevel, a modern request by its _meta.  'logger' may be null; 'data' is borrowed.
+ * Threads as above. */
+void request_log(struct request *req, enum mcp_level level, const char *logger, const json_t *data);
 
 /* Begins the next member of the result: adds the comma, if need be, and "key": to 'out'. */
 void request_member(struct request *req, const char *key);

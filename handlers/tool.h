@@ -1,17 +1,41 @@
 /* tool.h -- what a tool is: one row, from which both eras, REST and the command line are made.
  *
- * TOOLS lists them in the order of tools/list.  The row's second column is the file that answers: it defines
- * "const struct tool tool_<name>".  To add a tool, add a row and that object. */
+ * TOOLS lists them in the order of tools/list.  The row's second column is the file that answers:
+ * it defines "const struct tool tool_<name>".  To add a tool, add a row and that object.  Only
+ * tools of the groups that the settings enable exist: the others are neither listed nor found. */
 #ifndef TANDEM_TOOL_H
 #define TANDEM_TOOL_H
 
 #include "handlers/request.h"
 
 /*      name              answered in        */
-#define TOOLS(ROW)                             \
-    ROW(current_date,     "tool_info.c")       \
-    ROW(get_server_info,  "tool_info.c")       \
-    ROW(pos_workflow,     "tool_workflow.c")
+#define OWN_TOOLS(ROW)                  \
+    ROW(current_date, "tool_info.c")    \
+    ROW(get_server_info, "tool_info.c") \
+    ROW(pos_workflow, "tool_workflow.c")
+
+/* What the official conformance suite calls: of no use to anybody else, and there only if asked
+ * for. */
+#define CONFORMANCE_TOOLS(ROW)                             \
+    ROW(test_simple_text, "tool_conformance.c")            \
+    ROW(test_image_content, "tool_conformance.c")          \
+    ROW(test_audio_content, "tool_conformance.c")          \
+    ROW(test_embedded_resource, "tool_conformance.c")      \
+    ROW(test_multiple_content_types, "tool_conformance.c") \
+    ROW(test_error_handling, "tool_conformance.c")         \
+    ROW(test_tool_with_progress, "tool_conformance.c")     \
+    ROW(test_tool_with_logging, "tool_conformance.c")      \
+    ROW(test_logging_tool, "tool_conformance.c")           \
+    ROW(json_schema_2020_12_tool, "tool_conformance.c")
+
+#define TOOLS(ROW) OWN_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
+
+/* The groups that tools are in, and which words of the settings enable them: its own name does,
+ * ALWAYS needs none, CORE is one of "core" and "full". */
+#define TOOL_GROUPS(ROW) \
+    ROW(info, ALWAYS)    \
+    ROW(workflow, CORE)  \
+    ROW(conformance, NAMED)
 
 enum runs {
     INLINE, /* On the transport's thread: only touches memory, for microseconds. */
@@ -25,6 +49,12 @@ enum tool_hint {
     HINT_OPEN_WORLD = 8,
 };
 
+/* What a tool's result is. */
+enum gives {
+    GIVES_OBJECT,  /* A structured result, told as structuredContent and, once more, as text. */
+    GIVES_CONTENT, /* An array of content blocks: text, images, audio, resources. */
+};
+
 struct tool {
     const char *name, *title, *group;
     const char *description;   /* What an agent needs to use it well. */
@@ -32,9 +62,13 @@ struct tool {
     const char *output_schema; /* JSON text, or null. */
     unsigned hints;            /* enum tool_hint. */
     enum runs runs;
-    /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On E_OK
-     * '*result' is a new object, the structured result.  On error it may be a new object too: what to tell
-     * instead of the plain {code, message, remedy} of 'f', which is filled in any case. */
+    enum gives gives;
+    bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
+    /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On
+     * E_OK
+     * '*result' is a new object, the structured result, or a new array of content blocks, as
+     * 'gives' says.  On error it may be a new object too: what to tell instead of the plain {code,
+     * message, remedy} of 'f', which is filled in any case. */
     enum err (*call)(struct request *req, const json_t *args, json_t **result, struct fault *f);
 };
 

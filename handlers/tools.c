@@ -1,7 +1,8 @@
 /* tools.c -- tools/list and tools/call, for both eras and for scripts.
  *
- * A broken request or an unknown tool is a protocol error.  A tool that was found and then failed, if only because
- * its arguments do not fit its schema, is a result with isError: that is what a model can read and mend. */
+ * A broken request or an unknown tool is a protocol error.  A tool that was found and then failed,
+ * if only because its arguments do not fit its schema, is a result with isError: that is what a
+ * model can read and mend. */
 #include "handlers/tools.h"
 
 #include "handlers/dispatch_private.h"
@@ -11,6 +12,7 @@
 #include "state/base/log.h"
 #include "state/base/rate.h"
 #include "state/mcp_session.h"
+#include "state/settings.h"
 
 #include <assert.h>
 
@@ -26,10 +28,15 @@ static const struct tool *const rows[] = {
 /* Which members of a tool the revisions know: one text of the list for each step. */
 enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_FORM_COUNT };
 
+/* A tool that is enabled. */
+struct entry {
+    const struct tool *tool;
+    json_t *input, *output; /* Owned, immutable; 'output' may be null. */
+};
+
 struct tools {
-    struct {
-        json_t *input, *output; /* Owned, immutable; 'output' may be null. */
-    } schemas[TOOL_COUNT];
+    struct entry entries[TOOL_COUNT];
+    size_t count;
     char *lists[LIST_FORM_COUNT]; /* Owned: the JSON array of tools/list. */
 };
 
@@ -80,22 +87,97 @@ write_tool(struct buf *out, const struct tool *tool, enum list_form form)
     buf_addc(out, '}');
 }
 
+/* ---- Groups ---- */
+
+enum enabled_by { ALWAYS, CORE, NAMED };
+static const struct {
+    const char *name;
+    enum enabled_by by;
+} groups[] = {
+#define ROW(NAME, BY) {#NAME, BY},
+    TOOL_GROUPS(ROW)
+#undef ROW
+};
+#define GROUP_COUNT (sizeof groups / sizeof groups[0])
+
+static bool
+is_core(struct slice item)
+{
+    return slice_is(item, "core") || slice_is(item, "full");
+}
+
+static bool
+group_enabled(const char *list, const char *name)
+{
+    struct slice item;
+    size_t at = 0;
+
+    while (strcmp(groups[at].name, name) != 0) {
+        at++;
+    }
+    if (groups[at].by == ALWAYS) {
+        return true;
+    }
+    while (settings_next_item(&list, &item)) {
+        if (slice_is(item, name) || (groups[at].by == CORE && is_core(item))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+log_unknown_groups(const char *list)
+{
+    struct slice item;
+
+    while (settings_next_item(&list, &item)) {
+        bool known = is_core(item);
+
+        for (size_t i = 0; i < GROUP_COUNT; i++) {
+            known = known || slice_is(item, groups[i].name);
+        }
+        if (!known) {
+            char *name = xstrndup(item.data, item.len);
+            log_warn("there is no such tool group", F_STR("group", name));
+            free(name);
+        }
+    }
+}
+
+/* ---- The registry ---- */
+
+static void
+add_entry(struct tools *t, const struct tool *tool)
+{
+    struct entry *e = &t->entries[t->count++];
+
+    e->tool = tool;
+    e->input =
+        parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
+    if (tool->output_schema) {
+        e->output = parse_schema(tool->output_schema, schema_check_profile);
+    }
+}
+
 struct tools *
-tools_create(void)
+tools_create(const char *enabled)
 {
     struct tools *t = xcalloc(1, sizeof *t);
 
+    enabled = enabled ? enabled : "core";
+    log_unknown_groups(enabled);
     for (size_t i = 0; i < TOOL_COUNT; i++) {
-        t->schemas[i].input = parse_schema(rows[i]->input_schema, schema_check_profile);
-        if (rows[i]->output_schema) {
-            t->schemas[i].output = parse_schema(rows[i]->output_schema, schema_check_profile);
+        if (group_enabled(enabled, rows[i]->group)) {
+            add_entry(t, rows[i]);
         }
     }
     for (int form = 0; form < LIST_FORM_COUNT; form++) {
         struct buf out = BUF_INIT;
-        for (size_t i = 0; i < TOOL_COUNT; i++) {
-            buf_addc(&out, i ? ',' : '[');
-            write_tool(&out, rows[i], (enum list_form)form);
+        buf_addc(&out, '[');
+        for (size_t i = 0; i < t->count; i++) {
+            buf_adds(&out, i ? "," : "");
+            write_tool(&out, t->entries[i].tool, (enum list_form)form);
         }
         buf_addc(&out, ']');
         t->lists[form] = buf_steal(&out);
@@ -108,9 +190,9 @@ void
 tools_destroy(struct tools *t)
 {
     if (t) {
-        for (size_t i = 0; i < TOOL_COUNT; i++) {
-            json_decref(t->schemas[i].input);
-            json_decref(t->schemas[i].output);
+        for (size_t i = 0; i < t->count; i++) {
+            json_decref(t->entries[i].input);
+            json_decref(t->entries[i].output);
         }
         for (int form = 0; form < LIST_FORM_COUNT; form++) {
             free(t->lists[form]);
@@ -122,8 +204,7 @@ tools_destroy(struct tools *t)
 unsigned
 tools_count(const struct tools *t)
 {
-    (void)t;
-    return TOOL_COUNT;
+    return (unsigned)t->count;
 }
 
 const char *
@@ -158,15 +239,23 @@ tools_rest_list(struct request *req)
     return E_OK;
 }
 
-static const struct tool *
-find_tool(struct slice name)
+static const struct entry *
+find_entry(const struct tools *t, struct slice name)
 {
-    for (size_t i = 0; i < TOOL_COUNT; i++) {
-        if (slice_is(name, rows[i]->name)) {
-            return rows[i];
+    for (size_t i = 0; i < t->count; i++) {
+        if (slice_is(name, t->entries[i].tool->name)) {
+            return &t->entries[i];
         }
     }
     return NULL;
+}
+
+static const struct tool *
+find_tool(const struct request *req, struct slice name)
+{
+    const struct entry *e = find_entry(req->dispatcher->tools, name);
+
+    return e ? e->tool : NULL;
 }
 
 static enum err
@@ -187,7 +276,8 @@ check_rate(struct request *req)
     struct rate *rate = session ? &session->calls : req->env.rate;
 
     if (rate && !rate_take(rate, req->started_ns, per_second, 2 * per_second)) {
-        fault_set(&req->fault, E_BUSY, "more than %u tool calls a second came from here", per_second);
+        fault_set(&req->fault, E_BUSY, "more than %u tool calls a second came from here",
+                  per_second);
         return fault_remedy(&req->fault, "wait a second, or raise limits.call_rate");
     }
     return E_OK;
@@ -211,7 +301,7 @@ tools_prepare(struct request *req, enum runs *runs)
     if (err) {
         goto out;
     }
-    req->tool = find_tool(text);
+    req->tool = find_tool(req, text);
     if (!req->tool) {
         err = unknown_tool(req, text);
     } else if (arguments->kind != KIND_NONE && arguments->kind != KIND_OBJECT) {
@@ -231,7 +321,7 @@ tools_find_rest(struct request *req, struct slice name, struct slice arguments)
     struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
     struct json_scan scan;
 
-    req->tool = find_tool(name);
+    req->tool = find_tool(req, name);
     if (!req->tool) {
         return unknown_tool(req, name);
     }
@@ -256,7 +346,8 @@ tools_prepare_rest(struct request *req, enum runs *runs)
     return check_rate(req);
 }
 
-/* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's. */
+/* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's.
+ */
 static enum err
 check_result(const struct request *req, const json_t *schema, json_t *result, struct fault *f)
 {
@@ -285,8 +376,8 @@ is_required(const json_t *schema, const char *name)
     return false;
 }
 
-/* Many clients send null for an argument that they leave out.  Takes those away that may be left out and could
- * not be null. */
+/* Many clients send null for an argument that they leave out.  Takes those away that may be left
+ * out and could not be null. */
 static void
 drop_nulls(const json_t *schema, json_t *args)
 {
@@ -295,7 +386,8 @@ drop_nulls(const json_t *schema, json_t *args)
     json_t *value;
     void *next;
 
-    json_object_foreach_safe(args, next, key, value) {
+    json_object_foreach_safe(args, next, key, value)
+    {
         const json_t *type = json_object_get(json_object_get(properties, key), "type");
         if (json_is_null(value) && json_is_string(type) &&
             strcmp(json_string_value(type), "null") != 0 && !is_required(schema, key)) {
@@ -308,21 +400,18 @@ drop_nulls(const json_t *schema, json_t *args)
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
+    const struct entry *e = find_entry(req->dispatcher->tools, slice_of(req->tool->name));
     json_t *args = NULL;
-    size_t at = 0;
     enum err err;
 
     *result = NULL;
-    while (rows[at] != req->tool) {
-        at++;
-    }
     err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
     if (!err && !args) {
         args = json_object();
     }
     if (!err) {
-        drop_nulls(req->dispatcher->tools->schemas[at].input, args);
-        err = schema_validate(req->dispatcher->tools->schemas[at].input, args, "arguments", f);
+        drop_nulls(e->input, args);
+        err = schema_validate(e->input, args, "arguments", f);
     }
     if (err) {
         err = E_ARGUMENT; /* Whatever the cause: the caller can mend it. */
@@ -330,7 +419,7 @@ call_tool(struct request *req, json_t **result, struct fault *f)
         err = req->tool->call(req, args, result, f);
     }
     if (!err) {
-        err = check_result(req, req->dispatcher->tools->schemas[at].output, *result, f);
+        err = check_result(req, e->output, *result, f);
     }
     f->code = err;
     json_decref(args);
@@ -369,6 +458,25 @@ result_text(const json_t *result, const struct fault *f)
     return buf_steal(&out);
 }
 
+/* Adds what a call gave to the result: 'text' is its JSON text, or tells what went wrong. */
+static void
+add_content(struct request *req, enum err err, const char *text)
+{
+    if (!err && req->tool->gives == GIVES_CONTENT) {
+        request_add_raw(req, "content", slice_of(text));
+        return;
+    }
+    request_member(req, "content");
+    buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
+    buf_add_json(&req->out, slice_of(text));
+    buf_adds(&req->out, "}]");
+    if (err) {
+        request_add_raw(req, "isError", SLICE("true"));
+    } else if (era_knows(req, REVISION_2025_06_18)) {
+        request_add_raw(req, "structuredContent", slice_of(text));
+    }
+}
+
 enum err
 tools_call(struct request *req)
 {
@@ -382,15 +490,7 @@ tools_call(struct request *req)
     } else if (!text) {
         err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
     } else {
-        request_member(req, "content");
-        buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
-        buf_add_json(&req->out, slice_of(text));
-        buf_adds(&req->out, "}]");
-        if (err) {
-            request_add_raw(req, "isError", SLICE("true"));
-        } else if (era_knows(req, REVISION_2025_06_18)) {
-            request_add_raw(req, "structuredContent", slice_of(text));
-        }
+        add_content(req, err, text);
         err = E_OK;
     }
     free(text);
@@ -406,7 +506,9 @@ tools_rest(struct request *req)
     enum err err = call_tool(req, &result, &f);
     char *text = result_text(result, &f);
 
-    if (text) {
+    if (text && !err && req->tool->gives == GIVES_CONTENT) {
+        buf_addf(&req->out, "{\"content\":%s}", text);
+    } else if (text) {
         buf_adds(&req->out, text);
     } else {
         err = fault_set(&f, E_OVERLOAD, "there is no memory for the answer now");

@@ -8,8 +8,10 @@
 
 struct tools;
 
-/* Parses every row's schemas; a row that breaks the schema profile is a bug and aborts. */
-struct tools *tools_create(void);
+/* The tools of 'groups', a list as in the settings, or null for "core".  Parses their schemas; one
+ * that breaks the schema profile is a bug and aborts.  A name that is no group's adds nothing, as
+ * settings written for other servers name groups of theirs; that is logged. */
+struct tools *tools_create(const char *groups);
 void tools_destroy(struct tools *t);
 unsigned tools_count(const struct tools *t);
 /* The JSON array of tools/list as the latest revisions have it; borrowed from 't'. */

@@ -27,8 +27,7 @@ add_type(struct buf *out, const json_t *schema)
         buf_adds(out, json_string_value(type));
         return;
     }
-    json_array_foreach(list, i, word)
-    {
+    json_array_foreach(list, i, word) {
         const char *text = json_string_value(word);
         if (text) {
             buf_addf(out, "%s%s", i ? "|" : "", text);
@@ -45,8 +44,7 @@ is_required(const json_t *schema, const char *name)
     const json_t *word;
     size_t i;
 
-    json_array_foreach(json_object_get(schema, "required"), i, word)
-    {
+    json_array_foreach(json_object_get(schema, "required"), i, word) {
         const char *text = json_string_value(word);
         if (text && strcmp(text, name) == 0) {
             return true;
@@ -66,8 +64,7 @@ print_tool(const json_t *tool)
 
     printf("%s\n    ", name ? name : "?");
     report_wrapped(stdout, 4, 4, description ? description : "");
-    json_object_foreach(json_object_get(schema, "properties"), argument, rules)
-    {
+    json_object_foreach(json_object_get(schema, "properties"), argument, rules) {
         const char *help = json_string_value(json_object_get(rules, "description"));
         struct buf line = BUF_INIT;
 
@@ -95,8 +92,7 @@ print_tools(struct slice text, bool as_json, struct fault *f)
     } else if (as_json) {
         done = json_dumpf(root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
     } else {
-        json_array_foreach(tools, i, tool)
-        {
+        json_array_foreach(tools, i, tool) {
             print_tool(tool);
         }
     }
@@ -124,7 +120,7 @@ run(struct invocation *invocation)
             err = fault_set(&f, E_IO, "the server answered with status %d", reply.status);
         }
     } else if (!err) {
-        struct tools *tools = tools_create();
+        struct tools *tools = tools_create(context.settings->groups);
         buf_addf(&reply.body, "{\"tools\":%s}", tools_json(tools));
         tools_destroy(tools);
     }

@@ -29,6 +29,7 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .calls_per_session = s->limits_calls_each,
         .call_ns = s->limits_call_time,
         .calls_per_second = s->limits_call_rate,
+        .groups = s->groups,
     };
     enum err err;
 
@@ -64,6 +65,14 @@ struct waiting_sink {
     bool done;
 };
 
+/* The caller waits for the answer alone. */
+static enum err
+pass_over(struct sink *sink, const struct event *event)
+{
+    (void)sink, (void)event;
+    return E_OK;
+}
+
 static void
 keep_answer(struct sink *sink, const struct reply *reply)
 {
@@ -87,7 +96,8 @@ let_go(struct sink *sink)
 int
 core_call(struct core *core, struct slice tool, struct slice arguments, struct buf *out)
 {
-    static const struct sink_class class = {.answer = keep_answer, .unref = let_go};
+    static const struct sink_class class = {
+        .send = pass_over, .answer = keep_answer, .unref = let_go};
     struct waiting_sink w = {.sink = {&class},
                              .mutex = PTHREAD_MUTEX_INITIALIZER,
                              .cond = PTHREAD_COND_INITIALIZER,

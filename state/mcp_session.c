@@ -47,6 +47,7 @@ new_session(struct slice principal)
     e->session.principal = xstrndup(principal.data, principal.len);
     atomic_init(&e->session.refs, 1);
     atomic_init(&e->session.revision, -1);
+    atomic_init(&e->session.log_level, MCP_LEVEL_INFO);
     return &e->session;
 }
 

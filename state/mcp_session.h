@@ -16,6 +16,23 @@
 
 #define MCP_SESSION_ID_SIZE 33 /* 128 random bits in hex, and NUL. */
 
+/* How much a log message matters, rising. */
+#define MCP_LEVELS(ROW)       \
+    ROW(DEBUG, "debug")       \
+    ROW(INFO, "info")         \
+    ROW(NOTICE, "notice")     \
+    ROW(WARNING, "warning")   \
+    ROW(ERROR, "error")       \
+    ROW(CRITICAL, "critical") \
+    ROW(ALERT, "alert")       \
+    ROW(EMERGENCY, "emergency")
+enum mcp_level {
+#define ROW(NAME, TEXT) MCP_LEVEL_##NAME,
+    MCP_LEVELS(ROW)
+#undef ROW
+        MCP_LEVEL_COUNT
+};
+
 struct mcp_sessions;
 
 /* Members below 'refs' change while shared: atomics. */
@@ -24,7 +41,7 @@ struct mcp_session {
     char *principal;              /* Owned, set once. */
     _Atomic unsigned refs;
     _Atomic int revision;     /* enum revision agreed by initialize; -1 before it. */
-    _Atomic int log_level;    /* Of notifications/message. */
+    _Atomic int log_level;    /* Least enum mcp_level of notifications/message; INFO at first. */
     _Atomic bool initialized; /* notifications/initialized came. */
     _Atomic bool ended;
     _Atomic unsigned in_flight;

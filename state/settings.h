@@ -1,7 +1,7 @@
 /* settings.h -- every setting of tandem, once.
  *
  * A row of SETTINGS gives the typed member of struct settings, the key in the configuration file,
- * the environment variable, the command-line option, its line of help and its row in the README. 
+ * the environment variable, the command-line option, its line of help and its row in the README.
  * A key is written "limits.json_depth" in the file (or as nested sections),
  * TANDEM_LIMITS_JSON_DEPTH in the environment and --limits-json-depth on the command line; dots,
  * hyphens and underscores are one to the parser.  Values outside their bounds are refused, never
@@ -53,7 +53,7 @@
     ROW(auth, "auth", CHOICE, ANY, "token", "none|token", "",                                      \
         "what HTTP clients must show: nothing, or the token of the data folder")                   \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, or names of groups")                                    \
+        "tool groups to offer: core, full, workflow, conformance (for the official test suite)")                                    \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
@@ -150,7 +150,7 @@ enum setting {
 #define ROW(MEMBER, ...) SETTING_##MEMBER,
     SETTINGS(ROW)
 #undef ROW
-    SETTING_COUNT
+        SETTING_COUNT
 };
 
 enum setting_type {
@@ -170,9 +170,9 @@ struct settings {
 #define ROW(MEMBER, KEY, TYPE, ...) SETTING_C_##TYPE MEMBER;
     SETTINGS(ROW)
 #undef ROW
-    uint64_t version;                        /* Rises with each reload, from 1. */
-    unsigned char origins[SETTING_COUNT];    /* enum setting_origin. */
-    char *texts[SETTING_COUNT];              /* Owned: what STRING and LIST members point to. */
+    uint64_t version;                     /* Rises with each reload, from 1. */
+    unsigned char origins[SETTING_COUNT]; /* enum setting_origin. */
+    char *texts[SETTING_COUNT];           /* Owned: what STRING and LIST members point to. */
     _Atomic unsigned refs;
 };
 
@@ -214,7 +214,7 @@ void settings_unref(struct settings *s);
 
 /* Adds the value as it would be written in the file or on the command line. */
 void settings_show(const struct settings *s, enum setting setting, struct buf *out);
-/* Steps through a LIST: stores the next item in '*item' and returns true, or false at its end. 
+/* Steps through a LIST: stores the next item in '*item' and returns true, or false at its end.
  * '*list' starts as the member and moves on. */
 bool settings_next_item(const char **list, struct slice *item);
 

@@ -35,6 +35,23 @@ fake_clock_pass(struct fake_clock *c, int64_t ns)
     atomic_fetch_add(&c->wall_ns, ns);
 }
 
+static enum err
+keep_message(struct sink *sink, const struct event *event)
+{
+    struct fake_sink *s = (struct fake_sink *)sink;
+    enum err err;
+
+    pthread_mutex_lock(&s->mutex);
+    assert(s->answers == 0);
+    err = s->refuse;
+    if (!err) {
+        buf_add_slice(&s->sent, event->body);
+        buf_addc(&s->sent, '\n');
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return err;
+}
+
 static void
 keep_answer(struct sink *sink, const struct reply *reply)
 {
@@ -61,7 +78,7 @@ let_go(struct sink *sink)
     pthread_mutex_unlock(&s->mutex);
 }
 
-static const struct sink_class fake_sink_class = {keep_answer, let_go};
+static const struct sink_class fake_sink_class = {keep_message, keep_answer, let_go};
 
 void
 fake_sink_init(struct fake_sink *s)
@@ -75,6 +92,7 @@ void
 fake_sink_fini(struct fake_sink *s)
 {
     free(s->body);
+    buf_fini(&s->sent);
 }
 
 const char *

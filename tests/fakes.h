@@ -1,4 +1,5 @@
-/* fakes.h -- what tests put in the place of the world: time, a sink that keeps answers, a project on disk. */
+/* fakes.h -- what tests put in the place of the world: time, a sink that keeps answers, a project
+ * on disk. */
 #ifndef TANDEM_TESTS_FAKES_H
 #define TANDEM_TESTS_FAKES_H
 
@@ -25,10 +26,12 @@ struct fake_sink {
     struct sink sink; /* First. */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
-    char *body;           /* Owned; null until answered. */
+    struct buf sent; /* What came before the answer, a line each. */
+    enum err refuse; /* What send() says; such messages are not kept. */
+    char *body;      /* Owned; null until answered. */
     char session_id[64];
     int status;
-    unsigned answers;     /* How often it was answered: must end as 1. */
+    unsigned answers; /* How often it was answered: must end as 1. */
     unsigned unrefs;
 };
 void fake_sink_init(struct fake_sink *s);

@@ -115,11 +115,61 @@ find_header(struct slice head, const char *name)
     return SLICE_NONE;
 }
 
+/* The length of a chunked body at 'from' up to its end, 0 if that is not there yet; puts what the
+ * chunks hold together, at 'from', once it is, and stores how much that is. */
+static size_t
+take_chunks(char *from, size_t len, size_t *held)
+{
+    size_t at = 0;
+
+    *held = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        at = 0;
+        for (;;) {
+            char *line = from + at;
+            char *end = memmem(line, len - at, "\r\n", 2);
+            size_t size = end ? strtoul(line, NULL, 16) : 0;
+            size_t next = end ? (size_t)(end - from) + 2 + size + 2 : len + 1;
+
+            if (next > len) {
+                return 0;
+            }
+            if (pass == 1) {
+                memmove(from + *held, end + 2, size);
+                *held += size;
+            }
+            at = next;
+            if (size == 0) {
+                break;
+            }
+        }
+    }
+    return at;
+}
+
+bool
+client_until(struct client *c, const char *text, int seconds)
+{
+    for (;;) {
+        const char *start = c->in.data + c->at;
+        size_t len = c->in.len - c->at;
+        const char *found = len ? memmem(start, len, text, strlen(text)) : NULL;
+
+        if (found) {
+            c->at += (size_t)(found - start) + strlen(text);
+            return true;
+        }
+        if (read_some(c, seconds) <= 0) {
+            return false;
+        }
+    }
+}
+
 struct response
 client_read(struct client *c, bool bodiless, int seconds)
 {
     struct response r = {.status = 0};
-    size_t head_len = 0, body_len = 0;
+    size_t head_len = 0, body_len = 0, chunks_len = 0;
     struct slice length, connection;
 
     for (;;) {
@@ -132,7 +182,12 @@ client_read(struct client *c, bool bodiless, int seconds)
             head_len = (size_t)(end - start) + 4;
             length = find_header((struct slice){start, head_len}, "Content-Length");
             body_len = length.data && !bodiless ? strtoul(length.data, NULL, 10) : 0;
-            if (len >= head_len + body_len) {
+            if (find_header((struct slice){start, head_len}, "Transfer-Encoding").data) {
+                chunks_len = take_chunks(c->in.data + c->at + head_len, len - head_len, &body_len);
+                if (chunks_len) {
+                    break;
+                }
+            } else if (len >= head_len + body_len) {
                 break;
             }
         }
@@ -144,7 +199,7 @@ client_read(struct client *c, bool bodiless, int seconds)
     }
     r.head = (struct slice){c->in.data + c->at, head_len};
     r.body = (struct slice){r.head.data + head_len, body_len};
-    c->at += head_len + body_len;
+    c->at += head_len + (chunks_len ? chunks_len : body_len);
     if (sscanf(r.head.data, "HTTP/1.1 %3d ", &r.status) != 1) {
         fprintf(stderr, "no answer: %.*s\n", (int)r.head.len, r.head.data);
         abort();

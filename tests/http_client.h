@@ -26,11 +26,13 @@ void client_close(struct client *c);
 /* Sends all; false if the peer has gone. */
 bool client_send(struct client *c, struct slice bytes);
 bool client_sends(struct client *c, const char *text);
-/* Reads one answer; a HEAD's, 'bodiless', has none behind its head.  Waits for 'seconds'; that
- * long only if none comes. */
+/* Reads one answer, a chunked one up to its end; a HEAD's, 'bodiless', has none behind its head.
+ * Waits for 'seconds'; that long only if none comes. */
 struct response client_read(struct client *c, bool bodiless, int seconds);
 /* The same for at most ten seconds, with a body. */
 struct response client_next(struct client *c);
+/* Waits until 'text' has come, and steps over all up to its end; false if it does not come. */
+bool client_until(struct client *c, const char *text, int seconds);
 /* The value of a header in 'r', "" if it is not there; new. */
 char *client_header(const struct response *r, const char *name);
 /* True if the connection is closed by the peer without another byte. */

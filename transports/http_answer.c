@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define HEAD_MAX 2048
-
 /* ---- The sink: these run on any thread ---- */
 
 static void
@@ -35,7 +33,8 @@ unref_from_dispatch(struct sink *sink)
     connection_unref((struct connection *)sink);
 }
 
-const struct sink_class connection_sink = {answer_from_dispatch, unref_from_dispatch};
+const struct sink_class connection_sink = {connection_send, answer_from_dispatch,
+                                           unref_from_dispatch};
 
 struct sink *
 connection_take_sink(struct connection *c)
@@ -94,6 +93,7 @@ write_parts(struct connection *c, struct iovec *parts, int count)
 void
 connection_write(struct connection *c)
 {
+    int64_t now_ns = clock_mono(c->server->context.clock); /* Before the peer can act on it. */
     ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
 
     if (n < 0 && !would_block()) {
@@ -102,10 +102,14 @@ connection_write(struct connection *c)
     }
     if (n > 0) {
         c->out_sent += (size_t)n;
-        c->since_ns = clock_mono(c->server->context.clock);
+        c->since_ns = now_ns;
     }
-    if (c->out_sent == c->out.len) {
+    if (c->out_sent < c->out.len) {
+        connection_watch(c);
+    } else if (c->state == WRITING) {
         connection_answered(c);
+    } else {
+        connection_stream_written(c);
     }
 }
 
@@ -174,8 +178,8 @@ date(struct http_server *s)
     return s->date;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-add_line(struct buf *head, const char *format, ...)
+void
+http_add_line(struct buf *head, const char *format, ...)
 {
     size_t room = head->size - head->len;
     va_list args;
@@ -189,33 +193,39 @@ add_line(struct buf *head, const char *format, ...)
 }
 
 void
+http_add_head(struct connection *c, struct buf *head, int status)
+{
+    http_add_line(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(c->server));
+    if (c->origin.len) {
+        http_add_line(head,
+                      "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
+                      "Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n",
+                      (int)c->origin.len, c->origin.data);
+    }
+}
+
+void
 connection_answer(struct connection *c, int status, const char *type, const char *extra,
                   struct slice body)
 {
-    char room[HEAD_MAX];
+    char room[HTTP_HEAD_MAX];
     struct buf head = {.data = room, .size = sizeof room}; /* Never grows. */
     struct iovec parts[2];
     bool last = c->close_after || c->server->draining ||
                 c->requests >= c->server->context.settings->limits_requests;
 
     c->close_after = last;
-    add_line(&head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(c->server));
+    http_add_head(c, &head, status);
     if (status != 204) {
-        add_line(&head, "Content-Length: %zu\r\n", body.len);
+        http_add_line(&head, "Content-Length: %zu\r\n", body.len);
     }
     if (body.len) {
-        add_line(&head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
+        http_add_line(&head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
     }
-    if (c->origin.len) {
-        add_line(&head,
-                 "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
-                 "Access-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\n",
-                 (int)c->origin.len, c->origin.data);
-    }
-    add_line(&head, "%s%s\r\n", extra ? extra : "",
-             last     ? "Connection: close\r\n"
-             : c->old ? "Connection: keep-alive\r\n"
-                      : "");
+    http_add_line(&head, "%s%s\r\n", extra ? extra : "",
+                  last     ? "Connection: close\r\n"
+                  : c->old ? "Connection: keep-alive\r\n"
+                           : "");
     parts[0] = (struct iovec){head.data, head.len};
     parts[1] = (struct iovec){(void *)(uintptr_t)body.data, body.len};
     write_parts(c, parts, body.len && !c->head_only ? 2 : 1);
@@ -274,6 +284,10 @@ connection_take_answer(struct connection *c, const struct reply *reply)
     }
     if (c->peer_done && reply->status == 204) {
         connection_close(c); /* A call that was cancelled by its peer's leaving: nothing is said. */
+        return;
+    }
+    if (c->streaming) {
+        connection_end_stream(c, reply->body);
         return;
     }
     if (reply->session_id.len) {

@@ -22,8 +22,7 @@
 
 #define SECOND_NS ((int64_t)1000000000)
 #define LINGER_NS (2 * SECOND_NS)
-#define STALL_NS (10 * SECOND_NS) /* An answer that the peer does not read. */
-#define READ_BYTES (16 * 1024)    /* At least, where part of a request is kept. */
+#define READ_BYTES (16 * 1024) /* At least, where part of a request is kept. */
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
@@ -125,6 +124,7 @@ connection_close(struct connection *c)
         return;
     }
     c->state = CLOSED;
+    atomic_store(&c->left, true);
     if (waits) {
         tell_gone(c);
     }
@@ -163,7 +163,7 @@ handle(struct connection *c, const struct http_parser *p)
 {
     c->state = HANDLING;
     c->close_after = !p->keep_alive;
-    c->event_stream = false;
+    c->event_stream = c->takes_events = false;
     c->route->handle(c, p);
 }
 
@@ -314,6 +314,7 @@ connection_answered(struct connection *c)
 {
     buf_fini(&c->out);
     c->out_sent = 0;
+    c->streaming = false;
     if (c->close_after) {
         linger(c);
         return;
@@ -368,6 +369,9 @@ read_more(struct connection *c)
     } else {
         take_requests(c, to, (size_t)n);
     }
+    if (c->state == READING) {
+        connection_poll(c, UV_READABLE); /* A stream may have watched for other things. */
+    }
 }
 
 static void
@@ -386,12 +390,14 @@ static void
 while_handling(struct connection *c, int events)
 {
     if (events & UV_DISCONNECT) {
-        uv_poll_stop(&c->poll);
-        c->polled = 0;
         c->peer_done = true;
         tell_gone(c);
-    } else {
-        connection_poll(c, UV_DISCONNECT); /* Pipelined bytes: they wait in the socket. */
+    }
+    if (events & UV_WRITABLE) {
+        connection_write(c);
+    }
+    if (c->state == HANDLING) {
+        connection_watch(c); /* Pipelined bytes wait in the socket. */
     }
 }
 
@@ -471,7 +477,7 @@ connection_check_time(struct connection *c, int64_t now_ns)
         check_reading(c, now_ns);
         break;
     case WRITING:
-        if (silent_ns > STALL_NS) {
+        if (silent_ns > HTTP_STALL_NS) {
             connection_close(c);
         }
         break;
@@ -481,6 +487,8 @@ connection_check_time(struct connection *c, int64_t now_ns)
         }
         break;
     case HANDLING: /* Dispatch limits the time of calls. */
+        connection_check_stream(c, now_ns);
+        break;
     case CLOSED:
         break;
     }
@@ -499,6 +507,8 @@ connection_give_up(struct connection *c)
 {
     if (c->state == HANDLING && !c->peer_done) {
         tell_gone(c);
+    }
+    if (c->state == HANDLING && !c->peer_done && !c->streaming) {
         c->close_after = true;
         connection_refuse(c, c->route->mcp, 503, "overloaded",
                           "the server has ended before this call was done", "Retry-After: 1\r\n");

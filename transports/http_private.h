@@ -3,6 +3,7 @@
  *   http_transport.c   the thread, its loop, accepting, time-outs, the end
  *   http_connection.c  one connection: its socket, bytes in, requests out of them, its times
  *   http_answer.c      answers: heads, bodies, errors, and writing them as the socket takes them
+ *   http_stream.c      answers that are event streams: their events, comments and end
  *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
  *
@@ -19,13 +20,16 @@
 #include "transports/http_parser.h"
 #include "transports/transport.h"
 
+#define HTTP_STALL_NS INT64_C(10000000000) /* An answer that the peer does not read. */
+
 struct connection;
 struct route;
 
-/* An answer on its way to the loop. */
+/* An answer, or an event ahead of one, on its way to the loop. */
 struct answer {
     struct answer *next;
     struct connection *connection; /* Counted. */
+    bool event;
     int status;
     unsigned retry_after;
     char session_id[64];
@@ -88,13 +92,22 @@ struct connection {
     size_t out_sent;
     int64_t since_ns;         /* Last progress of what the state waits for. */
     int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
-    struct rate calls;                /* How often its tools may be called. */
+    struct rate calls;        /* How often its tools may be called. */
     unsigned requests;
-    bool checked;        /* Has shown a good token. */
-    bool old;            /* This request came in HTTP/1.0. */
-    bool close_after;    /* Close once the answer is written. */
-    bool peer_done;      /* The peer will send nothing more. */
-    bool event_stream;   /* This answer goes out as one SSE event. */
+    bool checked;      /* Has shown a good token. */
+    bool old;          /* This request came in HTTP/1.0. */
+    bool close_after;  /* Close once the answer is written. */
+    bool peer_done;    /* The peer will send nothing more. */
+    bool event_stream; /* This answer goes out as one SSE event. */
+    bool takes_events; /* Events may go ahead of this answer; set before dispatch has it. */
+    bool streaming;    /* Some have: the answer is the last event. */
+    _Atomic bool left; /* The peer reads no more.  Written by the loop. */
+    /* Events that were sent and are not written, and their bytes: any thread.  Of them, those that
+     * are in 'out'. */
+    _Atomic unsigned waiting;
+    _Atomic size_t waiting_bytes;
+    unsigned out_waiting;
+    size_t out_waiting_bytes;
     bool head_only;      /* HEAD: no body. */
     struct slice origin; /* To be allowed by CORS, from the settings; else empty. */
 };
@@ -136,6 +149,11 @@ void connection_answer(struct connection *c, int status, const char *type, const
  * with {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
+/* Adds a line to a head, which has room for it. */
+void http_add_line(struct buf *head, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds the lines that every head has: the first, and what tells when and to whom. */
+void http_add_head(struct connection *c, struct buf *head, int status);
+#define HTTP_HEAD_MAX 2048
 /* Writes what waits. */
 void connection_write(struct connection *c);
 /* Deals with an answer that dispatch gave. */
@@ -144,11 +162,28 @@ void connection_take_answer(struct connection *c, const struct reply *reply);
 struct sink *connection_take_sink(struct connection *c);
 extern const struct sink_class connection_sink;
 
+/* http_stream.c */
+
+/* send() of the connections' sinks. */
+enum err connection_send(struct sink *sink, const struct event *event);
+/* Deals with an event that dispatch sent: the first begins the stream. */
+void connection_take_event(struct connection *c, struct slice body);
+/* Ends the stream with the answer, if it has a body. */
+void connection_end_stream(struct connection *c, struct slice body);
+/* Everything that was sent is written. */
+void connection_stream_written(struct connection *c);
+/* Closes a stream whose peer does not read; keeps a silent one open. */
+void connection_check_stream(struct connection *c, int64_t now_ns);
+/* Watches for what matters while dispatch has the request. */
+void connection_watch(struct connection *c);
+
 /* http_transport.c */
 
 void http_server_unref(struct http_server *s);
 /* Hands an answer to the loop.  Any thread.  Takes over one reference to 'c'. */
 void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
+/* The same for an event.  False, and the reference is still the caller's, without memory. */
+bool http_server_post_event(struct http_server *s, struct connection *c, struct slice body);
 void http_server_accept_again(struct http_server *s);
 
 /* http_routes.c: one row per path. */
@@ -164,13 +199,12 @@ struct route {
     void (*handle)(struct connection *c, const struct http_parser *p);
 };
 /* Finds the route of a head, or null, and checks it; 'v' says whether it may go on. */
-const struct route *
-http_route(struct connection *c, const struct http_parser *p, struct verdict *v);
+const struct route *http_route(struct connection *c, const struct http_parser *p,
+                               struct verdict *v);
 /* Whether 'path' is the MCP endpoint's. */
 bool http_is_mcp(const struct http_server *s, struct slice path);
 /* What is told to dispatch besides the body.  Borrows from 'p'. */
-void
-http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env);
+void http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

@@ -36,11 +36,45 @@ http_server_unref(struct http_server *s)
     }
 }
 
+/* Queues 'a' for the loop.  False once that has ended: 'a' is still the caller's. */
+static bool
+enqueue(struct http_server *s, struct answer *a)
+{
+    bool closed;
+
+    a->next = NULL;
+    LOCK(OUTBOX, &s->lock);
+    closed = s->closed;
+    if (!closed) {
+        *s->answers_last = a;
+        s->answers_last = &a->next;
+        uv_async_send(&s->wake); /* Under the lock: the loop closes 'wake' only after 'closed'. */
+    }
+    UNLOCK(OUTBOX, &s->lock);
+    return !closed;
+}
+
+bool
+http_server_post_event(struct http_server *s, struct connection *c, struct slice body)
+{
+    struct answer *a = try_malloc(sizeof *a + body.len);
+
+    if (!a) {
+        return false;
+    }
+    *a = (struct answer){.connection = c, .event = true, .len = body.len};
+    memcpy(a->body, body.data, body.len);
+    if (!enqueue(s, a)) {
+        free(a);
+        connection_unref(c);
+    }
+    return true;
+}
+
 void
 http_server_post(struct http_server *s, struct connection *c, const struct reply *reply)
 {
     struct answer *a = try_malloc(sizeof *a + reply->body.len);
-    bool closed;
 
     if (!a) {
         /* The peer gets no answer but an end: post one without a body. */
@@ -53,22 +87,14 @@ http_server_post(struct http_server *s, struct connection *c, const struct reply
             memcpy(a->body, reply->body.data, a->len);
         }
     }
-    a->next = NULL;
+    a->event = false;
     a->connection = c;
     a->retry_after = reply->retry_after;
     assert(reply->session_id.len < sizeof a->session_id);
     memcpy(a->session_id, reply->session_id.len ? reply->session_id.data : "",
            reply->session_id.len);
     a->session_id[reply->session_id.len] = '\0';
-    LOCK(OUTBOX, &s->lock);
-    closed = s->closed;
-    if (!closed) {
-        *s->answers_last = a;
-        s->answers_last = &a->next;
-        uv_async_send(&s->wake); /* Under the lock: the loop closes 'wake' only after 'closed'. */
-    }
-    UNLOCK(OUTBOX, &s->lock);
-    if (closed) {
+    if (!enqueue(s, a)) {
         free(a);
         connection_unref(c);
     }
@@ -100,7 +126,11 @@ deliver(struct http_server *s)
             .retry_after = a->retry_after,
         };
         next = a->next;
-        connection_take_answer(a->connection, &reply);
+        if (a->event) {
+            connection_take_event(a->connection, reply.body);
+        } else {
+            connection_take_answer(a->connection, &reply);
+        }
         connection_unref(a->connection);
         free(a);
     }

@@ -76,6 +76,19 @@ peer_send(struct peer *peer, struct slice body)
     }
 }
 
+static enum err
+sink_send(struct sink *sink, const struct event *event)
+{
+    struct peer *peer = (struct peer *)sink;
+    struct bytes *line;
+
+    if (outbox_bytes(peer->outbox) + event->body.len > SINK_WAITING_BYTES) {
+        return E_LIMIT;
+    }
+    line = line_of(event->body);
+    return line ? outbox_add(peer->outbox, line) : E_LIMIT;
+}
+
 static void
 sink_answer(struct sink *sink, const struct reply *reply)
 {
@@ -98,7 +111,8 @@ sink_unref(struct sink *sink)
 struct peer *
 peer_create(void (*wake)(void *arg), void *arg)
 {
-    static const struct sink_class class = {.answer = sink_answer, .unref = sink_unref};
+    static const struct sink_class class = {
+        .send = sink_send, .answer = sink_answer, .unref = sink_unref};
     static const struct outbox_limits none = {0, 0};
     struct peer *peer = xcalloc(1, sizeof *peer);
 

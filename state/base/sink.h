@@ -1,10 +1,12 @@
 /* sink.h -- where the answer to one message goes: the only arrow that points up.
  *
  * A transport makes a sink for each message it hands to dispatch (or one for a whole connection,
- * where answers carry their ids).  Dispatch answers exactly once, from any thread, now or later. */
+ * where answers carry their ids).  Dispatch answers exactly once, from any thread, now or later,
+ * and may send messages that belong to the request before that. */
 #ifndef TANDEM_SINK_H
 #define TANDEM_SINK_H
 
+#include "state/base/err.h"
 #include "state/base/mem.h"
 
 struct reply {
@@ -16,9 +18,23 @@ struct reply {
     unsigned retry_after;    /* Seconds; 0 if there is nothing to say. */
 };
 
+/* A message that belongs to a request, before its answer. */
+struct event {
+    struct slice body; /* One JSON text, valid during the call only. */
+};
+
 struct sink;
 
+/* How much may wait for a peer that does not read, beside answers: over either, send() refuses. */
+#define SINK_WAITING_MESSAGES 256
+#define SINK_WAITING_BYTES ((size_t)1024 * 1024)
+
 struct sink_class {
+    /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
+     * when too much waits for the peer already; E_CANCELLED when it has left.  Events keep their
+     * order, and the answer comes after them.  Any thread, never after answer(); never blocks; the
+     * caller holds no lock, or INFLIGHT. */
+    enum err (*send)(struct sink *sink, const struct event *event);
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
      * never blocks; the caller holds no lock, or INFLIGHT.  What cannot be delivered, because the
      * peer has left, is dropped. */

@@ -408,15 +408,31 @@ note_session(struct play *p, const struct response *r, const char *text)
     free(id);
 }
 
-/* Posts one line; the answer is one message, or none. */
-static struct message
-post(struct play *p, struct slice line)
+/* Takes the messages out of an event stream; returns how many there were. */
+static size_t
+take_events(const char *text, int status, struct message *got, size_t max)
+{
+    size_t count = 0;
+
+    while (count < max && (text = strstr(text, "data: "))) {
+        text += 6;
+        got[count++] =
+            (struct message){.text = xstrndup(text, strcspn(text, "\n")), .status = status};
+    }
+    return count;
+}
+
+/* Posts one line, and stores the messages that come: the answer, if any, and what went ahead of it.
+ */
+static size_t
+post(struct play *p, struct slice line, struct message *got, size_t max)
 {
     struct client c;
     struct response r;
     struct message m = {.text = NULL};
     struct buf head = BUF_INIT;
     json_t *message = json_loadb(line.data, line.len, JSON_ALLOW_NUL, NULL);
+    size_t count = 1;
     char *type;
 
     buf_addf(&head,
@@ -439,16 +455,16 @@ post(struct play *p, struct slice line)
     r = client_read(&c, false, SECONDS);
     m.status = r.status;
     if (r.status > 0 && r.body.len) {
-        const char *data = NULL;
-
         type = client_header(&r, "Content-Type");
         m.text = xstrndup(r.body.data, r.body.len);
-        if (strncmp(type, "text/event-stream", 17) == 0 && (data = strstr(m.text, "data: "))) {
-            memmove(m.text, data + 6, strlen(data + 6) + 1);
-            m.text[strcspn(m.text, "\n")] = '\0';
+        if (strncmp(type, "text/event-stream", 17) == 0) {
+            count = take_events(m.text, m.status, got, max);
+            free(m.text);
+            m = got[0];
         }
         free(type);
     }
+    got[0] = m;
     if (r.status > 0) {
         note_session(p, &r, m.text);
     }
@@ -456,7 +472,7 @@ post(struct play *p, struct slice line)
     buf_fini(&head);
     json_decref(message);
     p->header_count = 0;
-    return m;
+    return count;
 }
 
 /* Talking: both. */
@@ -479,7 +495,7 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
             }
             p->headers[p->header_count++] = line;
         } else if (p->http) {
-            got[count++] = post(p, text);
+            count += post(p, text, got + count, LINES_MAX - count);
         } else {
             serving_send(&p->server, text);
         }
@@ -521,7 +537,7 @@ handshake(struct play *p, const struct line *line)
     struct buf why = BUF_INIT;
 
     if (p->http) {
-        m = post(p, slice_of(first));
+        post(p, slice_of(first), &m, 1);
     } else {
         serving_send(&p->server, slice_of(first));
         m.text = serving_line(&p->server, SECONDS);
@@ -531,7 +547,7 @@ handshake(struct play *p, const struct line *line)
     }
     free(m.text);
     if (p->http) {
-        m = post(p, slice_of(initialized));
+        post(p, slice_of(initialized), &m, 1);
         free(m.text);
     } else {
         serving_send(&p->server, slice_of(initialized));

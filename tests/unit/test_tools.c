@@ -21,7 +21,7 @@
 
 static const struct tool *const rows[] = {
 #define ROW(NAME, FILE) &tool_##NAME,
-    TOOLS(ROW)
+    OWN_TOOLS(ROW)
 #undef ROW
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
@@ -180,7 +180,7 @@ each_schema_is_in_the_profile(void **unused)
 static void
 the_list_is_small_and_always_the_same(void **unused)
 {
-    struct tools *a = tools_create(), *b = tools_create();
+    struct tools *a = tools_create(NULL), *b = tools_create(NULL);
     const char *text = tools_json(a);
     json_t *list = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *tool;
     size_t i;
@@ -197,6 +197,38 @@ the_list_is_small_and_always_the_same(void **unused)
     json_decref(list);
     tools_destroy(a);
     tools_destroy(b);
+}
+
+/* How many tools the groups in 'list' have, and whether 'tool' is one of them. */
+static unsigned
+count_of(const char *list, const char *tool, bool *there)
+{
+    struct tools *t = tools_create(list);
+    unsigned count = tools_count(t);
+    char *name = xasprintf("\"name\":\"%s\"", tool);
+
+    *there = strstr(tools_json(t), name) != NULL;
+    free(name);
+    tools_destroy(t);
+    return count;
+}
+
+static void
+groups_decide_which_tools_there_are(void **unused)
+{
+    bool there;
+
+    (void)unused;
+    CHECK_INT(count_of("core", "pos_workflow", &there), ROW_COUNT);
+    CHECK(there);
+    CHECK_INT(count_of("full", "test_simple_text", &there), ROW_COUNT);
+    CHECK(!there);
+    CHECK(count_of("workflow,conformance", "test_simple_text", &there) > ROW_COUNT);
+    CHECK(there);
+    CHECK(count_of("conformance", "pos_workflow", &there) > 0);
+    CHECK(!there);
+    CHECK(count_of("rag", "current_date", &there) > 0); /* Another server's group: passed over. */
+    CHECK(there);
 }
 
 static void
@@ -321,6 +353,7 @@ main(void)
         cmocka_unit_test(each_schema_is_in_the_profile),
         cmocka_unit_test(the_list_is_small_and_always_the_same),
         cmocka_unit_test(the_list_tells_all_of_a_row),
+        cmocka_unit_test(groups_decide_which_tools_there_are),
         cmocka_unit_test(each_answer_is_what_was_promised),
         cmocka_unit_test(wrong_arguments_are_told_to_who_can_mend_them),
         cmocka_unit_test(nulls_are_left_out),

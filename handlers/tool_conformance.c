@@ -1,0 +1,186 @@
+/* tool_conformance.c -- the tools that the official conformance suite calls, by names and answers
+ * that it fixes; offered only where the settings name their group.
+ *
+ * They use what every tool may use, so what the suite proves of them holds for the others. */
+#include "handlers/tool.h"
+#include "state/base/json_put.h"
+
+/* One grey pixel, and a thousandth of a second of silence. */
+static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd8"
+                            "1ytgAAAABJRU5ErkJggg==";
+static const char sound[] = "UklGRiwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQgAAACAgICAgICAgA"
+                            "==";
+
+#define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
+
+static json_t *
+text_block(const char *text)
+{
+    return json_must(json_pack("{s:s, s:s}", "type", "text", "text", text));
+}
+
+static json_t *
+media_block(const char *type, const char *data, const char *mime)
+{
+    return json_must(json_pack("{s:s, s:s, s:s}", "type", type, "data", data, "mimeType", mime));
+}
+
+static json_t *
+resource_block(const char *uri, const char *mime, const char *text)
+{
+    return json_must(json_pack("{s:s, s:{s:s, s:s, s:s}}", "type", "resource", "resource", "uri",
+                               uri, "mimeType", mime, "text", text));
+}
+
+/* An array of one block, stolen. */
+static json_t *
+only(json_t *block)
+{
+    return json_must(json_pack("[o]", block));
+}
+
+static enum err
+simple_text(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)f;
+    *result = only(text_block("This is a simple text response for testing."));
+    return E_OK;
+}
+
+static enum err
+image_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)f;
+    *result = only(media_block("image", image, "image/png"));
+    return E_OK;
+}
+
+static enum err
+audio_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)f;
+    *result = only(media_block("audio", sound, "audio/wav"));
+    return E_OK;
+}
+
+static enum err
+embedded_resource(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)f;
+    *result = only(resource_block("test://embedded-resource", "text/plain",
+                                  "This is an embedded resource content."));
+    return E_OK;
+}
+
+static enum err
+multiple_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)f;
+    *result = only(text_block("Multiple content types test:"));
+    json_add(*result, media_block("image", image, "image/png"));
+    json_add(*result, resource_block("test://mixed-content-resource", "application/json",
+                                     "{\"test\":\"data\",\"value\":123}"));
+    return E_OK;
+}
+
+static enum err
+error_handling(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)req, (void)args, (void)result;
+    return fault_set(f, E_STATE, "This tool intentionally returns an error for testing");
+}
+
+static enum err
+with_progress(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)args, (void)f;
+    request_progress(req, 0, 100, "Completed step 0 of 100");
+    request_progress(req, 50, 100, "Completed step 50 of 100");
+    request_progress(req, 100, 100, "Completed step 100 of 100");
+    *result = only(text_block("Told 0, 50 and 100 of 100."));
+    return E_OK;
+}
+
+static enum err
+with_logging(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    static const char *const texts[] = {"Tool execution started", "Tool processing data",
+                                        "Tool execution completed"};
+
+    (void)args, (void)f;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        json_t *data = json_text(texts[i]);
+        request_log(req, MCP_LEVEL_INFO, req->tool->name, data);
+        json_decref(data);
+    }
+    *result = only(text_block("Logged three messages of level info to whoever wanted them."));
+    return E_OK;
+}
+
+static enum err
+any_arguments(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    char *text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
+
+    (void)req;
+    if (!text) {
+        return fault_set(f, E_INTERNAL, "there is no memory for the answer");
+    }
+    *result = only(text_block(text));
+    free(text);
+    return E_OK;
+}
+
+/* clang-format off */
+/*      name                         title                         runs    call               description */
+#define PLAIN_TOOLS(ROW)                                                                                   \
+    ROW(test_simple_text,            "Conformance: text",          INLINE, simple_text,       "Answers with one text block.") \
+    ROW(test_image_content,          "Conformance: image",         INLINE, image_content,     "Answers with one image block.") \
+    ROW(test_audio_content,          "Conformance: audio",         INLINE, audio_content,     "Answers with one audio block.") \
+    ROW(test_embedded_resource,      "Conformance: resource",      INLINE, embedded_resource, "Answers with one embedded resource.") \
+    ROW(test_multiple_content_types, "Conformance: mixed content", INLINE, multiple_content,  "Answers with text, image and resource.") \
+    ROW(test_error_handling,         "Conformance: error",         INLINE, error_handling,    "Always fails.") \
+    ROW(test_tool_with_progress,     "Conformance: progress",      WORKER, with_progress,     "Tells its progress three times.") \
+    ROW(test_tool_with_logging,      "Conformance: logging",       WORKER, with_logging,      "Logs three messages.") \
+    ROW(test_logging_tool,           "Conformance: log level",     WORKER, with_logging,      "Logs to a request that asked for it.")
+/* clang-format on */
+
+#define ROW(NAME, TITLE, RUNS, CALL, DESCRIPTION) \
+    const struct tool tool_##NAME = {             \
+        .name = #NAME,                            \
+        .title = TITLE,                           \
+        .group = "conformance",                   \
+        .description = DESCRIPTION,               \
+        .input_schema = NO_ARGUMENTS,             \
+        .hints = HINT_READ_ONLY,                  \
+        .runs = RUNS,                             \
+        .gives = GIVES_CONTENT,                   \
+        .call = CALL,                             \
+    };
+PLAIN_TOOLS(ROW)
+#undef ROW
+
+const struct tool tool_json_schema_2020_12_tool = {
+    .name = "json_schema_2020_12_tool",
+    .title = "Conformance: JSON Schema 2020-12",
+    .group = "conformance",
+    .description = "Has a schema whose keywords must reach the client as they are.",
+    .input_schema =
+        "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","
+        "\"$defs\":{\"address\":{\"$anchor\":\"addressDef\",\"type\":\"object\",\"properties\":{"
+        "\"street\":{\"type\":\"string\"},\"city\":{\"type\":\"string\"}}}},"
+        "\"properties\":{\"name\":{\"type\":\"string\"},"
+        "\"address\":{\"$ref\":\"#/$defs/address\"},"
+        "\"contactMethod\":{\"type\":\"string\",\"enum\":[\"phone\",\"email\"]},"
+        "\"phone\":{\"type\":\"string\"},\"email\":{\"type\":\"string\"}},"
+        "\"allOf\":[{\"anyOf\":[{\"required\":[\"phone\"]},{\"required\":[\"email\"]}]}],"
+        "\"if\":{\"properties\":{\"contactMethod\":{\"const\":\"phone\"}},"
+        "\"required\":[\"contactMethod\"]},"
+        "\"then\":{\"required\":[\"phone\"]},\"else\":{\"required\":[\"email\"]},"
+        "\"additionalProperties\":false}",
+    .hints = HINT_READ_ONLY,
+    .runs = INLINE,
+    .gives = GIVES_CONTENT,
+    .any_schema = true,
+    .call = any_arguments,
+};

