@@ -1,8 +1,8 @@
 /* fake_git.h -- a git that waits until it is told: how a test keeps a call of get_server_info open.
  *
  * A script called "git" in a folder for the front of the server's PATH.  "git status" and "git
- * config" wait on a named pipe; the server gives one up after its own time, so a call stays open for
- * about 4 s, or until fake_git_release().  Main thread only. */
+ * config" wait on a named pipe; the server gives one up after its own time, so a call stays open
+ * for about 4 s, or until fake_git_release().  Main thread only. */
 #ifndef TANDEM_TESTS_FAKE_GIT_H
 #define TANDEM_TESTS_FAKE_GIT_H
 
