@@ -13,6 +13,7 @@
 #include "server/listen.h"
 #include "server/report.h"
 #include "state/base/log.h"
+#include "state/base/thread.h"
 #include "state/state.h"
 #include "state/version.h"
 #include "state/workflow.h"
@@ -445,8 +446,10 @@ lose_patience(void *arg)
             return NULL;
         }
         if (left <= 0) {
+            unsigned calls = dispatch_end_all(p->core->dispatcher);
+
             log_warn("calls still ran at the end of the drain; they were given up",
-                     F_UINT("calls", dispatch_end_all(p->core->dispatcher)));
+                     F_UINT("calls", calls));
             state_give_up(p->core->state);
             return NULL;
         }
@@ -464,7 +467,7 @@ stop_transports(struct server *s)
     pthread_t thread;
     uint64_t one = 1;
     bool watched = p.done_fd >= 0 && (s->http_transport || s->stdio_transport) &&
-                   pthread_create(&thread, NULL, lose_patience, &p) == 0;
+                   thread_start(&thread, "tandem-patience", lose_patience, &p) == 0;
 
     if (s->http_transport) {
         http_transport.stop(s->http_transport, p.deadline_ns + GRACE);
