@@ -481,6 +481,9 @@ rpc_load(const struct json_value *value, const char *name, json_t **tree, struct
     }
     *tree = json_loadb(value->raw.data, value->raw.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
                        &error);
+    if (!*tree && json_error_code(&error) == json_error_out_of_memory) {
+        return fault_set(f, E_OVERLOAD, "there is no memory for %s now", name);
+    }
     if (!*tree) {
         return fault_set(f, E_PARAMS, "%s cannot be read: %s (byte %d of it)", name, error.text,
                          error.position);

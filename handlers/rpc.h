@@ -135,9 +135,9 @@ bool rpc_batch_next(struct json_iter *it, struct slice *text);
 bool rpc_id_equal(struct slice a, struct slice b);
 
 /* Builds the tree of a value that rpc_parse() handed out, a new reference in '*tree'; null for a
- * value that is not there.  'name' says in an error which value it was.  E_PARAMS for what a scan
- * lets pass and a tree cannot hold or must not: a number out of range, a name twice in an object at
- * any level, \u0000 in a string. */
+ * value that is not there.  'name' says in an error which value it was.  E_OVERLOAD without memory;
+ * E_PARAMS for what a scan lets pass and a tree cannot hold or must not: a number out of range, a
+ * name twice in an object at any level, \u0000 in a string. */
 enum err rpc_load(const struct json_value *value, const char *name, json_t **tree, struct fault *f);
 
 #endif

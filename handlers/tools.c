@@ -407,15 +407,15 @@ call_tool(struct request *req, json_t **result, struct fault *f)
     *result = NULL;
     err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
     if (!err && !args) {
-        args = json_object();
+        args = json_must(json_object());
     }
     if (!err) {
         drop_nulls(e->input, args);
         err = schema_validate(e->input, args, "arguments", f);
     }
-    if (err) {
-        err = E_ARGUMENT; /* Whatever the cause: the caller can mend it. */
-    } else {
+    if (err && err != E_OVERLOAD) {
+        err = E_ARGUMENT; /* Whatever else the cause: the caller can mend it. */
+    } else if (!err) {
         err = req->tool->call(req, args, result, f);
     }
     if (!err) {

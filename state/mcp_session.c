@@ -6,13 +6,13 @@
  * flight is never idle. */
 #include "state/mcp_session.h"
 
+#include "state/base/hash.h"
 #include "state/base/lock.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
-#include <uthash.h>
 
 /* A session in the table.  uthash keeps insertion order, which find() renews. */
 struct entry {

@@ -2,8 +2,7 @@
 #include "state/workflow_index.h"
 
 #include "state/base/clock.h"
-
-#include <uthash.h>
+#include "state/base/hash.h"
 
 struct entry {
     struct session_summary *summary; /* Counted. */

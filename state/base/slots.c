@@ -7,11 +7,11 @@
  * are few, and loads rare. */
 #include "state/base/slots.h"
 
+#include "state/base/hash.h"
 #include "state/base/lock.h"
 #include "state/base/mem.h"
 
 #include <assert.h>
-#include <uthash.h>
 
 enum slot_state { SLOT_LOADING, SLOT_READY, SLOT_FAILED };
 

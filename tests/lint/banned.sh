@@ -35,6 +35,8 @@ banned banned_threads "$(call 'pthread_cancel|pthread_kill|pthread_detach|pthrea
 banned locks_have_a_rank "$(call 'pthread_(mutex|rwlock|cond|spin)_[a-z]+')" 'state/base/lock\.[ch]' \
     state handlers transports
 banned memory_comes_from_mem "$(call 'malloc|calloc|strdup|strndup|asprintf|vasprintf')" 'state/base/mem\.[ch]' "${code[@]}"
+# By itself uthash calls exit() where there is no memory.
+banned uthash_by_hash_h '#include <ut(hash|list|array|string)\.h>' 'state/base/hash\.h' "${code[@]}"
 # Standard output carries the protocol, or a command's result.
 banned output_below_server "$(call 'printf|puts|putchar|vprintf|perror')" '' state handlers transports
 # (That of a child process is a pipe of ours.)
