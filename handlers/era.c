@@ -292,9 +292,8 @@ is_visible(struct slice value)
     return true;
 }
 
-/* Undoes "=?base64?...?=" into 'out'; other values are literal.  False if it is broken. */
-static bool
-decode_header(struct slice value, struct buf *out)
+bool
+era_header_decode(struct slice value, struct buf *out)
 {
     static const char head[] = "=?base64?", tail[] = "?=";
     size_t head_len = sizeof head - 1, tail_len = sizeof tail - 1;
@@ -338,7 +337,7 @@ bool
 era_header_is(struct slice header, struct slice want)
 {
     struct buf decoded = {.limit = 16 * 1024};
-    bool same = decode_header(header, &decoded) && !decoded.failed &&
+    bool same = era_header_decode(header, &decoded) && !decoded.failed &&
                 slice_equal(buf_slice(&decoded), want);
 
     buf_fini(&decoded);

@@ -24,6 +24,9 @@ enum err era_decide(struct request *req);
 /* Checks what may be checked once the method's row is known: Mcp-Method, what a legacy client may
  * ask before initialize. */
 enum err era_check_method(struct request *req);
+/* Undoes "=?base64?...?=" of a header's value into 'out'; other values are literal.  False if it is
+ * broken. */
+bool era_header_decode(struct slice value, struct buf *out);
 /* Whether a header's value, encoded or literal, says 'want'. */
 bool era_header_is(struct slice header, struct slice want);
 /* Checks that the Mcp-Name header says 'name' (modern HTTP only). */

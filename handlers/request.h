@@ -36,8 +36,10 @@ struct envelope {
     struct rate *rate;      /* Of the connection, for who has no session; may be null. */
     /* HTTP headers; empty data pointer when absent. */
     struct slice session_id, protocol_version, method, name;
-    /* Finds "Mcp-Param-<name>"; null when the transport has no headers. */
-    bool (*param_header)(const struct envelope *env, struct slice name, struct slice *value);
+    /* Finds a header by its name and stores its value, the first one's if it came again; returns 0
+     * if it is not there, and how many different values in a row it has otherwise.  Null when the
+     * transport has no headers. */
+    unsigned (*param_header)(const struct envelope *env, struct slice name, struct slice *value);
     const void *transport_data; /* For param_header(). */
 };
 

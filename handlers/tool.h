@@ -26,7 +26,8 @@
     ROW(test_tool_with_progress, "tool_conformance.c")     \
     ROW(test_tool_with_logging, "tool_conformance.c")      \
     ROW(test_logging_tool, "tool_conformance.c")           \
-    ROW(json_schema_2020_12_tool, "tool_conformance.c")
+    ROW(json_schema_2020_12_tool, "tool_conformance.c")    \
+    ROW(test_header_tool, "tool_conformance.c")
 
 #define TOOLS(ROW) OWN_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
 

@@ -184,3 +184,17 @@ const struct tool tool_json_schema_2020_12_tool = {
     .any_schema = true,
     .call = any_arguments,
 };
+
+const struct tool tool_test_header_tool = {
+    .name = "test_header_tool",
+    .title = "Conformance: headers",
+    .group = "conformance",
+    .description = "Has an argument that modern HTTP clients repeat as a header.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{\"region\":{\"type\":\"string\","
+                    "\"description\":\"Any text.\",\"x-mcp-header\":\"Region\"}},"
+                    "\"additionalProperties\":false}",
+    .hints = HINT_READ_ONLY,
+    .runs = INLINE,
+    .gives = GIVES_CONTENT,
+    .call = any_arguments,
+};

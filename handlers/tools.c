@@ -7,6 +7,7 @@
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/param_headers.h"
 #include "handlers/schema.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
@@ -31,7 +32,8 @@ enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_FORM_COUNT };
 /* A tool that is enabled. */
 struct entry {
     const struct tool *tool;
-    json_t *input, *output; /* Owned, immutable; 'output' may be null. */
+    json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
+    struct param_headers *headers; /* Owned; null if no argument is a header too. */
 };
 
 struct tools {
@@ -151,10 +153,15 @@ static void
 add_entry(struct tools *t, const struct tool *tool)
 {
     struct entry *e = &t->entries[t->count++];
+    struct fault f = FAULT_INIT;
 
     e->tool = tool;
     e->input =
         parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
+    if (param_headers_create(e->input, &e->headers, &f) != E_OK) {
+        log_error("a tool's headers are no good", F_STR("tool", tool->name), F_STR("why", f.text));
+        abort();
+    }
     if (tool->output_schema) {
         e->output = parse_schema(tool->output_schema, schema_check_profile);
     }
@@ -191,6 +198,7 @@ tools_destroy(struct tools *t)
 {
     if (t) {
         for (size_t i = 0; i < t->count; i++) {
+            param_headers_destroy(t->entries[i].headers);
             json_decref(t->entries[i].input);
             json_decref(t->entries[i].output);
         }
@@ -283,6 +291,25 @@ check_rate(struct request *req)
     return E_OK;
 }
 
+/* Modern HTTP: arguments that are headers too must say the same there. */
+static enum err
+check_param_headers(struct request *req)
+{
+    const struct entry *e = find_entry(req->dispatcher->tools, slice_of(req->tool->name));
+    json_t *args = NULL;
+    enum err err;
+
+    if (!e->headers || req->era != ERA_MODERN || !req->env.param_header) {
+        return E_OK;
+    }
+    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &req->fault);
+    if (!err) {
+        err = param_headers_check(e->headers, &req->env, args, &req->fault);
+    }
+    json_decref(args);
+    return err;
+}
+
 enum err
 tools_prepare(struct request *req, enum runs *runs)
 {
@@ -307,8 +334,9 @@ tools_prepare(struct request *req, enum runs *runs)
     } else if (arguments->kind != KIND_NONE && arguments->kind != KIND_OBJECT) {
         err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
     } else {
+        err = check_param_headers(req);
         *runs = req->tool->runs;
-        err = check_rate(req);
+        err = err ? err : check_rate(req);
     }
 out:
     buf_fini(&unescaped);

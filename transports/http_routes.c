@@ -316,10 +316,20 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     return route;
 }
 
-static bool
+static unsigned
 find_param(const struct envelope *env, struct slice name, struct slice *value)
 {
-    return http_header_find(env->transport_data, name, value);
+    struct slice other, found, last = SLICE_NONE;
+    unsigned values = 0;
+
+    for (unsigned i = 0; http_header_next(env->transport_data, &i, &other, &found);) {
+        if (http_same(other, name) && (!values || !slice_equal(found, last))) {
+            *value = values ? *value : found;
+            last = found;
+            values++;
+        }
+    }
+    return values;
 }
 
 void
