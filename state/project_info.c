@@ -226,7 +226,7 @@ project_info_create(const char *root, const struct clock *clock)
     p->root = xstrdup(root);
     p->clock = clock;
     atomic_init(&p->given_up, false);
-    p->looks = slots_create(&looks_class, p, 2, clock);
+    p->looks = slots_create(&looks_class, p, 2);
     return p;
 }
 

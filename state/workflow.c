@@ -156,7 +156,7 @@ workflow_create(const struct workflow_options *options, struct workflow **workfl
     for (size_t i = 0; i < WORKFLOW_PACK_PATHS_MAX && options->pack_paths[i]; i++) {
         w->pack_paths[i] = xstrdup(options->pack_paths[i]);
     }
-    w->gates = workflow_gates_create(options->clock);
+    w->gates = workflow_gates_create();
     err = workflow_store_create(&store, &w->store, f);
     if (err) {
         workflow_destroy(w);

@@ -35,11 +35,11 @@ free_gate(void *value)
 static const struct slots_class gate_slots = {"workflow_gates", load_gate, free_gate};
 
 struct workflow_gates *
-workflow_gates_create(const struct clock *clock)
+workflow_gates_create(void)
 {
     struct workflow_gates *g = xcalloc(1, sizeof *g);
 
-    g->slots = slots_create(&gate_slots, g, WORKFLOW_GATES_MAX, clock);
+    g->slots = slots_create(&gate_slots, g, WORKFLOW_GATES_MAX);
     return g;
 }
 

@@ -14,8 +14,7 @@
 
 struct workflow_gates;
 
-/* 'clock' is borrowed. */
-struct workflow_gates *workflow_gates_create(const struct clock *clock);
+struct workflow_gates *workflow_gates_create(void);
 /* Null is ignored. */
 void workflow_gates_destroy(struct workflow_gates *g);
 

@@ -160,7 +160,7 @@ workflow_store_create(const struct workflow_store_options *options, struct workf
     s = xcalloc(1, sizeof *s);
     s->options = *options;
     dir_ref(options->dir);
-    s->sessions = slots_create(&session_slots, s, options->live_max, options->clock);
+    s->sessions = slots_create(&session_slots, s, options->live_max);
     lock_init(&s->start_lock, RANK_WF_START);
     cond_init(&s->started);
     s->index = workflow_index_create();

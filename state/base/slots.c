@@ -30,9 +30,8 @@ struct slot {
 };
 
 struct slots {
-    const struct slots_class *class; /* Borrowed; these four are set once. */
+    const struct slots_class *class; /* Borrowed; these three are set once. */
     void *owner;
-    const struct clock *clock;
     size_t max;
     struct lock lock;
     struct cond changed; /* A slot left LOADING. */
@@ -42,14 +41,13 @@ struct slots {
 };
 
 UNSHARED struct slots *
-slots_create(const struct slots_class *class, void *owner, size_t max, const struct clock *clock)
+slots_create(const struct slots_class *class, void *owner, size_t max)
 {
     struct slots *s = xcalloc(1, sizeof *s);
 
     assert(max > 0);
     s->class = class;
     s->owner = owner;
-    s->clock = clock;
     s->max = max;
     lock_init(&s->lock, RANK_SLOTS);
     cond_init(&s->changed);

@@ -17,7 +17,6 @@
 #ifndef TANDEM_SLOTS_H
 #define TANDEM_SLOTS_H
 
-#include "state/base/clock.h"
 #include "state/base/err.h"
 
 #include <stdbool.h>
@@ -42,10 +41,9 @@ struct slots_counters {
     size_t size, max;
 };
 
-/* A new, empty cache of at most 'max' slots.  'class', 'owner' and 'clock' are borrowed and must
- * outlive it. */
-struct slots *slots_create(const struct slots_class *class, void *owner, size_t max,
-                           const struct clock *clock);
+/* A new, empty cache of at most 'max' slots.  'class' and 'owner' are borrowed and must outlive it.
+ */
+struct slots *slots_create(const struct slots_class *class, void *owner, size_t max);
 /* Frees the table.  No other thread may be using it; values still pinned stay valid until unpinned,
  * which must come before this. Null is ignored. */
 void slots_destroy(struct slots *s);

@@ -3,6 +3,7 @@
 #include "tests/check.h"
 
 #include "state/base/mem.h"
+#include "state/base/clock.h"
 #include "state/base/slots.h"
 #include "tests/threads.h"
 
@@ -84,7 +85,7 @@ static void
 set_up(struct world *w, size_t max)
 {
     *w = (struct world){.awaited = 0};
-    w->slots = slots_create(&class, w, max, clock_real());
+    w->slots = slots_create(&class, w, max);
     sem_init(&w->loading, 0, 0);
     sem_init(&w->go, 0, 0);
 }

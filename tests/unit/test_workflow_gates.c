@@ -37,7 +37,7 @@ set_up(void **unused)
     CHECK_INT(pack_load(&roots, "pack", &pack, NULL), E_OK);
     CHECK_INT(wf_content_build(pack, dir, "x", NULL, &content, NULL), E_OK);
     pack_unref(pack);
-    gates = workflow_gates_create(clock_real());
+    gates = workflow_gates_create();
     return 0;
 }
 
