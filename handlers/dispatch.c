@@ -62,7 +62,6 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
     req->started_ns = clock_mono(d->clock);
     req->deadline_ns = req->started_ns + d->limits.call_ns;
     atomic_init(&req->progress, REQUEST_RUNNING);
-    atomic_fetch_add_explicit(&d->messages[env->transport], 1, memory_order_relaxed);
 }
 
 /* Lets go of all a request holds, after its answer. */

@@ -14,8 +14,6 @@ struct dispatcher {
     struct dispatch_limits limits;
     struct inflight *inflight;
     struct tools *tools;
-    /* Messages taken, by transport: relaxed. */
-    _Atomic uint64_t messages[TRANSPORT_COUNT];
 };
 
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */

@@ -26,9 +26,7 @@
     ROW(WF_ACTION,    WF_START,     "(slow) one mutating action on a workflow session, its save") \
     ROW(SLOTS,        WF_ACTION,    "one keyed cache: its table, order and counters")            \
     ROW(WF_SESSION,   SLOTS,        "which document of a workflow session is current")           \
-    ROW(PROJECT,      WF_SESSION,   "what is known of the project's repository")                 \
-    ROW(METRICS,      PROJECT,      "the list of caches and counters")                           \
-    ROW(POOL,         METRICS,      "jobs waiting for a worker")                                 \
+    ROW(POOL,         WF_SESSION,   "jobs waiting for a worker")                                 \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
     ROW(LOG,          OUTBOX,       "the line being written; last of all")
 
