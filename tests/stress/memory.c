@@ -136,7 +136,7 @@ static struct keeper keeper;
 static struct sink *
 new_answer(void)
 {
-    static const struct sink_class class = {keep, let_go};
+    static const struct sink_class class = {.answer = keep, .unref = let_go};
 
     keeper.sink.class = &class;
     keeper.answers = 0;
