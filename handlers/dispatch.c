@@ -12,6 +12,7 @@
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/subscriptions.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
@@ -69,7 +70,9 @@ static void
 request_fini(struct request *req)
 {
     mcp_session_unref(req->session);
-    req->sink->class->unref(req->sink);
+    if (req->sink) {
+        req->sink->class->unref(req->sink);
+    }
     buf_fini(&req->out);
     buf_fini(&req->fault_data);
     if (req->bytes) { /* It went to a worker. */
@@ -264,7 +267,9 @@ proceed(struct request *req, enum err err, struct slice body)
             err = run(req);
         }
     }
-    finish(req, err);
+    if (req->sink) { /* Else it stays open: a subscription. */
+        finish(req, err);
+    }
     request_fini(req);
 }
 
@@ -386,6 +391,8 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
     if (env->session || sink) {
         inflight_cancel(d->inflight,
                         &(struct inflight_match){.session = env->session, .sink = sink});
+        subscriptions_cancel(d,
+                             &(struct subscription_match){.session = env->session, .sink = sink});
     }
 }
 
@@ -410,6 +417,12 @@ tell_end(const struct request *req)
               "or may not have been done");
     answer_error(&told);
     buf_fini(&told.out);
+}
+
+void
+dispatch_drain(struct dispatcher *d)
+{
+    subscriptions_end(d);
 }
 
 unsigned
@@ -438,6 +451,8 @@ dispatch_cancelled(struct request *req)
 
     if (match.session && match.id.len) {
         inflight_cancel(req->dispatcher->inflight, &match);
+        subscriptions_cancel(req->dispatcher, &(struct subscription_match){.session = match.session,
+                                                                           .id = match.id});
     }
     return E_OK;
 }

@@ -45,6 +45,9 @@ void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink 
  * cancels all it has in flight; over HTTP it cancels the modern request whose answer was to go to
  * 'sink', while a legacy one runs on. */
 void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
+/* The server is about to end: what stays open by itself, subscriptions, is ended with its result,
+ * and nothing of the kind is taken any more.  Any thread. */
+void dispatch_drain(struct dispatcher *d);
 /* The server is ending and its patience is over: answers every call in flight with an error,
  * whether or not its worker can be stopped, and takes no new ones.  Returns how many there were. */
 unsigned dispatch_end_all(struct dispatcher *d);

@@ -373,13 +373,13 @@ era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
 }
 
 void
-era_add_server_info(struct request *req)
+era_add_server_info(struct buf *out, enum revision revision)
 {
-    buf_adds(&req->out, "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\"");
-    if (era_knows(req, REVISION_2025_06_18)) {
-        buf_adds(&req->out, ",\"title\":\"" TANDEM_NAME "\"");
+    buf_adds(out, "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\"");
+    if (revision >= REVISION_2025_06_18) {
+        buf_adds(out, ",\"title\":\"" TANDEM_NAME "\"");
     }
-    buf_addc(&req->out, '}');
+    buf_addc(out, '}');
 }
 
 static void
@@ -407,7 +407,7 @@ era_end_result(struct request *req)
         request_add_raw(req, "resultType", SLICE("\"complete\""));
         request_member(req, "_meta");
         buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
-        era_add_server_info(req);
+        era_add_server_info(&req->out, req->revision);
         buf_addc(&req->out, '}');
     }
     buf_adds(&req->out, "}}");

@@ -50,8 +50,8 @@ void era_end_result(struct request *req);
  * returns the HTTP status. */
 int era_write_error(struct request *req);
 
-/* Adds {"name":...,"version":...} to the response, as far as the peer's revision knows it. */
-void era_add_server_info(struct request *req);
+/* Adds {"name":...,"version":...}, as far as 'revision' knows it. */
+void era_add_server_info(struct buf *out, enum revision revision);
 /* The revisions served, newest first, as a JSON array; 'modern_only' for the refusal of a legacy
  * one. */
 void era_add_supported(struct buf *out, bool modern_only);

@@ -15,7 +15,10 @@ static const char instructions[] =
 static void
 add_capabilities(struct request *req)
 {
-    request_add_raw(req, "capabilities", SLICE("{\"logging\":{},\"tools\":{}}"));
+    request_add_raw(req, "capabilities",
+                    tools_can_change(req->dispatcher->tools) && req->era == ERA_MODERN
+                        ? SLICE("{\"logging\":{},\"tools\":{\"listChanged\":true}}")
+                        : SLICE("{\"logging\":{},\"tools\":{}}"));
     request_member(req, "instructions");
     buf_add_json(&req->out, slice_of(instructions));
 }
@@ -83,7 +86,7 @@ lifecycle_initialize(struct request *req)
     buf_addf(&req->out, "\"%s\"", era_revision_text(agreed));
     add_capabilities(req);
     request_member(req, "serverInfo");
-    era_add_server_info(req);
+    era_add_server_info(&req->out, req->revision);
     return E_OK;
 }
 

@@ -22,6 +22,7 @@
     ROW("notifications/initialized", lifecycle_initialized, NULL, LEGACY, true, NOTIFICATION) \
     ROW("logging/setLevel", lifecycle_set_level, NULL, LEGACY, true, REQUEST)                 \
     ROW("server/discover", lifecycle_discover, NULL, MODERN, false, REQUEST)                  \
+    ROW("subscriptions/listen", subscriptions_listen, NULL, MODERN, false, REQUEST)           \
     ROW("notifications/cancelled", dispatch_cancelled, NULL, BOTH, false, NOTIFICATION)
 
 struct method {

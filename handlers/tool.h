@@ -27,7 +27,11 @@
     ROW(test_tool_with_logging, "tool_conformance.c")      \
     ROW(test_logging_tool, "tool_conformance.c")           \
     ROW(json_schema_2020_12_tool, "tool_conformance.c")    \
-    ROW(test_header_tool, "tool_conformance.c")
+    ROW(test_header_tool, "tool_conformance.c")            \
+    ROW(test_trigger_tool_change, "tool_conformance.c")    \
+    ROW(test_missing_capability, "tool_conformance.c")     \
+    ROW(test_streaming_elicitation, "tool_conformance.c")  \
+    ROW(test_changing_tool, "tool_conformance.c") /* Comes and goes: the last. */
 
 #define TOOLS(ROW) OWN_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
 
@@ -64,6 +68,7 @@ struct tool {
     unsigned hints;            /* enum tool_hint. */
     enum runs runs;
     enum gives gives;
+    const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
     /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On
      * E_OK

@@ -2,8 +2,10 @@
  * that it fixes; offered only where the settings name their group.
  *
  * They use what every tool may use, so what the suite proves of them holds for the others. */
-#include "handlers/tool.h"
+#include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
+#include "state/changes.h"
+#include "state/state.h"
 
 /* One grey pixel, and a thousandth of a second of silence. */
 static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd8"
@@ -118,6 +120,20 @@ with_logging(struct request *req, const json_t *args, json_t **result, struct fa
 }
 
 static enum err
+trigger_tool_change(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    struct tools *tools = req->dispatcher->tools;
+    bool changed = tools_show_changing(tools, true) || tools_show_changing(tools, false);
+
+    (void)args, (void)f;
+    if (changed) {
+        changes_publish(state_changes(req->state), CHANGE_TOOLS);
+    }
+    *result = only(text_block("The list of tools has changed."));
+    return E_OK;
+}
+
+static enum err
 any_arguments(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     char *text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
@@ -142,7 +158,10 @@ any_arguments(struct request *req, const json_t *args, json_t **result, struct f
     ROW(test_error_handling,         "Conformance: error",         INLINE, error_handling,    "Always fails.") \
     ROW(test_tool_with_progress,     "Conformance: progress",      WORKER, with_progress,     "Tells its progress three times.") \
     ROW(test_tool_with_logging,      "Conformance: logging",       WORKER, with_logging,      "Logs three messages.") \
-    ROW(test_logging_tool,           "Conformance: log level",     WORKER, with_logging,      "Logs to a request that asked for it.")
+    ROW(test_logging_tool,           "Conformance: log level",     WORKER, with_logging,      "Logs to a request that asked for it.") \
+    ROW(test_streaming_elicitation,  "Conformance: no requests",   INLINE, simple_text,       "Answers without asking the client.") \
+    ROW(test_trigger_tool_change,    "Conformance: list change",   WORKER, trigger_tool_change, "Makes a tool come, or go.") \
+    ROW(test_changing_tool,          "Conformance: coming tool",   INLINE, simple_text,       "Comes and goes.")
 /* clang-format on */
 
 #define ROW(NAME, TITLE, RUNS, CALL, DESCRIPTION) \
@@ -197,4 +216,17 @@ const struct tool tool_test_header_tool = {
     .runs = INLINE,
     .gives = GIVES_CONTENT,
     .call = any_arguments,
+};
+
+const struct tool tool_test_missing_capability = {
+    .name = "test_missing_capability",
+    .title = "Conformance: capability",
+    .group = "conformance",
+    .description = "Is for clients that declare sampling, and refuses modern ones that do not.",
+    .input_schema = NO_ARGUMENTS,
+    .hints = HINT_READ_ONLY,
+    .runs = INLINE,
+    .gives = GIVES_CONTENT,
+    .needs = "sampling",
+    .call = simple_text,
 };

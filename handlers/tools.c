@@ -39,7 +39,10 @@ struct entry {
 struct tools {
     struct entry entries[TOOL_COUNT];
     size_t count;
-    char *lists[LIST_FORM_COUNT]; /* Owned: the JSON array of tools/list. */
+    const struct entry *changing; /* The one that comes and goes: the last; or null. */
+    _Atomic bool shown;           /* It is there now. */
+    /* Owned: the JSON array of tools/list, without it and with it. */
+    char *lists[LIST_FORM_COUNT][2];
 };
 
 /* Parses one schema of a row with 'check'; a bad one is a bug. */
@@ -167,6 +170,24 @@ add_entry(struct tools *t, const struct tool *tool)
     }
 }
 
+/* The JSON array of the first 'count' tools, new. */
+static char *
+write_list(const struct tools *t, enum list_form form, size_t count)
+{
+    struct buf out = BUF_INIT;
+    char *text;
+
+    buf_addc(&out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_adds(&out, i ? "," : "");
+        write_tool(&out, t->entries[i].tool, form);
+    }
+    buf_addc(&out, ']');
+    text = buf_steal(&out);
+    assert(text);
+    return text;
+}
+
 struct tools *
 tools_create(const char *enabled)
 {
@@ -179,16 +200,12 @@ tools_create(const char *enabled)
             add_entry(t, rows[i]);
         }
     }
+    if (t->count && t->entries[t->count - 1].tool == &tool_test_changing_tool) {
+        t->changing = &t->entries[t->count - 1];
+    }
     for (int form = 0; form < LIST_FORM_COUNT; form++) {
-        struct buf out = BUF_INIT;
-        buf_addc(&out, '[');
-        for (size_t i = 0; i < t->count; i++) {
-            buf_adds(&out, i ? "," : "");
-            write_tool(&out, t->entries[i].tool, (enum list_form)form);
-        }
-        buf_addc(&out, ']');
-        t->lists[form] = buf_steal(&out);
-        assert(t->lists[form]);
+        t->lists[form][0] = write_list(t, (enum list_form)form, t->count - (t->changing != NULL));
+        t->lists[form][1] = write_list(t, (enum list_form)form, t->count);
     }
     return t;
 }
@@ -203,7 +220,8 @@ tools_destroy(struct tools *t)
             json_decref(t->entries[i].output);
         }
         for (int form = 0; form < LIST_FORM_COUNT; form++) {
-            free(t->lists[form]);
+            free(t->lists[form][0]);
+            free(t->lists[form][1]);
         }
         free(t);
     }
@@ -212,13 +230,31 @@ tools_destroy(struct tools *t)
 unsigned
 tools_count(const struct tools *t)
 {
-    return (unsigned)t->count;
+    return (unsigned)t->count - (t->changing && !atomic_load(&t->shown));
+}
+
+bool
+tools_can_change(const struct tools *t)
+{
+    return t->changing != NULL;
+}
+
+bool
+tools_show_changing(struct tools *t, bool shown)
+{
+    return t->changing && atomic_exchange(&t->shown, shown) != shown;
+}
+
+static struct slice
+list_text(const struct tools *t, enum list_form form)
+{
+    return slice_of(t->lists[form][atomic_load(&t->shown)]);
 }
 
 const char *
 tools_json(const struct tools *t)
 {
-    return t->lists[LIST_STRUCTURED];
+    return list_text(t, LIST_STRUCTURED).data;
 }
 
 enum err
@@ -232,7 +268,7 @@ tools_list(struct request *req)
         fault_set(&req->fault, E_PARAMS, "this cursor is not one that tools/list gave");
         return fault_remedy(&req->fault, "leave 'cursor' out: all tools fit one page");
     }
-    request_add_raw(req, "tools", slice_of(req->dispatcher->tools->lists[form]));
+    request_add_raw(req, "tools", list_text(req->dispatcher->tools, form));
     era_add_cache(req, 60000, true);
     return E_OK;
 }
@@ -242,7 +278,7 @@ tools_rest_list(struct request *req)
 {
     buf_addc(&req->out, '{');
     req->result_start = req->out.len;
-    request_add_raw(req, "tools", slice_of(req->dispatcher->tools->lists[LIST_STRUCTURED]));
+    request_add_raw(req, "tools", list_text(req->dispatcher->tools, LIST_STRUCTURED));
     buf_addc(&req->out, '}');
     return E_OK;
 }
@@ -251,11 +287,24 @@ static const struct entry *
 find_entry(const struct tools *t, struct slice name)
 {
     for (size_t i = 0; i < t->count; i++) {
-        if (slice_is(name, t->entries[i].tool->name)) {
-            return &t->entries[i];
+        const struct entry *e = &t->entries[i];
+        if (slice_is(name, e->tool->name)) {
+            return e == t->changing && !atomic_load(&t->shown) ? NULL : e;
         }
     }
     return NULL;
+}
+
+/* The entry of the tool that was found, whether or not it is there still. */
+static const struct entry *
+entry_of(const struct request *req)
+{
+    const struct entry *e = req->dispatcher->tools->entries;
+
+    while (e->tool != req->tool) {
+        e++;
+    }
+    return e;
 }
 
 static const struct tool *
@@ -295,7 +344,7 @@ check_rate(struct request *req)
 static enum err
 check_param_headers(struct request *req)
 {
-    const struct entry *e = find_entry(req->dispatcher->tools, slice_of(req->tool->name));
+    const struct entry *e = entry_of(req);
     json_t *args = NULL;
     enum err err;
 
@@ -307,6 +356,29 @@ check_param_headers(struct request *req)
         err = param_headers_check(e->headers, &req->env, args, &req->fault);
     }
     json_decref(args);
+    return err;
+}
+
+/* A modern client declares with each request what it can do. */
+static enum err
+check_capability(struct request *req)
+{
+    const char *needs = req->tool->needs;
+    json_t *declared = NULL;
+    enum err err;
+
+    if (!needs || req->era != ERA_MODERN) {
+        return E_OK;
+    }
+    err = rpc_load(&req->message.meta[RPC_META_CLIENT_CAPABILITIES], "clientCapabilities",
+                   &declared, &req->fault);
+    if (!err && !json_object_get(declared, needs)) {
+        buf_reset(&req->fault_data);
+        buf_addf(&req->fault_data, "{\"requiredCapabilities\":{\"%s\":{}}}", needs);
+        err = fault_set(&req->fault, E_CAPABILITY, "'%s' is for clients that declare %s",
+                        req->tool->name, needs);
+    }
+    json_decref(declared);
     return err;
 }
 
@@ -335,6 +407,7 @@ tools_prepare(struct request *req, enum runs *runs)
         err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
     } else {
         err = check_param_headers(req);
+        err = err ? err : check_capability(req);
         *runs = req->tool->runs;
         err = err ? err : check_rate(req);
     }
@@ -428,7 +501,7 @@ drop_nulls(const json_t *schema, json_t *args)
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
-    const struct entry *e = find_entry(req->dispatcher->tools, slice_of(req->tool->name));
+    const struct entry *e = entry_of(req);
     json_t *args = NULL;
     enum err err;
 

@@ -13,6 +13,11 @@ struct tools;
  * settings written for other servers name groups of theirs; that is logged. */
 struct tools *tools_create(const char *groups);
 void tools_destroy(struct tools *t);
+/* Whether the list may change while the server runs: only where a tool that changes it is there. */
+bool tools_can_change(const struct tools *t);
+/* Shows the tool that comes and goes, or hides it; returns whether that was a change.  Any thread.
+ */
+bool tools_show_changing(struct tools *t, bool shown);
 unsigned tools_count(const struct tools *t);
 /* The JSON array of tools/list as the latest revisions have it; borrowed from 't'. */
 const char *tools_json(const struct tools *t);

@@ -46,6 +46,7 @@ void
 core_close(struct core *core)
 {
     if (core->dispatcher) {
+        dispatch_drain(core->dispatcher);
         dispatch_end_all(core->dispatcher);
         state_give_up(core->state);
     }
@@ -70,7 +71,7 @@ static enum err
 pass_over(struct sink *sink, const struct event *event)
 {
     (void)sink, (void)event;
-    return E_OK;
+    return E_REFUSED;
 }
 
 static void

@@ -469,6 +469,9 @@ stop_transports(struct server *s)
     bool watched = p.done_fd >= 0 && (s->http_transport || s->stdio_transport) &&
                    thread_start(&thread, "tandem-patience", lose_patience, &p) == 0;
 
+    if (s->core.dispatcher) {
+        dispatch_drain(s->core.dispatcher);
+    }
     if (s->http_transport) {
         http_transport.stop(s->http_transport, p.deadline_ns + GRACE);
     }

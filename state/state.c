@@ -3,6 +3,7 @@
 
 #include "state/base/json_put.h"
 #include "state/base/slots.h"
+#include "state/changes.h"
 #include "state/mcp_session.h"
 #include "state/project_info.h"
 #include "state/settings.h"
@@ -26,6 +27,13 @@ make_sessions(const struct state_options *o, struct fault *f)
     };
     (void)f;
     return mcp_sessions_create(o->clock, &limits);
+}
+
+static struct changes *
+make_changes(const struct state_options *o, struct fault *f)
+{
+    (void)o, (void)f;
+    return changes_create();
 }
 
 static struct project_info *

@@ -36,9 +36,14 @@ post_message(struct connection *c, const struct http_parser *p, const struct env
     bool json = !http_header(p, HTTP_HEADER_ACCEPT).data ||
                 accepts(p, SLICE("application/json"), SLICE("application/*"));
 
+    /* Events that nobody asked for go to who names their type; a subscription asks for them. */
     c->takes_events = http_header(p, HTTP_HEADER_ACCEPT).data &&
                       (http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("text/event-stream")) ||
                        http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("text/*")));
+    if (slice_is(env->method, "subscriptions/listen")) {
+        c->takes_events = !http_header(p, HTTP_HEADER_ACCEPT).data ||
+                          accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
+    }
     c->event_stream = !json && accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
     if (json || c->event_stream) {
         dispatch_message(c->server->context.dispatcher, env, http_body(p), connection_take_sink(c));

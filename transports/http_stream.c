@@ -42,7 +42,7 @@ connection_send(struct sink *sink, const struct event *event)
     struct connection *c = (struct connection *)sink;
 
     if (!c->takes_events) {
-        return E_OK;
+        return E_REFUSED;
     }
     if (atomic_load(&c->left)) {
         return E_CANCELLED;

@@ -26,7 +26,8 @@
     ROW(WF_ACTION,    WF_START,     "(slow) one mutating action on a workflow session, its save") \
     ROW(SLOTS,        WF_ACTION,    "one keyed cache: its table, order and counters")            \
     ROW(WF_SESSION,   SLOTS,        "which document of a workflow session is current")           \
-    ROW(POOL,         WF_SESSION,   "jobs waiting for a worker")                                 \
+    ROW(CHANGES,      WF_SESSION,   "who listens for changes")                                   \
+    ROW(POOL,         CHANGES,      "jobs waiting for a worker")                                 \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
     ROW(LOG,          OUTBOX,       "the line being written; last of all")
 

@@ -31,9 +31,10 @@ struct sink;
 
 struct sink_class {
     /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
-     * when too much waits for the peer already; E_CANCELLED when it has left.  Events keep their
-     * order, and the answer comes after them.  Any thread, never after answer(); never blocks; the
-     * caller holds no lock, or INFLIGHT. */
+     * when too much waits for the peer already; E_CANCELLED when it has left; E_REFUSED when it
+     * takes nothing ahead of its answer.  Events keep their order, and the answer comes after them.
+     * Any thread, never after answer(); never blocks; the caller holds no lock, or one of INFLIGHT
+     * and CHANGES. */
     enum err (*send)(struct sink *sink, const struct event *event);
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
      * never blocks; the caller holds no lock, or INFLIGHT.  What cannot be delivered, because the

@@ -23,7 +23,7 @@ declare -A scenarios=(
     [2025-06-18]="$legacy $tools"
     [2025-11-25]="$legacy $tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
     [2026-07-28]="$tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
-                  http-header-validation http-custom-header-server-validation"
+                  http-header-validation http-custom-header-server-validation server-stateless"
 )
 
 mkdir "$work/project" "$work/project/.tandem"

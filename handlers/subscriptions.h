@@ -1,0 +1,28 @@
+/* subscriptions.h -- subscriptions/listen: open requests of modern clients that are told of
+ * changes.
+ *
+ * The answer of such a request stays open: first it acknowledges what it will tell, then come the
+ * changes, each with the id of the request.  It ends without a word when its client cancels it or
+ * leaves, and with a result when the server ends it.  Any thread. */
+#ifndef TANDEM_SUBSCRIPTIONS_H
+#define TANDEM_SUBSCRIPTIONS_H
+
+#include "handlers/request.h"
+
+struct dispatcher;
+
+#define SUBSCRIPTIONS_EACH 32 /* Of one connection. */
+#define SUBSCRIPTIONS_MAX 256
+
+/* Which are meant: members that are set must fit; none: all. */
+struct subscription_match {
+    const struct mcp_session *session; /* The connection it came by. */
+    const struct sink *sink;           /* Where its answer goes. */
+    struct slice id;                   /* Raw JSON. */
+};
+/* Ends those that match, for their client wants it so or has left. */
+void subscriptions_cancel(struct dispatcher *d, const struct subscription_match *match);
+/* Ends all of them with their result, and takes no new ones. */
+void subscriptions_end(struct dispatcher *d);
+
+#endif
