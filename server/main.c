@@ -1,9 +1,9 @@
 /* main.c -- prepares the process, reads the command line, runs the command. */
 #include "server/options.h"
+#include "state/base/json_put.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -31,7 +31,7 @@ prepare_process(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* A file that may not grow is an error of that write. */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    json_object_seed(0); /* Before any thread. */
+    json_prepare(); /* Before any thread. */
     return true;
 }
 

@@ -3,6 +3,24 @@
 
 #include "state/base/rune.h"
 
+static void *
+allocate(size_t size)
+{
+    void *p = malloc(size);
+
+    if (!p) {
+        out_of_memory();
+    }
+    return p;
+}
+
+void
+json_prepare(void)
+{
+    json_set_alloc_funcs(allocate, free);
+    json_object_seed(0);
+}
+
 json_t *
 json_must(json_t *value)
 {

@@ -11,6 +11,12 @@
 
 #include <jansson.h>
 
+/* Makes jansson ready, before there are threads: its hash gets its seed, and its allocations abort
+ * as xcalloc() does when there is no memory.  jansson 2.14 writes to a wild address when one fails
+ * while it parses; what it is given to parse is bounded, so an end that loses nothing is the better
+ * answer. */
+void json_prepare(void);
+
 /* Each takes what a jansson constructor returned and gives it back; aborts if it is null. */
 json_t *json_must(json_t *value);
 /* A new string; what is not UTF-8 in 'text' becomes U+FFFD.  Null gives JSON null. */

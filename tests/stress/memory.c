@@ -7,6 +7,7 @@
 
 #include "handlers/dispatch.h"
 #include "handlers/era.h"
+#include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
@@ -332,6 +333,7 @@ main(int argc, char **argv)
         cmocka_unit_test(every_allocation_fails_once),
     };
 
+    json_prepare();
     if (argc > 1) {
         log_configure(LOG_OFF, LOG_TEXT);
         scenario(strtol(argv[1], NULL, 10));
