@@ -6,7 +6,7 @@
 static void *
 allocate(size_t size)
 {
-    void *p = malloc(size);
+    void *p = try_malloc(size);
 
     if (!p) {
         out_of_memory();
