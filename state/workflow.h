@@ -80,6 +80,11 @@ workflow_action workflow_retry_phase;    /* session_id, phase (reset_evidence) *
 workflow_action workflow_rollback;       /* session_id, to_phase */
 workflow_action workflow_get_errors;     /* session_id */
 
+/* What the pack called 'id' (its folder's name, not its type) is, as pack_overview() says, a new
+ * object in '*overview'.  Reads files.  E_NOT_FOUND also for what cannot be a name; E_REFUSED if it
+ * is broken; E_TOO_LARGE, E_IO. */
+enum err workflow_pack(struct workflow *w, const char *id, json_t **overview, struct fault *f);
+
 /* Removes sessions that nobody has touched for long; the server calls it at start and daily.
  * Returns how many.  Reads files. */
 size_t workflow_clean(struct workflow *w);

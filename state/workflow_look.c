@@ -34,6 +34,26 @@ workflow_list_workflows(struct workflow *w, const struct workflow_args *args, js
     return E_OK;
 }
 
+enum err
+workflow_pack(struct workflow *w, const char *id, json_t **overview, struct fault *f)
+{
+    struct pack *pack = NULL;
+    enum err err = E_NOT_FOUND;
+
+    *overview = NULL;
+    if (pack_name_is_valid(id)) {
+        err = workflow_load_pack(w, id, &pack, f);
+    }
+    if (err == E_ARGUMENT || err == E_NOT_FOUND || (pack && strcmp(pack_id(pack), id) != 0)) {
+        err = fault_set(f, E_NOT_FOUND, "there is no pack '%.64s'", id);
+    }
+    if (!err) {
+        *overview = json_must(pack_overview(pack));
+    }
+    pack_unref(pack);
+    return err;
+}
+
 /* E_OK if the content of 'phase' may be read: it is the current one, or completed. */
 static enum err
 check_readable(const json_t *record, int phase, struct fault *f)
