@@ -15,10 +15,12 @@ static const char instructions[] =
 static void
 add_capabilities(struct request *req)
 {
-    request_add_raw(req, "capabilities",
-                    tools_can_change(req->dispatcher->tools) && req->era == ERA_MODERN
-                        ? SLICE("{\"logging\":{},\"tools\":{\"listChanged\":true}}")
-                        : SLICE("{\"logging\":{},\"tools\":{}}"));
+    bool changes = tools_can_change(req->dispatcher->tools) && req->era == ERA_MODERN;
+
+    request_member(req, "capabilities");
+    buf_adds(&req->out, era_knows(req, REVISION_2025_03_26) ? "{\"completions\":{}," : "{");
+    buf_adds(&req->out, "\"logging\":{},\"prompts\":{},\"resources\":{},\"tools\":");
+    buf_adds(&req->out, changes ? "{\"listChanged\":true}}" : "{}}");
     request_member(req, "instructions");
     buf_add_json(&req->out, slice_of(instructions));
 }

@@ -17,6 +17,12 @@
 #define METHODS(ROW)                                                                          \
     ROW("tools/call", tools_call, tools_prepare, BOTH, true, REQUEST)                         \
     ROW("tools/list", tools_list, NULL, BOTH, true, REQUEST)                                  \
+    ROW("resources/list", resources_list, offers_prepare, BOTH, true, REQUEST)                \
+    ROW("resources/templates/list", resources_templates, NULL, BOTH, true, REQUEST)           \
+    ROW("resources/read", resources_read, resources_prepare, BOTH, true, REQUEST)             \
+    ROW("prompts/list", prompts_list, offers_prepare, BOTH, true, REQUEST)                    \
+    ROW("prompts/get", prompts_get, prompts_prepare, BOTH, true, REQUEST)                     \
+    ROW("completion/complete", completion_complete, offers_prepare, BOTH, true, REQUEST)      \
     ROW("ping", lifecycle_ping, NULL, LEGACY, false, REQUEST)                                 \
     ROW("initialize", lifecycle_initialize, NULL, LEGACY, false, REQUEST)                     \
     ROW("notifications/initialized", lifecycle_initialized, NULL, LEGACY, true, NOTIFICATION) \
@@ -43,5 +49,8 @@ const struct method *method_find(struct slice name);
 METHODS(ROW)
 #undef ROW
 enum err tools_prepare(struct request *req, enum runs *runs);
+enum err offers_prepare(struct request *req, enum runs *runs);
+enum err resources_prepare(struct request *req, enum runs *runs);
+enum err prompts_prepare(struct request *req, enum runs *runs);
 
 #endif

@@ -251,6 +251,17 @@ list_text(const struct tools *t, enum list_form form)
     return slice_of(t->lists[form][atomic_load(&t->shown)]);
 }
 
+bool
+tools_has_group(const struct tools *t, const char *group)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (strcmp(t->entries[i].tool->group, group) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *
 tools_json(const struct tools *t)
 {
@@ -323,9 +334,8 @@ unknown_tool(struct request *req, struct slice name)
     return fault_remedy(&req->fault, "tools/list names the tools there are");
 }
 
-/* An agent in a loop must not starve the others. */
-static enum err
-check_rate(struct request *req)
+enum err
+tools_check_rate(struct request *req)
 {
     const struct dispatcher *d = req->dispatcher;
     unsigned per_second = d->limits.calls_per_second;
@@ -333,8 +343,7 @@ check_rate(struct request *req)
     struct rate *rate = session ? &session->calls : req->env.rate;
 
     if (rate && !rate_take(rate, req->started_ns, per_second, 2 * per_second)) {
-        fault_set(&req->fault, E_BUSY, "more than %u tool calls a second came from here",
-                  per_second);
+        fault_set(&req->fault, E_BUSY, "more than %u calls a second came from here", per_second);
         return fault_remedy(&req->fault, "wait a second, or raise limits.call_rate");
     }
     return E_OK;
@@ -409,7 +418,7 @@ tools_prepare(struct request *req, enum runs *runs)
         err = check_param_headers(req);
         err = err ? err : check_capability(req);
         *runs = req->tool->runs;
-        err = err ? err : check_rate(req);
+        err = err ? err : tools_check_rate(req);
     }
 out:
     buf_fini(&unescaped);
@@ -444,7 +453,7 @@ enum err
 tools_prepare_rest(struct request *req, enum runs *runs)
 {
     *runs = req->tool->runs;
-    return check_rate(req);
+    return tools_check_rate(req);
 }
 
 /* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's.

@@ -19,8 +19,14 @@ bool tools_can_change(const struct tools *t);
  */
 bool tools_show_changing(struct tools *t, bool shown);
 unsigned tools_count(const struct tools *t);
+/* True if a tool of that group exists: if the settings enabled it. */
+bool tools_has_group(const struct tools *t, const char *group);
 /* The JSON array of tools/list as the latest revisions have it; borrowed from 't'. */
 const char *tools_json(const struct tools *t);
+
+/* An agent in a loop must not starve the others: E_BUSY if the request's session or connection has
+ * had its calls of this second.  For methods that cost files or time. */
+enum err tools_check_rate(struct request *req);
 
 /* Writes {"code":...,"message":...,"retryable":...,"remedy":...}: how a failed call is told. */
 void tools_write_fault(struct buf *out, const struct fault *f);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The official conformance suite, each scenario that is listed by itself, for each version of the wire it knows.
-# What it calls are the tools of the group "conformance".  A scenario may not warn either.
+# What it calls are the tools, resources and prompts of the group "conformance".  A scenario may not warn either.
 set -u
 cd "$(dirname "$0")/../.."
 suite=tests/clients/node_modules/@modelcontextprotocol/conformance/dist/index.js
@@ -17,13 +17,16 @@ fi
 
 tools="tools-list tools-call-simple-text tools-call-image tools-call-audio tools-call-embedded-resource
        tools-call-mixed-content tools-call-error tools-call-with-progress"
+offers="resources-list resources-read-text resources-read-binary resources-templates-read prompts-list prompts-get-simple
+        prompts-get-with-args prompts-get-embedded-resource prompts-get-with-image completion-complete"
 legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging"
 declare -A scenarios=(
     [2025-03-26]="server-session-lifecycle"
-    [2025-06-18]="$legacy $tools"
-    [2025-11-25]="$legacy $tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
-    [2026-07-28]="$tools json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
-                  http-header-validation http-custom-header-server-validation server-stateless"
+    [2025-06-18]="$legacy $tools $offers"
+    [2025-11-25]="$legacy $tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
+    [2026-07-28]="$tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
+                  http-header-validation http-custom-header-server-validation server-stateless
+                  sep-2164-resource-not-found caching"
 )
 
 mkdir "$work/project" "$work/project/.tandem"

@@ -378,8 +378,10 @@ add_mcp_headers(const struct play *p, struct buf *head, const json_t *message)
         (method && strcmp(method, "server/discover") == 0)) {
         add_header(p, head, "MCP-Protocol-Version", version ? version : MODERN);
         add_header(p, head, "Mcp-Method", method);
-        if (method && strcmp(method, "tools/call") == 0) {
+        if (method && (strcmp(method, "tools/call") == 0 || strcmp(method, "prompts/get") == 0)) {
             add_header(p, head, "Mcp-Name", name);
+        } else if (method && strcmp(method, "resources/read") == 0) {
+            add_header(p, head, "Mcp-Name", json_string_value(json_object_get(params, "uri")));
         }
     } else {
         add_header(p, head, "Mcp-Session-Id", p->session_id);

@@ -1,0 +1,166 @@
+/* completion.c -- completion/complete: what a prompt's argument or a template's variable may be.
+ *
+ * Values come from what is there now, by prefix.  An argument that may be anything has none. */
+#include "handlers/era.h"
+#include "handlers/methods.h"
+#include "handlers/offers.h"
+#include "handlers/resources.h"
+#include "state/base/json_put.h"
+#include "state/standards.h"
+#include "state/state.h"
+#include "state/workflow.h"
+
+/* What was asked; borrowed from the loaded params. */
+struct question {
+    bool prompt; /* 'name' is a prompt's; else a template. */
+    const char *name;
+    const char *variable;
+    const char *prefix;
+};
+
+static enum err
+add_paths(struct request *req, struct offers *values)
+{
+    struct standards_list list;
+    enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
+
+    for (size_t i = 0; i < list.count; i++) {
+        offers_add(values, list.paths[i], NULL);
+    }
+    standards_list_fini(&list);
+    return err;
+}
+
+/* Adds member 'id_key' of each of the list 'member' that 'action' answers. */
+static enum err
+add_ids(struct request *req, workflow_action *action, const char *member, const char *id_key,
+        struct offers *values)
+{
+    json_t *answer = NULL, *entry;
+    enum err err = action(state_workflow(req->state), &(struct workflow_args){.action = "list"},
+                          &answer, &req->fault);
+    size_t i;
+
+    json_array_foreach(err ? NULL : json_object_get(answer, member), i, entry) {
+        offers_add(values, json_string_value(json_object_get(entry, id_key)), NULL);
+    }
+    json_decref(answer);
+    return err;
+}
+
+static enum err
+unknown(struct request *req, const char *what)
+{
+    return fault_set(&req->fault, E_PARAMS, "%s", what);
+}
+
+static enum err
+complete_template(struct request *req, const struct question *q, struct offers *values)
+{
+    const char *variable = resources_variable(slice_of(q->name));
+
+    if (!variable) {
+        return unknown(req, "ref.uri is no template of resources/templates/list");
+    }
+    if (strcmp(variable, q->variable) != 0) {
+        return unknown(req, "argument.name is no variable of this template");
+    }
+    if (strcmp(variable, "path") == 0) {
+        return add_paths(req, values);
+    }
+    return strcmp(variable, "id") == 0
+               ? add_ids(req, workflow_list_workflows, "workflows", "id", values)
+               : add_ids(req, workflow_list_sessions, "sessions", "session_id", values);
+}
+
+/* The one argument of our prompts may be any path: nothing is proposed. */
+static enum err
+complete_prompt(struct request *req, const struct question *q)
+{
+    json_t *overview = NULL;
+    enum err err = E_NOT_FOUND;
+
+    if (strncmp(q->name, "start-", 6) == 0) {
+        err = workflow_pack(state_workflow(req->state), q->name + 6, &overview, &req->fault);
+    }
+    json_decref(overview);
+    if (err == E_NOT_FOUND) {
+        return unknown(req, "ref.name is no prompt of prompts/list");
+    }
+    if (!err && strcmp(q->variable, "target_file") != 0) {
+        return unknown(req, "argument.name is no argument of this prompt");
+    }
+    return err;
+}
+
+/* Reads the question out of the loaded 'ref' and 'argument'. */
+static enum err
+read_question(struct request *req, const json_t *ref, const json_t *argument, struct question *q)
+{
+    const char *type = json_string_value(json_object_get(ref, "type"));
+
+    q->prompt = type && strcmp(type, "ref/prompt") == 0;
+    if (!q->prompt && (!type || strcmp(type, "ref/resource") != 0)) {
+        return unknown(req, "params.ref.type is neither ref/prompt nor ref/resource");
+    }
+    q->name = json_string_value(json_object_get(ref, q->prompt ? "name" : "uri"));
+    if (!q->name) {
+        return unknown(req, q->prompt ? "params.ref.name is missing, or no string"
+                                      : "params.ref.uri is missing, or no string");
+    }
+    q->variable = json_string_value(json_object_get(argument, "name"));
+    q->prefix = json_string_value(json_object_get(argument, "value"));
+    if (!q->variable || !q->prefix) {
+        return unknown(req, "params.argument needs the strings name and value");
+    }
+    return E_OK;
+}
+
+static enum err
+find_values(struct request *req, const struct question *q, struct offers *values)
+{
+    if (offers_fixtures(req) && fixtures_complete(q->prompt, q->name, q->variable, values)) {
+        return E_OK;
+    }
+    return q->prompt ? complete_prompt(req, q) : complete_template(req, q, values);
+}
+
+static void
+write_values(struct request *req, const struct offers *values, const char *prefix)
+{
+    size_t len = strlen(prefix), total = 0;
+
+    request_member(req, "completion");
+    buf_adds(&req->out, "{\"values\":[");
+    for (size_t i = 0; i < values->count; i++) {
+        if (strncmp(values->all[i].key, prefix, len) == 0 && total++ < OFFERS_PAGE) {
+            buf_adds(&req->out, total > 1 ? "," : "");
+            buf_add_json(&req->out, slice_of(values->all[i].key));
+        }
+    }
+    buf_addf(&req->out, "],\"total\":%zu,\"hasMore\":%s}", total,
+             total > OFFERS_PAGE ? "true" : "false");
+}
+
+enum err
+completion_complete(struct request *req)
+{
+    struct offers values = {.all = NULL};
+    json_t *ref = NULL, *argument = NULL;
+    struct question q = {.prompt = false};
+    enum err err = rpc_load(&req->message.param[RPC_PARAM_REF], "ref", &ref, &req->fault);
+
+    if (!err) {
+        err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENT], "argument", &argument, &req->fault);
+    }
+    err = err ? err : read_question(req, ref, argument, &q);
+    err = err ? err : find_values(req, &q, &values);
+    if (!err) {
+        offers_sort(&values);
+        write_values(req, &values, q.prefix);
+    }
+    offers_fini(&values);
+    json_decref(argument);
+    json_decref(ref);
+    return err;
+}

@@ -1,0 +1,199 @@
+/* offers.c -- pages of what a server lists, and the text of the URIs that name it. */
+#include "handlers/offers.h"
+
+#include "handlers/dispatch_private.h"
+#include "state/base/json_put.h"
+#include "state/base/rune.h"
+
+static const char hex[] = "0123456789abcdef";
+
+void
+offers_add(struct offers *o, const char *key, json_t *value)
+{
+    if (o->count == o->room) {
+        o->room = o->room ? o->room * 2 : 32;
+        o->all = xrealloc(o->all, o->room * sizeof *o->all);
+    }
+    o->all[o->count++] = (struct offer){.key = xstrdup(key), .value = value};
+}
+
+void
+offers_fini(struct offers *o)
+{
+    for (size_t i = 0; i < o->count; i++) {
+        free(o->all[i].key);
+        json_decref(o->all[i].value);
+    }
+    free(o->all);
+    *o = (struct offers){.all = NULL};
+}
+
+static int
+compare_offers(const void *a, const void *b)
+{
+    return strcmp(((const struct offer *)a)->key, ((const struct offer *)b)->key);
+}
+
+void
+offers_sort(struct offers *o)
+{
+    if (o->count) {
+        qsort(o->all, o->count, sizeof *o->all, compare_offers);
+    }
+}
+
+/* ---- Cursors: "c" and the last key, in hexadecimal ---- */
+
+static void
+write_cursor(struct buf *out, const char *key)
+{
+    buf_adds(out, "\"c");
+    for (; *key; key++) {
+        buf_addc(out, hex[(unsigned char)*key >> 4]);
+        buf_addc(out, hex[*key & 15]);
+    }
+    buf_addc(out, '"');
+}
+
+static int
+hex_digit(char c)
+{
+    const char *at = c ? strchr(hex, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+    return at ? (int)(at - hex) : -1;
+}
+
+/* Reads a cursor into the key that it names. */
+static bool
+read_cursor(const struct json_value *cursor, struct buf *key)
+{
+    char text[2 * OFFERS_URI_MAX + 2];
+    ssize_t len =
+        cursor->kind == KIND_STRING ? json_string_into(cursor->raw, text, sizeof text) : -1;
+
+    if (len < 3 || len % 2 == 0 || text[0] != 'c') {
+        return false;
+    }
+    for (ssize_t i = 1; i < len; i += 2) {
+        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+
+        if (high < 0 || low < 0 || high + low == 0) {
+            return false;
+        }
+        buf_addc(key, (char)(high << 4 | low));
+    }
+    return rune_valid(buf_slice(key));
+}
+
+static enum err
+bad_cursor(struct request *req)
+{
+    fault_set(&req->fault, E_PARAMS, "this cursor is not one that this list gave");
+    return fault_remedy(&req->fault, "leave 'cursor' out to begin at the front");
+}
+
+enum err
+offers_no_cursor(struct request *req)
+{
+    return req->message.param[RPC_PARAM_CURSOR].kind == KIND_NONE ? E_OK : bad_cursor(req);
+}
+
+static void
+write_from(struct request *req, const char *member, const struct offers *o, size_t first)
+{
+    size_t end = o->count - first > OFFERS_PAGE ? first + OFFERS_PAGE : o->count;
+
+    request_member(req, member);
+    buf_addc(&req->out, '[');
+    for (size_t i = first; i < end; i++) {
+        buf_adds(&req->out, i > first ? "," : "");
+        json_write(&req->out, o->all[i].value);
+    }
+    buf_addc(&req->out, ']');
+    if (end < o->count) {
+        request_member(req, "nextCursor");
+        write_cursor(&req->out, o->all[end - 1].key);
+    }
+}
+
+enum err
+offers_write_page(struct request *req, const char *member, struct offers *o)
+{
+    const struct json_value *cursor = &req->message.param[RPC_PARAM_CURSOR];
+    struct buf after = {.limit = OFFERS_URI_MAX};
+    size_t first = 0;
+    bool good = cursor->kind == KIND_NONE || read_cursor(cursor, &after);
+
+    offers_sort(o);
+    while (good && after.len && first < o->count && strcmp(o->all[first].key, after.data) <= 0) {
+        first++;
+    }
+    if (good) {
+        write_from(req, member, o, first);
+    }
+    buf_fini(&after);
+    return good ? E_OK : bad_cursor(req);
+}
+
+/* ---- URIs ---- */
+
+static bool
+is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~", c));
+}
+
+void
+offers_encode_path(struct buf *out, struct slice path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.data[i];
+
+        if (is_unreserved(c) || c == '/') {
+            buf_addc(out, c);
+        } else {
+            buf_addc(out, '%');
+            buf_addc(out, "0123456789ABCDEF"[(unsigned char)c >> 4]);
+            buf_addc(out, "0123456789ABCDEF"[c & 15]);
+        }
+    }
+}
+
+bool
+offers_decode_path(struct slice text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (c == '%') {
+            int high = i + 2 < text.len ? hex_digit(text.data[i + 1]) : -1;
+            int low = i + 2 < text.len ? hex_digit(text.data[i + 2]) : -1;
+
+            if (high < 0 || low < 0 || high + low == 0) {
+                return false;
+            }
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (!is_unreserved(c) && !(c && strchr("/!$&'()*+,;=:@", c))) {
+            return false;
+        }
+        buf_addc(out, c);
+    }
+    return !out->failed;
+}
+
+/* ---- Requests ---- */
+
+bool
+offers_fixtures(const struct request *req)
+{
+    return tools_has_group(req->dispatcher->tools, "conformance");
+}
+
+enum err
+offers_prepare(struct request *req, enum runs *runs)
+{
+    *runs = WORKER;
+    return tools_check_rate(req);
+}

@@ -1,0 +1,64 @@
+/* offers.h -- what resources, prompts and completions share: pages, URIs, their common checks.
+ *
+ * A listing is sorted by key and told a page at a time.  The cursor names the key of the last entry
+ * of a page, so it needs no memory here and stays good while files come and go.  The functions on a
+ * listing and on text are pure; any thread. */
+#ifndef TANDEM_OFFERS_H
+#define TANDEM_OFFERS_H
+
+#include "handlers/tool.h"
+
+#include <jansson.h>
+
+#define OFFERS_PAGE 100u     /* Entries of a page, and values of a completion. */
+#define OFFERS_URI_MAX 4096u /* Bytes of a URI. */
+/* How long a list of files may be kept: nobody is told of a change. */
+#define OFFERS_TTL_MS 5000u
+
+struct offer {
+    char *key;     /* Owned; unique. */
+    json_t *value; /* Owned; may be null. */
+};
+struct offers {
+    struct offer *all;
+    size_t count, room;
+};
+
+/* Copies 'key'; steals 'value'. */
+void offers_add(struct offers *o, const char *key, json_t *value);
+void offers_fini(struct offers *o);
+/* By key, bytewise. */
+void offers_sort(struct offers *o);
+/* Sorts 'o' and adds the page that the request's cursor asks for to the result as 'member', with
+ * nextCursor if there is more.  E_PARAMS for a cursor that this list cannot have given. */
+enum err offers_write_page(struct request *req, const char *member, struct offers *o);
+/* Refuses a cursor where all fits one page. */
+enum err offers_no_cursor(struct request *req);
+
+/* Adds 'path' to 'out' as part of a URI: all but unreserved characters and '/' is encoded. */
+void offers_encode_path(struct buf *out, struct slice path);
+/* Undoes that for what may stand in the path of a URI.  False for anything else: a stray '%', NUL,
+ * characters that a URI must encode.  An encoded '/' is one too, as templates expand to it. */
+bool offers_decode_path(struct slice text, struct buf *out);
+
+/* True if the fixtures of the official conformance suite are to be offered. */
+bool offers_fixtures(const struct request *req);
+
+/* For the listing methods: they run on a worker, and count as calls. */
+enum err offers_prepare(struct request *req, enum runs *runs);
+
+/* The fixtures, in offers_conformance.c: used only where offers_fixtures(). */
+void fixtures_add_resources(struct offers *o);
+/* Adds to an array. */
+void fixtures_add_templates(json_t *templates);
+/* The content of a fixture, new, or null if 'uri' is none. */
+json_t *fixtures_read(const char *uri);
+void fixtures_add_prompts(struct offers *o);
+/* True if there is such a prompt.  Then either '*result' is new, {description, messages}, or
+ * '*missing' names an argument that 'args' (may be null) lacks. */
+bool fixtures_prompt(const char *name, const json_t *args, json_t **result, const char **missing);
+/* Adds what 'variable' of a fixture may be: of a prompt if 'prompt', else of a template.  False if
+ * there is no such fixture or variable. */
+bool fixtures_complete(bool prompt, const char *name, const char *variable, struct offers *values);
+
+#endif
