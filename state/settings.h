@@ -119,7 +119,8 @@
     ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \
         "of them, those of one session or connection; over it: 429")                               \
     ROW(limits_call_rate, "limits.call_rate", UINT, ANY, "100", "0", "1000000",                    \
-        "tool calls a second of one session or connection, twice as many in a burst; over "        \
+        "calls of tools, resources and prompts a second of one session or connection, twice "      \
+        "as many in a burst; over "                                                                \
         "it: 429; 0: no limit")                                                                    \
     ROW(limits_call_time, "limits.call_time", DURATION, ANY, "1m", "1s", "10m",                    \
         "a tool's running time; over it: cancelled, with an error result")                         \
