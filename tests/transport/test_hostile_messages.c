@@ -53,29 +53,30 @@ ask_dispatch(struct slice message)
     return body;
 }
 
-/* The same over the server's pipes: what comes before the answer to the next message. */
+/* The same over the server's pipes, with a message behind it whose answer must come too: before it
+ * or after it, as calls on workers may.  'answers' says whether there is one to wait for. */
 static char *
-ask_stdio(const char *id, struct slice message)
+ask_stdio(const char *id, struct slice message, bool answers)
 {
     char *ping, *pong, *answer = NULL;
+    bool marked = false;
 
     mark++;
     ping = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"method\":\"ping\"}", mark);
     pong = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"result\":{}}", mark);
     serving_send(&server, message);
     serving_send(&server, slice_of(ping));
-    for (;;) {
+    while (!marked || (answers && !answer)) {
         char *line = serving_line(&server, SECONDS);
 
-        if (!line || (answer && strcmp(line, pong) != 0)) {
-            fail_msg("%s: over stdio, %s", id,
-                     line ? "a second answer" : "no answer, and none after");
-        }
-        if (strcmp(line, pong) == 0) {
+        if (line && !marked && strcmp(line, pong) == 0) {
+            marked = true;
             free(line);
-            break;
+        } else if (line && !answer) {
+            answer = line;
+        } else {
+            fail_msg("%s: over stdio, %s", id, line ? "a second answer" : "an answer is missing");
         }
-        answer = line;
     }
     free(ping);
     free(pong);
@@ -220,7 +221,7 @@ ask(const char *id, struct slice message)
     int64_t begin = clock_mono(clock_real());
     struct answer a = {.message = NULL};
     char *dispatched = ask_dispatch(message), *posted = ask_http(message, &a.status);
-    char *piped = is_one_line(message) ? ask_stdio(id, message) : NULL;
+    char *piped = is_one_line(message) ? ask_stdio(id, message, *dispatched != '\0') : NULL;
     json_t *error;
 
     /* Over HTTP a notification that is refused is told so, without an id. */
