@@ -48,6 +48,9 @@ LOG_MODULE("serve");
 /* How long a second server waits for the first to say who it is, or to have been a short call
  * only. */
 #define LOCK_PATIENCE (5 * SECOND)
+/* How long it gives a first that does serve: an editor that restarts begins the next server before
+ * the last one has seen its input end. */
+#define RESTART_PATIENCE SECOND
 /* After the deadline, the time in which errors for what was cancelled are still written. */
 #define GRACE (SECOND / 2)
 
@@ -202,7 +205,8 @@ take_lock(struct server *s, struct fault *f)
     struct dir *data = s->context->project.data;
     const struct settings *settings = s->context->settings;
     bool must_be_first = settings->transport != TRANSPORT_MODE_STDIO || settings->exclusive;
-    int64_t patience = clock_mono(clock_real()) + settings->drain + LOCK_PATIENCE;
+    int64_t begin = clock_mono(clock_real());
+    int64_t patience = begin + settings->drain + LOCK_PATIENCE;
     struct pollfd signals = {.fd = s->signal_fd, .events = POLLIN};
 
     for (;;) {
@@ -216,7 +220,8 @@ take_lock(struct server *s, struct fault *f)
             log_info("the project has a server already; serving standard input only");
             return E_OK;
         }
-        if (discovery_read(data, &first, NULL) == E_OK) {
+        if (clock_mono(clock_real()) - begin >= RESTART_PATIENCE &&
+            discovery_read(data, &first, NULL) == E_OK) {
             err = refuse_second(&first, settings->exclusive, f);
             discovery_fini(&first);
             return err;
