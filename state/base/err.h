@@ -23,7 +23,6 @@
     ROW(VERSION,         -32022, 400, PROTOCOL, "unsupported_version",   "ValueError")         \
     ROW(NO_SESSION,      -32600, 404, PROTOCOL, "unknown_session",       "NotFoundError")      \
     ROW(UNAUTHORIZED,    -32600, 401, PROTOCOL, "unauthorized",          "ValueError")         \
-    ROW(FORBIDDEN,       -32600, 403, PROTOCOL, "forbidden",             "ValueError")         \
     ROW(NO_RESOURCE,     -32002, 200, PROTOCOL, "resource_not_found",    "NotFoundError")      \
     ROW(MESSAGE_LARGE,   -32600, 413, PROTOCOL, "message_too_large",     "ValueError")         \
     ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
