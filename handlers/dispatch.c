@@ -13,6 +13,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/subscriptions.h"
+#include "state/base/keeper.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
@@ -41,11 +42,49 @@ void
 dispatcher_destroy(struct dispatcher *d)
 {
     if (d) {
+        keeper_drop(d->ticking);
         inflight_destroy(d->inflight);
         tools_destroy(d->tools);
         free(d);
     }
 }
+
+/* ---- What comes by time ---- */
+
+static bool
+tick(void *arg)
+{
+    return dispatch_tick(arg);
+}
+
+void
+dispatch_keep(struct dispatcher *d, struct keeper *keeper)
+{
+    d->ticking = keeper_every(keeper, 1000, tick, d);
+}
+
+bool
+dispatch_tick(struct dispatcher *d)
+{
+    bool more = mcp_sessions_expire(state_sessions(d->state)) > 0;
+
+    /* A call in flight may leave behind what has a time. */
+    for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {
+        more |= inflight_count(d->inflight, t) > 0;
+    }
+    return more;
+}
+
+/* Before a message is taken, for it may stay in flight, and after, for what it left behind. */
+static void
+stir(struct dispatcher *d)
+{
+    if (d->ticking) {
+        keeper_stir(d->ticking);
+    }
+}
+
+/* ---- One message ---- */
 
 static void
 request_init(struct request *req, struct dispatcher *d, const struct envelope *env,
@@ -63,12 +102,14 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
     req->started_ns = clock_mono(d->clock);
     req->deadline_ns = req->started_ns + d->limits.call_ns;
     atomic_init(&req->progress, REQUEST_RUNNING);
+    stir(d);
 }
 
 /* Lets go of all a request holds, after its answer. */
 static void
 request_fini(struct request *req)
 {
+    stir(req->dispatcher);
     mcp_session_unref(req->session);
     if (req->sink) {
         req->sink->class->unref(req->sink);

@@ -10,6 +10,7 @@
 #include "state/base/pool.h"
 
 struct dispatcher;
+struct keeper;
 struct state;
 
 struct dispatch_limits {
@@ -25,6 +26,12 @@ struct dispatch_limits {
 /* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */
 struct dispatcher *dispatcher_create(struct state *state, struct pool *pool,
                                      const struct dispatch_limits *limits);
+/* Has 'keeper' call dispatch_tick() about once a second while there is something to look at.  It
+ * must outlive the dispatcher.  At most once, before the first message. */
+void dispatch_keep(struct dispatcher *d, struct keeper *keeper);
+/* Ends what is past its time: idle MCP sessions.  Returns true while there is anything that may
+ * come to be; a message makes it be asked again.  The keeper's thread. */
+bool dispatch_tick(struct dispatcher *d);
 /* No call may be in flight.  Null is ignored. */
 void dispatcher_destroy(struct dispatcher *d);
 

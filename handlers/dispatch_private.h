@@ -14,6 +14,7 @@ struct dispatcher {
     struct dispatch_limits limits;
     struct inflight *inflight;
     struct tools *tools;
+    struct keeper_job *ticking; /* Calls dispatch_tick(); null without a keeper. */
 };
 
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */

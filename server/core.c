@@ -3,6 +3,7 @@
 #include "server/core.h"
 
 #include "handlers/dispatch.h"
+#include "state/base/keeper.h"
 #include "state/base/pool.h"
 #include "state/state.h"
 
@@ -42,6 +43,17 @@ core_open(const struct context *context, const char *mode, const char *instance,
     return err;
 }
 
+enum err
+core_keep(struct core *core, struct fault *f)
+{
+    enum err err = keeper_start(&core->keeper, f);
+
+    if (!err) {
+        dispatch_keep(core->dispatcher, core->keeper);
+    }
+    return err;
+}
+
 void
 core_close(struct core *core)
 {
@@ -53,6 +65,7 @@ core_close(struct core *core)
     pool_destroy(core->pool); /* Joins the workers, so nothing is in flight after it. */
     dispatcher_destroy(core->dispatcher);
     state_destroy(core->state);
+    keeper_stop(core->keeper);
     *core = (struct core)CORE_INIT;
 }
 

@@ -1,4 +1,4 @@
-/* core.h -- what all transports share: workers, state, dispatcher.
+/* core.h -- what all transports share: workers, state, dispatcher, keeper.
  *
  * A server has one, and so has a command that calls a tool without a server.  main's thread. */
 #ifndef TANDEM_CORE_H
@@ -9,6 +9,7 @@
 #include "state/base/mem.h"
 
 struct core {
+    struct keeper *keeper; /* Null unless it is kept. */
     struct pool *pool;
     struct state *state;
     struct dispatcher *dispatcher;
@@ -22,6 +23,8 @@ struct core {
  * "call") and 'instance' are borrowed and must outlive it. */
 enum err core_open(const struct context *context, const char *mode, const char *instance,
                    struct core *core, struct fault *f);
+/* Starts the keeper, who ends what is past its time: a server has one. */
+enum err core_keep(struct core *core, struct fault *f);
 /* Ends them in reverse; no transport may be running.  What still runs is cancelled. */
 void core_close(struct core *core);
 

@@ -1,7 +1,8 @@
 /* mcp_session.c -- the table of legacy sessions.
  *
- * DESIGN.  Clients seldom end their sessions, so idle ones must go by themselves: each start looks
- * at those that have been idle longest.  The table keeps them in order of their last use as far as
+ * DESIGN.  Clients seldom end their sessions, so idle ones must go by themselves: the keeper has
+ * them looked through, and each start looks at those that have been idle longest, so that a flood
+ * finds room.  The table keeps them in order of their last use as far as
  * finds move them to the end, so a start inspects only the front.  A session with something in
  * flight is never idle. */
 #include "state/mcp_session.h"
@@ -232,6 +233,35 @@ mcp_session_end(struct mcp_sessions *s, struct mcp_session *session)
         mcp_session_unref(session);
     }
     return ended;
+}
+
+unsigned
+mcp_sessions_expire(struct mcp_sessions *s)
+{
+    int64_t now = clock_mono(s->clock);
+    struct mcp_session *gone[64];
+    size_t count;
+    unsigned live;
+
+    do {
+        struct entry *e, *next;
+
+        count = 0;
+        LOCK(MCP_SESSIONS, &s->lock);
+        HASH_ITER(hh, s->table, e, next) {
+            if (count < sizeof gone / sizeof *gone && is_idle(s, &e->session, now)) {
+                take_out_locked(s, e);
+                s->counters.expired++;
+                gone[count++] = &e->session;
+            }
+        }
+        live = s->counters.live;
+        UNLOCK(MCP_SESSIONS, &s->lock);
+        for (size_t i = 0; i < count; i++) {
+            mcp_session_unref(gone[i]);
+        }
+    } while (count == sizeof gone / sizeof *gone);
+    return live;
 }
 
 UNSHARED void

@@ -72,6 +72,8 @@ enum err mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice 
                           struct mcp_session **session, struct fault *f);
 /* Ends it: later finds fail.  Who holds it keeps it.  False if it had ended already. */
 bool mcp_session_end(struct mcp_sessions *s, struct mcp_session *session);
+/* Ends those that have been idle for too long, as their next find would.  Returns how many live. */
+unsigned mcp_sessions_expire(struct mcp_sessions *s);
 /* A new session for a connection that is one, counted. */
 struct mcp_session *mcp_session_of_connection(void);
 struct mcp_session *mcp_session_ref(struct mcp_session *session);

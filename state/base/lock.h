@@ -27,7 +27,8 @@
     ROW(SLOTS,        WF_ACTION,    "one keyed cache: its table, order and counters")            \
     ROW(WF_SESSION,   SLOTS,        "which document of a workflow session is current")           \
     ROW(CHANGES,      WF_SESSION,   "who listens for changes")                                   \
-    ROW(POOL,         CHANGES,      "jobs waiting for a worker")                                 \
+    ROW(KEEPER,       CHANGES,      "what the keeper's thread was asked to do")                  \
+    ROW(POOL,         KEEPER,       "jobs waiting for a worker")                                 \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
     ROW(LOG,          OUTBOX,       "the line being written; last of all")
 

@@ -42,7 +42,7 @@ library() {
         state handlers transports server | grep -vE "^($3):")"
 }
 
-library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/search_watch\.c'
+library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/base/keeper\.c|state/watch[a-z_]*\.[ch]'
 library libwebsockets 'libwebsockets'      'transports/http_ws[a-z_]*\.c'
 library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'

@@ -3,10 +3,12 @@
 
 #include "handlers/dispatch.h"
 #include "handlers/era.h"
+#include "state/base/keeper.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "tests/fakes.h"
 
+#include <sched.h>
 #include <string.h>
 
 #define META                                                                 \
@@ -273,6 +275,51 @@ scripts_get_plain_results(void **unused)
     fake_sink_fini(&sink);
 }
 
+/* Waits, without sleeping, until another thread has made it so. */
+static bool
+comes_to(unsigned sessions)
+{
+    while (mcp_sessions_counters(state_sessions(project.state)).live != sessions) {
+        sched_yield();
+    }
+    return true;
+}
+
+static void
+the_keeper_ends_idle_sessions(void **unused)
+{
+    struct fake_clock clock;
+    struct fault fault = FAULT_INIT;
+    struct keeper *keeper;
+    struct envelope http = {.transport = TRANSPORT_HTTP};
+
+    tear_down(unused);
+    fake_clock_init(&clock);
+    fake_project_init(&project, &clock.clock);
+    pool = pool_create(1, 0, 8);
+    dispatcher = dispatcher_create(project.state, pool,
+                                   &(struct dispatch_limits){.json = JSON_LIMITS_INIT,
+                                                             .calls = 64,
+                                                             .calls_per_session = 8,
+                                                             .call_ns = 60000000000});
+    CHECK(!dispatch_tick(dispatcher)); /* Nothing will ever be due. */
+    CHECK_INT(keeper_start(&keeper, &fault), E_OK);
+    dispatch_keep(dispatcher, keeper);
+    expect(
+        &http,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+        200, "serverInfo");
+    CHECK(dispatch_tick(dispatcher));
+    fake_clock_pass(&clock, project.settings->limits_session_idle);
+    CHECK(comes_to(0)); /* Nobody asks for it. */
+    pool_destroy(pool);
+    dispatcher_destroy(dispatcher);
+    keeper_stop(keeper);
+    fake_project_fini(&project);
+    set_up(unused);
+}
+
 int
 main(void)
 {
@@ -284,6 +331,7 @@ main(void)
         cmocka_unit_test(batches_are_for_one_revision),
         cmocka_unit_test(batches_over_http_need_their_session),
         cmocka_unit_test(scripts_get_plain_results),
+        cmocka_unit_test(the_keeper_ends_idle_sessions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

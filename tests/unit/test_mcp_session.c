@@ -151,6 +151,35 @@ a_busy_session_does_not_hide_idle_ones(void **unused)
     }
 }
 
+static void
+expire_ends_all_that_are_idle(void **unused)
+{
+    struct mcp_session_limits limits = {.sessions = 200, .per_principal = 200, .idle_ns = SECOND};
+    struct mcp_sessions *many = mcp_sessions_create(&fake.clock, &limits);
+    struct mcp_session *busy = NULL, *idle;
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    CHECK_INT(mcp_sessions_expire(many), 0);
+    CHECK_INT(mcp_session_start(many, SLICE("ann"), &busy, &f), E_OK);
+    mcp_session_busy(busy);
+    for (int i = 0; i < 150; i++) {
+        CHECK_INT(mcp_session_start(many, SLICE("bob"), &idle, &f), E_OK);
+        mcp_session_unref(idle);
+    }
+    CHECK_INT(mcp_sessions_expire(many), 151);
+    fake_clock_pass(&fake, SECOND);
+    CHECK_INT(mcp_sessions_expire(many), 1);
+    CHECK_INT(mcp_sessions_counters(many).expired, 150);
+    mcp_session_idle(busy, clock_mono(&fake.clock));
+    CHECK_INT(mcp_sessions_expire(many), 1);
+    fake_clock_pass(&fake, SECOND);
+    CHECK_INT(mcp_sessions_expire(many), 0);
+    CHECK(atomic_load(&busy->ended));
+    mcp_session_unref(busy);
+    mcp_sessions_destroy(many);
+}
+
 /* Threads start, find and end sessions of the same table at once; none is lost, none is given out
  * twice. */
 static struct mcp_sessions *shared;
@@ -211,6 +240,7 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(limits_hold_and_idle_ones_make_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_busy_session_does_not_hide_idle_ones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(expire_ends_all_that_are_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_threads_share_the_table, set_up, tear_down),
     };
     return CHECK_RUN(tests);
