@@ -13,16 +13,13 @@
  * half of that is gone. */
 #include "transports/transport.h"
 
-#include "handlers/dispatch.h"
-#include "handlers/request.h"
 #include "state/base/log.h"
 #include "state/base/thread.h"
-#include "state/mcp_session.h"
 #include "state/settings.h"
 #include "transports/descriptor.h"
 #include "transports/framing.h"
 #include "transports/outbox.h"
-#include "transports/stdio_peer.h"
+#include "transports/peer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -40,9 +37,8 @@ LOG_MODULE("stdio");
 struct transport {
     unsigned magic;
     struct transport_context context;
-    struct peer *peer;        /* Counted. */
-    struct outbox *outbox;    /* The peer's; borrowed. */
-    struct envelope envelope; /* Of every message; the session in it is counted. */
+    struct peer *peer;     /* Counted. */
+    struct outbox *outbox; /* The peer's; borrowed. */
     pthread_t thread;
     _Atomic int64_t stop_ns; /* The deadline of stop(); 0 before it is called. */
     uv_async_t wake;         /* The one handle that other threads touch. */
@@ -124,7 +120,7 @@ lose_peer(struct transport *t, const char *why)
         watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
         outbox_close(t->outbox);
         end_input(t);
-        dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
+        peer_gone(t->peer);
         tell_ended(t);
     }
 }
@@ -173,12 +169,6 @@ flush(struct transport *t)
     watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
 }
 
-static void
-dispatch_line(struct transport *t, struct slice line)
-{
-    dispatch_message(t->context.dispatcher, &t->envelope, line, peer_take_sink(t->peer));
-}
-
 /* A line was too long to be read, so its id is not known. */
 static void
 refuse_long_line(struct transport *t)
@@ -212,7 +202,7 @@ take_lines(struct transport *t)
         }
         event = framing_next(&t->framing, &line);
         if (event == FRAMING_LINE) {
-            dispatch_line(t, line);
+            peer_dispatch(t->peer, line);
         } else if (event == FRAMING_TOO_LONG) {
             refuse_long_line(t);
         }
@@ -227,7 +217,7 @@ take_last_line(struct transport *t)
 
     switch (framing_end(&t->framing, &line)) {
     case FRAMING_LINE:
-        dispatch_line(t, line);
+        peer_dispatch(t->peer, line);
         break;
     case FRAMING_TOO_LONG:
         refuse_long_line(t);
@@ -286,7 +276,7 @@ end(struct transport *t)
     t->ending = true;
     if (calls || bytes) {
         log_warn("given up", F_UINT("calls", calls), F_UINT("output_bytes", bytes));
-        dispatch_gone(t->context.dispatcher, &t->envelope, NULL);
+        peer_gone(t->peer);
     }
     outbox_close(t->outbox);
     uv_close((uv_handle_t *)&t->wake, ignore_close);
@@ -406,7 +396,6 @@ free_transport(struct transport *t)
     }
     framing_fini(&t->framing);
     peer_unref(t->peer);
-    mcp_session_unref(t->envelope.session);
     free(t);
 }
 
@@ -458,10 +447,14 @@ start(const struct transport_context *context, struct transport **transport, str
     t->magic = MAGIC;
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
-    t->peer = peer_create(wake_thread, t);
+    t->peer = peer_create(&(struct peer_options){
+        .dispatcher = context->dispatcher,
+        .transport = TRANSPORT_STDIO,
+        .lines = true,
+        .wake = wake_thread,
+        .arg = t,
+    });
     t->outbox = peer_outbox(t->peer);
-    t->envelope.transport = TRANSPORT_STDIO;
-    t->envelope.session = mcp_session_of_connection();
     framing_init(&t->framing, context->settings->limits_message);
     t->output_max = context->settings->limits_stdout;
     t->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -1,0 +1,160 @@
+/* peer.c -- answers become messages in the outbox.
+ *
+ * DESIGN.  Messages in flight are counted beside the references, so that whoever lets the last one
+ * go can still wake the owner safely while it holds its own reference. */
+#include "transports/peer.h"
+
+#include "handlers/dispatch.h"
+#include "state/mcp_session.h"
+
+struct peer {
+    struct sink sink;           /* First. */
+    _Atomic unsigned refs;      /* The owner's, and one a message in flight. */
+    _Atomic unsigned in_flight; /* Messages that dispatch has not let go. */
+    _Atomic bool wake_when_idle;
+    _Atomic bool lost;
+    /* Set once. */
+    struct dispatcher *dispatcher; /* Borrowed. */
+    struct envelope envelope;      /* Of every message; the session in it is counted. */
+    char *principal;               /* Owned: the envelope's. */
+    size_t headroom;
+    bool lines;
+    struct outbox *outbox; /* Owned. */
+};
+
+void
+peer_unref(struct peer *peer)
+{
+    if (atomic_fetch_sub(&peer->refs, 1) == 1) {
+        outbox_destroy(peer->outbox);
+        mcp_session_unref(peer->envelope.session);
+        free(peer->principal);
+        free(peer);
+    }
+}
+
+struct outbox *
+peer_outbox(struct peer *peer)
+{
+    return peer->outbox;
+}
+
+unsigned
+peer_in_flight(const struct peer *peer)
+{
+    return atomic_load(&peer->in_flight);
+}
+
+void
+peer_wake_when_idle(struct peer *peer)
+{
+    atomic_store(&peer->wake_when_idle, true);
+}
+
+bool
+peer_is_lost(const struct peer *peer)
+{
+    return atomic_load(&peer->lost);
+}
+
+/* A message of its own memory; null if there is none.  A line feed in JSON text can only be space
+ * between tokens, and would end a line early. */
+static struct bytes *
+message_of(const struct peer *peer, struct slice body)
+{
+    struct bytes *message = bytes_new(NULL, peer->headroom + body.len + peer->lines);
+    char *text = message ? message->data + peer->headroom : NULL;
+
+    if (message && body.len) {
+        memcpy(text, body.data, body.len);
+    }
+    if (message && peer->lines) {
+        for (char *p = text; (p = memchr(p, '\n', body.len - (size_t)(p - text)));) {
+            *p = ' ';
+        }
+        text[body.len] = '\n';
+    }
+    return message;
+}
+
+void
+peer_send(struct peer *peer, struct slice body)
+{
+    struct bytes *message = message_of(peer, body);
+
+    if (message) {
+        outbox_add(peer->outbox, message); /* Fails once it is closed: then nobody listens. */
+    } else {
+        atomic_store(&peer->lost, true);
+        outbox_wake(peer->outbox);
+    }
+}
+
+static enum err
+sink_send(struct sink *sink, const struct event *event)
+{
+    struct peer *peer = (struct peer *)sink;
+    struct bytes *message;
+
+    if (outbox_bytes(peer->outbox) + event->body.len > SINK_WAITING_BYTES) {
+        return E_LIMIT;
+    }
+    message = message_of(peer, event->body);
+    return message ? outbox_add(peer->outbox, message) : E_LIMIT;
+}
+
+static void
+sink_answer(struct sink *sink, const struct reply *reply)
+{
+    if (reply->body.len) {
+        peer_send((struct peer *)sink, reply->body);
+    }
+}
+
+static void
+sink_unref(struct sink *sink)
+{
+    struct peer *peer = (struct peer *)sink;
+
+    if (atomic_fetch_sub(&peer->in_flight, 1) == 1 && atomic_load(&peer->wake_when_idle)) {
+        outbox_wake(peer->outbox);
+    }
+    peer_unref(peer);
+}
+
+struct peer *
+peer_create(const struct peer_options *options)
+{
+    static const struct sink_class class = {
+        .send = sink_send, .answer = sink_answer, .unref = sink_unref};
+    static const struct outbox_limits none = {0, 0};
+    struct peer *peer = xcalloc(1, sizeof *peer);
+
+    peer->sink.class = &class;
+    atomic_init(&peer->refs, 1);
+    peer->dispatcher = options->dispatcher;
+    peer->principal = xstrndup(options->principal.data, options->principal.len);
+    peer->envelope = (struct envelope){
+        .transport = options->transport,
+        .session = mcp_session_of_connection(),
+        .principal = {peer->principal, options->principal.len},
+    };
+    peer->headroom = options->headroom;
+    peer->lines = options->lines;
+    peer->outbox = outbox_create(&none, options->wake, options->arg);
+    return peer;
+}
+
+void
+peer_dispatch(struct peer *peer, struct slice body)
+{
+    atomic_fetch_add(&peer->refs, 1);
+    atomic_fetch_add(&peer->in_flight, 1);
+    dispatch_message(peer->dispatcher, &peer->envelope, body, &peer->sink);
+}
+
+void
+peer_gone(struct peer *peer)
+{
+    dispatch_gone(peer->dispatcher, &peer->envelope, NULL);
+}
