@@ -9,11 +9,9 @@
 
 #include "state/base/hash.h"
 #include "state/base/lock.h"
+#include "state/base/random.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
-#include <sys/random.h>
 
 /* A session in the table.  uthash keeps insertion order, which find() renews. */
 struct entry {
@@ -72,24 +70,6 @@ mcp_session_unref(struct mcp_session *session)
         free(session->principal);
         free(session); /* The entry begins with it. */
     }
-}
-
-static bool
-random_id(char id[MCP_SESSION_ID_SIZE])
-{
-    unsigned char bytes[16];
-    ssize_t n;
-
-    do {
-        n = getrandom(bytes, sizeof bytes, 0);
-    } while (n < 0 && errno == EINTR);
-    if (n != (ssize_t)sizeof bytes) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-    }
-    return true;
 }
 
 static bool
@@ -152,7 +132,7 @@ mcp_session_start(struct mcp_sessions *s, struct slice principal, struct mcp_ses
     bool full;
 
     *session = NULL;
-    if (!random_id(fresh->id)) {
+    if (!random_hex(fresh->id, sizeof fresh->id)) {
         mcp_session_unref(fresh);
         return fault_set(f, E_OVERLOAD, "no random bytes for a session id");
     }

@@ -124,6 +124,18 @@
         "it: 429; 0: no limit")                                                                    \
     ROW(limits_call_time, "limits.call_time", DURATION, ANY, "1m", "1s", "10m",                    \
         "a tool's running time; over it: cancelled, with an error result")                         \
+    ROW(limits_tasks, "limits.tasks", UINT, ANY, "512", "1", "65536",                              \
+        "MCP tasks kept, running or not; over it: 429, or the call runs without a task")           \
+    ROW(limits_tasks_each, "limits.tasks_each", UINT, ANY, "128", "1", "65536",                    \
+        "of them, those of one principal; over it: likewise")                                      \
+    ROW(limits_task_ttl, "limits.task_ttl", DURATION, ANY, "10m", "1s", "24h",                     \
+        "a task's life from its beginning, if its client asks for none; over it: cancelled, gone") \
+    ROW(limits_task_ttl_most, "limits.task_ttl_most", DURATION, ANY, "1h", "1s", "24h",            \
+        "the longest life that a client may ask for; over it: this is what it gets")               \
+    ROW(limits_task_bytes, "limits.task_bytes", BYTES, ANY, "32MiB", "64KiB", "1GiB",              \
+        "results of tasks that are kept; over it: the task fails")                                 \
+    ROW(limits_task_bytes_each, "limits.task_bytes_each", BYTES, ANY, "16MiB", "64KiB", "1GiB",    \
+        "of them, those of one principal; over it: the task fails")                                \
     ROW(limits_stdout, "limits.stdout", BYTES, ANY, "8MiB", "64KiB", "256MiB",                     \
         "unread answers on stdio; over it: no more input is read until they drain")                \
     ROW(limits_state_file, "limits.state_file", BYTES, ANY, "1MiB", "16KiB", "16MiB",              \

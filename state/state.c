@@ -5,6 +5,7 @@
 #include "state/base/slots.h"
 #include "state/changes.h"
 #include "state/mcp_session.h"
+#include "state/mcp_tasks.h"
 #include "state/project_info.h"
 #include "state/settings.h"
 #include "state/workflow.h"
@@ -27,6 +28,21 @@ make_sessions(const struct state_options *o, struct fault *f)
     };
     (void)f;
     return mcp_sessions_create(o->clock, &limits);
+}
+
+static struct mcp_tasks *
+make_tasks(const struct state_options *o, struct fault *f)
+{
+    struct mcp_task_limits limits = {
+        .tasks = o->settings->limits_tasks,
+        .per_principal = o->settings->limits_tasks_each,
+        .bytes = o->settings->limits_task_bytes,
+        .bytes_per_principal = o->settings->limits_task_bytes_each,
+        .ttl_ns = o->settings->limits_task_ttl,
+        .ttl_most_ns = o->settings->limits_task_ttl_most,
+    };
+    (void)f;
+    return mcp_tasks_create(o->clock, &limits);
 }
 
 static struct changes *

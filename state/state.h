@@ -18,6 +18,7 @@ struct settings;
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
     ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
+    ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
     ROW(changes, struct changes, make_changes, changes_destroy)             \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)

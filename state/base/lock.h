@@ -26,7 +26,9 @@
     ROW(WF_ACTION,    WF_START,     "(slow) one mutating action on a workflow session, its save") \
     ROW(SLOTS,        WF_ACTION,    "one keyed cache: its table, order and counters")            \
     ROW(WF_SESSION,   SLOTS,        "which document of a workflow session is current")           \
-    ROW(CHANGES,      WF_SESSION,   "who listens for changes")                                   \
+    ROW(TASKS,        WF_SESSION,   "table of MCP tasks, and what their principals use")         \
+    ROW(TASK,         TASKS,        "what changes in one MCP task")                              \
+    ROW(CHANGES,      TASK,         "who listens for changes")                                   \
     ROW(KEEPER,       CHANGES,      "what the keeper's thread was asked to do")                  \
     ROW(POOL,         KEEPER,       "jobs waiting for a worker")                                 \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \

@@ -1,0 +1,32 @@
+/* test_random.c -- random digits: all of them, all kinds, never the same. */
+#include "tests/check.h"
+
+#include "state/base/random.h"
+
+#include <string.h>
+
+static void
+digits_are_hex_and_differ(void **unused)
+{
+    char a[33], b[33], one[1] = "x", long_text[2001];
+
+    (void)unused;
+    CHECK(random_hex(a, sizeof a) && random_hex(b, sizeof b));
+    CHECK_INT(strspn(a, "0123456789abcdef"), 32);
+    CHECK_INT(strlen(a), 32);
+    CHECK(strcmp(a, b) != 0);
+    CHECK(random_hex(one, sizeof one) && one[0] == '\0');
+    CHECK(random_hex(long_text, sizeof long_text));
+    CHECK_INT(strspn(long_text, "0123456789abcdef"), 2000);
+    for (const char *c = "0123456789abcdef"; *c; c++) {
+        CHECK(strchr(long_text, *c)); /* Missing by chance: once in 10^55. */
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(digits_are_hex_and_differ)};
+
+    return CHECK_RUN(tests);
+}
