@@ -6,6 +6,7 @@
 #include "handlers/offers.h"
 #include "handlers/resources.h"
 #include "state/base/json_put.h"
+#include "state/skills.h"
 #include "state/standards.h"
 #include "state/state.h"
 #include "state/workflow.h"
@@ -28,6 +29,22 @@ add_paths(struct request *req, struct offers *values)
         offers_add(values, list.paths[i], NULL);
     }
     standards_list_fini(&list);
+    return err;
+}
+
+static enum err
+add_skills(struct request *req, struct offers *values)
+{
+    struct skill_paths paths;
+    enum err err = skills_find(state_skills(req->state), &paths, &req->fault);
+
+    for (size_t i = 0; i < paths.count; i++) {
+        char *file = xasprintf("%s/" SKILL_FILE, paths.paths[i]);
+
+        offers_add(values, file, NULL);
+        free(file);
+    }
+    skill_paths_fini(&paths);
     return err;
 }
 
@@ -67,6 +84,9 @@ complete_template(struct request *req, const struct question *q, struct offers *
     }
     if (strcmp(variable, "path") == 0) {
         return add_paths(req, values);
+    }
+    if (strcmp(variable, "file") == 0) {
+        return add_skills(req, values);
     }
     return strcmp(variable, "id") == 0
                ? add_ids(req, workflow_list_workflows, "workflows", "id", values)

@@ -19,6 +19,10 @@ add_capabilities(struct request *req)
 
     request_member(req, "capabilities");
     buf_adds(&req->out, era_knows(req, REVISION_2025_03_26) ? "{\"completions\":{}," : "{");
+    if (req->era == ERA_MODERN) {
+        buf_adds(&req->out,
+                 "\"extensions\":{\"io.modelcontextprotocol/skills\":{\"directoryRead\":true}},");
+    }
     buf_adds(&req->out, "\"logging\":{},\"prompts\":{},\"resources\":{},\"tools\":");
     buf_adds(&req->out, changes ? "{\"listChanged\":true}}" : "{}}");
     request_member(req, "instructions");

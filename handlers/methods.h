@@ -20,6 +20,10 @@
     ROW("resources/list", resources_list, offers_prepare, BOTH, true, REQUEST)                \
     ROW("resources/templates/list", resources_templates, NULL, BOTH, true, REQUEST)           \
     ROW("resources/read", resources_read, resources_prepare, BOTH, true, REQUEST)             \
+    ROW("resources/directory/read", resources_directory_read, offers_prepare, MODERN, true,   \
+        REQUEST)                                                                              \
+    ROW("skills/list", skills_list, offers_prepare, MODERN, true, REQUEST)                    \
+    ROW("skills/get", skills_get, offers_prepare, MODERN, true, REQUEST)                      \
     ROW("prompts/list", prompts_list, offers_prepare, BOTH, true, REQUEST)                    \
     ROW("prompts/get", prompts_get, prompts_prepare, BOTH, true, REQUEST)                     \
     ROW("completion/complete", completion_complete, offers_prepare, BOTH, true, REQUEST)      \

@@ -98,16 +98,20 @@ offers_no_cursor(struct request *req)
     return req->message.param[RPC_PARAM_CURSOR].kind == KIND_NONE ? E_OK : bad_cursor(req);
 }
 
-static void
-write_from(struct request *req, const char *member, const struct offers *o, size_t first)
+void
+offers_write(struct request *req, const char *member, const struct offers *o, size_t first,
+             size_t end)
 {
-    size_t end = o->count - first > OFFERS_PAGE ? first + OFFERS_PAGE : o->count;
+    const char *between = "";
 
     request_member(req, member);
     buf_addc(&req->out, '[');
     for (size_t i = first; i < end; i++) {
-        buf_adds(&req->out, i > first ? "," : "");
-        json_write(&req->out, o->all[i].value);
+        if (o->all[i].value) {
+            buf_adds(&req->out, between);
+            json_write(&req->out, o->all[i].value);
+            between = ",";
+        }
     }
     buf_addc(&req->out, ']');
     if (end < o->count) {
@@ -117,22 +121,32 @@ write_from(struct request *req, const char *member, const struct offers *o, size
 }
 
 enum err
-offers_write_page(struct request *req, const char *member, struct offers *o)
+offers_find_page(struct request *req, struct offers *o, size_t page, size_t *first, size_t *end)
 {
     const struct json_value *cursor = &req->message.param[RPC_PARAM_CURSOR];
     struct buf after = {.limit = OFFERS_URI_MAX};
-    size_t first = 0;
     bool good = cursor->kind == KIND_NONE || read_cursor(cursor, &after);
 
     offers_sort(o);
-    while (good && after.len && first < o->count && strcmp(o->all[first].key, after.data) <= 0) {
-        first++;
+    *first = 0;
+    while (good && after.len && *first < o->count && strcmp(o->all[*first].key, after.data) <= 0) {
+        ++*first;
     }
-    if (good) {
-        write_from(req, member, o, first);
-    }
+    *end = o->count - *first > page ? *first + page : o->count;
     buf_fini(&after);
     return good ? E_OK : bad_cursor(req);
+}
+
+enum err
+offers_write_page(struct request *req, const char *member, struct offers *o)
+{
+    size_t first, end;
+    enum err err = offers_find_page(req, o, OFFERS_PAGE, &first, &end);
+
+    if (!err) {
+        offers_write(req, member, o, first, end);
+    }
+    return err;
 }
 
 /* ---- URIs ---- */
@@ -181,6 +195,27 @@ offers_decode_path(struct slice text, struct buf *out)
         buf_addc(out, c);
     }
     return !out->failed;
+}
+
+enum err
+offers_read_uri(const struct request *req, struct buf *uri, struct fault *f)
+{
+    const struct json_value *value = &req->message.param[RPC_PARAM_URI];
+
+    if (value->kind != KIND_STRING || !json_string_add(value->raw, uri) || !uri->len) {
+        return fault_set(f, E_PARAMS, "params.uri is missing, no string, or longer than %u bytes",
+                         OFFERS_URI_MAX);
+    }
+    return E_OK;
+}
+
+void
+offers_tell_uri(struct request *req, struct slice uri)
+{
+    buf_reset(&req->fault_data);
+    buf_adds(&req->fault_data, "{\"uri\":");
+    buf_add_json(&req->fault_data, uri);
+    buf_addc(&req->fault_data, '}');
 }
 
 /* ---- Requests ---- */

@@ -32,6 +32,13 @@ void offers_sort(struct offers *o);
 /* Sorts 'o' and adds the page that the request's cursor asks for to the result as 'member', with
  * nextCursor if there is more.  E_PARAMS for a cursor that this list cannot have given. */
 enum err offers_write_page(struct request *req, const char *member, struct offers *o);
+/* The same in two steps, for values that are made for one page only.  The first sorts 'o' and
+ * stores which entries, from '*first' up to '*end', the page has, at most 'page'; the second adds
+ * those of them that have a value. */
+enum err offers_find_page(struct request *req, struct offers *o, size_t page, size_t *first,
+                          size_t *end);
+void offers_write(struct request *req, const char *member, const struct offers *o, size_t first,
+                  size_t end);
 /* Refuses a cursor where all fits one page. */
 enum err offers_no_cursor(struct request *req);
 
@@ -40,6 +47,11 @@ void offers_encode_path(struct buf *out, struct slice path);
 /* Undoes that for what may stand in the path of a URI.  False for anything else: a stray '%', NUL,
  * characters that a URI must encode.  An encoded '/' is one too, as templates expand to it. */
 bool offers_decode_path(struct slice text, struct buf *out);
+
+/* Appends params.uri, which must be a string, and not empty. */
+enum err offers_read_uri(const struct request *req, struct buf *uri, struct fault *f);
+/* Tells 'uri' in the error's data. */
+void offers_tell_uri(struct request *req, struct slice uri);
 
 /* True if the fixtures of the official conformance suite are to be offered. */
 bool offers_fixtures(const struct request *req);

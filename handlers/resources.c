@@ -1,15 +1,17 @@
 /* resources.c -- resources/list, resources/templates/list and resources/read: what can be read of a
  * project without a tool.
  *
- * Standards are its Markdown files, packs an overview each, sessions the state of a workflow.
- * Everything is read when it is asked for, on a worker.  What a URI does not name is not found,
- * whatever is wrong with it. */
+ * Standards are its Markdown files, packs an overview each, sessions the state of a workflow;
+ * skills are files of both, and others (skill_resources.c). Everything is read when it is asked
+ * for, on a worker.  What a URI does not name is not found, whatever is wrong with it. */
 #include "handlers/resources.h"
 
 #include "handlers/era.h"
 #include "handlers/methods.h"
 #include "handlers/offers.h"
+#include "handlers/skill_resources.h"
 #include "handlers/tools.h"
+#include "state/base/base64.h"
 #include "state/base/json_put.h"
 #include "state/base/rune.h"
 #include "state/standards.h"
@@ -29,13 +31,15 @@ typedef enum err read_kind(struct request *req, struct slice name, struct buf *o
                            struct fault *f);
 static read_kind read_standard, read_pack, read_session;
 
-/* By prefix. */
+/* By prefix; without 'mime', the name's end tells it. */
 static const struct kind {
     const char *prefix, *variable, *title, *mime;
     read_kind *read;
     bool kept;
     const char *description;
 } kinds[] = {
+    {SKILL_SCHEME, "file", "Skill", NULL, skill_resource_read, true,
+     "A file of a skill: its SKILL.md says what it is for; skills/list lists the rest."},
     {"tandem://pack/", "id", "Workflow pack", "application/json", read_pack, true,
      "What a pack of workflows is for, with its phases and tasks."},
     {"tandem://session/", "session_id", "Workflow session", "application/json", read_session, false,
@@ -62,7 +66,9 @@ describe(const struct request *req, const char *uri_key, const char *uri, const 
     if (description && *description) {
         json_put_text(entry, "description", description);
     }
-    json_put_text(entry, "mimeType", mime);
+    if (mime) {
+        json_put_text(entry, "mimeType", mime);
+    }
     return entry;
 }
 
@@ -116,19 +122,25 @@ enum err
 resources_list(struct request *req)
 {
     struct offers o = {.all = NULL};
+    size_t first = 0, end = 0;
     enum err err = add_standards(req, &o);
 
     err = err ? err : add_packs(req, &o);
-    if (!err) {
-        if (offers_fixtures(req)) {
-            fixtures_add_resources(&o);
-        }
-        err = offers_write_page(req, "resources", &o);
+    err = err ? err : skill_resources_add(req, &o);
+    if (!err && offers_fixtures(req)) {
+        fixtures_add_resources(&o);
     }
-    offers_fini(&o);
+    err = err ? err : offers_find_page(req, &o, OFFERS_PAGE, &first, &end);
+    for (size_t i = first; !err && i < end; i++) {
+        if (!o.all[i].value) {
+            o.all[i].value = skill_resource(req, o.all[i].key);
+        }
+    }
     if (!err) {
+        offers_write(req, "resources", &o, first, end);
         era_add_cache(req, OFFERS_TTL_MS, true);
     }
+    offers_fini(&o);
     return err;
 }
 
@@ -176,23 +188,11 @@ resources_variable(struct slice uri_template)
 
 /* ---- Reading ---- */
 
-static enum err
-read_uri(const struct request *req, struct buf *uri, struct fault *f)
-{
-    const struct json_value *value = &req->message.param[RPC_PARAM_URI];
-
-    if (value->kind != KIND_STRING || !json_string_add(value->raw, uri) || !uri->len) {
-        return fault_set(f, E_PARAMS, "params.uri is missing, no string, or longer than %u bytes",
-                         OFFERS_URI_MAX);
-    }
-    return E_OK;
-}
-
 enum err
 resources_prepare(struct request *req, enum runs *runs)
 {
     struct buf uri = {.limit = OFFERS_URI_MAX};
-    enum err err = read_uri(req, &uri, &req->fault);
+    enum err err = offers_read_uri(req, &uri, &req->fault);
 
     err = err ? err : era_check_name(req, buf_slice(&uri));
     buf_fini(&uri);
@@ -261,7 +261,7 @@ read_content(struct request *req, struct slice uri, struct content *content, str
         size_t len = strlen(kinds[i].prefix);
 
         if (uri.len > len && memcmp(uri.data, kinds[i].prefix, len) == 0) {
-            content->mime = kinds[i].mime;
+            content->mime = kinds[i].mime ? kinds[i].mime : skill_resource_mime(uri);
             content->kept = kinds[i].kept;
             return kinds[i].read(req, (struct slice){uri.data + len, uri.len - len}, &content->text,
                                  f);
@@ -273,10 +273,7 @@ read_content(struct request *req, struct slice uri, struct content *content, str
 static enum err
 not_found(struct request *req, struct slice uri)
 {
-    buf_reset(&req->fault_data);
-    buf_adds(&req->fault_data, "{\"uri\":");
-    buf_add_json(&req->fault_data, uri);
-    buf_addc(&req->fault_data, '}');
+    offers_tell_uri(req, uri);
     fault_set(&req->fault, E_NO_RESOURCE, "there is no resource '%.*s'", (int)rune_cut(uri, 256),
               uri.data);
     return fault_remedy(&req->fault, "resources/list names the resources there are");
@@ -292,8 +289,15 @@ write_content(struct request *req, struct slice uri, const struct content *conte
     } else {
         buf_adds(&req->out, "{\"uri\":");
         buf_add_json(&req->out, uri);
-        buf_addf(&req->out, ",\"mimeType\":\"%s\",\"text\":", content->mime);
-        buf_add_json(&req->out, buf_slice(&content->text));
+        buf_addf(&req->out, ",\"mimeType\":\"%s\",", content->mime);
+        if (rune_valid(buf_slice(&content->text))) {
+            buf_adds(&req->out, "\"text\":");
+            buf_add_json(&req->out, buf_slice(&content->text));
+        } else {
+            buf_adds(&req->out, "\"blob\":\"");
+            buf_add_base64(&req->out, buf_slice(&content->text));
+            buf_addc(&req->out, '"');
+        }
         buf_addc(&req->out, '}');
     }
     buf_addc(&req->out, ']');
@@ -305,7 +309,7 @@ resources_read(struct request *req)
 {
     struct buf uri = {.limit = OFFERS_URI_MAX};
     struct content content = {.mime = NULL};
-    enum err err = read_uri(req, &uri, &req->fault);
+    enum err err = offers_read_uri(req, &uri, &req->fault);
 
     if (!err) {
         err = memchr(uri.data, '\0', uri.len) /* No name here holds one. */

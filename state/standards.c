@@ -15,31 +15,13 @@ is_markdown(struct slice path)
     return path.len > 3 && memcmp(path.data + path.len - 3, ".md", 3) == 0;
 }
 
-/* A path whose parts are all visible: of a standard, or of a folder of some. */
-static bool
-is_visible(struct slice path, size_t *depth)
-{
-    bool begins = true;
-
-    *depth = 0;
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char c = (unsigned char)path.data[i];
-
-        if (c < 0x20 || c == 0x7F || c == '\\' || (begins && (c == '.' || c == '/'))) {
-            return false;
-        }
-        begins = c == '/';
-        *depth += begins;
-    }
-    return path.len && !begins && path.len <= STANDARDS_PATH_MAX && rune_valid(path);
-}
-
 bool
 standards_path_is_valid(struct slice path)
 {
     size_t depth;
 
-    return is_visible(path, &depth) && depth <= STANDARDS_DEPTH_MAX && is_markdown(path);
+    return path_is_visible(path, STANDARDS_PATH_MAX, &depth) && depth <= STANDARDS_DEPTH_MAX &&
+           is_markdown(path);
 }
 
 static int
@@ -96,7 +78,8 @@ walk_folder(struct walk *w, const char *folder, size_t depth)
         size_t ignored;
 
         if (entries.entries[i].folder) {
-            if (depth < STANDARDS_DEPTH_MAX && is_visible(named, &ignored)) {
+            if (depth < STANDARDS_DEPTH_MAX &&
+                path_is_visible(named, STANDARDS_PATH_MAX, &ignored)) {
                 err = walk_folder(w, path, depth + 1);
             }
         } else if (standards_path_is_valid(named)) {

@@ -8,6 +8,7 @@
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
 #include "state/settings.h"
+#include "state/skills.h"
 #include "state/workflow.h"
 
 struct state {
@@ -72,6 +73,25 @@ open_sessions(const struct state_options *o, struct dir **sessions, struct fault
     return err;
 }
 
+/* Stores the folders of packs in the order of precedence; returns how many.  'own' is the data
+ * folder's. */
+static size_t
+name_pack_paths(const struct state_options *o, const char *own,
+                const char *paths[WORKFLOW_PACK_PATHS_MAX])
+{
+    size_t count = 0;
+
+    if (*o->settings->workflows_path) {
+        paths[count++] = o->settings->workflows_path;
+        return count;
+    }
+    paths[count++] = own;
+    if (strcmp(o->data_name, ".praxis-os") != 0) {
+        paths[count++] = ".praxis-os/workflows";
+    }
+    return count;
+}
+
 static struct workflow *
 make_workflow(const struct state_options *o, struct fault *f)
 {
@@ -79,7 +99,6 @@ make_workflow(const struct state_options *o, struct fault *f)
     struct workflow_options options = WORKFLOW_OPTIONS_INIT;
     struct workflow *workflow = NULL;
     char *own = xasprintf("%s/workflows", o->data_name);
-    size_t count = 0;
 
     options.clock = o->clock;
     options.workspace = o->root;
@@ -87,20 +106,36 @@ make_workflow(const struct state_options *o, struct fault *f)
     options.files_max = s->limits_state_files;
     options.active_max = s->limits_active_workflows;
     options.stale_ns = s->limits_workflow_stale;
-    if (*s->workflows_path) {
-        options.pack_paths[count++] = s->workflows_path;
-    } else {
-        options.pack_paths[count++] = own;
-        if (strcmp(o->data_name, ".praxis-os") != 0) {
-            options.pack_paths[count++] = ".praxis-os/workflows";
-        }
-    }
+    name_pack_paths(o, own, options.pack_paths);
     if (open_sessions(o, &options.sessions, f) == E_OK) {
         workflow_create(&options, &workflow, f);
         dir_unref(options.sessions);
     }
     free(own);
     return workflow;
+}
+
+static struct skills *
+make_skills(const struct state_options *o, struct fault *f)
+{
+    char *packs = xasprintf("%s/workflows", o->data_name);
+    char *own = xasprintf("%s/skills", o->data_name);
+    char *standards = xasprintf("%s/standards", o->data_name);
+    const char *paths[WORKFLOW_PACK_PATHS_MAX];
+    struct skill_source sources[WORKFLOW_PACK_PATHS_MAX + 2] = {{SKILL_PROJECT, own},
+                                                                {SKILL_STANDARDS, standards}};
+    size_t count = 2, named = name_pack_paths(o, packs, paths);
+    struct skills *skills;
+
+    (void)f;
+    for (size_t i = 0; i < named; i++) {
+        sources[count++] = (struct skill_source){SKILL_PACK, paths[i]};
+    }
+    skills = skills_create(o->root, sources, count, o->clock);
+    free(standards);
+    free(own);
+    free(packs);
+    return skills;
 }
 
 enum err
@@ -215,7 +250,10 @@ state_caches(const struct state *state)
     struct slots_counters c = project_info_counters(state->project);
     struct workflow_counters w = workflow_counters(state->workflow);
 
+    struct slots_counters files = skills_counters(state->skills);
+
     add_cache(caches, "project_info", &c);
+    add_cache(caches, "skill_files", &files);
     add_cache(caches, "workflow_gates", &w.gates);
     add_cache(caches, "workflow_sessions", &w.sessions);
     return caches;

@@ -21,7 +21,8 @@ struct settings;
     ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
     ROW(changes, struct changes, make_changes, changes_destroy)             \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
-    ROW(workflow, struct workflow, make_workflow, workflow_destroy)
+    ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
+    ROW(skills, struct skills, make_skills, skills_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {

@@ -5,6 +5,8 @@
  * listings never show them, and hold random bytes, so that two writers never meet in one. */
 #include "state/base/file.h"
 
+#include "state/base/rune.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -276,6 +278,24 @@ dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *ou
         identity_of(&st, identity);
     }
     return err;
+}
+
+bool
+path_is_visible(struct slice path, size_t max, size_t *depth)
+{
+    bool begins = true;
+
+    *depth = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        unsigned char c = (unsigned char)path.data[i];
+
+        if (c < 0x20 || c == 0x7F || c == '\\' || (begins && (c == '.' || c == '/'))) {
+            return false;
+        }
+        begins = c == '/';
+        *depth += begins;
+    }
+    return path.len && !begins && path.len <= max && rune_valid(path);
 }
 
 enum err

@@ -53,6 +53,10 @@ int dir_open_at(const struct dir *dir, const char *relative, int flags, mode_t m
  * not a regular file; E_IO. */
 enum err dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *out,
                   struct file_identity *identity, struct fault *f);
+/* True for a path whose parts may all be shown: at most 'max' bytes of UTF-8, no control character,
+ * no backslash, no part that is empty or begins with a dot.  Stores how many '/' it holds.  Pure.
+ */
+bool path_is_visible(struct slice path, size_t max, size_t *depth);
 /* Identity only.  E_NOT_FOUND, E_ARGUMENT, E_IO. */
 enum err dir_identity(const struct dir *dir, const char *relative, struct file_identity *identity,
                       struct fault *f);

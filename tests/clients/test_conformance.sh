@@ -20,16 +20,19 @@ tools="tools-list tools-call-simple-text tools-call-image tools-call-audio tools
 offers="resources-list resources-read-text resources-read-binary resources-templates-read prompts-list prompts-get-simple
         prompts-get-with-args prompts-get-embedded-resource prompts-get-with-image completion-complete"
 legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging"
+skills="sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-manifest"
 declare -A scenarios=(
     [2025-03-26]="server-session-lifecycle"
     [2025-06-18]="$legacy $tools $offers"
     [2025-11-25]="$legacy $tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
     [2026-07-28]="$tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
                   http-header-validation http-custom-header-server-validation server-stateless
-                  sep-2164-resource-not-found caching"
+                  sep-2164-resource-not-found caching $skills"
 )
 
-mkdir "$work/project" "$work/project/.tandem"
+mkdir "$work/project"
+cp -r deploy/example/.tandem "$work/project/" # Packs and standards, which are skills.
+rm -rf "$work"/project/.tandem/{state,server.json,server.lock,token}
 "$tandem" serve --root "$work/project" --transport http --listen 127.0.0.1:0 --auth none --groups core,conformance \
     2>"$work/server.log" &
 server=$!
@@ -42,7 +45,7 @@ url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$work/project/.tandem/server.json
 
 run_one() { # run_one VERSION SCENARIO
     local log="$work/$1-$2.log"
-    "$node" "$suite" server --url "$url" --scenario "$2" --spec-version "$1" -o "$work/out-$1-$2" >"$log" 2>&1
+    "$node" "$suite" server --url "$url" --scenario "$2" --spec-version "$1" --force -o "$work/out-$1-$2" >"$log" 2>&1
     local status=$?
     if [ $status -eq 0 ] && ! grep -rqE '"status": *"(FAILURE|WARNING)"' "$work/out-$1-$2" &&
         grep -rq '"status": *"SUCCESS"' "$work/out-$1-$2"; then

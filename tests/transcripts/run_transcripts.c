@@ -10,6 +10,7 @@
  *     @let NAME TEXT       from here on, in this file, %{NAME} stands for TEXT
  *     == what this shows   begins a case
  *     @only stdio          plays it on that transport only (stdio or http)
+ *     @copy FROM TO        copies a folder of the repository into the project before that
  *     @options --x y       starts the server with these options too
  *     @init VERSION        sends initialize for that version and initialized, as any legacy client
  * does
@@ -36,7 +37,7 @@
 #define MODERN "2026-07-28"
 #define META "io.modelcontextprotocol/"
 
-enum kind { LET, CASE, ONLY, OPTIONS, INIT, HEADER, SEND, EXPECT };
+enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, EXPECT };
 
 struct line {
     enum kind kind;
@@ -162,7 +163,7 @@ read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
         const char *word;
         enum kind kind;
     } words[] = {
-        {"== ", CASE},    {"@only ", ONLY},     {"@options ", OPTIONS},
+        {"== ", CASE},    {"@only ", ONLY},     {"@copy ", COPY}, {"@options ", OPTIONS},
         {"@init ", INIT}, {"@header ", HEADER}, {"> ", SEND},
     };
     const char *rest;
@@ -611,6 +612,27 @@ split_options(char *text, const char **options, size_t max)
     options[count] = NULL;
 }
 
+/* Copies what the lines from 'first' to 'end' say: the server reads files when it is asked. */
+static void
+copy_folders(struct play *p, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        const struct line *line = &p->transcript->lines[i];
+        char *from, *to;
+
+        if (line->kind != COPY) {
+            continue;
+        }
+        to = strchr(line->text, ' ');
+        if (!to) {
+            bad_transcript(p->transcript, line->number, "@copy FROM TO");
+        }
+        from = xstrndup(line->text, (size_t)(to - line->text));
+        tree_copy(p->server.project, from, to + 1);
+        free(from);
+    }
+}
+
 /* Plays the case that begins at line 'first' and ends before 'end'. */
 static void
 play_case(const struct transcript *t, size_t first, size_t end, bool http)
@@ -620,7 +642,7 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
     char *option_text = NULL;
     size_t i = first + 1;
 
-    for (; i < end && (t->lines[i].kind == ONLY || t->lines[i].kind == OPTIONS); i++) {
+    for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
         if (t->lines[i].kind == ONLY && strcmp(t->lines[i].text, http ? "http" : "stdio") != 0) {
             free(option_text);
             return;
@@ -632,6 +654,7 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
         }
     }
     begin(&p, options);
+    copy_folders(&p, first, i);
     while (i < end && !p.failed) {
         size_t sent = i, expects;
 

@@ -131,14 +131,15 @@ standards_and_packs_are_listed(void **unused)
     const json_t *list = json_object_get(result_of(answer), "resources");
 
     (void)unused;
-    CHECK_INT(json_array_size(list), 4);
-    CHECK_STR(text_of(json_array_get(list, 0), "uri"), "tandem://pack/demo");
-    CHECK_STR(text_of(json_array_get(list, 0), "title"), "Demo");
-    CHECK_STR(text_of(json_array_get(list, 0), "description"), "Shows.");
-    CHECK_STR(text_of(json_array_get(list, 0), "mimeType"), "application/json");
-    CHECK_STR(text_of(json_array_get(list, 1), "uri"), "tandem://standard/deep/a%20b.md");
-    CHECK_STR(text_of(json_array_get(list, 1), "name"), "deep/a b.md");
-    CHECK_STR(text_of(json_array_get(list, 1), "mimeType"), "text/markdown");
+    CHECK_INT(json_array_size(list), 7);
+    CHECK_STR(text_of(json_array_get(list, 0), "uri"), "skill://packs/demo/SKILL.md");
+    CHECK_STR(text_of(json_array_get(list, 3), "uri"), "tandem://pack/demo");
+    CHECK_STR(text_of(json_array_get(list, 3), "title"), "Demo");
+    CHECK_STR(text_of(json_array_get(list, 3), "description"), "Shows.");
+    CHECK_STR(text_of(json_array_get(list, 3), "mimeType"), "application/json");
+    CHECK_STR(text_of(json_array_get(list, 4), "uri"), "tandem://standard/deep/a%20b.md");
+    CHECK_STR(text_of(json_array_get(list, 4), "name"), "deep/a b.md");
+    CHECK_STR(text_of(json_array_get(list, 4), "mimeType"), "text/markdown");
     CHECK(!json_object_get(result_of(answer), "ttlMs"));
     json_decref(answer);
     answer = ask(plain, true, "resources/list", "");
@@ -447,7 +448,7 @@ long_lists_come_in_pages(void **unused)
         pages++;
     } while (*cursor && pages < 10);
     CHECK_INT(pages, 3);
-    CHECK_INT(seen, 254);
+    CHECK_INT(seen, 258);
     answer = ask(plain, false, "completion/complete",
                  "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"tandem://standard/{path}\"},"
                  "\"argument\":{\"name\":\"path\",\"value\":\"many/\"}");
