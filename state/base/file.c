@@ -197,6 +197,12 @@ dir_leads_out(const struct dir *dir, const char *relative)
     return errno == EXDEV || errno == ELOOP;
 }
 
+static int64_t
+nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void
 identity_of(const struct stat *st, struct file_identity *identity)
 {
@@ -204,7 +210,7 @@ identity_of(const struct stat *st, struct file_identity *identity)
         .device = st->st_dev,
         .inode = st->st_ino,
         .size = st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .mtime_ns = nanoseconds(st->st_mtim),
     };
 }
 
@@ -378,8 +384,10 @@ dir_list(const struct dir *dir, const char *relative, size_t max, struct dir_lis
             room = room ? room * 2 : 16;
             list->entries = xrealloc(list->entries, room * sizeof *list->entries);
         }
-        list->entries[list->count++] =
-            (struct dir_entry){.name = xstrdup(entry->d_name), .folder = S_ISDIR(st.st_mode)};
+        list->entries[list->count] = (struct dir_entry){.name = xstrdup(entry->d_name),
+                                                        .folder = S_ISDIR(st.st_mode),
+                                                        .changed_ns = nanoseconds(st.st_ctim)};
+        identity_of(&st, &list->entries[list->count++].identity);
     }
     if (!err && !entry && errno) {
         err = fault_set(f, E_IO, "folder '%s' cannot be listed: %s", relative, strerror(errno));

@@ -69,6 +69,8 @@ bool dir_is_file(const struct dir *dir, const char *relative);
 struct dir_entry {
     char *name; /* Owned. */
     bool folder;
+    struct file_identity identity;
+    int64_t changed_ns; /* When it was changed last, whatever its mtime was set to (ctime). */
 };
 struct dir_list {
     struct dir_entry *entries; /* Sorted by name, bytewise; owned. */
