@@ -22,6 +22,7 @@ struct entry {
 struct mcp_sessions {
     const struct clock *clock; /* Borrowed; set once, as are the limits. */
     struct mcp_session_limits limits;
+    struct mcp_streams *streams; /* Owned. */
     struct lock lock;
     struct entry *table GUARDED_BY(LC_MCP_SESSIONS);
     struct mcp_sessions_counters counters GUARDED_BY(LC_MCP_SESSIONS);
@@ -34,8 +35,15 @@ mcp_sessions_create(const struct clock *clock, const struct mcp_session_limits *
 
     s->clock = clock;
     s->limits = *limits;
+    s->streams = mcp_streams_create(clock, &limits->streams);
     lock_init(&s->lock, RANK_MCP_SESSIONS);
     return s;
+}
+
+struct mcp_streams *
+mcp_sessions_streams(const struct mcp_sessions *s)
+{
+    return s->streams;
 }
 
 static struct mcp_session *
@@ -47,6 +55,7 @@ new_session(struct slice principal)
     atomic_init(&e->session.refs, 1);
     atomic_init(&e->session.revision, -1);
     atomic_init(&e->session.log_level, MCP_LEVEL_INFO);
+    lock_init(&e->session.sink_lock, RANK_MCP_STREAMS);
     return &e->session;
 }
 
@@ -67,6 +76,8 @@ void
 mcp_session_unref(struct mcp_session *session)
 {
     if (session && atomic_fetch_sub_explicit(&session->refs, 1, memory_order_acq_rel) == 1) {
+        mcp_stream_set_destroy(session->streams);
+        lock_fini(&session->sink_lock);
         free(session->principal);
         free(session); /* The entry begins with it. */
     }
@@ -86,6 +97,16 @@ take_out_locked(struct mcp_sessions *s, struct entry *e) REQUIRES(LC_MCP_SESSION
     HASH_DEL(s->table, e);
     s->counters.live--;
     atomic_store(&e->session.ended, true);
+}
+
+/* Ends the streams of a session that was taken out, and drops the table's reference. */
+static void
+let_go(struct mcp_session *session)
+{
+    if (session) {
+        mcp_stream_set_end(session->streams);
+        mcp_session_unref(session);
+    }
 }
 
 /* Ends idle sessions at the front of the table.  Looks at a bounded number, so that a start stays
@@ -137,6 +158,7 @@ mcp_session_start(struct mcp_sessions *s, struct slice principal, struct mcp_ses
         return fault_set(f, E_OVERLOAD, "no random bytes for a session id");
     }
     atomic_store(&fresh->idle_since_ns, now);
+    fresh->streams = mcp_stream_set_create(s->streams, fresh->id);
     LOCK(MCP_SESSIONS, &s->lock);
     expire_locked(s, now, gone, &gone_count);
     live = s->counters.live;
@@ -153,7 +175,7 @@ mcp_session_start(struct mcp_sessions *s, struct slice principal, struct mcp_ses
     }
     UNLOCK(MCP_SESSIONS, &s->lock);
     for (size_t i = 0; i < gone_count; i++) {
-        mcp_session_unref(gone[i]);
+        let_go(gone[i]);
     }
     if (full) {
         mcp_session_unref(fresh);
@@ -187,7 +209,7 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
         *session = mcp_session_ref(&e->session);
     }
     UNLOCK(MCP_SESSIONS, &s->lock);
-    mcp_session_unref(gone);
+    let_go(gone);
     if (*session) {
         return E_OK;
     }
@@ -210,7 +232,7 @@ mcp_session_end(struct mcp_sessions *s, struct mcp_session *session)
     }
     UNLOCK(MCP_SESSIONS, &s->lock);
     if (ended) {
-        mcp_session_unref(session);
+        let_go(session);
     }
     return ended;
 }
@@ -238,7 +260,7 @@ mcp_sessions_expire(struct mcp_sessions *s)
         live = s->counters.live;
         UNLOCK(MCP_SESSIONS, &s->lock);
         for (size_t i = 0; i < count; i++) {
-            mcp_session_unref(gone[i]);
+            let_go(gone[i]);
         }
     } while (count == sizeof gone / sizeof *gone);
     return live;
@@ -254,8 +276,9 @@ mcp_sessions_destroy(struct mcp_sessions *s)
     }
     HASH_ITER(hh, s->table, e, next) {
         take_out_locked(s, e);
-        mcp_session_unref(&e->session);
+        let_go(&e->session);
     }
+    mcp_streams_destroy(s->streams);
     lock_fini(&s->lock);
     free(s);
 }
@@ -282,4 +305,28 @@ mcp_session_idle(struct mcp_session *session, int64_t now_ns)
 {
     atomic_store(&session->idle_since_ns, now_ns);
     atomic_fetch_sub(&session->in_flight, 1);
+}
+
+void
+mcp_session_set_sink(struct mcp_session *session, struct sink *sink)
+{
+    LOCK(MCP_STREAMS, &session->sink_lock);
+    session->sink = sink;
+    UNLOCK(MCP_STREAMS, &session->sink_lock);
+}
+
+enum err
+mcp_session_send(struct mcp_session *session, struct slice body)
+{
+    enum err err = E_CANCELLED;
+
+    if (session->streams) {
+        return mcp_stream_tell(session->streams, body);
+    }
+    LOCK(MCP_STREAMS, &session->sink_lock);
+    if (session->sink) {
+        err = session->sink->class->send(session->sink, &(struct event){.body = body});
+    }
+    UNLOCK(MCP_STREAMS, &session->sink_lock);
+    return err;
 }

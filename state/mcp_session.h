@@ -9,8 +9,11 @@
 
 #include "state/base/clock.h"
 #include "state/base/err.h"
+#include "state/base/lock.h"
 #include "state/base/mem.h"
 #include "state/base/rate.h"
+#include "state/base/sink.h"
+#include "state/mcp_stream.h"
 
 #include <stdatomic.h>
 
@@ -35,10 +38,12 @@ enum mcp_level {
 
 struct mcp_sessions;
 
-/* Members below 'refs' change while shared: atomics. */
+/* Members below 'refs' change while shared: atomics, but for the last ones. */
 struct mcp_session {
     char id[MCP_SESSION_ID_SIZE]; /* Empty for a connection that is its own session.  Set once. */
     char *principal;              /* Owned, set once. */
+    /* Of a session with an id: its event streams, owned, set once.  Else null. */
+    struct mcp_stream_set *streams;
     _Atomic unsigned refs;
     _Atomic int revision;     /* enum revision agreed by initialize; -1 before it. */
     _Atomic int log_level;    /* Least enum mcp_level of notifications/message; INFO at first. */
@@ -47,11 +52,15 @@ struct mcp_session {
     _Atomic unsigned in_flight;
     struct rate calls;             /* How often its tools may be called. */
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
+    /* Of a connection that is its own session. */
+    struct lock sink_lock;
+    struct sink *sink GUARDED_BY(LC_MCP_STREAMS); /* Borrowed: see mcp_session_set_sink(). */
 };
 
 struct mcp_session_limits {
     unsigned sessions, per_principal;
     int64_t idle_ns;
+    struct mcp_stream_limits streams;
 };
 struct mcp_sessions_counters {
     unsigned live;
@@ -60,7 +69,10 @@ struct mcp_sessions_counters {
 
 struct mcp_sessions *mcp_sessions_create(const struct clock *clock,
                                          const struct mcp_session_limits *limits);
+/* Nobody may hold a session.  Null is ignored. */
 void mcp_sessions_destroy(struct mcp_sessions *s);
+/* Their event streams, borrowed. */
+struct mcp_streams *mcp_sessions_streams(const struct mcp_sessions *s);
 struct mcp_sessions_counters mcp_sessions_counters(struct mcp_sessions *s);
 
 /* A new session with an id, counted, in '*session'.  E_OVERLOAD when there are too many. */
@@ -82,5 +94,13 @@ void mcp_session_unref(struct mcp_session *session);
 /* A request of it begins or ends: idle time is counted from the end of the last. */
 void mcp_session_busy(struct mcp_session *session);
 void mcp_session_idle(struct mcp_session *session, int64_t now_ns);
+
+/* Where messages that belong to no request go, of a connection that is its own session.  Borrowed
+ * until it is set to null, which waits for whoever sends just now. */
+void mcp_session_set_sink(struct mcp_session *session, struct sink *sink);
+/* Sends a message that belongs to no request to the session's peer, whichever way it is connected:
+ * over HTTP it is kept, bounded, until a GET takes it.  E_CANCELLED: the peer has left for good;
+ * E_LIMIT: it reads too slowly.  Never blocks; the caller may hold INFLIGHT or CHANGES. */
+enum err mcp_session_send(struct mcp_session *session, struct slice body);
 
 #endif

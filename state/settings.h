@@ -114,6 +114,14 @@
         "of them, those of one principal; over it: 503")                                           \
     ROW(limits_session_idle, "limits.session_idle", DURATION, ANY, "30m", "10s", "24h",            \
         "an MCP session without requests and streams; over it: ended, 404")                        \
+    ROW(limits_streams, "limits.streams", UINT, ANY, "4", "1", "16",                               \
+        "event streams by GET of one MCP session at once; over it: 409")                           \
+    ROW(limits_replay_each, "limits.replay_each", BYTES, ANY, "1MiB", "4KiB", "16MiB",             \
+        "events kept for a client that resumes a stream; over it: the oldest are dropped")         \
+    ROW(limits_replay, "limits.replay", BYTES, ANY, "32MiB", "64KiB", "1GiB",                      \
+        "events kept for all of them; over it: the oldest are dropped")                            \
+    ROW(limits_replay_time, "limits.replay_time", DURATION, ANY, "10m", "1s", "24h",               \
+        "age of an event that is kept; over it: dropped")                                          \
     ROW(limits_calls, "limits.calls", UINT, ANY, "256", "1", "65536",                              \
         "calls in flight; over it: 429")                                                           \
     ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \

@@ -26,6 +26,10 @@ make_sessions(const struct state_options *o, struct fault *f)
         .sessions = o->settings->limits_sessions,
         .per_principal = o->settings->limits_sessions_each,
         .idle_ns = o->settings->limits_session_idle,
+        .streams = {.each = o->settings->limits_replay_each,
+                    .all = o->settings->limits_replay,
+                    .keep_ns = o->settings->limits_replay_time,
+                    .open = o->settings->limits_streams},
     };
     (void)f;
     return mcp_sessions_create(o->clock, &limits);

@@ -26,6 +26,7 @@ void
 peer_unref(struct peer *peer)
 {
     if (atomic_fetch_sub(&peer->refs, 1) == 1) {
+        mcp_session_set_sink(peer->envelope.session, NULL);
         outbox_destroy(peer->outbox);
         mcp_session_unref(peer->envelope.session);
         free(peer->principal);
@@ -142,6 +143,7 @@ peer_create(const struct peer_options *options)
     peer->headroom = options->headroom;
     peer->lines = options->lines;
     peer->outbox = outbox_create(&none, options->wake, options->arg);
+    mcp_session_set_sink(peer->envelope.session, &peer->sink);
     return peer;
 }
 

@@ -25,6 +25,7 @@
     ROW(UNAUTHORIZED,    -32600, 401, PROTOCOL, "unauthorized",          "ValueError")         \
     ROW(NO_RESOURCE,     -32002, 200, PROTOCOL, "resource_not_found",    "NotFoundError")      \
     ROW(MESSAGE_LARGE,   -32600, 413, PROTOCOL, "message_too_large",     "ValueError")         \
+    ROW(STREAMS,         -32000, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \
     ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
     ROW(OVERLOAD,        -32000, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
     ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \

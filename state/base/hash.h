@@ -1,4 +1,4 @@
-/* hash.h -- uthash as tandem uses it: a table that cannot grow ends the process as xcalloc() does.
+/* hash.h -- uthash (and utlist) as tandem uses it: a table that cannot grow ends the process as xcalloc() does.
  *
  * By itself uthash calls exit(), which from any thread would run what is for the end of main only,
  * and tell nobody why. */
@@ -9,5 +9,6 @@
 
 #define uthash_fatal(MESSAGE) out_of_memory()
 #include <uthash.h>
+#include <utlist.h>
 
 #endif

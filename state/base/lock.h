@@ -30,7 +30,8 @@
     ROW(TASK,         TASKS,        "what changes in one MCP task")                              \
     ROW(CHANGES,      TASK,         "who listens for changes")                                   \
     ROW(KEEPER,       CHANGES,      "what the keeper's thread was asked to do")                  \
-    ROW(POOL,         KEEPER,       "jobs waiting for a worker")                                 \
+    ROW(MCP_STREAMS,  KEEPER,       "events of legacy sessions, and who carries them")           \
+    ROW(POOL,         MCP_STREAMS,  "jobs waiting for a worker")                                 \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
     ROW(LOG,          OUTBOX,       "the line being written; last of all")
 

@@ -16,11 +16,15 @@ struct reply {
     int status;              /* HTTP status; other transports have no use for it. */
     struct slice session_id; /* Of a legacy session just made, else empty. */
     unsigned retry_after;    /* Seconds; 0 if there is nothing to say. */
+    struct slice event_id;   /* Of the last event, if the answer is one; else empty. */
 };
 
-/* A message that belongs to a request, before its answer. */
+/* A message that belongs to a request, before its answer.  Without a body it begins the stream, and
+ * tells no more than its other members. */
 struct event {
     struct slice body; /* One JSON text, valid during the call only. */
+    struct slice id;   /* By which a client may come back for what comes after it; may be empty. */
+    int retry_ms;      /* When it should, should the connection end; 0: nothing is said of that. */
 };
 
 struct sink;
@@ -33,8 +37,8 @@ struct sink_class {
     /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
      * when too much waits for the peer already; E_CANCELLED when it has left; E_REFUSED when it
      * takes nothing ahead of its answer.  Events keep their order, and the answer comes after them.
-     * Any thread, never after answer(); never blocks; the caller holds no lock, or one of INFLIGHT
-     * and CHANGES. */
+     * Any thread, never after answer(); never blocks; the caller may hold INFLIGHT, CHANGES or
+     * MCP_STREAMS. */
     enum err (*send)(struct sink *sink, const struct event *event);
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
      * never blocks; the caller holds no lock, or INFLIGHT.  What cannot be delivered, because the
