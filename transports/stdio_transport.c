@@ -15,11 +15,8 @@
 
 #include "state/base/log.h"
 #include "state/base/thread.h"
-#include "state/settings.h"
 #include "transports/descriptor.h"
-#include "transports/framing.h"
-#include "transports/outbox.h"
-#include "transports/peer.h"
+#include "transports/lines.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -29,7 +26,6 @@
 #include <uv.h>
 
 #define READ_BYTES (64 * 1024)
-#define WRITE_MESSAGES 64
 #define MAGIC 0x7374696fu
 
 LOG_MODULE("stdio");
@@ -37,8 +33,7 @@ LOG_MODULE("stdio");
 struct transport {
     unsigned magic;
     struct transport_context context;
-    struct peer *peer;     /* Counted. */
-    struct outbox *outbox; /* The peer's; borrowed. */
+    struct lines lines;
     pthread_t thread;
     _Atomic int64_t stop_ns; /* The deadline of stop(); 0 before it is called. */
     uv_async_t wake;         /* The one handle that other threads touch. */
@@ -52,13 +47,9 @@ struct transport {
     struct descriptor in, out;
     bool in_watched, out_watched; /* In 'epoll'; for 'in' of kind FILE: 'pump' runs. */
     bool input_over;              /* End of input, or stop(). */
-    bool output_over;             /* Nobody reads any more. */
     bool stopping;                /* stop() has been seen. */
     bool ending;                  /* All handles are closing. */
     bool told_ended;
-    size_t output_max; /* Bytes that may wait while lines are taken.  Set once. */
-    size_t written;    /* Bytes of the oldest message that are out. */
-    struct framing framing;
     char scratch[READ_BYTES];
 };
 
@@ -114,117 +105,32 @@ end_input(struct transport *t)
 static void
 lose_peer(struct transport *t, const char *why)
 {
-    if (!t->output_over) {
-        t->output_over = true;
+    if (!t->lines.lost) {
         log_warn("peer lost", F_STR("why", why));
         watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
-        outbox_close(t->outbox);
         end_input(t);
-        peer_gone(t->peer);
+        lines_lose(&t->lines);
         tell_ended(t);
     }
 }
 
-/* Drops what 'n' more written bytes complete. */
-static void
-count_written(struct transport *t, struct bytes *const *messages, size_t n)
-{
-    size_t done = 0;
-
-    for (t->written += n; n && t->written >= messages[done]->len; done++) {
-        t->written -= messages[done]->len;
-        if (t->written == 0) {
-            done++;
-            break;
-        }
-    }
-    outbox_pop(t->outbox, done);
-}
-
-/* Writes until the outbox is empty or the peer has no room. */
+/* Writes what the peer has room for. */
 static void
 flush(struct transport *t)
 {
-    struct bytes *messages[WRITE_MESSAGES];
-    struct iovec parts[WRITE_MESSAGES];
-    size_t count;
+    enum lines_flushed flushed = t->lines.lost ? LINES_FLUSHED : lines_flush(&t->lines);
 
-    while (!t->output_over && (count = outbox_peek(t->outbox, messages, WRITE_MESSAGES)) > 0) {
-        ssize_t n;
-
-        for (size_t i = 0; i < count; i++) {
-            size_t skip = i == 0 ? t->written : 0;
-            parts[i] = (struct iovec){messages[i]->data + skip, messages[i]->len - skip};
-        }
-        n = descriptor_writev(&t->out, parts, (int)count);
-        if (n >= 0) {
-            count_written(t, messages, (size_t)n);
-        } else if (errno == EAGAIN) {
-            watch(t, &t->out, EPOLLOUT, &t->out_watched, true);
-            return;
-        } else {
-            lose_peer(t, strerror(errno));
-        }
+    if (flushed == LINES_BROKEN) {
+        lose_peer(t, strerror(errno));
+    } else if (!t->lines.lost) {
+        watch(t, &t->out, EPOLLOUT, &t->out_watched, flushed == LINES_BLOCKED);
     }
-    watch(t, &t->out, EPOLLOUT, &t->out_watched, false);
 }
 
-/* A line was too long to be read, so its id is not known. */
-static void
-refuse_long_line(struct transport *t)
+static ssize_t
+write_out(void *arg, const struct iovec *parts, int count)
 {
-    struct buf body = BUF_INIT;
-
-    log_warn_rl("line too long", F_UINT("limit", t->framing.max_line));
-    buf_addf(
-        &body,
-        "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":\"the message is longer than %zu "
-        "bytes (limits.message); send large content in parts, or in a file\"}}",
-        err_info(E_MESSAGE_LARGE)->rpc_code, t->framing.max_line);
-    peer_send(t->peer, buf_slice(&body));
-    buf_fini(&body);
-}
-
-/* Hands over the lines that have been read.  True when there are none left, false when it stopped
- * because too much output waits. */
-static bool
-take_lines(struct transport *t)
-{
-    enum framing_event event = FRAMING_LINE;
-    struct slice line;
-
-    while (event != FRAMING_MORE && !t->output_over) {
-        if (outbox_bytes(t->outbox) > t->output_max) {
-            flush(t);
-            if (outbox_bytes(t->outbox) > t->output_max) {
-                return false;
-            }
-        }
-        event = framing_next(&t->framing, &line);
-        if (event == FRAMING_LINE) {
-            peer_dispatch(t->peer, line);
-        } else if (event == FRAMING_TOO_LONG) {
-            refuse_long_line(t);
-        }
-    }
-    return true;
-}
-
-static void
-take_last_line(struct transport *t)
-{
-    struct slice line;
-
-    switch (framing_end(&t->framing, &line)) {
-    case FRAMING_LINE:
-        peer_dispatch(t->peer, line);
-        break;
-    case FRAMING_TOO_LONG:
-        refuse_long_line(t);
-        break;
-    case FRAMING_MORE:
-        break;
-    }
+    return descriptor_writev(&((struct transport *)arg)->out, parts, count);
 }
 
 static void
@@ -232,16 +138,16 @@ read_input(struct transport *t)
 {
     ssize_t n = descriptor_read(&t->in, t->scratch, sizeof t->scratch);
 
-    outbox_expect(t->outbox);
+    outbox_expect(t->lines.outbox);
     if (n > 0) {
-        framing_feed(&t->framing, (struct slice){t->scratch, (size_t)n});
-        if (!take_lines(t)) {
+        lines_feed(&t->lines, (struct slice){t->scratch, (size_t)n});
+        if (!lines_take(&t->lines)) {
             watch_input(t, false);
         }
     } else if (n == 0 || errno != EAGAIN) { /* A terminal that hung up is an error to read. */
         log_info("end of input");
         end_input(t);
-        take_last_line(t);
+        lines_take_last(&t->lines);
         tell_ended(t);
     }
 }
@@ -250,11 +156,11 @@ read_input(struct transport *t)
 static bool
 resume_input(struct transport *t)
 {
-    if (t->input_over || t->in_watched || outbox_bytes(t->outbox) > t->output_max / 2) {
+    if (t->input_over || t->in_watched || !lines_may_resume(&t->lines)) {
         return false;
     }
-    outbox_expect(t->outbox);
-    if (take_lines(t) && !t->input_over) {
+    outbox_expect(t->lines.outbox);
+    if (lines_take(&t->lines) && !t->input_over) {
         watch_input(t, true);
     }
     return true;
@@ -270,15 +176,15 @@ ignore_close(uv_handle_t *handle)
 static void
 end(struct transport *t)
 {
-    unsigned calls = peer_in_flight(t->peer);
-    size_t bytes = outbox_bytes(t->outbox);
+    unsigned calls = peer_in_flight(t->lines.peer);
+    size_t bytes = outbox_bytes(t->lines.outbox);
 
     t->ending = true;
     if (calls || bytes) {
         log_warn("given up", F_UINT("calls", calls), F_UINT("output_bytes", bytes));
-        peer_gone(t->peer);
+        peer_gone(t->lines.peer);
     }
-    outbox_close(t->outbox);
+    outbox_close(t->lines.outbox);
     uv_close((uv_handle_t *)&t->wake, ignore_close);
     uv_close((uv_handle_t *)&t->poll, ignore_close);
     uv_close((uv_handle_t *)&t->pump, ignore_close);
@@ -301,7 +207,7 @@ begin_stop(struct transport *t, int64_t deadline_ns)
 
     t->stopping = true;
     end_input(t);
-    peer_wake_when_idle(t->peer);
+    peer_wake_when_idle(t->lines.peer);
     uv_update_time(&t->loop);
     uv_timer_start(&t->patience, patience_over, left_ns > 0 ? (uint64_t)left_ns / 1000000 + 1 : 0,
                    0);
@@ -316,7 +222,7 @@ go_on(struct transport *t)
     if (t->ending) {
         return;
     }
-    if (peer_is_lost(t->peer)) {
+    if (peer_is_lost(t->lines.peer)) {
         lose_peer(t, "no memory for an answer");
     }
     if (stop_ns && !t->stopping) {
@@ -326,8 +232,8 @@ go_on(struct transport *t)
         flush(t);
     } while (resume_input(t));
     /* The count first: an answer is in the outbox before its call is counted off. */
-    if (stop_ns && peer_in_flight(t->peer) == 0 &&
-        (t->output_over || outbox_bytes(t->outbox) == 0)) {
+    if (stop_ns && peer_in_flight(t->lines.peer) == 0 &&
+        (t->lines.lost || outbox_bytes(t->lines.outbox) == 0)) {
         end(t);
     }
 }
@@ -394,8 +300,7 @@ free_transport(struct transport *t)
     if (t->epoll >= 0) {
         close(t->epoll);
     }
-    framing_fini(&t->framing);
-    peer_unref(t->peer);
+    lines_fini(&t->lines);
     free(t);
 }
 
@@ -447,16 +352,7 @@ start(const struct transport_context *context, struct transport **transport, str
     t->magic = MAGIC;
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
-    t->peer = peer_create(&(struct peer_options){
-        .dispatcher = context->dispatcher,
-        .transport = TRANSPORT_STDIO,
-        .lines = true,
-        .wake = wake_thread,
-        .arg = t,
-    });
-    t->outbox = peer_outbox(t->peer);
-    framing_init(&t->framing, context->settings->limits_message);
-    t->output_max = context->settings->limits_stdout;
+    lines_init(&t->lines, context, wake_thread, write_out, t);
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
     if (!err) {
