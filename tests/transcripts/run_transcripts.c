@@ -27,6 +27,7 @@
 #include "tests/http_client.h"
 #include "tests/json_match.h"
 #include "tests/serving.h"
+#include "tests/traffic.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -455,6 +456,7 @@ post(struct play *p, struct slice line, struct message *got, size_t max)
     client_open(&c, p->server.port);
     client_send(&c, buf_slice(&head));
     client_send(&c, line);
+    traffic_sent(buf_slice(&head), line);
     r = client_read(&c, false, SECONDS);
     m.status = r.status;
     if (r.status > 0 && r.body.len) {
@@ -468,6 +470,12 @@ post(struct play *p, struct slice line, struct message *got, size_t max)
         free(type);
     }
     got[0] = m;
+    for (size_t i = 0; i < count && got[i].text; i++) {
+        char *id = client_header(&r, "Mcp-Session-Id");
+
+        traffic_got(r.status, id, got[i].text);
+        free(id);
+    }
     if (r.status > 0) {
         note_session(p, &r, m.text);
     }
@@ -476,6 +484,27 @@ post(struct play *p, struct slice line, struct message *got, size_t max)
     json_decref(message);
     p->header_count = 0;
     return count;
+}
+
+/* Talking: stdio. */
+
+static void
+say(struct play *p, struct slice line)
+{
+    traffic_sent(SLICE_NONE, line);
+    serving_send(&p->server, line);
+}
+
+/* The next line, new; null if none comes. */
+static char *
+hear(struct play *p)
+{
+    char *line = serving_line(&p->server, SECONDS);
+
+    if (line) {
+        traffic_got(0, NULL, line);
+    }
+    return line;
 }
 
 /* Talking: both. */
@@ -500,7 +529,7 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
         } else if (p->http) {
             count += post(p, text, got + count, LINES_MAX - count);
         } else {
-            serving_send(&p->server, text);
+            say(p, text);
         }
     }
     for (size_t i = expects; i < end && !p->http; i++) {
@@ -508,7 +537,7 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
             bad_transcript(p->transcript, p->transcript->lines[i].number,
                            "a status alone is for @only http");
         }
-        got[count].text = serving_line(&p->server, SECONDS);
+        got[count].text = hear(p);
         if (!got[count].text) {
             break;
         }
@@ -542,8 +571,8 @@ handshake(struct play *p, const struct line *line)
     if (p->http) {
         post(p, slice_of(first), &m, 1);
     } else {
-        serving_send(&p->server, slice_of(first));
-        m.text = serving_line(&p->server, SECONDS);
+        say(p, slice_of(first));
+        m.text = hear(p);
     }
     if (!is_expected(p, &want, &m, &why)) {
         fail(p, line, "initialize: %s", why.data);
@@ -553,7 +582,7 @@ handshake(struct play *p, const struct line *line)
         post(p, slice_of(initialized), &m, 1);
         free(m.text);
     } else {
-        serving_send(&p->server, slice_of(initialized));
+        say(p, slice_of(initialized));
     }
     buf_fini(&why);
     free(expected);
@@ -654,6 +683,7 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
         }
     }
     begin(&p, options);
+    traffic_begin(http ? "http" : "stdio", t->lines[first].text);
     copy_folders(&p, first, i);
     while (i < end && !p.failed) {
         size_t sent = i, expects;
