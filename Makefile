@@ -102,7 +102,7 @@ ROUNDS ?= 1000
 stress: $(B)/tests/stress/stress_workflow $(B)/tests/stress/crash_workflow ## the races of sessions, ROUNDS=1000 times over
 	@$(B)/tests/stress/stress_workflow $(ROUNDS)
 	@$(B)/tests/stress/crash_workflow
-clients: all                 ## the official SDK clients, both eras, against build/tandem
+clients: all $(DRIVERS)         ## the official SDK clients, both eras, against build/tandem
 	@TANDEM=build/tandem tests/run.sh clients $(sort $(wildcard tests/clients/test_*.sh))
 coverage:                    ## lines covered by the suite, with the floors that must hold
 	@$(MAKE) --no-print-directory VARIANT=coverage suite

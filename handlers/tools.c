@@ -5,6 +5,7 @@
  * model can read and mend. */
 #include "handlers/tools.h"
 
+#include "handlers/content.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/param_headers.h"
@@ -593,8 +594,12 @@ tools_call(struct request *req)
     struct fault f = FAULT_INIT;
     json_t *result = NULL;
     enum err err = call_tool(req, &result, &f);
-    char *text = result_text(result, &f);
+    char *text;
 
+    if (!err && req->tool->gives == GIVES_CONTENT) {
+        content_fit(result, req->revision);
+    }
+    text = result_text(result, &f);
     if (err && err_info(err)->told == ERR_TOLD_PROTOCOL) {
         req->fault = f;
     } else if (!text) {

@@ -130,15 +130,21 @@ serving_discover(struct serving *s)
     buf_fini(&text);
 }
 
+void
+serving_end_input(struct serving *s)
+{
+    if (s->to >= 0) {
+        close(s->to);
+        s->to = -1;
+    }
+}
+
 int
 serving_stop(struct serving *s)
 {
     int status = 0;
 
-    if (s->to >= 0) {
-        close(s->to);
-        s->to = -1;
-    }
+    serving_end_input(s);
     waitpid(s->pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -30,6 +30,8 @@ void serving_send(struct serving *s, struct slice line);
 char *serving_line(struct serving *s, int seconds);
 /* Reads port and token.  The server has answered something on stdio. */
 void serving_discover(struct serving *s);
+/* Ends its input; a second time does nothing. */
+void serving_end_input(struct serving *s);
 /* Ends its input, and waits for its end; returns the exit status, or -1 if it ended by a signal. */
 int serving_stop(struct serving *s);
 /* Removes the project. */

@@ -208,8 +208,8 @@ class Connection {
     }
 }
 
-/** Checks all lines of a log; 'tell' gets (revision, type, errors, text, name of the connection, transport). */
-export function checkTraffic(lines, tell) {
+/** Checks all lines of a log; 'note' gets (revision, method) of each notification from a client; 'tell' gets (revision, type, errors, text, connection, method it answers). */
+export function checkTraffic(lines, tell, note) {
     const connections = new Map();
     for (const line of lines) {
         if (line.transport) {
@@ -219,6 +219,10 @@ export function checkTraffic(lines, tell) {
         const connection = connections.get(line.connection);
         if ('sent' in line) {
             connection.sent.push({ head: line.head, message: parse(line.sent) });
+            if (connection.sent.at(-1).message?.method?.startsWith?.('notifications/')) {
+                note?.(connection.place({ status: connection.transport === 'http' }, {})[0],
+                       connection.sent.at(-1).message.method);
+            }
             continue;
         }
         const whole = parse(line.got);
@@ -232,7 +236,7 @@ export function checkTraffic(lines, tell) {
             if (Array.isArray(whole) && revision > '2025-03-26') {
                 errors.push('a batch');
             }
-            tell(revision, type, errors, line.got, connection);
+            tell(revision, type, errors, line.got, connection, method);
             connection.note(line, message);
         }
     }
@@ -240,19 +244,24 @@ export function checkTraffic(lines, tell) {
 
 const read = (file) => fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const lines = read(process.argv[2]);
+const answered = new Map(REVISIONS.map((revision) => [revision, new Set()])); // Methods that gave a result.
+const sent = new Map(REVISIONS.map((revision) => [revision, new Set()])); // Methods of notifications from clients.
 const counts = new Map(REVISIONS.map((revision) => [revision, new Map()]));
 const transports = new Map();
 
 await test('schemas: every message the server sent is valid in its revision', () => {
     const wrong = [];
-    checkTraffic(lines, (revision, type, errors, text, connection) => {
+    checkTraffic(lines, (revision, type, errors, text, connection, method) => {
+        if (!type.startsWith('error')) {
+            answered.get(revision).add(method);
+        }
         const types = counts.get(revision) ?? new Map();
         types.set(type, (types.get(type) ?? 0) + 1);
         transports.set(connection.transport, (transports.get(connection.transport) ?? 0) + 1);
         if (errors.length) {
             wrong.push(`${connection.transport}, "${connection.name}", ${revision}: ${errors.join('; ')}\n    ${text.slice(0, 1000)}`);
         }
-    });
+    }, (revision, method) => sent.get(revision).add(method));
     for (const [revision, types] of counts) {
         const list = [...types].sort(([a], [b]) => a < b ? -1 : 1);
         console.log(`# ${revision}: ${list.reduce((sum, [, n]) => sum + n, 0)} messages: ` +
@@ -269,6 +278,44 @@ await test('schemas: no revision and no transport is without messages', () => {
     for (const transport of ['stdio', 'http']) {
         assert.ok(transports.get(transport) > 0, transport);
     }
+});
+
+/** The rows of handlers/methods.h, each with the revisions that have it. */
+function methods() {
+    const text = fs.readFileSync(path.join(here, '../../handlers/methods.h'), 'utf8');
+    const rows = [...text.matchAll(/ROW\("([^"]+)",([^()]*)\)/g)].map(([, name, rest]) => ({ name, rest }));
+    assert.ok(rows.length >= 15, 'METHODS has rows');
+    return rows.map(({ name, rest }) => ({
+        name,
+        notification: /NOTIFICATION/.test(rest),
+        revisions: REVISIONS.filter((revision) => {
+            const { methods: known, extensions: { results } } = revisions.get(revision);
+            return (revision === MODERN ? /MODERN|BOTH/ : /LEGACY|BOTH/).test(rest) && (known.has(name) || name in results);
+        }),
+    }));
+}
+
+await test('schemas: each method is answered in each revision that has it', () => {
+    const missing = [];
+    for (const { name, notification, revisions: having } of methods()) {
+        if (!having.length) {
+            missing.push(`no schema knows ${name}`);
+        }
+        missing.push(...having.filter((revision) => !(notification ? sent : answered).get(revision).has(name))
+            .map((revision) => `${name} in ${revision}`));
+    }
+    assert.deepEqual(missing, []);
+});
+
+/** The codes of errors, with the revisions that have them. */
+const CODES = [
+    [-32700, REVISIONS], [-32600, REVISIONS], [-32601, REVISIONS], [-32602, REVISIONS], [-32603, REVISIONS],
+    [-32002, REVISIONS.slice(0, 4)], [-32020, [MODERN]], [-32021, [MODERN]], [-32022, [MODERN]],
+];
+
+await test('schemas: each error is given in each revision that has it', () => {
+    assert.deepEqual(CODES.flatMap(([code, having]) => having
+        .filter((revision) => !counts.get(revision).has(`error ${code}`)).map((revision) => `${code} in ${revision}`)), []);
 });
 
 /** Changes that the check must find: the first message of a type, made worse. */

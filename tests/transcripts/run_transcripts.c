@@ -12,8 +12,9 @@
  *     @only stdio          plays it on that transport only (stdio or http)
  *     @copy FROM TO        copies a folder of the repository into the project before that
  *     @options --x y       starts the server with these options too
- *     @init VERSION        sends initialize for that version and initialized, as any legacy client
- * does
+ *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
+ * does; with several versions the case is played for each
+ *     @end                 over stdio, ends the input; what is expected behind it comes after that
  *     @header NAME: VALUE  over HTTP, the next message has this header instead of the usual one;
  * without a value, none > LINE               sent as it stands; %{TEXT*N} stands for N times TEXT;
  * %{\xHH} for that byte < JSON               expected, in the words of tests/json_match.h; a
@@ -38,7 +39,7 @@
 #define MODERN "2026-07-28"
 #define META "io.modelcontextprotocol/"
 
-enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, EXPECT };
+enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, END, EXPECT };
 
 struct line {
     enum kind kind;
@@ -191,6 +192,10 @@ read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
             add_line(t, number, lets, words[i].kind, rest, 0);
             return;
         }
+    }
+    if (strcmp(text, "@end") == 0) {
+        add_line(t, number, lets, END, "", 0);
+        return;
     }
     if (text[0] != '<' || (sscanf(text, "<%3d%n", &status, &used) != 1 && text[1] != ' ')) {
         bad_transcript(t, number, "what is this: %.60s", text);
@@ -526,6 +531,8 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
                 bad_transcript(p->transcript, line->number, "too many headers");
             }
             p->headers[p->header_count++] = line;
+        } else if (line->kind == END) {
+            serving_end_input(&p->server);
         } else if (p->http) {
             count += post(p, text, got + count, LINES_MAX - count);
         } else {
@@ -692,7 +699,7 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
             handshake(&p, &t->lines[i++]);
             continue;
         }
-        while (i < end && (t->lines[i].kind == SEND || t->lines[i].kind == HEADER)) {
+        while (i < end && t->lines[i].kind >= HEADER && t->lines[i].kind <= END) {
             i++;
         }
         expects = i;
@@ -713,6 +720,30 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
     free(option_text);
 }
 
+/* Plays a case on each transport, for each version that its first @init names. */
+static void
+play_versions(struct transcript *t, size_t first, size_t end)
+{
+    size_t init = first;
+    char *versions, *version, *rest = NULL;
+
+    while (init < end && t->lines[init].kind != INIT) {
+        init++;
+    }
+    if (init == end) {
+        play_case(t, first, end, false);
+        play_case(t, first, end, true);
+        return;
+    }
+    versions = t->lines[init].text;
+    for (version = strtok_r(versions, " ", &rest); version; version = strtok_r(NULL, " ", &rest)) {
+        t->lines[init].text = version;
+        play_case(t, first, end, false);
+        play_case(t, first, end, true);
+    }
+    t->lines[init].text = versions;
+}
+
 static void
 play_file(const char *name)
 {
@@ -728,8 +759,7 @@ play_file(const char *name)
         while (end < t->count && t->lines[end].kind != CASE) {
             end++;
         }
-        play_case(t, i, end, false);
-        play_case(t, i, end, true);
+        play_versions(t, i, end);
         i = end;
     }
     for (size_t i = 0; i < t->count; i++) {
