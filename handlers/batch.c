@@ -118,21 +118,15 @@ static const struct sink_class place_class = {place_send, place_answer, place_un
 
 /* A batch is for sessions that agreed on 2025-03-26; 2024-11-05 is tolerated on stdio. */
 static enum err
-check_allowed(struct dispatcher *d, const struct envelope *env, struct fault *f)
+check_allowed(const struct envelope *env, const struct mcp_session *session, struct fault *f)
 {
-    struct mcp_session *session = env->session ? mcp_session_ref(env->session) : NULL;
     enum revision agreed = REVISION_NONE;
     enum err err = E_OK;
 
-    if (!session && env->session_id.data) {
-        err = mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session,
-                               f);
-    }
     if (session) {
         agreed = (enum revision)atomic_load(&session->revision);
     }
-    mcp_session_unref(session);
-    if (!err && agreed != REVISION_2025_03_26 &&
+    if (agreed != REVISION_2025_03_26 &&
         !(agreed == REVISION_2024_11_05 && env->transport == TRANSPORT_STDIO)) {
         err = fault_set(f, E_INVALID_REQUEST,
                         "batches are served in sessions of version 2025-03-26 "
@@ -150,12 +144,25 @@ void
 dispatch_batch(struct dispatcher *d, const struct envelope *env, const struct rpc_message *batch,
                struct sink *sink)
 {
+    struct mcp_session *session = env->session ? mcp_session_ref(env->session) : NULL;
     struct fault f = FAULT_INIT;
     struct json_iter it;
     struct slice text;
     struct batch *b;
+    enum err err = E_OK;
 
-    if (check_allowed(d, env, &f)) {
+    if (!session && env->session_id.data) {
+        err = mcp_session_find(state_sessions(d->state), env->session_id, env->principal, &session,
+                               &f);
+    }
+    if (!err) {
+        err = check_allowed(env, session, &f);
+    }
+    if (!err && env->events && session->streams) { /* One for the whole: it has one answer. */
+        sink = mcp_stream_sink(mcp_stream_begin(session, false, sink));
+    }
+    mcp_session_unref(session);
+    if (err) {
         refuse(sink, &f);
         return;
     }

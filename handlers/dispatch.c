@@ -7,7 +7,7 @@
  *
  * A request on its way to a worker moves to the heap with a copy of its bytes and enters the list
  * of calls in flight; until then it lives on the transport's stack and costs no allocation but its
- * answer. */
+ * answer and, if its client may come back for that, its stream. */
 #include "handlers/dispatch.h"
 
 #include "handlers/dispatch_private.h"
@@ -22,6 +22,9 @@
 #include <math.h>
 
 LOG_MODULE("dispatch");
+
+/* A legacy call that runs longer than this has a stream that its client can resume. */
+#define LONG_NS INT64_C(1000000000)
 
 struct dispatcher *
 dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_limits *limits)
@@ -67,6 +70,9 @@ bool
 dispatch_tick(struct dispatcher *d)
 {
     bool more = mcp_sessions_expire(state_sessions(d->state)) > 0;
+
+    inflight_prime(d->inflight, clock_mono(d->clock) - LONG_NS);
+    mcp_streams_tick(mcp_sessions_streams(state_sessions(d->state)));
 
     /* A call in flight may leave behind what has a time. */
     for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {
@@ -288,12 +294,28 @@ send_to_worker(struct request *req, struct slice body)
     return err;
 }
 
+/* Puts a stream in front of the sink of a legacy request whose client takes events: it may lose its
+ * connection, and come back for what it missed. */
+static void
+begin_stream(struct request *req)
+{
+    if (req->env.events && req->session && req->session->streams && !req->batched &&
+        req->message.kind == RPC_REQUEST) {
+        req->stream =
+            mcp_stream_begin(req->session, era_knows(req, REVISION_2025_11_25), req->sink);
+        req->sink = mcp_stream_sink(req->stream);
+    }
+}
+
 /* Runs a request where its row says, and answers it unless a worker will. */
 static void
 proceed(struct request *req, enum err err, struct slice body)
 {
     enum runs runs = INLINE;
 
+    if (!err && req->method) {
+        begin_stream(req);
+    }
     if (!err && req->method && req->method->prepare) {
         err = req->method->prepare(req, &runs);
     }
@@ -404,6 +426,28 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
+                struct sink *sink)
+{
+    struct request req;
+    enum err err;
+
+    request_init(&req, d, env, sink, DIALECT_RPC);
+    req.message.kind = RPC_REQUEST; /* Which has an answer, though no id. */
+    err = era_decide_bare(&req);
+    if (!err) {
+        err = mcp_stream_open(req.session, last_event_id, era_knows(&req, REVISION_2025_11_25),
+                              sink, &req.fault);
+    }
+    if (err) {
+        finish(&req, err);
+    } else {
+        req.sink = NULL; /* It stays open. */
+    }
+    request_fini(&req);
+}
+
+void
 dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink)
 {
     struct mcp_sessions *sessions = state_sessions(d->state);
@@ -435,6 +479,15 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
         subscriptions_cancel(d,
                              &(struct subscription_match){.session = env->session, .sink = sink});
     }
+    if (sink) {
+        mcp_streams_gone(mcp_sessions_streams(state_sessions(d->state)), sink);
+    }
+}
+
+void
+dispatch_drained(struct dispatcher *d, const struct sink *sink)
+{
+    mcp_streams_drained(mcp_sessions_streams(state_sessions(d->state)), sink);
 }
 
 /* Answers a call that somebody else is running: from what does not change while it runs, and with
@@ -464,6 +517,7 @@ void
 dispatch_drain(struct dispatcher *d)
 {
     subscriptions_end(d);
+    mcp_streams_drain(mcp_sessions_streams(state_sessions(d->state)));
 }
 
 unsigned

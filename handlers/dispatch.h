@@ -29,7 +29,8 @@ struct dispatcher *dispatcher_create(struct state *state, struct pool *pool,
 /* Has 'keeper' call dispatch_tick() about once a second while there is something to look at.  It
  * must outlive the dispatcher.  At most once, before the first message. */
 void dispatch_keep(struct dispatcher *d, struct keeper *keeper);
-/* Ends what is past its time: idle MCP sessions.  Returns true while there is anything that may
+/* Ends what is past its time: idle MCP sessions, events that are kept; makes streams of the answers
+ * to calls that take long.  Returns true while there is anything that may
  * come to be; a message makes it be asked again.  The keeper's thread. */
 bool dispatch_tick(struct dispatcher *d);
 /* No call may be in flight.  Null is ignored. */
@@ -45,15 +46,23 @@ void dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slic
                    struct slice arguments, struct sink *sink);
 /* Lists the tools for a script: {"tools":[...]} as tools/list gives them. */
 void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink);
+/* Opens an event stream of the legacy session that 'env' names (HTTP GET): the one that
+ * 'last_event_id' is of, from there on, or with null data the general one.  It goes to 'sink',
+ * which takes events, until an answer ends it; or an error is the answer.  Otherwise as above. */
+void dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
+                     struct sink *sink);
 /* Ends the legacy session that 'env' names (HTTP DELETE): 204, 400 or 404. */
 void dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink);
 
 /* The peer behind 'env' has gone.  On a connection that is its own session ('sink' null) that
  * cancels all it has in flight; over HTTP it cancels the modern request whose answer was to go to
- * 'sink', while a legacy one runs on. */
+ * 'sink', while a legacy one runs on, and lets go of a GET. */
 void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink);
-/* The server is about to end: what stays open by itself, subscriptions, is ended with its result,
- * and nothing of the kind is taken any more.  Any thread. */
+/* 'sink' has refused an event with E_LIMIT, and all that waited for its peer is written: what it
+ * missed may be sent now.  Its transport's thread. */
+void dispatch_drained(struct dispatcher *d, const struct sink *sink);
+/* The server is about to end: what stays open by itself, subscriptions and streams by GET, is
+ * ended, and nothing of the kind is taken any more.  Any thread. */
 void dispatch_drain(struct dispatcher *d);
 /* The server is ending and its patience is over: answers every call in flight with an error,
  * whether or not its worker can be stopped, and takes no new ones.  Returns how many there were. */

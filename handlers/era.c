@@ -234,6 +234,17 @@ era_decide(struct request *req)
     return decide_legacy(req);
 }
 
+enum err
+era_decide_bare(struct request *req)
+{
+    enum err err = decide_legacy(req);
+
+    if (!err && !req->session) {
+        err = fault_set(&req->fault, E_INVALID_REQUEST, "the Mcp-Session-Id header is missing");
+    }
+    return err;
+}
+
 /* Mcp-Method must be there on a request, and right wherever it is. */
 static enum err
 check_method_header(struct request *req)

@@ -21,6 +21,8 @@ bool era_is_legacy(enum revision revision);
  * must be checked before the method is known: the version header, the modern _meta keys.  Errors in
  * req->fault. */
 enum err era_decide(struct request *req);
+/* The same for what is no message: the legacy session that the headers of an HTTP GET name. */
+enum err era_decide_bare(struct request *req);
 /* Checks what may be checked once the method's row is known: Mcp-Method, what a legacy client may
  * ask before initialize. */
 enum err era_check_method(struct request *req);

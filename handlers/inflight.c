@@ -147,6 +147,19 @@ inflight_send(struct inflight *t, struct request *req, const struct event *event
     UNLOCK(INFLIGHT, &t->lock);
 }
 
+void
+inflight_prime(struct inflight *t, int64_t started_ns)
+{
+    LOCK(INFLIGHT, &t->lock);
+    for (struct request *r = t->first; r; r = r->next) {
+        if (r->stream && r->started_ns < started_ns &&
+            atomic_load(&r->progress) == REQUEST_RUNNING) {
+            mcp_stream_prime(r->stream);
+        }
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+}
+
 static bool
 matches(const struct request *req, const struct inflight_match *m)
 {

@@ -28,6 +28,10 @@ void inflight_remove(struct inflight *t, struct request *req);
  * once it was cancelled or ended. */
 void inflight_send(struct inflight *t, struct request *req, const struct event *event);
 
+/* Begins the streams of those that run since before 'started_ns' and have said nothing yet, so that
+ * their clients can come back for the answer. */
+void inflight_prime(struct inflight *t, int64_t started_ns);
+
 /* Which calls are meant: all members that are set must fit. */
 struct inflight_match {
     const struct mcp_session *session;

@@ -82,6 +82,12 @@ send_note(struct request *req, struct buf *note)
     }
 }
 
+bool
+request_pause_stream(struct request *req, int retry_ms)
+{
+    return req->stream && mcp_stream_pause(req->stream, retry_ms);
+}
+
 static void
 add_number(struct buf *out, double value)
 {

@@ -34,6 +34,7 @@ struct envelope {
     struct mcp_session *session;
     struct slice principal; /* Who was let in; empty for nobody in particular. */
     struct rate *rate;      /* Of the connection, for who has no session; may be null. */
+    bool events;            /* HTTP: the client takes events ahead of the answer. */
     /* HTTP headers; empty data pointer when absent. */
     struct slice session_id, protocol_version, method, name;
     /* Finds a header by its name and stores its value, the first one's if it came again; returns 0
@@ -78,8 +79,9 @@ struct request {
                                       'principal' are left of it. */
     struct mcp_session *session;   /* Counted; the legacy session, or null. */
     struct sink *sink;             /* Counted. */
-    const struct method *method;   /* Its row; null for what has none. */
-    const struct tool *tool;       /* tools/call: the tool that was asked for. */
+    struct mcp_stream *stream;   /* Borrowed: 'sink', if a client may come back to it; else null. */
+    const struct method *method; /* Its row; null for what has none. */
+    const struct tool *tool;     /* tools/call: the tool that was asked for. */
     enum dialect dialect;
     bool batched; /* One message of a batch. */
     enum era era;
@@ -108,6 +110,10 @@ bool request_stop(const struct request *req);
  * with a text or null.  What does not rise is not told, nor what the peer is too slow to read. Only
  * the thread that runs the request, which holds no lock. */
 void request_progress(struct request *req, double progress, double total, const char *message);
+/* Ends the connection that waits for the answer, if its client knows to come back in 'retry_ms' for
+ * what is said from now on, answer included: a call that takes long need not hold one.  False, and
+ * nothing happens, if it does not.  Threads as above. */
+bool request_pause_stream(struct request *req, int retry_ms);
 /* The value of a level's name, as JSON or not; -1 if it is none. */
 int request_level(const struct json_value *name);
 /* Sends a log message of the request, if its client wants that level: a legacy session says so by

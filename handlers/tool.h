@@ -31,6 +31,7 @@
     ROW(test_trigger_tool_change, "tool_conformance.c")    \
     ROW(test_missing_capability, "tool_conformance.c")     \
     ROW(test_streaming_elicitation, "tool_conformance.c")  \
+    ROW(test_reconnection, "tool_conformance_streams.c")   \
     ROW(test_changing_tool, "tool_conformance.c") /* Comes and goes: the last. */
 
 #define TOOLS(ROW) OWN_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)

@@ -17,9 +17,7 @@ answer_from_dispatch(struct sink *sink, const struct reply *reply)
 {
     struct connection *c = (struct connection *)sink;
 
-    /* 'busy' is written by the loop's thread only, so on that thread it says the truth; any other
-     * takes the second way whatever it reads. */
-    if (c->busy && pthread_equal(pthread_self(), c->server->self)) {
+    if (connection_is_here(c, 0)) {
         connection_take_answer(c, reply);
     } else {
         connection_ref(c);
@@ -257,13 +255,11 @@ connection_refuse(struct connection *c, bool mcp, int status, const char *word, 
 }
 
 static void
-answer_event(struct connection *c, const char *extra, struct slice message)
+answer_event(struct connection *c, const char *extra, const struct reply *reply)
 {
     struct buf event = BUF_INIT;
 
-    buf_adds(&event, "event: message\ndata: ");
-    buf_add_slice(&event, message);
-    buf_adds(&event, "\n\n");
+    http_add_event(&event, &(struct event){.body = reply->body, .id = reply->event_id});
     if (event.failed) {
         connection_close(c);
     } else {
@@ -287,7 +283,7 @@ connection_take_answer(struct connection *c, const struct reply *reply)
         return;
     }
     if (c->streaming) {
-        connection_end_stream(c, reply->body);
+        connection_end_stream(c, reply);
         return;
     }
     if (reply->session_id.len) {
@@ -301,7 +297,7 @@ connection_take_answer(struct connection *c, const struct reply *reply)
     if (event) {
         snprintf(extra + n, sizeof extra - n,
                  "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n");
-        answer_event(c, extra, reply->body);
+        answer_event(c, extra, reply);
     } else {
         connection_answer(c, reply->status, "application/json", extra, reply->body);
     }

@@ -1,4 +1,4 @@
-/* http_mcp.c -- the MCP endpoint: POST a message, DELETE a legacy session. */
+/* http_mcp.c -- the MCP endpoint: POST a message; GET a stream of a legacy session, DELETE it. */
 #include "transports/http_private.h"
 
 /* A header that may come once and came again means what RFC 9110 says, its values with commas
@@ -31,7 +31,7 @@ accepts(const struct http_parser *p, struct slice type, struct slice range)
 }
 
 static void
-post_message(struct connection *c, const struct http_parser *p, const struct envelope *env)
+post_message(struct connection *c, const struct http_parser *p, struct envelope *env)
 {
     bool json = !http_header(p, HTTP_HEADER_ACCEPT).data ||
                 accepts(p, SLICE("application/json"), SLICE("application/*"));
@@ -45,12 +45,34 @@ post_message(struct connection *c, const struct http_parser *p, const struct env
                           accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
     }
     c->event_stream = !json && accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
+    env->events = c->takes_events;
     if (json || c->event_stream) {
         dispatch_message(c->server->context.dispatcher, env, http_body(p), connection_take_sink(c));
     } else {
         connection_refuse(c, true, 406, "not_acceptable",
                           "answers are application/json or text/event-stream; Accept takes neither",
                           NULL);
+    }
+}
+
+/* A stream is for a legacy session: who names none is told what a server without streams says. */
+static void
+open_stream(struct connection *c, const struct http_parser *p, const struct envelope *env,
+            struct slice last_event_id)
+{
+    if (!env->session_id.data) {
+        connection_refuse(c, true, 405, "method_not_allowed",
+                          "a stream by GET is for a session: send initialize first, and its "
+                          "Mcp-Session-Id with the GET",
+                          "Allow: GET, POST, DELETE\r\n");
+    } else if (http_header(p, HTTP_HEADER_ACCEPT).data &&
+               !accepts(p, SLICE("text/event-stream"), SLICE("text/*"))) {
+        connection_refuse(c, true, 406, "not_acceptable",
+                          "a stream is text/event-stream, and Accept does not take that", NULL);
+    } else {
+        c->takes_events = c->event_stream = true; /* Never plain JSON, were it but an answer. */
+        dispatch_listen(c->server->context.dispatcher, env,
+                        last_event_id.len ? last_event_id : SLICE_NONE, connection_take_sink(c));
     }
 }
 
@@ -70,7 +92,9 @@ http_mcp(struct connection *c, const struct http_parser *p)
     env.protocol_version = joined(p, HTTP_HEADER_PROTOCOL_VERSION, &room);
     env.method = joined(p, HTTP_HEADER_MCP_METHOD, &room);
     env.name = joined(p, HTTP_HEADER_MCP_NAME, &room);
-    if (p->method == HTTP_METHOD_DELETE) {
+    if (p->method == HTTP_METHOD_GET) {
+        open_stream(c, p, &env, joined(p, HTTP_HEADER_LAST_EVENT_ID, &room));
+    } else if (p->method == HTTP_METHOD_DELETE) {
         dispatch_end(c->server->context.dispatcher, &env, connection_take_sink(c));
     } else {
         post_message(c, p, &env);

@@ -31,8 +31,10 @@ struct answer {
     struct connection *connection; /* Counted. */
     bool event;
     int status;
+    int retry_ms;
     unsigned retry_after;
     char session_id[64];
+    char event_id[64];
     size_t len;
     char body[];
 };
@@ -106,6 +108,7 @@ struct connection {
      * are in 'out'. */
     _Atomic unsigned waiting;
     _Atomic size_t waiting_bytes;
+    _Atomic bool missed; /* One was refused for want of room: its sender is told of room. */
     unsigned out_waiting;
     size_t out_waiting_bytes;
     bool head_only;      /* HEAD: no body. */
@@ -167,9 +170,15 @@ extern const struct sink_class connection_sink;
 /* send() of the connections' sinks. */
 enum err connection_send(struct sink *sink, const struct event *event);
 /* Deals with an event that dispatch sent: the first begins the stream. */
-void connection_take_event(struct connection *c, struct slice body);
+void connection_take_event(struct connection *c, const struct event *event);
 /* Ends the stream with the answer, if it has a body. */
-void connection_end_stream(struct connection *c, struct slice body);
+void connection_end_stream(struct connection *c, const struct reply *reply);
+/* Adds an event as it is written: a comment if it says nothing. */
+void http_add_event(struct buf *out, const struct event *event);
+/* Whether what dispatch tells now may be dealt with now, in the middle of the connection's bytes:
+ * this is the loop's thread, which holds no lock, and nothing told before is still on its way:
+ * 'counted' are the events of it that have been counted in. */
+bool connection_is_here(const struct connection *c, unsigned counted);
 /* Everything that was sent is written. */
 void connection_stream_written(struct connection *c);
 /* Closes a stream whose peer does not read; keeps a silent one open. */
@@ -183,18 +192,17 @@ void http_server_unref(struct http_server *s);
 /* Hands an answer to the loop.  Any thread.  Takes over one reference to 'c'. */
 void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
 /* The same for an event.  False, and the reference is still the caller's, without memory. */
-bool http_server_post_event(struct http_server *s, struct connection *c, struct slice body);
+bool http_server_post_event(struct http_server *s, struct connection *c, const struct event *event);
 void http_server_accept_again(struct http_server *s);
 
 /* http_routes.c: one row per path. */
 struct route {
-    const char *path;     /* Null for the MCP endpoint: the settings say. */
-    bool prefix;          /* 'path' is the beginning of the paths meant. */
-    bool open;            /* Needs no token. */
-    bool mcp;             /* Errors are told as JSON-RPC. */
-    unsigned methods;     /* Bits by enum http_method. */
-    const char *allow;    /* The same, for the Allow header. */
-    const char *get_text; /* What to say to a GET that is not allowed; null for nothing special. */
+    const char *path;  /* Null for the MCP endpoint: the settings say. */
+    bool prefix;       /* 'path' is the beginning of the paths meant. */
+    bool open;         /* Needs no token. */
+    bool mcp;          /* Errors are told as JSON-RPC. */
+    unsigned methods;  /* Bits by enum http_method. */
+    const char *allow; /* The same, for the Allow header. */
     /* Deals with a whole request; answers it, now or later. */
     void (*handle)(struct connection *c, const struct http_parser *p);
 };

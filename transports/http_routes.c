@@ -9,11 +9,10 @@
 #include <stdio.h>
 
 #define BIT(METHOD) (1u << HTTP_METHOD_##METHOD)
-#define NO_STREAMS "streams by GET are not served here yet; POST a message instead"
 
 static const struct route routes[] = {
-    {NULL, .mcp = true, .methods = BIT(POST) | BIT(DELETE), .allow = "POST, DELETE",
-     .get_text = NO_STREAMS, .handle = http_mcp},
+    {NULL, .mcp = true, .methods = BIT(GET) | BIT(POST) | BIT(DELETE), .allow = "GET, POST, DELETE",
+     .handle = http_mcp},
     {"/api/tools/", .prefix = true, .methods = BIT(POST), .allow = "POST", .handle = http_tool},
     {"/api/tools", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_tools},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
@@ -254,10 +253,8 @@ check_method(const struct http_parser *p, const struct route *route, struct verd
 {
     if (!(route->methods & 1u << p->method)) {
         refuse(v, 405, "method_not_allowed",
-               route->get_text && p->method == HTTP_METHOD_GET
-                   ? route->get_text
-                   : "this path takes only the methods that the Allow header names",
-               "Allow: %s\r\n", route->allow);
+               "this path takes only the methods that the Allow header names", "Allow: %s\r\n",
+               route->allow);
     }
 }
 

@@ -36,6 +36,15 @@ count_off(struct connection *c, unsigned events, size_t bytes)
     atomic_fetch_sub(&c->waiting_bytes, bytes);
 }
 
+bool
+connection_is_here(const struct connection *c, unsigned counted)
+{
+    /* 'busy' is written by the loop's thread only, so on that thread it says the truth; any other
+     * takes the second way whatever it reads. */
+    return c->busy && pthread_equal(pthread_self(), c->server->self) && lock_none_held() &&
+           atomic_load(&c->waiting) == c->out_waiting + counted;
+}
+
 enum err
 connection_send(struct sink *sink, const struct event *event)
 {
@@ -48,14 +57,17 @@ connection_send(struct sink *sink, const struct event *event)
         return E_CANCELLED;
     }
     if (!count_in(c, event->body.len)) {
-        return E_LIMIT;
+        atomic_store(&c->missed, true);
+        if (!count_in(c, event->body.len)) { /* Not just now written, before that was seen. */
+            return E_LIMIT;
+        }
     }
-    if (c->busy && pthread_equal(pthread_self(), c->server->self)) {
-        connection_take_event(c, event->body);
+    if (connection_is_here(c, 1)) {
+        connection_take_event(c, event);
         return E_OK;
     }
     connection_ref(c);
-    if (!http_server_post_event(c->server, c, event->body)) {
+    if (!http_server_post_event(c->server, c, event)) {
         connection_unref(c);
         count_off(c, 1, event->body.len);
         return E_LIMIT;
@@ -92,17 +104,36 @@ add_chunk(struct connection *c, struct slice text)
     }
 }
 
-static void
-add_event(struct connection *c, struct slice body)
+void
+http_add_event(struct buf *out, const struct event *event)
 {
-    struct buf event = BUF_INIT;
+    if (!event->body.len && !event->id.len) {
+        buf_adds(out, ": ka\n\n");
+        return;
+    }
+    if (event->body.len) {
+        buf_adds(out, "event: message\n");
+    }
+    if (event->id.len) {
+        buf_addf(out, "id: %.*s\n", (int)event->id.len, event->id.data);
+    }
+    if (event->retry_ms > 0) {
+        buf_addf(out, "retry: %d\n", event->retry_ms);
+    }
+    buf_adds(out, "data: ");
+    buf_add_slice(out, event->body);
+    buf_adds(out, "\n\n");
+}
 
-    buf_adds(&event, "event: message\ndata: ");
-    buf_add_slice(&event, body);
-    buf_adds(&event, "\n\n");
-    add_chunk(c, buf_slice(&event));
-    c->out.failed = c->out.failed || event.failed;
-    buf_fini(&event);
+static void
+add_event(struct connection *c, const struct event *event)
+{
+    struct buf text = BUF_INIT;
+
+    http_add_event(&text, event);
+    add_chunk(c, buf_slice(&text));
+    c->out.failed = c->out.failed || text.failed;
+    buf_fini(&text);
 }
 
 static void
@@ -137,12 +168,12 @@ write_added(struct connection *c, bool waited)
 }
 
 void
-connection_take_event(struct connection *c, struct slice body)
+connection_take_event(struct connection *c, const struct event *event)
 {
     bool waited = c->out.len > 0;
 
     if (c->state != HANDLING) {
-        count_off(c, 1, body.len); /* The peer has left. */
+        count_off(c, 1, event->body.len); /* The peer has left. */
         return;
     }
     if (!c->streaming) {
@@ -150,8 +181,8 @@ connection_take_event(struct connection *c, struct slice body)
         add_stream_head(c);
     }
     c->out_waiting++;
-    c->out_waiting_bytes += body.len;
-    add_event(c, body);
+    c->out_waiting_bytes += event->body.len;
+    add_event(c, event);
     write_added(c, waited);
 }
 
@@ -163,17 +194,20 @@ connection_stream_written(struct connection *c)
     count_off(c, c->out_waiting, c->out_waiting_bytes);
     c->out_waiting = 0;
     c->out_waiting_bytes = 0;
+    if (atomic_exchange(&c->missed, false)) {
+        dispatch_drained(c->server->context.dispatcher, &c->sink);
+    }
     connection_watch(c);
 }
 
 void
-connection_end_stream(struct connection *c, struct slice body)
+connection_end_stream(struct connection *c, const struct reply *reply)
 {
     bool waited = c->out.len > 0;
 
     c->close_after = c->close_after || c->server->draining;
-    if (body.len) {
-        add_event(c, body);
+    if (reply->body.len) {
+        add_event(c, &(struct event){.body = reply->body, .id = reply->event_id});
     }
     if (!c->old) {
         buf_adds(&c->out, "0\r\n\r\n");
@@ -202,7 +236,7 @@ connection_check_stream(struct connection *c, int64_t now_ns)
             connection_close(c);
         }
     } else if (silent_ns >= KEEP_ALIVE_NS) {
-        add_chunk(c, SLICE(": ka\n\n"));
+        add_event(c, &(struct event){.retry_ms = 0});
         write_added(c, false);
     }
 }

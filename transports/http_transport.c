@@ -54,16 +54,31 @@ enqueue(struct http_server *s, struct answer *a)
     return !closed;
 }
 
-bool
-http_server_post_event(struct http_server *s, struct connection *c, struct slice body)
+/* Keeps an id: ours, and always short. */
+static void
+keep_text(char out[64], struct slice text)
 {
-    struct answer *a = try_malloc(sizeof *a + body.len);
+    assert(text.len < 64);
+    if (text.len) {
+        memcpy(out, text.data, text.len);
+    }
+    out[text.len] = '\0';
+}
+
+bool
+http_server_post_event(struct http_server *s, struct connection *c, const struct event *event)
+{
+    struct answer *a = try_malloc(sizeof *a + event->body.len);
 
     if (!a) {
         return false;
     }
-    *a = (struct answer){.connection = c, .event = true, .len = body.len};
-    memcpy(a->body, body.data, body.len);
+    *a = (struct answer){
+        .connection = c, .event = true, .len = event->body.len, .retry_ms = event->retry_ms};
+    keep_text(a->event_id, event->id);
+    if (a->len) {
+        memcpy(a->body, event->body.data, a->len);
+    }
     if (!enqueue(s, a)) {
         free(a);
         connection_unref(c);
@@ -90,10 +105,8 @@ http_server_post(struct http_server *s, struct connection *c, const struct reply
     a->event = false;
     a->connection = c;
     a->retry_after = reply->retry_after;
-    assert(reply->session_id.len < sizeof a->session_id);
-    memcpy(a->session_id, reply->session_id.len ? reply->session_id.data : "",
-           reply->session_id.len);
-    a->session_id[reply->session_id.len] = '\0';
+    keep_text(a->session_id, reply->session_id);
+    keep_text(a->event_id, reply->event_id);
     if (!enqueue(s, a)) {
         free(a);
         connection_unref(c);
@@ -124,10 +137,13 @@ deliver(struct http_server *s)
             .status = a->status,
             .session_id = slice_of(a->session_id),
             .retry_after = a->retry_after,
+            .event_id = slice_of(a->event_id),
         };
         next = a->next;
         if (a->event) {
-            connection_take_event(a->connection, reply.body);
+            connection_take_event(
+                a->connection,
+                &(struct event){.body = reply.body, .id = reply.event_id, .retry_ms = a->retry_ms});
         } else {
             connection_take_answer(a->connection, &reply);
         }

@@ -60,6 +60,20 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
+                struct sink *sink)
+{
+    (void)d, (void)env, (void)last_event_id;
+    answer(sink, SLICE("{}"));
+}
+
+void
+dispatch_drained(struct dispatcher *d, const struct sink *sink)
+{
+    (void)d, (void)sink;
+}
+
+void
 dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink)
 {
     (void)d, (void)env;

@@ -24,7 +24,8 @@ skills="sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-ma
 declare -A scenarios=(
     [2025-03-26]="server-session-lifecycle"
     [2025-06-18]="$legacy $tools $offers"
-    [2025-11-25]="$legacy $tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection"
+    [2025-11-25]="$legacy $tools $offers json-schema-2020-12 server-sse-multiple-streams server-sse-polling
+                  dns-rebinding-protection"
     [2026-07-28]="$tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
                   http-header-validation http-custom-header-server-validation server-stateless
                   sep-2164-resource-not-found caching $skills"

@@ -33,9 +33,9 @@
  *   and anything else is echoed. */
 struct dispatcher {
     struct sink *_Atomic held;
-    sem_t holding, gone;
+    sem_t holding, gone, room;
     _Atomic unsigned taken, tools, ended;
-    const struct sink *_Atomic gone_sink;
+    const struct sink *_Atomic gone_sink, *_Atomic drained;
     pthread_t threads[THREADS_MAX];
     unsigned thread_count; /* Of the transport's thread. */
     char heard[256];       /* What the envelope said; read after the answer. */
@@ -152,6 +152,23 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
+                struct sink *sink)
+{
+    snprintf(d->heard, sizeof d->heard, "%.*s|%.*s", (int)env->session_id.len, env->session_id.data,
+             (int)last_event_id.len, last_event_id.data);
+    atomic_store(&d->held, sink);
+    sem_post(&d->holding);
+}
+
+void
+dispatch_drained(struct dispatcher *d, const struct sink *sink)
+{
+    atomic_store(&d->drained, sink);
+    sem_post(&d->room);
+}
+
+void
 dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink)
 {
     hear(d, env);
@@ -189,6 +206,7 @@ prepare(void **state)
     memset(&dispatcher, 0, sizeof dispatcher);
     sem_init(&dispatcher.holding, 0, 0);
     sem_init(&dispatcher.gone, 0, 0);
+    sem_init(&dispatcher.room, 0, 0);
     fake_clock_init(&fake);
     settings = settings_create();
     return 0;
@@ -234,6 +252,7 @@ finish(void **state)
     settings_unref(settings);
     sem_destroy(&dispatcher.holding);
     sem_destroy(&dispatcher.gone);
+    sem_destroy(&dispatcher.room);
     return 0;
 }
 
@@ -315,9 +334,9 @@ every_route_has_its_methods(void **state)
         int get, head, post, put, delete, options;
         const char *allow;
     } rows[] = {
-        {"/mcp", 405, 405, 200, 405, 204, 405, "POST, DELETE"},
-        {"/mcp/", 405, 405, 200, 405, 204, 405, "POST, DELETE"},
-        {"/mcp?x=1", 405, 405, 200, 405, 204, 405, "POST, DELETE"},
+        {"/mcp", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
+        {"/mcp/", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
+        {"/mcp?x=1", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
         {"/api/tools", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
         {"/api/tools/current_date", 405, 405, 200, 405, 405, 405, "POST"},
         {"/health", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
@@ -576,9 +595,9 @@ refusals_are_told_as_the_path_wants(void **state)
     start(NULL);
     r = ask(&c, "GET /mcp HTTP/1.1\r\n" HOST "\r\n");
     CHECK(slice_is(r.body,
-                   "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"streams by GET "
-                   "are not served here yet; POST a message instead\",\"data\":{\"reason\":"
-                   "\"method_not_allowed\"}}}"));
+                   "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"a stream by "
+                   "GET is for a session: send initialize first, and its Mcp-Session-Id with "
+                   "the GET\",\"data\":{\"reason\":\"method_not_allowed\"}}}"));
     client_close(&c);
     r = ask(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON "\r\n");
     CHECK_INT(r.status, 411);
@@ -613,7 +632,7 @@ answers_to_pages_of_listed_origins(void **state)
                 "Access-Control-Request-Headers: content-type, mcp-param-region, x-evil\r\n\r\n");
     CHECK_INT(r.status, 204);
     expect_header(&r, "Access-Control-Allow-Origin", "https://app.example");
-    expect_header(&r, "Access-Control-Allow-Methods", "POST, DELETE, OPTIONS");
+    expect_header(&r, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
     expect_header(&r, "Access-Control-Allow-Headers",
                   "Content-Type, Accept, Authorization, MCP-Protocol-Version, Mcp-Session-Id, "
                   "Mcp-Method, Mcp-Name, Last-Event-ID, X-Client-ID, mcp-param-region");
@@ -856,6 +875,121 @@ closing_a_stream_is_told(void **state)
     CHECK(dispatcher.gone_sink == sink);
     answer(sink, 204, SLICE_NONE);
     check_alive();
+}
+
+/* ---- Streams by GET ---- */
+
+static void
+a_get_is_for_a_session_and_for_who_reads_streams(void **state)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } rows[] = {
+        {"", 405},
+        {"Accept: text/event-stream\r\n", 405},
+        {"Mcp-Session-Id: a\r\nAccept: application/json\r\n", 406},
+        {"Mcp-Session-Id: a\r\nAccept: text/html, application/json\r\n", 406},
+    };
+    struct client c;
+
+    (void)state;
+    start(NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = xasprintf("GET /mcp HTTP/1.1\r\n" HOST "%s\r\n", rows[i].headers);
+        struct response r = ask(&c, text);
+
+        CHECK_INT(r.status, rows[i].status);
+        expect_header(&r, "Allow", r.status == 405 ? "GET, POST, DELETE" : "");
+        client_close(&c);
+        free(text);
+    }
+}
+
+/* Sends a GET and waits until dispatch has it. */
+static struct sink *
+open_get(struct client *c, const char *headers)
+{
+    char *text =
+        xasprintf("GET /mcp HTTP/1.1\r\n" HOST BEARER "Mcp-Session-Id: s\r\n%s\r\n", headers);
+
+    client_open(c, port);
+    CHECK(client_sends(c, text));
+    free(text);
+    sem_wait(&dispatcher.holding);
+    return atomic_exchange(&dispatcher.held, NULL);
+}
+
+static void
+a_get_carries_events_with_ids_until_it_is_ended(void **state)
+{
+    struct client c;
+    struct sink *sink;
+
+    (void)state;
+    start(TOKEN);
+    sink = open_get(&c, "Last-Event-ID: x-1-2\r\nAccept: text/event-stream\r\n");
+    CHECK_STR(dispatcher.heard, "s|x-1-2");
+    CHECK_INT(sink->class->send(sink, &(struct event){.retry_ms = 0}), E_OK);
+    CHECK(client_until(&c, "X-Accel-Buffering: no\r\n", 10));
+    CHECK(client_until(&c, "\r\n\r\n6\r\n: ka\n\n\r\n", 10));
+    CHECK_INT(sink->class->send(sink, &(struct event){.id = SLICE("x-0-1"), .retry_ms = 500}),
+              E_OK);
+    CHECK(client_until(&c, "\r\nid: x-0-1\nretry: 500\ndata: \n\n\r\n", 10));
+    CHECK_INT(sink->class->send(sink, &(struct event){.id = SLICE("x-0-2"), .body = SLICE("one")}),
+              E_OK);
+    CHECK(client_until(&c, "\r\nevent: message\nid: x-0-2\ndata: one\n\n\r\n", 10));
+    sink->class->answer(
+        sink, &(struct reply){.status = 200, .body = SLICE("end"), .event_id = SLICE("x-0-3")});
+    sink->class->unref(sink);
+    CHECK(client_until(&c, "event: message\nid: x-0-3\ndata: end\n\n\r\n0\r\n\r\n", 10));
+    send_post(&c, "next"); /* The connection goes on. */
+    expect(&c, 200, "next");
+    client_close(&c);
+}
+
+static void
+an_empty_last_event_id_is_none(void **state)
+{
+    struct client c;
+    struct sink *sink;
+
+    (void)state;
+    start(TOKEN);
+    sink = open_get(&c, "Last-Event-ID: \r\n");
+    CHECK_STR(dispatcher.heard, "s|");
+    answer(sink, 404, SLICE("{}"));
+    expect(&c, 404, "{}"); /* What dispatch refuses is no stream. */
+    client_close(&c);
+}
+
+/* Whoever is refused for want of room learns when there is some. */
+static void
+room_is_told_after_want_of_it(void **state)
+{
+    char *much = xcalloc(1, 200001);
+    struct client c;
+    struct sink *sink;
+    unsigned sent = 0;
+
+    (void)state;
+    memset(much, 'x', 200000);
+    start(TOKEN);
+    sink = open_get(&c, "");
+    while (say(sink, much) == E_OK) {
+        sent++;
+    }
+    for (unsigned i = 0; i < sent; i++) {
+        CHECK(client_until(&c, "x\n\n\r\n", 10));
+    }
+    sem_wait(&dispatcher.room);
+    CHECK(dispatcher.drained == sink);
+    CHECK_INT(say(sink, "small"), E_OK);
+    CHECK(client_until(&c, "data: small\n\n\r\n", 10));
+    answer(sink, 204, SLICE_NONE);
+    CHECK(client_until(&c, "0\r\n\r\n", 10));
+    client_close(&c);
+    free(much);
 }
 
 /* ---- Bytes ---- */
@@ -1563,6 +1697,10 @@ main(void)
         TEST(who_does_not_read_its_stream_is_closed),
         TEST(few_small_events_wait),
         TEST(closing_a_stream_is_told),
+        TEST(a_get_is_for_a_session_and_for_who_reads_streams),
+        TEST(a_get_carries_events_with_ids_until_it_is_ended),
+        TEST(an_empty_last_event_id_is_none),
+        TEST(room_is_told_after_want_of_it),
         TEST(requests_in_any_pieces),
         TEST(large_bodies),
         TEST(a_hundred_pipelined_requests),
