@@ -29,7 +29,7 @@ only() {
 only state/base 'state/base/[a-z0-9_]+\.h'
 only state      'state/(base/)?[a-z0-9_]+\.h'
 only handlers   '(handlers|state|state/base)/[a-z0-9_]+\.h'
-only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version)\.h'
+only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version|access|scope)\.h'
 only server     'server/[a-z0-9_]+\.h|transports/transport\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
 
 # Every include is written from the root of the tree.
@@ -47,9 +47,9 @@ library libwebsockets 'libwebsockets'      'transports/http_ws[a-z_]*\.c'
 library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'
 library sqlite        'sqlite3'            'state/search_[a-z_]+\.c|state/helpdesk\.c'
-library curl          'curl/'              '(state/provider|server/client)[a-z_]*\.c'
+library curl          'curl/'              '(state/(provider|fetch)|server/client)[a-z_]*\.c'
 library hiredis       'hiredis'            'state/storage_redis[a-z_]*\.c'
-library openssl       'openssl/'           '(state/(workflow_|skills|jwt|token)|transports/http|server/)[a-z_]*\.c'
+library openssl       'openssl/'           '(state/(workflow_|skills|jwt|jwk|access|token)|transports/http|server/)[a-z_]*\.c'
 library jansson       'jansson\.h>'        '(state|handlers|server)/[a-z_/]+\.[ch]'
 
 # x_private.h belongs to x.c and x_*.c; that of dispatch to all who stand behind that door.
