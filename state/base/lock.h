@@ -20,7 +20,9 @@
 #define LOCK_RANKS(ROW)                                                                          \
     ROW(OUTERMOST,    OUTERMOST,    "nothing; the top of the order")                             \
     ROW(CONFIG,       OUTERMOST,    "which settings snapshot is current")                        \
-    ROW(MCP_SESSIONS, CONFIG,       "table of legacy MCP sessions")                              \
+    ROW(KEYS,         CONFIG,       "which keys of the issuer are current, and who waits for others") \
+    ROW(GRANTS,       KEYS,         "tokens that were found good")                               \
+    ROW(MCP_SESSIONS, GRANTS,       "table of legacy MCP sessions")                              \
     ROW(INFLIGHT,     MCP_SESSIONS, "requests in flight, by peer and id")                        \
     ROW(WF_START,     INFLIGHT,     "workflow starts under way, by pack and target")             \
     ROW(WF_ACTION,    WF_START,     "(slow) one mutating action on a workflow session, its save") \
