@@ -127,6 +127,7 @@ request_fini(struct request *req)
         bytes_unref(req->bytes);
     }
     free(req->principal);
+    free(req->scopes);
 }
 
 /* Answers with what 'out' holds. */
@@ -138,6 +139,7 @@ answer(struct request *req, int status, struct slice body)
         .status = status,
         .session_id = req->new_session_id,
         .retry_after = status == 429 || status == 503 ? 1 : 0,
+        .scope = slice_of(scope_text(req->scope)),
     };
     req->sink->class->answer(req->sink, &reply);
 }
@@ -271,10 +273,13 @@ send_to_worker(struct request *req, struct slice body)
     copy->job.run = run_on_worker;
     copy->bytes = bytes;
     copy->principal = xstrndup(req->env.principal.data, req->env.principal.len);
+    copy->scopes =
+        req->env.scopes.data ? xstrndup(req->env.scopes.data, req->env.scopes.len) : NULL;
     copy->env = (struct envelope){
         .transport = req->env.transport,
         .session = req->env.session ? mcp_session_ref(req->env.session) : NULL,
         .principal = slice_of(copy->principal),
+        .scopes = slice_of(copy->scopes),
     };
     err = inflight_add(d->inflight, copy, &req->fault);
     if (!err) {
@@ -289,6 +294,7 @@ send_to_worker(struct request *req, struct slice body)
         mcp_session_unref(copy->env.session);
         bytes_unref(bytes);
         free(copy->principal);
+        free(copy->scopes);
         free(copy);
     }
     return err;
@@ -318,6 +324,9 @@ proceed(struct request *req, enum err err, struct slice body)
     }
     if (!err && req->method && req->method->prepare) {
         err = req->method->prepare(req, &runs);
+    }
+    if (!err && req->method) {
+        err = request_check_scope(req, method_scope(req->method));
     }
     if (!err && runs == WORKER) {
         err = send_to_worker(req, body);

@@ -18,3 +18,16 @@ method_find(struct slice name)
     }
     return NULL;
 }
+
+enum scope
+method_scope(const struct method *method)
+{
+    static const char *const open[] = {"initialize", "ping", "logging/setLevel", "server/discover"};
+
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) {
+        if (strcmp(method->name, open[i]) == 0) {
+            return SCOPE_NONE;
+        }
+    }
+    return method->kind == RPC_NOTIFICATION ? SCOPE_NONE : SCOPE_READ;
+}

@@ -47,6 +47,9 @@ struct method {
 
 /* The row of a method, or null. */
 const struct method *method_find(struct slice name);
+/* What a token must allow for it, apart from what its tool needs: reading, but for what opens and
+ * keeps a session. */
+enum scope method_scope(const struct method *method);
 
 /* Prototypes come from the table too. */
 #define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, KIND) enum err HANDLE(struct request *req);

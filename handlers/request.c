@@ -9,6 +9,18 @@
 
 #include <math.h>
 
+enum err
+request_check_scope(struct request *req, enum scope scope)
+{
+    if (scope_allows(req->env.scopes, scope)) {
+        return E_OK;
+    }
+    req->scope = scope;
+    fault_set(&req->fault, E_SCOPE, "the token does not allow this: it needs the scope %s",
+              scope_text(scope));
+    return fault_remedy(&req->fault, "get a token with that scope from the authorization server");
+}
+
 bool
 request_stop(const struct request *req)
 {

@@ -14,6 +14,7 @@
 #include "state/base/pool.h"
 #include "state/base/sink.h"
 #include "state/mcp_session.h"
+#include "state/scope.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -33,6 +34,7 @@ struct envelope {
      */
     struct mcp_session *session;
     struct slice principal; /* Who was let in; empty for nobody in particular. */
+    struct slice scopes;    /* What his token allows, as scope_allows() takes it; null data: all. */
     struct rate *rate;      /* Of the connection, for who has no session; may be null. */
     bool events;            /* HTTP: the client takes events ahead of the answer. */
     /* HTTP headers; empty data pointer when absent. */
@@ -75,13 +77,14 @@ struct request {
     struct dispatcher *dispatcher; /* Borrowed. */
     struct state *state;           /* Borrowed: the stores. */
     struct rpc_message message;    /* Slices into 'bytes', or into the transport's buffer. */
-    struct envelope env;           /* On a worker only 'transport', 'session' (then counted) and
-                                      'principal' are left of it. */
+    struct envelope env;           /* On a worker only 'transport', 'session' (then counted),
+                                      'principal' and 'scopes' are left of it. */
     struct mcp_session *session;   /* Counted; the legacy session, or null. */
     struct sink *sink;             /* Counted. */
     struct mcp_stream *stream;   /* Borrowed: 'sink', if a client may come back to it; else null. */
     const struct method *method; /* Its row; null for what has none. */
     const struct tool *tool;     /* tools/call: the tool that was asked for. */
+    enum scope scope;            /* What the token lacks, once that is why it fails. */
     enum dialect dialect;
     bool batched; /* One message of a batch. */
     enum era era;
@@ -98,9 +101,13 @@ struct request {
     /* Only of a request that went to a worker. */
     struct bytes *bytes; /* Counted copy of the message. */
     char *principal;     /* Owned copy. */
+    char *scopes;        /* Owned copy; null if all is allowed. */
     struct request *next GUARDED_BY(LC_INFLIGHT),
         *prev GUARDED_BY(LC_INFLIGHT); /* Those in flight. */
 };
+
+/* E_SCOPE unless the token of the request, if it came with one, allows what 'scope' is for. */
+enum err request_check_scope(struct request *req, enum scope scope);
 
 /* True once the client cancelled or the time is up: long work asks now and then and gives up with
  * E_CANCELLED or E_TIMEOUT.  Any thread. */

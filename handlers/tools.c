@@ -369,6 +369,13 @@ check_param_headers(struct request *req)
     return err;
 }
 
+/* Tools that change nothing need less than the others. */
+static enum err
+check_tool_scope(struct request *req)
+{
+    return request_check_scope(req, req->tool->hints & HINT_READ_ONLY ? SCOPE_READ : SCOPE_WRITE);
+}
+
 /* A modern client declares with each request what it can do. */
 static enum err
 check_capability(struct request *req)
@@ -417,6 +424,7 @@ tools_prepare(struct request *req, enum runs *runs)
         err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
     } else {
         err = check_param_headers(req);
+        err = err ? err : check_tool_scope(req);
         err = err ? err : check_capability(req);
         *runs = req->tool->runs;
         err = err ? err : tools_check_rate(req);
@@ -453,8 +461,10 @@ tools_find_rest(struct request *req, struct slice name, struct slice arguments)
 enum err
 tools_prepare_rest(struct request *req, enum runs *runs)
 {
+    enum err err = check_tool_scope(req);
+
     *runs = req->tool->runs;
-    return tools_check_rate(req);
+    return err ? err : tools_check_rate(req);
 }
 
 /* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's.

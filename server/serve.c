@@ -12,6 +12,7 @@
 #include "server/discovery.h"
 #include "server/listen.h"
 #include "server/report.h"
+#include "state/access.h"
 #include "state/base/log.h"
 #include "state/base/thread.h"
 #include "state/state.h"
@@ -66,6 +67,7 @@ struct server {
     bool announced; /* server.json is ours. */
     struct listener listener;
     struct core core;
+    struct access *access; /* Owned; null unless tokens are an authorization server's. */
     struct transport *http_transport, *stdio_transport;
 };
 
@@ -102,7 +104,8 @@ check_exposure(const struct settings *settings, const struct listen_address *add
     }
     if (settings->origins[SETTING_auth] == ORIGIN_DEFAULT) {
         fault_set(f, E_REFUSED, "listen: %s can be reached from other machines", settings->listen);
-        return fault_remedy(f, "say how clients are let in: --auth token, or --auth none");
+        return fault_remedy(f,
+                            "say how clients are let in: --auth token, --auth jwt, or --auth none");
     }
     if (!settings->allow_host[0]) {
         fault_set(f, E_REFUSED,
@@ -285,6 +288,35 @@ input_ended(void *arg)
     (void)n;
 }
 
+/* Who judges tokens: the keys that the settings name, from the project's folder if it is a file. */
+static enum err
+open_access(struct server *s, struct fault *f)
+{
+    const struct settings *settings = s->context->settings;
+    bool local = !strstr(settings->jwt_keys, "://") && settings->jwt_keys[0] != '/';
+    char *source = local ? xasprintf("%s/%s", s->context->project.root, settings->jwt_keys)
+                         : xstrdup(settings->jwt_keys);
+    const struct access_options options = {
+        .keys = {.source = source,
+                 .clock = clock_real(),
+                 .timeout_ms = (int)(settings->jwt_timeout / 1000000)},
+        .issuer = settings->jwt_issuer,
+        .audience = settings->jwt_audience[0] ? settings->jwt_audience : settings->jwt_resource,
+        .skew_ns = settings->jwt_skew,
+        .clock = clock_real(),
+    };
+    struct fault why = FAULT_INIT;
+    enum err err = access_create(&options, &s->access, &why);
+
+    free(source);
+    if (err) {
+        fault_set(f, err, "jwt.keys: %s: %s", settings->jwt_keys, why.text);
+        fault_remedy(f, "name the file with the authorization server's public keys (JWKS), or "
+                        "their https URL");
+    }
+    return err;
+}
+
 static enum err
 start_transports(struct server *s, struct fault *f)
 {
@@ -294,6 +326,7 @@ start_transports(struct server *s, struct fault *f)
         .clock = clock_real(),
         .listen_fd = s->http ? s->listener.fd : -1,
         .token = s->context->settings->auth == AUTH_TOKEN ? s->token : NULL,
+        .access = s->access,
         .in_fd = s->in_fd,
         .out_fd = s->out_fd,
         .ended = input_ended,
@@ -341,6 +374,8 @@ start(struct server *s, struct fault *f)
     }
     if (!err && s->http && settings->auth == AUTH_TOKEN) {
         err = discovery_token(project->data, s->token, f);
+    } else if (!err && s->http && settings->auth == AUTH_JWT) {
+        err = open_access(s, f);
     }
     if (!err) {
         err = discovery_of_this_process(&s->discovery, f);
@@ -507,6 +542,7 @@ stop(struct server *s)
         discovery_remove(s->context->project.data, &s->discovery);
     }
     stop_transports(s);
+    access_destroy(s->access);
     listen_close(&s->listener);
     core_close(&s->core);
     discovery_fini(&s->discovery);

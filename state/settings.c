@@ -267,28 +267,6 @@ settings_set(struct settings *s, enum setting setting, const char *text, enum se
     return err;
 }
 
-enum err
-settings_check(const struct settings *s, struct fault *f)
-{
-    if (s->ports_first > s->ports_last) {
-        return fault_set(f, E_ARGUMENT, "ports.first (%u) is above ports.last (%u)", s->ports_first,
-                         s->ports_last);
-    }
-    if (s->workers_reserve >= s->workers_threads) {
-        return fault_set(f, E_ARGUMENT,
-                         "workers.reserve (%u) must be less than workers.threads (%u)",
-                         s->workers_reserve, s->workers_threads);
-    }
-    if (s->http_path[0] != '/' || strlen(s->http_path) > 100 || strpbrk(s->http_path, "?# \t") ||
-        (s->http_path[1] && s->http_path[strlen(s->http_path) - 1] == '/')) {
-        return fault_set(f, E_ARGUMENT,
-                         "http_path: \"%.40s\" is not a path such as /mcp (at most 100 bytes, no "
-                         "slash at its end)",
-                         s->http_path);
-    }
-    return E_OK;
-}
-
 struct settings *
 settings_create(void)
 {

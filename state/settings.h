@@ -50,8 +50,23 @@
         "the project; default: the nearest folder upward with .tandem or .praxis-os")              \
     ROW(config, "config", STRING, START, "", "FILE", "",                                           \
         "the configuration file; default: config.json in the data folder")                         \
-    ROW(auth, "auth", CHOICE, ANY, "token", "none|token", "",                                      \
-        "what HTTP clients must show: nothing, or the token of the data folder")                   \
+    ROW(auth, "auth", CHOICE, ANY, "token", "none|token|jwt", "",                                  \
+        "what HTTP clients must show: nothing, the token of the data folder, or one of an "        \
+        "OAuth authorization server (jwt.*)")                                                      \
+    ROW(jwt_issuer, "jwt.issuer", STRING, ANY, "", "URL", "",                                      \
+        "the authorization server: what 'iss' of a token must be")                                 \
+    ROW(jwt_resource, "jwt.resource", STRING, ANY, "", "URL", "",                                  \
+        "this server's MCP endpoint, exactly as clients type it")                                  \
+    ROW(jwt_audience, "jwt.audience", STRING, ANY, "", "TEXT", "",                                 \
+        "what 'aud' of a token must name; default: jwt.resource")                                  \
+    ROW(jwt_keys, "jwt.keys", STRING, ANY, "", "URL|FILE", "",                                     \
+        "the authorization server's public keys (JWKS): its https URL, or a file")                 \
+    ROW(jwt_scopes, "jwt.scopes", LIST, ANY, "tandem:read,tandem:write", "", "",                   \
+        "what clients are told to ask for: tandem:read is enough for tools that change nothing")   \
+    ROW(jwt_skew, "jwt.skew", DURATION, ANY, "30s", "0s", "1m",                                    \
+        "how far the clocks of both servers may be apart")                                         \
+    ROW(jwt_timeout, "jwt.timeout", DURATION, ANY, "5s", "100ms", "1m",                            \
+        "time to fetch the keys; over it: the old ones stay, or 503 while there are none")         \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
         "tool groups to offer: core, full, workflow, conformance (for the official test suite)")                                    \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
@@ -163,7 +178,7 @@ enum choice_transport {
     TRANSPORT_MODE_STDIO,
     TRANSPORT_MODE_HTTP,
 };
-enum choice_auth { AUTH_NONE, AUTH_TOKEN };
+enum choice_auth { AUTH_NONE, AUTH_TOKEN, AUTH_JWT };
 enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* log_level: enum log_level of state/base/log.h. */
 

@@ -123,6 +123,7 @@ reason(int status)
         {200, "OK"},
         {202, "Accepted"},
         {204, "No Content"},
+        {302, "Found"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -272,8 +273,8 @@ void
 connection_take_answer(struct connection *c, const struct reply *reply)
 {
     bool event = c->event_stream && reply->status == 200 && reply->body.len > 0;
-    char extra[256] = "";
-    size_t n = 0;
+    char extra[1024] = "";
+    size_t n;
 
     if (c->state != HANDLING) {
         return; /* The peer has left. */
@@ -286,8 +287,9 @@ connection_take_answer(struct connection *c, const struct reply *reply)
         connection_end_stream(c, reply);
         return;
     }
+    n = http_challenge_scope(c, reply->scope, extra, sizeof extra);
     if (reply->session_id.len) {
-        n += (size_t)snprintf(extra, sizeof extra, "Mcp-Session-Id: %.*s\r\n",
+        n += (size_t)snprintf(extra + n, sizeof extra - n, "Mcp-Session-Id: %.*s\r\n",
                               (int)reply->session_id.len, reply->session_id.data);
     }
     if (reply->retry_after) {

@@ -52,6 +52,7 @@ connection_unref(struct connection *c)
 {
     if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) {
         http_server_unref(c->server);
+        grant_unref(c->grant);
         free(c);
     }
 }
@@ -215,10 +216,16 @@ take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
     struct verdict v = {.status = 0};
     enum http_event event;
 
-    c->requests++;
     c->old = p->minor == 0;
     c->head_only = p->method == HTTP_METHOD_HEAD;
     c->route = http_route(c, p, &v);
+    if (v.later) {
+        c->state = CHECKING; /* It is parsed again then; until then all of it is kept. */
+        connection_watch(c);
+        return HTTP_MORE;
+    }
+    c->requests++;
+    c->waited = false;
     event = http_parse(p, data, len);
     if (v.status) {
         answer_verdict(c, p, &v, event != HTTP_WHOLE);
@@ -306,6 +313,23 @@ take_requests(struct connection *c, char *data, size_t len)
         free(c->parser);
         c->parser = NULL;
         keep_bytes(c, data, len);
+    }
+}
+
+void
+connection_recheck(struct connection *c)
+{
+    if (c->state != CHECKING) {
+        return; /* The peer has left. */
+    }
+    c->state = READING;
+    c->since_ns = now(c);
+    c->waited = true;
+    take_requests(c, c->in.data, c->in.len);
+    if (c->state == READING) {
+        connection_poll(c, UV_READABLE);
+    } else if (c->state == HANDLING && c->peer_done) {
+        tell_gone(c);
     }
 }
 
@@ -415,6 +439,10 @@ on_event(uv_poll_t *poll, int status, int events)
     case READING:
         read_more(c);
         break;
+    case CHECKING:
+        c->peer_done = true; /* It may only have closed its half. */
+        connection_watch(c);
+        break;
     case HANDLING:
         while_handling(c, events);
         break;
@@ -486,6 +514,8 @@ connection_check_time(struct connection *c, int64_t now_ns)
             connection_close(c);
         }
         break;
+    case CHECKING: /* The fetch of keys has a time of its own. */
+        break;
     case HANDLING: /* Dispatch limits the time of calls. */
         connection_check_stream(c, now_ns);
         break;
@@ -508,7 +538,7 @@ connection_give_up(struct connection *c)
     if (c->state == HANDLING && !c->peer_done) {
         tell_gone(c);
     }
-    if (c->state == HANDLING && !c->peer_done && !c->streaming) {
+    if (c->state == CHECKING || (c->state == HANDLING && !c->peer_done && !c->streaming)) {
         c->close_after = true;
         connection_refuse(c, c->route->mcp, 503, "overloaded",
                           "the server has ended before this call was done", "Retry-After: 1\r\n");

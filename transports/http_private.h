@@ -5,6 +5,7 @@
  *   http_answer.c      answers: heads, bodies, errors, and writing them as the socket takes them
  *   http_stream.c      answers that are event streams: their events, comments and end
  *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
+ *   http_auth.c        tokens and challenges; what tells clients where to get a token
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
@@ -14,6 +15,7 @@
 #include <uv.h>
 
 #include "handlers/dispatch.h"
+#include "state/access.h"
 #include "state/base/lock.h"
 #include "state/base/rate.h"
 #include "state/settings.h"
@@ -23,6 +25,7 @@
 #define HTTP_STALL_NS INT64_C(10000000000) /* An answer that the peer does not read. */
 
 struct connection;
+struct http_auth;
 struct route;
 
 /* An answer, or an event ahead of one, on its way to the loop. */
@@ -30,11 +33,11 @@ struct answer {
     struct answer *next;
     struct connection *connection; /* Counted. */
     bool event;
+    bool recheck; /* No answer: what a head waited for is there. */
     int status;
     int retry_ms;
     unsigned retry_after;
-    char session_id[64];
-    char event_id[64];
+    char session_id[64], event_id[64], scope[64];
     size_t len;
     char body[];
 };
@@ -42,9 +45,10 @@ struct answer {
 struct http_server {
     struct transport_context context; /* Borrowed parts; set once, as are those up to 'lock'. */
     struct http_limits parser_limits;
-    unsigned port;    /* Bound TCP port; 0 on a Unix socket. */
-    unsigned tick_ms; /* How often connections are looked at. */
-    pthread_t thread; /* The starter's, to join. */
+    struct http_auth *auth; /* Owned; null unless tokens are an authorization server's. */
+    unsigned port;          /* Bound TCP port; 0 on a Unix socket. */
+    unsigned tick_ms;       /* How often connections are looked at. */
+    pthread_t thread;       /* The starter's, to join. */
     uv_loop_t loop;
     uv_async_t wake;
     _Atomic unsigned refs; /* The starter's, and one a connection. */
@@ -71,6 +75,7 @@ struct http_server {
 
 enum connection_state {
     READING,   /* Waits for a request, or for more of one. */
+    CHECKING,  /* The head of one, kept in 'in', waits for the keys that judge its token. */
     HANDLING,  /* Dispatch has the request. */
     WRITING,   /* The socket has not taken all of the answer. */
     LINGERING, /* The last answer is out; what the peer still sends is thrown away. */
@@ -96,14 +101,17 @@ struct connection {
     int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
     struct rate calls;        /* How often its tools may be called. */
     unsigned requests;
-    bool checked;      /* Has shown a good token. */
-    bool old;          /* This request came in HTTP/1.0. */
-    bool close_after;  /* Close once the answer is written. */
-    bool peer_done;    /* The peer will send nothing more. */
-    bool event_stream; /* This answer goes out as one SSE event. */
-    bool takes_events; /* Events may go ahead of this answer; set before dispatch has it. */
-    bool streaming;    /* Some have: the answer is the last event. */
-    _Atomic bool left; /* The peer reads no more.  Written by the loop. */
+    struct grant *grant;       /* Counted: of this request's token; null if it had none. */
+    struct jwks_waiter waiter; /* While CHECKING; counts as a reference. */
+    bool waited;               /* This request's head has waited: it will not do so again. */
+    bool checked;              /* Has shown a good token. */
+    bool old;                  /* This request came in HTTP/1.0. */
+    bool close_after;          /* Close once the answer is written. */
+    bool peer_done;            /* The peer will send nothing more. */
+    bool event_stream;         /* This answer goes out as one SSE event. */
+    bool takes_events;         /* Events may go ahead of this answer; set before dispatch has it. */
+    bool streaming;            /* Some have: the answer is the last event. */
+    _Atomic bool left;         /* The peer reads no more.  Written by the loop. */
     /* Events that were sent and are not written, and their bytes: any thread.  Of them, those that
      * are in 'out'. */
     _Atomic unsigned waiting;
@@ -131,6 +139,8 @@ void connection_check_time(struct connection *c, int64_t now_ns);
 void connection_drain(struct connection *c);
 /* Its patience is over: says so to who still waits, and closes. */
 void connection_give_up(struct connection *c);
+/* What the head waited for is there: looks at it again. */
+void connection_recheck(struct connection *c);
 /* Any thread. */
 void connection_ref(struct connection *c);
 void connection_unref(struct connection *c);
@@ -140,8 +150,9 @@ void connection_unref(struct connection *c);
 /* How a request that is not handed to its route is answered. */
 struct verdict {
     int status;              /* 0: it passed. */
+    bool later;              /* Nobody can say yet: it will be told when to ask again. */
     const char *word, *text; /* The error's, or null for an answer without body. */
-    char extra[512];         /* Header lines with their ends. */
+    char extra[1024];        /* Header lines with their ends. */
 };
 
 /* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with
@@ -193,6 +204,8 @@ void http_server_unref(struct http_server *s);
 void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
 /* The same for an event.  False, and the reference is still the caller's, without memory. */
 bool http_server_post_event(struct http_server *s, struct connection *c, const struct event *event);
+/* Has connection_recheck() called by the loop.  Any thread.  Takes over one reference to 'c'. */
+void http_server_post_recheck(struct http_server *s, struct connection *c);
 void http_server_accept_again(struct http_server *s);
 
 /* http_routes.c: one row per path. */
@@ -200,6 +213,7 @@ struct route {
     const char *path;  /* Null for the MCP endpoint: the settings say. */
     bool prefix;       /* 'path' is the beginning of the paths meant. */
     bool open;         /* Needs no token. */
+    bool any_origin;   /* Pages of all origins may read it. */
     bool mcp;          /* Errors are told as JSON-RPC. */
     unsigned methods;  /* Bits by enum http_method. */
     const char *allow; /* The same, for the Allow header. */
@@ -213,6 +227,28 @@ const struct route *http_route(struct connection *c, const struct http_parser *p
 bool http_is_mcp(const struct http_server *s, struct slice path);
 /* What is told to dispatch besides the body.  Borrows from 'p'. */
 void http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env);
+
+/* Fills in a verdict that refuses; 'format' makes its header lines. */
+void http_refuse(struct verdict *v, int status, const char *word, const char *text,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* http_auth.c */
+
+/* What the settings say of the authorization server, new; null if there is none. */
+struct http_auth *http_auth_create(const struct transport_context *context);
+/* Null is ignored. */
+void http_auth_destroy(struct http_auth *auth);
+/* Whether requests have to show a token. */
+bool http_asks_token(const struct http_server *s);
+/* Checks the token of a head; a good one's grant is the connection's then. */
+void http_check_token(struct connection *c, const struct http_parser *p, struct verdict *v);
+/* Who was let in. */
+struct slice http_principal(const struct connection *c);
+/* Writes the line that asks for a token with 'scope', or nothing, into 'out'; returns its length.
+ */
+size_t http_challenge_scope(const struct connection *c, struct slice scope, char *out, size_t size);
+void http_resource_metadata(struct connection *c, const struct http_parser *p);
+void http_issuer_metadata(struct connection *c, const struct http_parser *p);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

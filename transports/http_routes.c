@@ -5,7 +5,6 @@
  * Each check is cheaper than the one after it, and none waits for the body. */
 #include "transports/http_private.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 
 #define BIT(METHOD) (1u << HTTP_METHOD_##METHOD)
@@ -19,16 +18,20 @@ static const struct route routes[] = {
      .handle = http_health},
     {"/ready", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_ready},
+    {"/.well-known/oauth-protected-resource", .open = true, .any_origin = true,
+     .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_resource_metadata},
+    {"/.well-known/oauth-protected-resource/", .prefix = true, .open = true, .any_origin = true,
+     .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_resource_metadata},
+    {"/.well-known/oauth-authorization-server", .open = true, .any_origin = true,
+     .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_issuer_metadata},
 };
 
 /* A configured origin may be this long; what is longer is never allowed. */
 #define ORIGIN_MAX 255
 
-static void refuse(struct verdict *v, int status, const char *word, const char *text,
-                   const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void
-refuse(struct verdict *v, int status, const char *word, const char *text, const char *format, ...)
+void
+http_refuse(struct verdict *v, int status, const char *word, const char *text, const char *format,
+            ...)
 {
     va_list args;
 
@@ -126,7 +129,8 @@ origin_is_own(const struct http_server *s, struct slice origin)
 }
 
 static void
-check_peer(struct connection *c, const struct http_parser *p, struct verdict *v)
+check_peer(struct connection *c, const struct http_parser *p, const struct route *route,
+           struct verdict *v)
 {
     const struct http_server *s = c->server;
     struct slice host = http_header(p, HTTP_HEADER_HOST), target = http_target_authority(p);
@@ -135,77 +139,19 @@ check_peer(struct connection *c, const struct http_parser *p, struct verdict *v)
     /* HTTP/1.0 may leave Host out; then nobody says which server was meant, and it is refused too.
      */
     if (!host_allowed(s, host) || (target.data && !host_allowed(s, target))) {
-        refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one", "%s",
-               "");
+        http_refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one",
+                    "%s", "");
+        return;
+    }
+    if (route && route->any_origin) {
+        c->origin = SLICE("*");
         return;
     }
     c->origin = origin_listed(s, origin);
     if (http_header_repeated(p, HTTP_HEADER_ORIGIN) ||
         (origin.data && !c->origin.data && !origin_is_own(s, origin))) {
-        refuse(v, 403, "origin_refused",
-               "pages of this Origin may not call here; allow_origin adds one", "%s", "");
-    }
-}
-
-/* ---- Tokens ---- */
-
-/* The credentials of "Bearer CREDENTIALS", or none. */
-static struct slice
-bearer(struct slice value)
-{
-    static const struct slice scheme = {"Bearer ", 7};
-
-    if (value.len <= scheme.len || !http_same((struct slice){value.data, scheme.len}, scheme)) {
-        return SLICE_NONE;
-    }
-    return http_trim((struct slice){value.data + scheme.len, value.len - scheme.len});
-}
-
-static bool
-query_has_token(struct slice query)
-{
-    static const struct slice names[] = {{"access_token=", 13}, {"token=", 6}};
-
-    for (size_t at = 0; at < query.len; at++) {
-        for (size_t i = 0; i < 2 && (at == 0 || query.data[at - 1] == '&'); i++) {
-            if (query.len - at >= names[i].len &&
-                http_same((struct slice){query.data + at, names[i].len}, names[i])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void
-check_token(struct connection *c, const struct http_parser *p, struct verdict *v)
-{
-    const char *token = c->server->context.token;
-    struct slice value = http_header(p, HTTP_HEADER_AUTHORIZATION), shown = bearer(value);
-    size_t len = token ? strlen(token) : 0;
-
-    if (!token) {
-        return;
-    }
-    if (query_has_token(http_query(p)) || http_header_repeated(p, HTTP_HEADER_AUTHORIZATION)) {
-        refuse(v, 400, "invalid_request",
-               "a token is sent once, in the Authorization header, and "
-               "never in the URL",
-               "WWW-Authenticate: Bearer error=\"invalid_request\"\r\n");
-    } else if (shown.len == len && CRYPTO_memcmp(shown.data, token, len) == 0) {
-        c->server->unchecked -= !c->checked;
-        c->checked = true;
-    } else if (!value.data) {
-        refuse(
-            v, 401, "unauthorized",
-            "a token is needed: send \"Authorization: Bearer TOKEN\" with what the file \"token\" "
-            "in the data folder holds",
-            "WWW-Authenticate: Bearer\r\n");
-    } else {
-        refuse(v, 401, "unauthorized",
-               "this is not the token of this server; read the file \"token\" in the data folder "
-               "again",
-               "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n");
+        http_refuse(v, 403, "origin_refused",
+                    "pages of this Origin may not call here; allow_origin adds one", "%s", "");
     }
 }
 
@@ -237,14 +183,14 @@ static void
 check_media(const struct http_parser *p, struct verdict *v)
 {
     if (http_header(p, HTTP_HEADER_CONTENT_ENCODING).data) {
-        refuse(v, 415, "unsupported_encoding", "send the body without Content-Encoding",
-               "Accept-Encoding: identity\r\n");
+        http_refuse(v, 415, "unsupported_encoding", "send the body without Content-Encoding",
+                    "Accept-Encoding: identity\r\n");
     } else if (p->method == HTTP_METHOD_POST &&
                (http_header_repeated(p, HTTP_HEADER_CONTENT_TYPE) ||
                 !is_json(http_header(p, HTTP_HEADER_CONTENT_TYPE)))) {
-        refuse(v, 415, "unsupported_media_type",
-               "send the body as Content-Type: application/json, in UTF-8",
-               "Accept: application/json\r\n");
+        http_refuse(v, 415, "unsupported_media_type",
+                    "send the body as Content-Type: application/json, in UTF-8",
+                    "Accept: application/json\r\n");
     }
 }
 
@@ -252,7 +198,7 @@ static void
 check_method(const struct http_parser *p, const struct route *route, struct verdict *v)
 {
     if (!(route->methods & 1u << p->method)) {
-        refuse(v, 405, "method_not_allowed",
+        http_refuse(v, 405, "method_not_allowed",
                "this path takes only the methods that the Allow header names", "Allow: %s\r\n",
                route->allow);
     }
@@ -292,11 +238,12 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     const struct route *route = find_route(c->server, http_path(p));
 
     c->origin = SLICE_NONE;
-    check_peer(c, p, v);
+    check_peer(c, p, route, v);
     if (!v->status && !route) {
-        refuse(v, 404, "not_found",
-               "there is nothing at this path; /mcp is the MCP endpoint, /api/tools is for scripts",
-               "%s", "");
+        http_refuse(
+            v, 404, "not_found",
+            "there is nothing at this path; /mcp is the MCP endpoint, /api/tools is for scripts",
+            "%s", "");
     }
     if (!v->status && p->method == HTTP_METHOD_OPTIONS && c->origin.data) {
         answer_preflight(p, route, v);
@@ -305,9 +252,9 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
         check_method(p, route, v);
     }
     if (!v->status && !route->open) {
-        check_token(c, p, v);
+        http_check_token(c, p, v);
     }
-    if (!v->status) {
+    if (!v->status && !v->later) {
         check_media(p, v);
     }
     return route;
@@ -335,7 +282,8 @@ http_fill_envelope(struct connection *c, const struct http_parser *p, struct env
     *env = (struct envelope){
         .transport = TRANSPORT_HTTP,
         .rate = &c->calls,
-        .principal = c->server->context.token ? SLICE("token") : SLICE("anyone"),
+        .principal = http_principal(c),
+        .scopes = c->grant ? slice_of(c->grant->scopes) : SLICE_NONE,
         .session_id = http_header(p, HTTP_HEADER_SESSION_ID),
         .protocol_version = http_header(p, HTTP_HEADER_PROTOCOL_VERSION),
         .method = http_header(p, HTTP_HEADER_MCP_METHOD),

@@ -223,6 +223,18 @@ connection_end_stream(struct connection *c, const struct reply *reply)
     }
 }
 
+/* The token has died that the stream was opened with: it ends, as it would when the peer leaves. */
+static void
+end_expired(struct connection *c)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP};
+
+    atomic_store(&c->left, true);
+    c->close_after = true; /* What still comes of its request finds no stream to go to. */
+    dispatch_gone(c->server->context.dispatcher, &env, &c->sink);
+    connection_end_stream(c, &(struct reply){.status = 200});
+}
+
 void
 connection_check_stream(struct connection *c, int64_t now_ns)
 {
@@ -231,7 +243,9 @@ connection_check_stream(struct connection *c, int64_t now_ns)
     if (!c->streaming) {
         return;
     }
-    if (c->out.len) {
+    if (c->grant && clock_wall(c->server->context.clock) >= c->grant->ends_ns) {
+        end_expired(c);
+    } else if (c->out.len) {
         if (silent_ns > HTTP_STALL_NS) {
             connection_close(c);
         }

@@ -32,6 +32,7 @@ http_server_unref(struct http_server *s)
 {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
         lock_fini(&s->lock);
+        http_auth_destroy(s->auth);
         free(s); /* The transport begins with it. */
     }
 }
@@ -102,11 +103,25 @@ http_server_post(struct http_server *s, struct connection *c, const struct reply
             memcpy(a->body, reply->body.data, a->len);
         }
     }
-    a->event = false;
+    a->event = a->recheck = false;
     a->connection = c;
     a->retry_after = reply->retry_after;
     keep_text(a->session_id, reply->session_id);
     keep_text(a->event_id, reply->event_id);
+    keep_text(a->scope, reply->scope);
+    if (!enqueue(s, a)) {
+        free(a);
+        connection_unref(c);
+    }
+}
+
+void
+http_server_post_recheck(struct http_server *s, struct connection *c)
+{
+    struct answer *a = xcalloc(1, sizeof *a);
+
+    a->connection = c;
+    a->recheck = true;
     if (!enqueue(s, a)) {
         free(a);
         connection_unref(c);
@@ -138,9 +153,12 @@ deliver(struct http_server *s)
             .session_id = slice_of(a->session_id),
             .retry_after = a->retry_after,
             .event_id = slice_of(a->event_id),
+            .scope = slice_of(a->scope),
         };
         next = a->next;
-        if (a->event) {
+        if (a->recheck) {
+            connection_recheck(a->connection);
+        } else if (a->event) {
             connection_take_event(
                 a->connection,
                 &(struct event){.body = reply.body, .id = reply.event_id, .retry_ms = a->retry_ms});
@@ -157,7 +175,7 @@ static bool
 work_left(const struct http_server *s)
 {
     for (const struct connection *c = s->first; c; c = c->next) {
-        if (c->state == HANDLING || c->state == WRITING) {
+        if (c->state == CHECKING || c->state == HANDLING || c->state == WRITING) {
             return true;
         }
     }
@@ -285,7 +303,7 @@ admit_connection(struct http_server *s, int fd)
 {
     int on = 1;
 
-    if (s->context.token && s->unchecked >= s->context.settings->limits_unchecked) {
+    if (http_asks_token(s) && s->unchecked >= s->context.settings->limits_unchecked) {
         turn_away(fd);
         log_warn_rl("a connection was refused: too many have shown no token",
                     F_UINT("unchecked", s->unchecked));
@@ -424,6 +442,7 @@ http_start(const struct transport_context *context, struct transport **transport
         .count = settings->limits_header_count,
         .body = settings->limits_message,
     };
+    s->auth = http_auth_create(context);
     s->port = bound_port(context->listen_fd);
     s->tick_ms = tick_ms(settings);
     s->date_second = -1;

@@ -8,6 +8,7 @@
 #include "state/base/clock.h"
 #include "state/base/err.h"
 
+struct access;
 struct dispatcher;
 struct settings;
 struct transport;
@@ -16,9 +17,10 @@ struct transport_context {
     struct dispatcher *dispatcher; /* All borrowed; must outlive the transport. */
     const struct settings *settings;
     const struct clock *clock;
-    int listen_fd;     /* HTTP: bound, listening; its own once started.  Else -1. */
-    const char *token; /* HTTP: the bearer token asked for; null for none. */
-    int in_fd, out_fd; /* stdio: where lines come from and go to. */
+    int listen_fd;         /* HTTP: bound, listening; its own once started.  Else -1. */
+    const char *token;     /* HTTP: the bearer token asked for; null for none. */
+    struct access *access; /* HTTP: who judges tokens of the authorization server; null for none. */
+    int in_fd, out_fd;     /* stdio: where lines come from and go to. */
     /* stdio: called once, on the transport's thread, when input has ended.  Must not block. */
     void (*ended)(void *arg);
     void *ended_arg;

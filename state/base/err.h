@@ -23,6 +23,7 @@
     ROW(VERSION,         -32022, 400, PROTOCOL, "unsupported_version",   "ValueError")         \
     ROW(NO_SESSION,      -32600, 404, PROTOCOL, "unknown_session",       "NotFoundError")      \
     ROW(UNAUTHORIZED,    -32600, 401, PROTOCOL, "unauthorized",          "ValueError")         \
+    ROW(SCOPE,           -32600, 403, PROTOCOL, "insufficient_scope",    "ValueError")         \
     ROW(NO_RESOURCE,     -32002, 200, PROTOCOL, "resource_not_found",    "NotFoundError")      \
     ROW(MESSAGE_LARGE,   -32600, 413, PROTOCOL, "message_too_large",     "ValueError")         \
     ROW(STREAMS,         -32000, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \

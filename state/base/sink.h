@@ -17,6 +17,7 @@ struct reply {
     struct slice session_id; /* Of a legacy session just made, else empty. */
     unsigned retry_after;    /* Seconds; 0 if there is nothing to say. */
     struct slice event_id;   /* Of the last event, if the answer is one; else empty. */
+    struct slice scope;      /* What the token would have to allow, if that is why; else empty. */
 };
 
 /* A message that belongs to a request, before its answer.  Without a body it begins the stream, and

@@ -170,7 +170,7 @@ mistakes_have_their_place(void **unused)
         {"{\"drain\": null}", "1:11: drain must be a string such as \"10s\""},
         {"{\"linger\": 1}", "1:12: linger must be true or false"},
         {"{\"listen\": 4242}", "1:12: listen must be a string"},
-        {"{\"auth\": \"jtw\"}", "1:10: auth: \"jtw\" is not one of none|token"},
+        {"{\"auth\": \"jtw\"}", "1:10: auth: \"jtw\" is not one of none|token|jwt"},
         {"{\"groups\": [\"a,b\"]}", "1:12: groups must be an array of strings without commas"},
         {"{\"groups\": [1]}", "1:12: groups must be an array of strings without commas"},
         {"{\"root\": \"/x\"}", "1:2: root cannot be set in the file, only at the start"},
@@ -465,7 +465,7 @@ the_markdown_has_a_row_each(void **unused)
     }
     CHECK_INT(lines, SETTING_COUNT + 2);
     CHECK(strstr(b.data, "| `limits.message` | BYTES | `1MiB` | 4KiB to 16MiB | "));
-    CHECK(strstr(b.data, "| `auth` | none\\|token | `token` | "));
+    CHECK(strstr(b.data, "| `auth` | none\\|token\\|jwt | `token` | "));
     CHECK(strstr(b.data, "| `root` | DIR | |  | "));
     buf_fini(&b);
 }

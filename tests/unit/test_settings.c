@@ -63,6 +63,7 @@ choices_match_their_enums(void **unused)
         {SETTING_transport, "http", TRANSPORT_MODE_HTTP},
         {SETTING_auth, "none", AUTH_NONE},
         {SETTING_auth, "token", AUTH_TOKEN},
+        {SETTING_auth, "jwt", AUTH_JWT},
         {SETTING_log_format, "text", LOG_FORMAT_TEXT},
         {SETTING_log_format, "json", LOG_FORMAT_JSON},
         {SETTING_log_level, "debug", LOG_DEBUG},
@@ -82,9 +83,9 @@ choices_match_their_enums(void **unused)
         CHECK_STR(shown(s, pairs[i].setting), pairs[i].word);
     }
     CHECK_INT(settings_set(s, SETTING_auth, "tok", ORIGIN_OPTION, &f), E_ARGUMENT);
-    CHECK_STR(f.text, "auth: \"tok\" is not one of none|token");
+    CHECK_STR(f.text, "auth: \"tok\" is not one of none|token|jwt");
     CHECK_INT(settings_set(s, SETTING_auth, "none|token", ORIGIN_OPTION, NULL), E_ARGUMENT);
-    CHECK_INT(s->auth, AUTH_TOKEN);
+    CHECK_INT(s->auth, AUTH_JWT); /* As it was. */
     settings_unref(s);
 }
 
@@ -233,6 +234,53 @@ settings_agree_with_each_other(void **unused)
     settings_unref(NULL);
 }
 
+/* Settings of --auth jwt, one of them with another text; what is said of them. */
+static enum err
+jwt_verdict(enum setting setting, const char *text)
+{
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+    enum err err;
+
+    settings_set(s, SETTING_auth, "jwt", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_jwt_issuer, "https://as.example.com/", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_jwt_resource, "https://tandem.example.com/mcp", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_jwt_keys, "https://as.example.com/jwks", ORIGIN_FILE, NULL);
+    settings_set(s, setting, text, ORIGIN_FILE, NULL);
+    err = settings_check(s, &f);
+    CHECK(!err == !f.text[0]);
+    settings_unref(s);
+    return err;
+}
+
+static void
+jwt_needs_all_that_it_needs(void **unused)
+{
+    static const char *const resources[] = {
+        "https://tandem.example.com/mcp/", "https://Tandem.example.com/mcp", "tandem.example.com",
+        "https://tandem.example.com/mcp#x", "https://tandem.example.com/m p",
+        "https://u@tandem.example.com/mcp", "https://tandem.example.com/mcp?x", "https://", "",
+        "https://tandem.example.com/\"x"};
+
+    (void)unused;
+    CHECK_INT(jwt_verdict(SETTING_jwt_skew, "1m"), E_OK);
+    CHECK_INT(jwt_verdict(SETTING_jwt_issuer, ""), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_issuer, "as.example.com"), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_issuer, "https://as/\r\nx"), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_keys, ""), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_keys, "http://as.example.com/jwks"), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_keys, "http://127.0.0.1:80/jwks"), E_OK);
+    CHECK_INT(jwt_verdict(SETTING_jwt_keys, "keys.json"), E_OK);
+    CHECK_INT(jwt_verdict(SETTING_jwt_scopes, "a,b"), E_OK);
+    CHECK_INT(jwt_verdict(SETTING_jwt_scopes, "a\"b"), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_scopes, "a b"), E_ARGUMENT);
+    CHECK_INT(jwt_verdict(SETTING_jwt_resource, "https://tandem.example.com"), E_OK);
+    CHECK_INT(jwt_verdict(SETTING_jwt_resource, "http://[::1]:4242/mcp"), E_OK);
+    for (size_t i = 0; i < sizeof resources / sizeof *resources; i++) {
+        CHECK_INT(jwt_verdict(SETTING_jwt_resource, resources[i]), E_ARGUMENT);
+    }
+}
+
 int
 main(void)
 {
@@ -245,6 +293,7 @@ main(void)
         cmocka_unit_test(lists_are_stepped_through),
         cmocka_unit_test(names_are_found_and_guessed),
         cmocka_unit_test(settings_agree_with_each_other),
+        cmocka_unit_test(jwt_needs_all_that_it_needs),
     };
     return CHECK_RUN(tests);
 }
