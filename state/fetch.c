@@ -15,12 +15,13 @@
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 
-#define CALLS(ROW)                                                                               \
-    ROW(global_init)                                                                             \
-    ROW(easy_init)                                                                               \
-    ROW(easy_setopt)                                                                             \
-    ROW(easy_getinfo) ROW(easy_cleanup) ROW(easy_strerror) ROW(multi_init) ROW(multi_add_handle) \
-        ROW(multi_remove_handle) ROW(multi_perform) ROW(multi_poll) ROW(multi_wakeup)            \
+#define CALLS(ROW)                                                                    \
+    ROW(global_init)                                                                  \
+    ROW(easy_init)                                                                    \
+    ROW(easy_setopt)                                                                  \
+    ROW(easy_getinfo)                                                                 \
+    ROW(easy_cleanup) ROW(easy_strerror) ROW(multi_init) ROW(multi_add_handle)        \
+        ROW(multi_remove_handle) ROW(multi_perform) ROW(multi_poll) ROW(multi_wakeup) \
             ROW(multi_info_read) ROW(multi_cleanup)
 
 /* What is used of the library. */

@@ -199,8 +199,8 @@ check_method(const struct http_parser *p, const struct route *route, struct verd
 {
     if (!(route->methods & 1u << p->method)) {
         http_refuse(v, 405, "method_not_allowed",
-               "this path takes only the methods that the Allow header names", "Allow: %s\r\n",
-               route->allow);
+                    "this path takes only the methods that the Allow header names", "Allow: %s\r\n",
+                    route->allow);
     }
 }
 

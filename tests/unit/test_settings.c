@@ -256,11 +256,16 @@ jwt_verdict(enum setting setting, const char *text)
 static void
 jwt_needs_all_that_it_needs(void **unused)
 {
-    static const char *const resources[] = {
-        "https://tandem.example.com/mcp/", "https://Tandem.example.com/mcp", "tandem.example.com",
-        "https://tandem.example.com/mcp#x", "https://tandem.example.com/m p",
-        "https://u@tandem.example.com/mcp", "https://tandem.example.com/mcp?x", "https://", "",
-        "https://tandem.example.com/\"x"};
+    static const char *const resources[] = {"https://tandem.example.com/mcp/",
+                                            "https://Tandem.example.com/mcp",
+                                            "tandem.example.com",
+                                            "https://tandem.example.com/mcp#x",
+                                            "https://tandem.example.com/m p",
+                                            "https://u@tandem.example.com/mcp",
+                                            "https://tandem.example.com/mcp?x",
+                                            "https://",
+                                            "",
+                                            "https://tandem.example.com/\"x"};
 
     (void)unused;
     CHECK_INT(jwt_verdict(SETTING_jwt_skew, "1m"), E_OK);
