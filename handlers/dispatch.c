@@ -10,6 +10,7 @@
  * answer and, if its client may come back for that, its stream. */
 #include "handlers/dispatch.h"
 
+#include "handlers/asks.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/subscriptions.h"
@@ -37,7 +38,12 @@ dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_
     d->limits = *limits;
     d->inflight = inflight_create(limits->calls, limits->calls_per_session);
     d->tools = tools_create(limits->groups);
+    d->asks = asks_create(&(struct asks_limits){.parked = limits->asks,
+                                                .parked_each = limits->asks_each,
+                                                .ask_ns = limits->ask_ns,
+                                                .secret = limits->secret});
     d->limits.groups = NULL;
+    d->limits.secret = SLICE_NONE;
     return d;
 }
 
@@ -48,6 +54,7 @@ dispatcher_destroy(struct dispatcher *d)
         keeper_drop(d->ticking);
         inflight_destroy(d->inflight);
         tools_destroy(d->tools);
+        asks_destroy(d->asks);
         free(d);
     }
 }
@@ -74,6 +81,7 @@ dispatch_tick(struct dispatcher *d)
     inflight_prime(d->inflight, clock_mono(d->clock) - LONG_NS);
     mcp_streams_tick(mcp_sessions_streams(state_sessions(d->state)));
 
+    asks_tick(d);
     /* A call in flight may leave behind what has a time. */
     for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {
         more |= inflight_count(d->inflight, t) > 0;
@@ -120,6 +128,7 @@ request_fini(struct request *req)
     if (req->sink) {
         req->sink->class->unref(req->sink);
     }
+    asks_end(req);
     buf_fini(&req->out);
     buf_fini(&req->fault_data);
     if (req->bytes) { /* It went to a worker. */
@@ -197,6 +206,10 @@ finish(struct request *req, enum err err)
     bool silent = req->dialect == DIALECT_RPC && req->message.kind != RPC_REQUEST;
     int running = REQUEST_RUNNING;
 
+    if (req->busy) {
+        mcp_session_idle(req->session, clock_mono(req->dispatcher->clock));
+        req->busy = false;
+    }
     if (!err && !silent && req->dialect == DIALECT_RPC) {
         era_end_result(req);
     }
@@ -217,24 +230,39 @@ finish(struct request *req, enum err err)
     }
 }
 
-/* Runs the handler of a request that passed all checks. */
-static enum err
-run(struct request *req)
+/* Runs the handler of a request that passed all checks, and runs it again where its client cannot
+ * be asked.  False if it waits for its client now, and is not the caller's any more. */
+static bool
+run(struct request *req, enum err *err)
 {
-    struct mcp_session *session = req->session; /* initialize makes one: that is not busy yet. */
-    enum err err;
+    enum asks_step step = ASKS_AGAIN;
 
-    if (req->dialect == DIALECT_RPC && req->message.kind == RPC_REQUEST) {
-        era_begin_result(req);
+    if (req->session && !req->busy) { /* initialize makes one: that is not busy yet. */
+        mcp_session_busy(req->session);
+        req->busy = true;
     }
-    if (session) {
-        mcp_session_busy(session);
+    *err = asks_begin(req);
+    while (!*err && step == ASKS_AGAIN) {
+        if (req->dialect == DIALECT_RPC && req->message.kind == RPC_REQUEST) {
+            era_begin_result(req);
+        }
+        *err = req->method->handle(req);
+        if (*err != E_INPUT) {
+            return true;
+        }
+        step = asks_settle(req);
+        *err = step == ASKS_OVER ? E_CANCELLED : E_OK;
     }
-    err = req->method->handle(req);
-    if (session) {
-        mcp_session_idle(session, clock_mono(req->dispatcher->clock));
-    }
-    return err;
+    return step != ASKS_PARKED;
+}
+
+void
+dispatch_end_call(struct request *req, enum err err)
+{
+    inflight_remove(req->dispatcher->inflight, req);
+    finish(req, err);
+    request_fini(req);
+    free(req);
 }
 
 static void
@@ -243,13 +271,15 @@ run_on_worker(struct job *job)
     struct request *req = (struct request *)job;
     enum err err = E_OK;
 
-    if (atomic_load(&req->progress) == REQUEST_RUNNING) {
-        err = run(req);
+    if (atomic_load(&req->progress) != REQUEST_RUNNING || run(req, &err)) {
+        dispatch_end_call(req, err);
     }
-    inflight_remove(req->dispatcher->inflight, req);
-    finish(req, err);
-    request_fini(req);
-    free(req);
+}
+
+enum pool_lane
+dispatch_lane(const struct request *req)
+{
+    return req->env.transport == TRANSPORT_STDIO ? LANE_IDE : LANE_NETWORK;
 }
 
 /* Moves a request to the heap and hands it to a worker.  On error it is still the caller's,
@@ -260,7 +290,6 @@ send_to_worker(struct request *req, struct slice body)
     struct dispatcher *d = req->dispatcher;
     struct request *copy = try_malloc(sizeof *copy);
     struct bytes *bytes = bytes_new(body.data, body.len);
-    enum pool_lane lane = req->env.transport == TRANSPORT_STDIO ? LANE_IDE : LANE_NETWORK;
     enum err err;
 
     if (!copy || !bytes) {
@@ -283,7 +312,7 @@ send_to_worker(struct request *req, struct slice body)
     };
     err = inflight_add(d->inflight, copy, &req->fault);
     if (!err) {
-        err = pool_submit(d->pool, &copy->job, lane);
+        err = pool_submit(d->pool, &copy->job, dispatch_lane(copy));
         if (err) {
             inflight_remove(d->inflight, copy);
             fault_set(&req->fault, err, "all workers are busy");
@@ -336,7 +365,7 @@ proceed(struct request *req, enum err err, struct slice body)
     } else if (!err && req->method) {
         err = inflight_check(req->dispatcher->inflight, req, &req->fault);
         if (!err) {
-            err = run(req);
+            run(req, &err); /* Never parked: what waits for its client runs on a worker. */
         }
     }
     if (req->sink) { /* Else it stays open: a subscription. */
@@ -355,7 +384,8 @@ classify(struct request *req)
         return err;
     }
     if (req->message.kind == RPC_RESPONSE) {
-        return E_OK; /* An answer to nothing that was asked: dropped, as the protocol says. */
+        asks_take_response(req);
+        return E_OK;
     }
     req->method = method_find(req->message.method);
     if (req->method && req->method->kind != req->message.kind) {
@@ -472,7 +502,7 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
     }
     if (!err) {
         mcp_session_end(sessions, req.session);
-        inflight_cancel(d->inflight, &(struct inflight_match){.session = req.session});
+        dispatch_cancel(d, &(struct inflight_match){.session = req.session});
         answer(&req, 204, SLICE_NONE);
     } else {
         finish(&req, err);
@@ -484,8 +514,7 @@ void
 dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink)
 {
     if (env->session || sink) {
-        inflight_cancel(d->inflight,
-                        &(struct inflight_match){.session = env->session, .sink = sink});
+        dispatch_cancel(d, &(struct inflight_match){.session = env->session, .sink = sink});
         subscriptions_cancel(d,
                              &(struct subscription_match){.session = env->session, .sink = sink});
     }
@@ -528,12 +557,25 @@ dispatch_drain(struct dispatcher *d)
 {
     subscriptions_end(d);
     mcp_streams_drain(mcp_sessions_streams(state_sessions(d->state)));
+    asks_close(d);
 }
 
 unsigned
 dispatch_end_all(struct dispatcher *d)
 {
-    return inflight_end(d->inflight, tell_end);
+    unsigned count = inflight_end(d->inflight, tell_end);
+
+    asks_drop_stopped(d);
+    return count;
+}
+
+unsigned
+dispatch_cancel(struct dispatcher *d, const struct inflight_match *match)
+{
+    unsigned count = inflight_cancel(d->inflight, match);
+
+    asks_drop_stopped(d);
+    return count;
 }
 
 unsigned
@@ -555,7 +597,7 @@ dispatch_cancelled(struct request *req)
     };
 
     if (match.session && match.id.len) {
-        inflight_cancel(req->dispatcher->inflight, &match);
+        dispatch_cancel(req->dispatcher, &match);
         subscriptions_cancel(req->dispatcher, &(struct subscription_match){.session = match.session,
                                                                            .id = match.id});
     }

@@ -9,6 +9,8 @@
 #include "handlers/request.h"
 #include "state/base/pool.h"
 
+#define DISPATCH_SECRET_MIN 32 /* Bytes. */
+
 struct dispatcher;
 struct keeper;
 struct state;
@@ -19,8 +21,12 @@ struct dispatch_limits {
     unsigned calls_per_session; /* In flight, of one legacy session or connection. */
     int64_t call_ns;            /* A call that runs longer is cancelled. */
     unsigned
-        calls_per_second; /* Of one session or connection; twice as many in a burst.  0: any. */
-    const char *groups;   /* Of tools, as tools_create() takes them; borrowed for the call. */
+        calls_per_second;     /* Of one session or connection; twice as many in a burst.  0: any. */
+    const char *groups;       /* Of tools, as tools_create() takes them; borrowed for the call. */
+    unsigned asks, asks_each; /* Calls that wait for answers of legacy clients: in all, of one. */
+    int64_t ask_ns;           /* How long they do. */
+    struct slice
+        secret; /* What requestStates are sealed with, borrowed for the call; empty: random. */
 };
 
 /* A new dispatcher.  'state' and 'pool' are borrowed and must outlive it. */

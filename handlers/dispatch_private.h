@@ -7,6 +7,8 @@
 #include "handlers/methods.h"
 #include "handlers/tools.h"
 
+struct asks;
+
 struct dispatcher {
     struct state *state; /* Borrowed; all members are set once. */
     struct pool *pool;   /* Borrowed. */
@@ -14,12 +16,19 @@ struct dispatcher {
     struct dispatch_limits limits;
     struct inflight *inflight;
     struct tools *tools;
+    struct asks *asks;          /* need_park.c. */
     struct keeper_job *ticking; /* Calls dispatch_tick(); null without a keeper. */
 };
 
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */
 void dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
                       struct sink *sink);
+
+/* Cancels the calls in flight that match; returns how many. */
+unsigned dispatch_cancel(struct dispatcher *d, const struct inflight_match *match);
+/* Answers a call that was in flight on no worker, and frees it. */
+void dispatch_end_call(struct request *req, enum err err);
+enum pool_lane dispatch_lane(const struct request *req);
 
 /* batch.c: takes a parsed batch apart, dispatches its messages, and answers with one array.  Takes
  * over the reference to 'sink'. */

@@ -375,6 +375,10 @@ era_check_name(struct request *req, struct slice name)
 void
 era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
 {
+    if (req->needs) { /* It holds what the client said. */
+        ttl_ms = 0;
+        shared = false;
+    }
     if (req->era == ERA_MODERN) {
         request_member(req, "ttlMs");
         buf_add_int(&req->out, ttl_ms);
@@ -406,6 +410,7 @@ begin_response(struct request *req)
 void
 era_begin_result(struct request *req)
 {
+    buf_reset(&req->out);
     begin_response(req);
     buf_adds(&req->out, ",\"result\":{");
     req->result_start = req->out.len;
@@ -415,7 +420,8 @@ void
 era_end_result(struct request *req)
 {
     if (req->era == ERA_MODERN) {
-        request_add_raw(req, "resultType", SLICE("\"complete\""));
+        request_member(req, "resultType");
+        buf_addf(&req->out, "\"%s\"", req->result_type ? req->result_type : "complete");
         request_member(req, "_meta");
         buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
         era_add_server_info(&req->out, req->revision);

@@ -45,7 +45,8 @@ era_knows(const struct request *req, enum revision since)
  * the same for every principal. */
 void era_add_cache(struct request *req, unsigned ttl_ms, bool shared);
 
-/* Writes the response up to where the members of the result go; and what comes after them. */
+/* Writes the response up to where the members of the result go, replacing what 'out' held; and what
+ * comes after them. */
 void era_begin_result(struct request *req);
 void era_end_result(struct request *req);
 /* Writes the whole response for a request that failed, from req->fault, replacing what 'out' held;

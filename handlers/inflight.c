@@ -160,11 +160,20 @@ inflight_prime(struct inflight *t, int64_t started_ns)
     UNLOCK(INFLIGHT, &t->lock);
 }
 
+void
+inflight_do(struct inflight *t, void (*act)(struct request *first, void *arg), void *arg)
+{
+    LOCK(INFLIGHT, &t->lock);
+    act(t->first, arg);
+    UNLOCK(INFLIGHT, &t->lock);
+}
+
 static bool
 matches(const struct request *req, const struct inflight_match *m)
 {
     return (!m->session || scope_of(req) == m->session) &&
            (!m->sink || (req->sink == m->sink && req->era == ERA_MODERN)) &&
+           (!m->host || req->host == m->host) &&
            (!m->id.len || rpc_id_equal(req->message.id, m->id));
 }
 

@@ -31,14 +31,19 @@ void inflight_send(struct inflight *t, struct request *req, const struct event *
 /* Begins the streams of those that run since before 'started_ns' and have said nothing yet, so that
  * their clients can come back for the answer. */
 void inflight_prime(struct inflight *t, int64_t started_ns);
+/* Runs 'act' with INFLIGHT held, and with the first of the calls in flight or null; request.next
+ * leads on. */
+void inflight_do(struct inflight *t, void (*act)(struct request *first, void *arg), void *arg);
 
 /* Which calls are meant: all members that are set must fit. */
 struct inflight_match {
     const struct mcp_session *session;
-    const struct sink *sink; /* The one modern request whose answer goes there. */
-    struct slice id;         /* Raw JSON. */
+    const struct sink *sink;      /* The one modern request whose answer goes there. */
+    const struct need_host *host; /* The one call that it asks for. */
+    struct slice id;              /* Raw JSON. */
 };
-/* Cancels those that match and still run; returns how many. */
+/* Cancels those that match and still run; returns how many.  For dispatch_cancel() only, which lets
+ * those go that are parked. */
 unsigned inflight_cancel(struct inflight *t, const struct inflight_match *match);
 /* Ends the list: nothing can be added any more, and each call that still runs is told to stop and
  * handed to 'tell', which answers it.  INFLIGHT is held then, so that the request stays: 'tell' may

@@ -1,5 +1,6 @@
 /* lifecycle.c -- initialize, initialized, ping, logging/setLevel (legacy) and server/discover
  * (modern). */
+#include "handlers/asks.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "state/mcp_session.h"
@@ -88,6 +89,8 @@ lifecycle_initialize(struct request *req)
                             "begin another session on another connection, or without a session id");
     }
     req->revision = agreed;
+    atomic_store(&req->session->client_can,
+                 asks_declared(req->message.param[RPC_PARAM_CAPABILITIES].raw));
     request_member(req, "protocolVersion");
     buf_addf(&req->out, "\"%s\"", era_revision_text(agreed));
     add_capabilities(req);
@@ -100,6 +103,7 @@ enum err
 lifecycle_initialized(struct request *req)
 {
     atomic_store(&req->session->initialized, true);
+    asks_initialized(req->dispatcher, req->session);
     return E_OK;
 }
 

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 
 struct dispatcher;
+struct need_host;
+struct needs;
 struct rate;
 struct state;
 
@@ -98,12 +100,17 @@ struct request {
     int log_level;               /* Modern: enum mcp_level asked for by this request; -1: none. */
     double last_progress;        /* What was told last; nothing yet: -INFINITY. */
     struct slice new_session_id; /* Told with the answer; borrowed from 'session'. */
+    const char *result_type;     /* Modern, of the result; null: "complete". */
+    bool busy;                   /* 'session' counts it as something that it does. */
+    struct needs *needs;         /* Owned: what it asked its client, need.c; may be null. */
+    struct need_host *host;      /* Borrowed: the task that asks in its place; or null. */
     /* Only of a request that went to a worker. */
     struct bytes *bytes; /* Counted copy of the message. */
     char *principal;     /* Owned copy. */
     char *scopes;        /* Owned copy; null if all is allowed. */
     struct request *next GUARDED_BY(LC_INFLIGHT),
-        *prev GUARDED_BY(LC_INFLIGHT); /* Those in flight. */
+        *prev GUARDED_BY(LC_INFLIGHT);   /* Those in flight. */
+    bool parked GUARDED_BY(LC_INFLIGHT); /* It waits for answers of its client, on no worker. */
 };
 
 /* E_SCOPE unless the token of the request, if it came with one, allows what 'scope' is for. */

@@ -34,7 +34,22 @@
     ROW(test_reconnection, "tool_conformance_streams.c")   \
     ROW(test_changing_tool, "tool_conformance.c") /* Comes and goes: the last. */
 
-#define TOOLS(ROW) OWN_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
+/* Of those, the ones that ask their client. */
+#define ASKING_TOOLS(ROW)                                                      \
+    ROW(test_sampling, "tool_conformance_need.c")                              \
+    ROW(test_elicitation, "tool_conformance_need.c")                           \
+    ROW(test_elicitation_sep1034_defaults, "tool_conformance_need.c")          \
+    ROW(test_elicitation_sep1330_enums, "tool_conformance_need.c")             \
+    ROW(test_input_required_result_elicitation, "tool_conformance_need.c")     \
+    ROW(test_input_required_result_sampling, "tool_conformance_need.c")        \
+    ROW(test_input_required_result_list_roots, "tool_conformance_need.c")      \
+    ROW(test_input_required_result_request_state, "tool_conformance_need.c")   \
+    ROW(test_input_required_result_multiple_inputs, "tool_conformance_need.c") \
+    ROW(test_input_required_result_multi_round, "tool_conformance_need.c")     \
+    ROW(test_input_required_result_tampered_state, "tool_conformance_need.c")  \
+    ROW(test_input_required_result_capabilities, "tool_conformance_need.c")
+
+#define TOOLS(ROW) OWN_TOOLS(ROW) ASKING_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
 
 /* The groups that tools are in, and which words of the settings enable them: its own name does,
  * ALWAYS needs none, CORE is one of "core" and "full". */

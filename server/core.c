@@ -4,10 +4,36 @@
 
 #include "handlers/dispatch.h"
 #include "state/base/keeper.h"
+#include "state/base/file.h"
 #include "state/base/pool.h"
 #include "state/state.h"
 
 #include <pthread.h>
+
+#define SECRET_MAX 4096u /* Bytes. */
+
+/* Reads the file 'path' that the settings name for a secret; nothing, if they name none. */
+static enum err
+read_secret(const char *path, struct buf *secret, struct fault *f)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    struct dir *dir = NULL;
+    enum err err = E_OK;
+
+    if (*path) {
+        err = dir_open(folder, false, &dir, f);
+        err = err ? err : dir_read(dir, slash ? slash + 1 : path, SECRET_MAX, secret, NULL, f);
+        if (!err && secret->len < DISPATCH_SECRET_MIN) {
+            err = fault_set(f, E_ARGUMENT, "the file that state_key names has less than %d bytes",
+                            DISPATCH_SECRET_MIN);
+            fault_remedy(f, "fill it with random bytes");
+        }
+    }
+    dir_unref(dir);
+    free(folder);
+    return err;
+}
 
 enum err
 core_open(const struct context *context, const char *mode, const char *instance, struct core *core,
@@ -24,22 +50,28 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .mode = mode,
         .instance = instance,
     };
-    const struct dispatch_limits limits = {
+    struct dispatch_limits limits = {
         .json = {.depth = s->limits_json_depth, .values = s->limits_json_values},
         .calls = s->limits_calls,
         .calls_per_session = s->limits_calls_each,
         .call_ns = s->limits_call_time,
         .calls_per_second = s->limits_call_rate,
         .groups = s->groups,
+        .asks = s->limits_asks,
+        .asks_each = s->limits_asks_each,
+        .ask_ns = s->limits_ask_time,
     };
-    enum err err;
+    struct buf secret = BUF_INIT;
+    enum err err = read_secret(s->state_key, &secret, f);
 
     *core = (struct core)CORE_INIT;
-    err = state_create(&options, &core->state, f);
+    limits.secret = buf_slice(&secret);
+    err = err ? err : state_create(&options, &core->state, f);
     if (!err) {
         core->pool = pool_create(s->workers_threads, s->workers_reserve, s->workers_queue);
         core->dispatcher = dispatcher_create(core->state, core->pool, &limits);
     }
+    buf_fini(&secret);
     return err;
 }
 

@@ -87,6 +87,8 @@
         "first of the ports tried when none is given, or the given one is taken")                  \
     ROW(ports_last, "ports.last", UINT, ANY, "5242", "1", "65535",                                 \
         "last of them")                                                                            \
+    ROW(state_key, "state_key", STRING, ANY, "", "FILE", "",                                       \
+        "32 bytes or more that seal requestState, for replicas; default: random at start")         \
     ROW(workflows_path, "workflows_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the packs, from the root; default: workflows in the data folder")               \
     ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
@@ -159,6 +161,12 @@
         "results of tasks that are kept; over it: the task fails")                                 \
     ROW(limits_task_bytes_each, "limits.task_bytes_each", BYTES, ANY, "16MiB", "64KiB", "1GiB",    \
         "of them, those of one principal; over it: the task fails")                                \
+    ROW(limits_asks, "limits.asks", UINT, ANY, "64", "1", "65536",                                 \
+        "calls that wait for answers of legacy clients; over it: an error result")                 \
+    ROW(limits_asks_each, "limits.asks_each", UINT, ANY, "8", "1", "4096",                         \
+        "of them, those of one session or connection; over it: an error result")                   \
+    ROW(limits_ask_time, "limits.ask_time", DURATION, ANY, "5m", "1s", "24h",                      \
+        "how long such a call waits; over it: an error result")                                    \
     ROW(limits_stdout, "limits.stdout", BYTES, ANY, "8MiB", "64KiB", "256MiB",                     \
         "unread answers on stdio; over it: no more input is read until they drain")                \
     ROW(limits_state_file, "limits.state_file", BYTES, ANY, "1MiB", "16KiB", "16MiB",              \

@@ -47,6 +47,8 @@ keep_message(struct sink *sink, const struct event *event)
     if (!err) {
         buf_add_slice(&s->sent, event->body);
         buf_addc(&s->sent, '\n');
+        s->lines++;
+        pthread_cond_broadcast(&s->cond);
     }
     pthread_mutex_unlock(&s->mutex);
     return err;
@@ -93,6 +95,16 @@ fake_sink_fini(struct fake_sink *s)
 {
     free(s->body);
     buf_fini(&s->sent);
+}
+
+void
+fake_sink_wait_sent(struct fake_sink *s, unsigned lines)
+{
+    pthread_mutex_lock(&s->mutex);
+    while (s->lines < lines) {
+        pthread_cond_wait(&s->cond, &s->mutex);
+    }
+    pthread_mutex_unlock(&s->mutex);
 }
 
 const char *

@@ -27,6 +27,7 @@ struct fake_sink {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     struct buf sent; /* What came before the answer, a line each. */
+    unsigned lines;
     enum err refuse; /* What send() says; such messages are not kept. */
     char *body;      /* Owned; null until answered. */
     char session_id[64];
@@ -38,6 +39,9 @@ void fake_sink_init(struct fake_sink *s);
 void fake_sink_fini(struct fake_sink *s);
 /* Waits until the sink has been answered and let go, and returns the body, borrowed. */
 const char *fake_sink_wait(struct fake_sink *s);
+
+/* Waits until so many lines have been sent.  Read 'sent' only when no more can come. */
+void fake_sink_wait_sent(struct fake_sink *s, unsigned lines);
 
 /* A new project folder below the temporary folder, with an empty .tandem, and the state on it. */
 struct fake_project {

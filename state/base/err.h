@@ -29,6 +29,7 @@
     ROW(STREAMS,         -32000, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \
     ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
     ROW(OVERLOAD,        -32000, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
+    ROW(INPUT,           -32603, 500, PROTOCOL, "input_needed",          "RuntimeError") /* Never told: see handlers/need.h. */ \
     ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \
     ROW(ARGUMENT,             0, 400, TOOL,     "invalid_argument",      "ValueError")         \
     ROW(NOT_FOUND,            0, 404, TOOL,     "not_found",             "NotFoundError")      \
@@ -37,6 +38,7 @@
     ROW(CONFLICT,             0, 409, TOOL,     "conflict",              "ConflictError")      \
     ROW(TOO_LARGE,            0, 413, TOOL,     "too_large",             "ValueError")         \
     ROW(LIMIT,                0, 429, TOOL,     "limit_reached",         "RuntimeError")       \
+    ROW(NO_INPUT,             0, 409, TOOL,     "client_not_asked",      "StateError")         \
     ROW(CANCELLED,            0, 499, TOOL,     "cancelled",             "RuntimeError")       \
     ROW(NOT_READY,            0, 503, TOOL,     "not_ready",             "RuntimeError")       \
     ROW(TIMEOUT,              0, 504, TOOL,     "timeout",               "RuntimeError")       \
