@@ -206,7 +206,6 @@ run_taken(struct taken *taken)
 struct parking {
     struct request *req;
     enum asks_step step;
-    struct fault *fault;
 };
 
 static enum err
@@ -257,13 +256,13 @@ park(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     struct request *req = p->req;
     struct needs *n = req->needs;
 
+    n->parked_ns = clock_mono(req->dispatcher->clock);
+    n->expires_ns = req->host ? INT64_MAX : n->parked_ns + req->dispatcher->asks->limits.ask_ns;
     if (atomic_load(&req->progress) != REQUEST_RUNNING) {
         p->step = ASKS_OVER;
     } else if (try_park_locked(first, req, &n->failed)) {
         p->step = ASKS_AGAIN;
     } else {
-        n->parked_ns = clock_mono(req->dispatcher->clock);
-        n->expires_ns = req->host ? INT64_MAX : n->parked_ns + req->dispatcher->asks->limits.ask_ns;
         set_parked_locked(req, true);
         p->step = ASKS_PARKED;
     }
