@@ -118,7 +118,7 @@ resident(const struct serving *s)
 }
 
 /* A client that asks and does not read: the server stops reading, its memory stays bounded, and
- * once the client reads, it gets every answer. */
+ * once the client reads, it gets every answer. pitfall: Big messages, out */
 static void
 a_client_that_does_not_read_is_not_read(void **state)
 {

@@ -278,6 +278,7 @@ full_pipe(void)
     return d;
 }
 
+/* pitfall: stderr */
 static void
 nobody_has_to_read_standard_error(void **state)
 {

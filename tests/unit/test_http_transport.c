@@ -785,6 +785,7 @@ events_are_for_who_takes_them(void **state)
     client_close(&c);
 }
 
+/* pitfall: SSE behind proxies */
 static void
 a_silent_stream_is_kept_open(void **state)
 {

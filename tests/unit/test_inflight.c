@@ -268,6 +268,7 @@ calls_outlive_their_connection(void **unused)
     mcp_session_unref(env.session);
 }
 
+/* pitfall: Cancel vs disconnect */
 static void
 a_peer_that_left_cancels_by_era(void **unused)
 {

@@ -82,6 +82,7 @@ an_ended_session_is_gone_but_stays_valid_for_its_holder(void **unused)
     mcp_session_unref(a);
 }
 
+/* pitfall: Session leak */
 static void
 idle_time_counts_from_the_end_of_the_last_request(void **unused)
 {
