@@ -82,6 +82,8 @@ struct tool {
     const char *input_schema;  /* JSON text, in the profile that every client takes. */
     const char *output_schema; /* JSON text, or null. */
     unsigned hints;            /* enum tool_hint. */
+    const char *const *reads;  /* Values of its argument 'action' that only read, ended by null; or
+                                  null.  For a tool whose hints cannot say so of the whole. */
     enum runs runs;
     enum gives gives;
     const char *needs; /* A capability that a modern client must declare, or null. */

@@ -154,6 +154,9 @@ call_workflow(struct request *req, const json_t *args, json_t **result, struct f
     return action->run(state_workflow(req->state), &a, result, f);
 }
 
+static const char *const reads[] = {"get_errors", "get_phase",     "get_session",    "get_state",
+                                    "get_task",   "list_sessions", "list_workflows", NULL};
+
 const struct tool tool_pos_workflow = {
     .name = "pos_workflow",
     .title = "Workflows",
@@ -197,6 +200,7 @@ const struct tool tool_pos_workflow = {
                      "\"action\":{\"type\":\"string\"},\"session_id\":{\"type\":\"string\"}},"
                      "\"required\":[\"status\",\"action\"]}",
     .hints = HINT_DESTRUCTIVE, /* delete_session and rollback. */
-    .runs = WORKER,            /* Reads and writes files. */
+    .reads = reads,
+    .runs = WORKER, /* Reads and writes files. */
     .call = call_workflow,
 };

@@ -31,6 +31,10 @@ enum err tools_check_rate(struct request *req);
 /* Writes {"code":...,"message":...,"retryable":...,"remedy":...}: how a failed call is told. */
 void tools_write_fault(struct buf *out, const struct fault *f);
 
+/* Whether a call may be made again when nobody knows if it was done: it reads, or doing it twice is
+ * doing it once. */
+bool tools_repeatable(const struct rpc_message *call);
+
 /* REST: finds the tool and checks its arguments' bytes, into 'req'. */
 enum err tools_find_rest(struct request *req, struct slice name, struct slice arguments);
 enum err tools_prepare_rest(struct request *req, enum runs *runs);

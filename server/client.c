@@ -261,35 +261,56 @@ parse_status(const struct buf *all, int *status)
     return true;
 }
 
+static void
+write_request(const struct client_target *target, const struct client_request *request,
+              const char *connection, struct buf *text)
+{
+    buf_addf(text, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: %s\r\n", request->method,
+             request->path, target->host, connection);
+    if (request->token) {
+        buf_addf(text, "Authorization: Bearer %s\r\n", request->token);
+    }
+    if (request->body.data) {
+        buf_addf(text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                 request->body.len);
+    }
+    buf_adds(text, request->headers ? request->headers : "");
+    buf_adds(text, "\r\n");
+    buf_add_slice(text, request->body);
+}
+
+/* Connects, and sends the request. */
+static enum err
+ask(struct exchange *x, const struct client_target *target, const struct client_request *request,
+    const char *connection)
+{
+    struct buf text = BUF_INIT;
+    enum err err;
+
+    write_request(target, request, connection, &text);
+    err = text.failed ? fault_set(x->f, E_TOO_LARGE, "the arguments are too large")
+                      : connect_to(x, &target->address);
+    if (!err) {
+        err = send_all(x, buf_slice(&text));
+    }
+    if (text.data) {
+        explicit_bzero(text.data, text.len); /* The token was in it. */
+    }
+    buf_fini(&text);
+    return err;
+}
+
 enum err
 client_exchange(const struct client_target *target, const struct client_request *request,
                 struct client_reply *reply, struct fault *f)
 {
     struct exchange x = {
         .fd = -1, .deadline = clock_mono(clock_real()) + request->timeout_ns, .f = f};
-    struct buf text = BUF_INIT;
     struct buf all = {.limit = CLIENT_BODY_MAX + HEAD_MAX};
     size_t start = 0;
-    enum err err;
+    enum err err = ask(&x, target, request, "close");
 
     *reply = (struct client_reply)CLIENT_REPLY_INIT;
-    buf_addf(&text, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", request->method,
-             request->path, target->host);
-    if (request->token) {
-        buf_addf(&text, "Authorization: Bearer %s\r\n", request->token);
-    }
-    if (request->body.data) {
-        buf_addf(&text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                 request->body.len);
-    }
-    buf_adds(&text, request->headers ? request->headers : "");
-    buf_adds(&text, "\r\n");
-    buf_add_slice(&text, request->body);
-    err = text.failed ? fault_set(f, E_TOO_LARGE, "the arguments are too large")
-                      : connect_to(&x, &target->address);
-    if (!err) {
-        err = send_all(&x, buf_slice(&text));
-    }
     if (!err) {
         err = receive(&x, &all, &start);
     }
@@ -302,10 +323,66 @@ client_exchange(const struct client_target *target, const struct client_request 
     if (x.fd >= 0) {
         close(x.fd);
     }
-    if (text.data) {
-        explicit_bzero(text.data, text.len); /* The token was in it. */
-    }
-    buf_fini(&text);
     buf_fini(&all);
+    return err;
+}
+
+/* Reads a head, and nothing behind it. */
+static enum err
+receive_head(const struct exchange *x, struct buf *all)
+{
+    while (!head_end(all)) {
+        char c[64];
+        ssize_t n = recv(x->fd, c, sizeof c, MSG_PEEK);
+        size_t take, end;
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            enum err err = wait_for(x, POLLIN);
+            if (err) {
+                return err;
+            }
+            continue;
+        }
+        if (n <= 0) {
+            return fault_set(x->f, E_IO, "the server hung up before its answer was whole");
+        }
+        buf_add(all, c, (size_t)n);
+        end = head_end(all);
+        take = end ? (size_t)n - (all->len - end) : (size_t)n;
+        if (recv(x->fd, c, take, 0) != (ssize_t)take || all->len > HEAD_MAX || all->failed) {
+            return fault_set(x->f, E_IO, "the head of the server's answer cannot be read");
+        }
+    }
+    return E_OK;
+}
+
+enum err
+client_upgrade(const struct client_target *target, const struct client_request *request,
+               const char *protocol, int *fd, int *status, struct fault *f)
+{
+    struct exchange x = {
+        .fd = -1, .deadline = clock_mono(clock_real()) + request->timeout_ns, .f = f};
+    char connection[128];
+    struct buf head = BUF_INIT;
+    enum err err;
+
+    *status = 0;
+    snprintf(connection, sizeof connection, "Upgrade\r\nUpgrade: %s", protocol);
+    err = ask(&x, target, request, connection);
+    if (!err) {
+        err = receive_head(&x, &head);
+    }
+    if (!err && !parse_status(&head, status)) {
+        err = fault_set(f, E_IO, "what answered is no HTTP server");
+    }
+    if (!err && *status != 101) {
+        err = fault_set(f, E_REFUSED, "the server answered %d", *status);
+    }
+    if (err && x.fd >= 0) {
+        close(x.fd);
+        x.fd = -1;
+    }
+    buf_fini(&head);
+    *fd = x.fd;
     return err;
 }

@@ -44,4 +44,10 @@ struct client_request {
 enum err client_exchange(const struct client_target *target, const struct client_request *request,
                          struct client_reply *reply, struct fault *f);
 
+/* Asks for the connection to speak 'protocol' from now on.  E_OK and the socket in '*fd', the
+ * caller's, which does not block; nothing of what comes in that protocol has been read.  E_REFUSED:
+ * the server is of another mind; '*status' is its answer's.  Otherwise as above. */
+enum err client_upgrade(const struct client_target *target, const struct client_request *request,
+                        const char *protocol, int *fd, int *status, struct fault *f);
+
 #endif

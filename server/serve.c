@@ -13,6 +13,7 @@
 #include "server/listen.h"
 #include "server/report.h"
 #include "state/access.h"
+#include "server/second.h"
 #include "state/base/log.h"
 #include "state/base/thread.h"
 #include "state/state.h"
@@ -61,7 +62,10 @@ struct server {
     const char *mode; /* "dual", "stdio", "http". */
     int signal_fd, ended_fd;
     int in_fd, out_fd; /* The client's, moved away from 0 and 1. */
-    int lock_fd;       /* -1: a second one, for stdio only. */
+    int lock_fd;
+    struct second second; /* What it was before it served. */
+    bool over;            /* It has ended as that. */
+    const struct transport_estate *estate;
     char token[TOKEN_SIZE];
     struct discovery discovery;
     bool announced; /* server.json is ours. */
@@ -192,24 +196,20 @@ take_stdio(struct server *s, struct fault *f)
 }
 
 static enum err
-refuse_second(const struct discovery *first, bool exclusive, struct fault *f)
+refuse_second(const struct discovery *first, struct fault *f)
 {
     fault_set(f, E_CONFLICT, "this project is served already, by process %ld%s%s", (long)first->pid,
               first->url ? " at " : " on its standard input only", first->url ? first->url : "");
-    return fault_remedy(f, "use that server, or end it with: kill %ld%s", (long)first->pid,
-                        exclusive ? "" : "; or serve standard input only: --transport stdio");
+    return fault_remedy(f, "use that server, or end it with: kill %ld", (long)first->pid);
 }
 
-/* Takes the project's lock.  A second server may serve stdio only, if it was asked to in so many
- * words. */
+/* Takes the project's lock, or nothing: for a server that cannot, or will not, be a bridge. */
 static enum err
 take_lock(struct server *s, struct fault *f)
 {
     struct dir *data = s->context->project.data;
-    const struct settings *settings = s->context->settings;
-    bool must_be_first = settings->transport != TRANSPORT_MODE_STDIO || settings->exclusive;
     int64_t begin = clock_mono(clock_real());
-    int64_t patience = begin + settings->drain + LOCK_PATIENCE;
+    int64_t patience = begin + s->context->settings->drain + LOCK_PATIENCE;
     struct pollfd signals = {.fd = s->signal_fd, .events = POLLIN};
 
     for (;;) {
@@ -219,23 +219,40 @@ take_lock(struct server *s, struct fault *f)
         if (err != E_CONFLICT) {
             return err;
         }
-        if (!must_be_first) {
-            log_info("the project has a server already; serving standard input only");
-            return E_OK;
-        }
         if (clock_mono(clock_real()) - begin >= RESTART_PATIENCE &&
             discovery_read(data, &first, NULL) == E_OK) {
-            err = refuse_second(&first, settings->exclusive, f);
+            err = refuse_second(&first, f);
             discovery_fini(&first);
             return err;
         }
         if (clock_mono(clock_real()) >= patience) {
-            return fault_remedy(f, "end it, or serve standard input only, with --transport stdio");
+            return fault_remedy(f, "end it, or find out with \"tandem status\" who has it");
         }
         if (poll(&signals, 1, 20) > 0) {
             return fault_set(f, E_CANCELLED, "ended by a signal before the project was free");
         }
     }
+}
+
+/* Comes back with the project's lock, sooner or later; 's->over' if it is not wanted any more. */
+static enum err
+become_first(struct server *s, struct fault *f)
+{
+    if (!s->stdio || s->context->settings->exclusive) {
+        return take_lock(s, f);
+    }
+    s->second = (struct second){
+        .context = s->context, .in_fd = s->in_fd, .out_fd = s->out_fd, .signal_fd = s->signal_fd};
+    switch (second_run(&s->second, &s->lock_fd, &s->estate, f)) {
+    case SECOND_SERVES:
+        return E_OK;
+    case SECOND_IS_OVER:
+        s->over = true;
+        return E_OK;
+    case SECOND_FAILED:
+        break;
+    }
+    return f->code;
 }
 
 /* Listens, and says where in server.json. */
@@ -268,9 +285,6 @@ announce(struct server *s, const struct listen_address *address, struct fault *f
     d->version = xstrdup(TANDEM_VERSION);
     d->project_name = xstrdup(s->context->project.name);
     d->project_root = xstrdup(s->context->project.root);
-    if (s->lock_fd < 0) {
-        return E_OK; /* server.json is the first server's. */
-    }
     err = discovery_write(s->context->project.data, d, f);
     s->announced = !err;
     return err;
@@ -327,8 +341,10 @@ start_transports(struct server *s, struct fault *f)
         .listen_fd = s->http ? s->listener.fd : -1,
         .token = s->context->settings->auth == AUTH_TOKEN ? s->token : NULL,
         .access = s->access,
+        .own_token = s->http ? s->token : NULL,
         .in_fd = s->in_fd,
         .out_fd = s->out_fd,
+        .estate = s->estate,
         .ended = input_ended,
         .ended_arg = s,
     };
@@ -346,16 +362,15 @@ start_transports(struct server *s, struct fault *f)
     return err;
 }
 
+/* All that comes before it is known who serves. */
 static enum err
-start(struct server *s, struct fault *f)
+prepare(struct server *s, struct listen_address *address, struct fault *f)
 {
     const struct settings *settings = s->context->settings;
-    struct project *project = &s->context->project;
-    struct listen_address address;
-    enum err err = s->http ? listen_parse(settings->listen, &address, f) : E_OK;
+    enum err err = s->http ? listen_parse(settings->listen, address, f) : E_OK;
 
     if (!err && s->http) {
-        err = check_exposure(settings, &address, f);
+        err = check_exposure(settings, address, f);
     }
     if (!err) {
         err = prepare_waiting(s, f);
@@ -364,17 +379,30 @@ start(struct server *s, struct fault *f)
         err = take_stdio(s, f);
     }
     if (!err) {
-        err = project_open_data(project, true, f);
+        err = project_open_data(&s->context->project, true, f);
     }
+    return err;
+}
+
+static enum err
+start(struct server *s, struct fault *f)
+{
+    const struct settings *settings = s->context->settings;
+    struct project *project = &s->context->project;
+    struct listen_address address;
+    enum err err = prepare(s, &address, f);
+
     if (!err) {
-        err = take_lock(s, f);
+        err = become_first(s, f);
     }
-    if (!err && s->lock_fd >= 0) {
-        err = project_tidy_data(project, f);
+    if (err || s->over) {
+        return err;
     }
-    if (!err && s->http && settings->auth == AUTH_TOKEN) {
+    err = project_tidy_data(project, f);
+    if (!err && s->http) {
         err = discovery_token(project->data, s->token, f);
-    } else if (!err && s->http && settings->auth == AUTH_JWT) {
+    }
+    if (!err && s->http && settings->auth == AUTH_JWT) {
         err = open_access(s, f);
     }
     if (!err) {
@@ -382,9 +410,6 @@ start(struct server *s, struct fault *f)
     }
     if (!err) {
         err = core_open(s->context, s->mode, s->discovery.instance, &s->core, f);
-    }
-    if (!err) {
-        err = core_keep(&s->core, f);
     }
     if (!err) {
         err = announce(s, &address, f);
@@ -545,6 +570,7 @@ stop(struct server *s)
     access_destroy(s->access);
     listen_close(&s->listener);
     core_close(&s->core);
+    second_fini(&s->second);
     discovery_fini(&s->discovery);
     explicit_bzero(s->token, sizeof s->token);
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
@@ -576,6 +602,8 @@ serve_run(struct context *context)
     if (start(&s, &f)) {
         report_fault(stderr, &f);
         status = STATUS_FAILED;
+    }
+    if (status || s.over) {
         stop(&s);
         return status;
     }

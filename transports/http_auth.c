@@ -214,9 +214,8 @@ let_in(struct connection *c)
 /* ---- This server's own token ---- */
 
 static void
-check_own(struct connection *c, struct slice value, struct verdict *v)
+check_own(struct connection *c, const char *token, struct slice value, struct verdict *v)
 {
-    const char *token = c->server->context.token;
     struct slice shown = credentials(value);
     size_t len = strlen(token);
 
@@ -306,23 +305,24 @@ check_issued(struct connection *c, struct slice value, struct verdict *v)
 }
 
 void
-http_check_token(struct connection *c, const struct http_parser *p, struct verdict *v)
+http_check_token(struct connection *c, const struct http_parser *p, bool own, struct verdict *v)
 {
+    const struct transport_context *context = &c->server->context;
     struct slice value = http_header(p, HTTP_HEADER_AUTHORIZATION);
 
     grant_unref(c->grant);
     c->grant = NULL;
-    if (!http_asks_token(c->server)) {
+    if (!own && !http_asks_token(c->server)) {
         return;
     }
     if (query_has_token(http_query(p)) || http_header_repeated(p, HTTP_HEADER_AUTHORIZATION)) {
         http_refuse(v, 400, "invalid_request",
                     "a token is sent once, in the Authorization header, and never in the URL",
                     "WWW-Authenticate: Bearer error=\"invalid_request\"\r\n");
-    } else if (c->server->auth) {
+    } else if (c->server->auth && !own) {
         check_issued(c, value, v);
     } else {
-        check_own(c, value, v);
+        check_own(c, own ? context->own_token : context->token, value, v);
     }
 }
 

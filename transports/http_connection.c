@@ -124,6 +124,9 @@ connection_close(struct connection *c)
     if (c->state == CLOSED) {
         return;
     }
+    if (c->state == LINES) {
+        http_lines_free(c);
+    }
     c->state = CLOSED;
     atomic_store(&c->left, true);
     if (waits) {
@@ -304,6 +307,9 @@ take_requests(struct connection *c, char *data, size_t len)
         len -= p->end;
     }
     c->busy = false;
+    if (c->state == LINES && len > 0) {
+        connection_close(c); /* It was to wait for the answer, and its lines are to be counted. */
+    }
     if (c->state == CLOSED || c->state == LINGERING || len == 0) {
         drop_partial(c);
     } else if (c->state == READING) {
@@ -449,6 +455,9 @@ on_event(uv_poll_t *poll, int status, int events)
     case WRITING:
         connection_write(c);
         break;
+    case LINES:
+        http_lines_event(c, events);
+        break;
     case LINGERING:
         discard(c);
         break;
@@ -516,6 +525,9 @@ connection_check_time(struct connection *c, int64_t now_ns)
         break;
     case CHECKING: /* The fetch of keys has a time of its own. */
         break;
+    case LINES:
+        http_lines_check_time(c, now_ns);
+        break;
     case HANDLING: /* Dispatch limits the time of calls. */
         connection_check_stream(c, now_ns);
         break;
@@ -529,6 +541,8 @@ connection_drain(struct connection *c)
 {
     if (c->state == READING || c->state == LINGERING) {
         connection_close(c);
+    } else if (c->state == LINES) {
+        http_lines_drain(c);
     }
 }
 

@@ -6,6 +6,7 @@
  *   http_stream.c      answers that are event streams: their events, comments and end
  *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
  *   http_auth.c        tokens and challenges; what tells clients where to get a token
+ *   http_lines.c       connections that became lines: the other windows of a project
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
@@ -26,6 +27,7 @@
 
 struct connection;
 struct http_auth;
+struct http_lines;
 struct route;
 
 /* An answer, or an event ahead of one, on its way to the loop. */
@@ -66,7 +68,7 @@ struct http_server {
     bool accepting, draining, ended;
     int spare_fd;             /* Given up to refuse a connection when descriptors run out. */
     struct connection *first; /* All open ones, newest first. */
-    unsigned connections, unchecked;
+    unsigned connections, unchecked, bridges;
     int64_t date_second; /* What 'date' says. */
     char date[40];
     struct http_parser parser; /* For requests that arrived whole. */
@@ -78,6 +80,7 @@ enum connection_state {
     CHECKING,  /* The head of one, kept in 'in', waits for the keys that judge its token. */
     HANDLING,  /* Dispatch has the request. */
     WRITING,   /* The socket has not taken all of the answer. */
+    LINES,     /* No HTTP any more: see http_lines.c. */
     LINGERING, /* The last answer is out; what the peer still sends is thrown away. */
     CLOSED,
 };
@@ -93,6 +96,7 @@ struct connection {
     enum connection_state state;
     struct connection *next, *prev;
     const struct route *route;  /* Of the request whose head has been read. */
+    struct http_lines *lines;   /* Owned; in the state of that name. */
     struct http_parser *parser; /* Owned; only while part of a request is here. */
     struct buf in;              /* That part, and what is pipelined behind a running call. */
     struct buf out;             /* What the socket did not take yet. */
@@ -197,6 +201,18 @@ void connection_check_stream(struct connection *c, int64_t now_ns);
 /* Watches for what matters while dispatch has the request. */
 void connection_watch(struct connection *c);
 
+/* http_lines.c */
+
+/* Its socket is ready. */
+void http_lines_event(struct connection *c, int events);
+/* Goes on with those that other threads have woken. */
+void http_lines_woken(struct http_server *s);
+void http_lines_check_time(struct connection *c, int64_t now_ns);
+/* The server is ending: takes no more lines, and closes once all is answered. */
+void http_lines_drain(struct connection *c);
+void http_lines_free(struct connection *c);
+void http_bridge(struct connection *c, const struct http_parser *p);
+
 /* http_transport.c */
 
 void http_server_unref(struct http_server *s);
@@ -213,6 +229,7 @@ struct route {
     const char *path;  /* Null for the MCP endpoint: the settings say. */
     bool prefix;       /* 'path' is the beginning of the paths meant. */
     bool open;         /* Needs no token. */
+    bool own;          /* Needs the token of the data folder, whatever others must show. */
     bool any_origin;   /* Pages of all origins may read it. */
     bool mcp;          /* Errors are told as JSON-RPC. */
     unsigned methods;  /* Bits by enum http_method. */
@@ -240,8 +257,10 @@ struct http_auth *http_auth_create(const struct transport_context *context);
 void http_auth_destroy(struct http_auth *auth);
 /* Whether requests have to show a token. */
 bool http_asks_token(const struct http_server *s);
-/* Checks the token of a head; a good one's grant is the connection's then. */
-void http_check_token(struct connection *c, const struct http_parser *p, struct verdict *v);
+/* Checks the token of a head; a good one's grant is the connection's then.  'own': it must be that
+ * of the data folder, whatever others have to show. */
+void http_check_token(struct connection *c, const struct http_parser *p, bool own,
+                      struct verdict *v);
 /* Who was let in. */
 struct slice http_principal(const struct connection *c);
 /* Writes the line that asks for a token with 'scope', or nothing, into 'out'; returns its length.

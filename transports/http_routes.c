@@ -5,6 +5,8 @@
  * Each check is cheaper than the one after it, and none waits for the body. */
 #include "transports/http_private.h"
 
+#include "transports/bridge.h"
+
 #include <stdio.h>
 
 #define BIT(METHOD) (1u << HTTP_METHOD_##METHOD)
@@ -14,6 +16,7 @@ static const struct route routes[] = {
      .handle = http_mcp},
     {"/api/tools/", .prefix = true, .methods = BIT(POST), .allow = "POST", .handle = http_tool},
     {"/api/tools", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_tools},
+    {BRIDGE_PATH, .own = true, .methods = BIT(GET), .allow = "GET", .handle = http_bridge},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_health},
     {"/ready", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
@@ -62,6 +65,9 @@ find_route(const struct http_server *s, struct slice path)
         const struct route *r = &routes[i];
         size_t len = r->path ? strlen(r->path) : 0;
 
+        if (r->own && !s->context.own_token) {
+            continue;
+        }
         if (!r->path    ? http_is_mcp(s, path)
             : r->prefix ? path.len > len && memcmp(path.data, r->path, len) == 0
                         : slice_is(path, r->path)) {
@@ -252,7 +258,7 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
         check_method(p, route, v);
     }
     if (!v->status && !route->open) {
-        http_check_token(c, p, v);
+        http_check_token(c, p, route->own, v);
     }
     if (!v->status && !v->later) {
         check_media(p, v);

@@ -175,7 +175,8 @@ static bool
 work_left(const struct http_server *s)
 {
     for (const struct connection *c = s->first; c; c = c->next) {
-        if (c->state == CHECKING || c->state == HANDLING || c->state == WRITING) {
+        if (c->state == CHECKING || c->state == HANDLING || c->state == WRITING ||
+            c->state == LINES) {
             return true;
         }
     }
@@ -252,6 +253,7 @@ on_wake(uv_async_t *wake)
     struct http_server *s = wake->data;
 
     deliver(s);
+    http_lines_woken(s);
     if (atomic_load(&s->stopping) && !s->draining) {
         begin_drain(s);
     }

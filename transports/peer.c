@@ -160,3 +160,55 @@ peer_gone(struct peer *peer)
 {
     dispatch_gone(peer->dispatcher, &peer->envelope, NULL);
 }
+
+/* ---- Messages that are not answered for the first time ---- */
+
+struct again {
+    struct sink sink;  /* First. */
+    struct peer *peer; /* Counted. */
+    enum peer_known known;
+    _Atomic bool passed; /* The first event has been passed over. */
+};
+
+static enum err
+again_send(struct sink *sink, const struct event *event)
+{
+    struct again *a = (struct again *)sink;
+
+    if (a->known == PEER_KNOWS_ALL || !atomic_exchange(&a->passed, true)) {
+        return E_OK;
+    }
+    return sink_send(&a->peer->sink, event);
+}
+
+static void
+again_answer(struct sink *sink, const struct reply *reply)
+{
+    struct again *a = (struct again *)sink;
+
+    if (a->known != PEER_KNOWS_ALL) {
+        sink_answer(&a->peer->sink, reply);
+    }
+}
+
+static void
+again_unref(struct sink *sink)
+{
+    struct again *a = (struct again *)sink;
+
+    sink_unref(&a->peer->sink);
+    free(a);
+}
+
+void
+peer_dispatch_again(struct peer *peer, struct slice body, enum peer_known known)
+{
+    static const struct sink_class class = {
+        .send = again_send, .answer = again_answer, .unref = again_unref};
+    struct again *a = xcalloc(1, sizeof *a);
+
+    *a = (struct again){.sink = {&class}, .peer = peer, .known = known};
+    atomic_fetch_add(&peer->refs, 1);
+    atomic_fetch_add(&peer->in_flight, 1);
+    dispatch_message(peer->dispatcher, &peer->envelope, body, &a->sink);
+}

@@ -33,6 +33,13 @@ struct outbox *peer_outbox(struct peer *peer);
 
 /* Hands one message to dispatch.  'body' is borrowed for the call. */
 void peer_dispatch(struct peer *peer, struct slice body);
+/* What of the answer to a message the client is not to see. */
+enum peer_known {
+    PEER_KNOWS_ALL,  /* It is asked to make a session that was there before. */
+    PEER_KNOWS_FIRST /* A subscription: it has been acknowledged before. */
+};
+/* The same for a message that another process has answered before. */
+void peer_dispatch_again(struct peer *peer, struct slice body, enum peer_known known);
 /* The other side is gone: all that it has in flight is cancelled. */
 void peer_gone(struct peer *peer);
 /* Messages that dispatch has not let go.  All their answers are in the outbox before they are

@@ -275,12 +275,47 @@ descriptors_ready(uv_poll_t *poll, int status, int events)
     go_on(t);
 }
 
+/* Gives dispatch lines that another process has given to its own before. */
+static void
+dispatch_again(struct transport *t, struct slice lines, enum peer_known known)
+{
+    while (lines.len) {
+        const char *lf = memchr(lines.data, '\n', lines.len);
+        size_t len = lf ? (size_t)(lf - lines.data) : lines.len;
+
+        peer_dispatch_again(t->lines.peer, (struct slice){lines.data, len}, known);
+        lines.data += len + (lf != NULL);
+        lines.len -= len + (lf != NULL);
+    }
+}
+
+/* Goes on where another process has ended.  False if too much output waits for the client already.
+ */
+static bool
+take_estate(struct transport *t)
+{
+    const struct transport_estate *estate = t->context.estate;
+    struct bytes *out = estate->out.len ? bytes_new(estate->out.data, estate->out.len) : NULL;
+
+    if (out) {
+        outbox_add(t->lines.outbox, out);
+    } else if (estate->out.len) {
+        lose_peer(t, "no memory for its answers");
+    }
+    dispatch_again(t, estate->session, PEER_KNOWS_ALL);
+    dispatch_again(t, estate->listens, PEER_KNOWS_FIRST);
+    lines_feed(&t->lines, estate->lines);
+    return lines_take(&t->lines);
+}
+
 static void *
 run(void *arg)
 {
     struct transport *t = arg;
 
-    watch_input(t, true);
+    if (!t->context.estate || (take_estate(t) && !t->input_over)) {
+        watch_input(t, true);
+    }
     uv_run(&t->loop, UV_RUN_DEFAULT);
     return NULL;
 }

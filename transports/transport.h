@@ -7,11 +7,21 @@
 
 #include "state/base/clock.h"
 #include "state/base/err.h"
+#include "state/base/mem.h"
 
 struct access;
 struct dispatcher;
 struct settings;
 struct transport;
+
+/* What the stdio transport goes on with when another process served its client before (bridge.h);
+ * all borrowed, as long as the transport. */
+struct transport_estate {
+    struct slice out;     /* Written first, as it is. */
+    struct slice session; /* Lines that make the session; what is answered is not for the client. */
+    struct slice listens; /* Lines; the client has the acknowledgement of each already. */
+    struct slice lines;   /* What the client has said, up to a line that it has not finished. */
+};
 
 struct transport_context {
     struct dispatcher *dispatcher; /* All borrowed; must outlive the transport. */
@@ -20,7 +30,9 @@ struct transport_context {
     int listen_fd;         /* HTTP: bound, listening; its own once started.  Else -1. */
     const char *token;     /* HTTP: the bearer token asked for; null for none. */
     struct access *access; /* HTTP: who judges tokens of the authorization server; null for none. */
+    const char *own_token; /* HTTP: what bridges show; null: there are none. */
     int in_fd, out_fd;     /* stdio: where lines come from and go to. */
+    const struct transport_estate *estate; /* stdio; may be null. */
     /* stdio: called once, on the transport's thread, when input has ended.  Must not block. */
     void (*ended)(void *arg);
     void *ended_arg;

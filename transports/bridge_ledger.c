@@ -1,0 +1,526 @@
+/* bridge_ledger.c -- entries in the order of their lines, found by their ids.
+ *
+ * DESIGN.  The server says how many lines it has taken before it acts on them (http_lines.c), so an
+ * entry is untaken, and surely not done, or taken, and nobody knows.  There are never more entries
+ * than calls in flight and lines on the way, so they are a plain list. */
+#include "transports/bridge_ledger.h"
+
+#include <stdio.h>
+
+#define META "io.modelcontextprotocol/"
+#define REPLAY "\"tandem-bridge:"
+
+enum entry_kind {
+    NOTE,     /* Needs no answer. */
+    RESPONSE, /* To a request of this server: for no other. */
+    REQUEST,
+    INITIALIZE,
+    SET_LEVEL,
+    LISTEN,
+    BATCH, /* Answered as one, by the id of its first request. */
+};
+
+struct ledger_entry {
+    struct ledger_entry *next;
+    enum entry_kind kind;
+    uint64_t number; /* Of its line, from 1. */
+    bool taken;
+    bool repeatable;
+    bool acknowledged;   /* LISTEN: the client knows that it is open. */
+    struct buf text;     /* The line; empty once it is of no more use. */
+    struct buf honoured; /* LISTEN: what was acknowledged, a JSON object. */
+    size_t id_len;
+    char id[]; /* As written; its length is bounded by RPC_ID_MAX. */
+};
+
+struct ledger_question {
+    struct ledger_question *next;
+    size_t id_len;
+    char id[];
+};
+
+static const char lost_text[] = "the server ended while it had this request, which may or may not "
+                                "have been done; look before you send it again";
+
+void
+ledger_init(struct ledger *l, const struct ledger_options *options)
+{
+    *l = (struct ledger){.options = *options};
+    l->last = &l->first;
+}
+
+static struct slice
+id_of(const struct ledger_entry *e)
+{
+    return (struct slice){e->id, e->id_len};
+}
+
+/* Takes out the entry that 'at' points to, and frees it. */
+static void
+strike(struct ledger *l, struct ledger_entry **at)
+{
+    struct ledger_entry *e = *at;
+
+    *at = e->next;
+    if (l->last == &e->next) {
+        l->last = at;
+    }
+    l->kept -= e->text.len;
+    buf_fini(&e->text);
+    buf_fini(&e->honoured);
+    free(e);
+}
+
+static void
+forget_questions(struct ledger *l)
+{
+    for (struct ledger_question *q; (q = l->questions);) {
+        l->questions = q->next;
+        free(q);
+    }
+}
+
+static void
+forget_session(struct ledger *l)
+{
+    buf_fini(&l->initialize);
+    buf_fini(&l->initialized);
+    buf_fini(&l->level);
+}
+
+void
+ledger_fini(struct ledger *l)
+{
+    while (l->first) {
+        strike(l, &l->first);
+    }
+    forget_questions(l);
+    forget_session(l);
+}
+
+bool
+ledger_owes(const struct ledger *l)
+{
+    for (const struct ledger_entry *e = l->first; e; e = e->next) {
+        if (e->kind >= REQUEST) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- What the client says ---- */
+
+static bool
+may_repeat(const struct ledger *l, const struct rpc_message *m)
+{
+    return !slice_is(m->method, "tools/call") || l->options.repeatable(m);
+}
+
+/* Whether every request of a batch may be made again; finds the id of the first. */
+static bool
+look_into_batch(const struct ledger *l, const struct rpc_message *batch, struct slice *id)
+{
+    struct rpc_message m;
+    struct json_iter it;
+    struct slice text;
+    bool repeatable = true;
+
+    *id = SLICE_NONE;
+    rpc_batch_init(&it, batch);
+    while (rpc_batch_next(&it, &text)) {
+        rpc_parse(text, &l->options.json, &m, NULL);
+        if (m.shape == RPC_REQUEST) {
+            *id = id->len ? *id : m.id;
+            repeatable = repeatable && may_repeat(l, &m);
+        }
+    }
+    return repeatable;
+}
+
+static enum entry_kind
+kind_of(const struct rpc_message *m)
+{
+    if (m->kind == RPC_BATCH) {
+        return BATCH;
+    }
+    if (m->shape == RPC_RESPONSE) {
+        return RESPONSE;
+    }
+    if (m->shape != RPC_REQUEST || !m->id.len) {
+        return NOTE;
+    }
+    return slice_is(m->method, "initialize")             ? INITIALIZE
+           : slice_is(m->method, "logging/setLevel")     ? SET_LEVEL
+           : slice_is(m->method, "subscriptions/listen") ? LISTEN
+                                                         : REQUEST;
+}
+
+static struct ledger_entry *
+make_entry(const struct ledger *l, const struct rpc_message *m)
+{
+    enum entry_kind kind = kind_of(m);
+    struct slice id = kind == NOTE || kind == RESPONSE ? SLICE_NONE : m->id;
+    bool repeatable = true; /* What is no message will be refused, whoever reads it. */
+    struct ledger_entry *e;
+
+    if (kind == BATCH) {
+        repeatable = look_into_batch(l, m, &id);
+        kind = id.len ? BATCH : NOTE;
+    } else if (m->kind == RPC_REQUEST) {
+        repeatable = may_repeat(l, m);
+    }
+    e = xcalloc(1, sizeof *e + id.len);
+    e->kind = kind;
+    e->repeatable = repeatable;
+    e->id_len = id.len;
+    memcpy(e->id, id.len ? id.data : "", id.len);
+    return e;
+}
+
+/* The client wants no more of a request: whether it is done or not, it is not owed. */
+static void
+strike_cancelled(struct ledger *l, struct slice id)
+{
+    for (struct ledger_entry **at = &l->first; id.len && *at; at = &(*at)->next) {
+        if (((*at)->kind == REQUEST || (*at)->kind == LISTEN) && rpc_id_equal(id_of(*at), id)) {
+            if ((*at)->taken) {
+                strike(l, at);
+            } else { /* Its line is on the way all the same. */
+                (*at)->kind = NOTE;
+            }
+            return;
+        }
+    }
+}
+
+/* Whether the server asked for this response; then it is answered. */
+static bool
+take_question(struct ledger *l, struct slice id)
+{
+    for (struct ledger_question **at = &l->questions; *at; at = &(*at)->next) {
+        struct ledger_question *q = *at;
+
+        if (rpc_id_equal((struct slice){q->id, q->id_len}, id)) {
+            *at = q->next;
+            free(q);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+keep(struct buf *at, struct slice line)
+{
+    buf_fini(at);
+    buf_add_slice(at, line);
+}
+
+void
+ledger_say(struct ledger *l, struct slice line, struct buf *up)
+{
+    struct ledger_entry *e;
+    struct rpc_message m;
+
+    rpc_parse(line, &l->options.json, &m, NULL);
+    if (m.kind == RPC_RESPONSE && !take_question(l, m.id)) {
+        return; /* Of a server that has gone: this one may have asked something else by that id. */
+    }
+    if (m.kind == RPC_NOTIFICATION && slice_is(m.method, "notifications/cancelled")) {
+        strike_cancelled(l, m.param[RPC_PARAM_REQUEST_ID].raw);
+    } else if (m.kind == RPC_NOTIFICATION && slice_is(m.method, "notifications/initialized")) {
+        keep(&l->initialized, line);
+    }
+    e = make_entry(l, &m);
+    e->number = ++l->sent;
+    buf_add_slice(&e->text, line);
+    l->kept += e->text.len;
+    *l->last = e;
+    l->last = &e->next;
+    buf_add_slice(up, line);
+    buf_addc(up, '\n');
+}
+
+/* ---- What the server says ---- */
+
+/* The server has 'taken' so many lines: what needs no answer is done with. */
+static void
+note_taken(struct ledger *l, uint64_t taken)
+{
+    struct ledger_entry **at = &l->first;
+
+    l->taken = taken;
+    while (*at && (*at)->number <= taken) {
+        struct ledger_entry *e = *at;
+
+        e->taken = true;
+        if (e->kind < REQUEST) {
+            strike(l, at);
+            continue;
+        }
+        if (e->kind != BATCH && (!e->repeatable || l->kept > l->options.keep)) {
+            l->kept -= e->text.len;
+            buf_fini(&e->text);
+        }
+        at = &e->next;
+    }
+}
+
+/* A request has its answer. */
+static void
+note_answer(struct ledger *l, const struct rpc_message *m)
+{
+    for (struct ledger_entry **at = &l->first; *at; at = &(*at)->next) {
+        struct ledger_entry *e = *at;
+
+        if (e->kind < REQUEST || !rpc_id_equal(id_of(e), m->id)) {
+            continue;
+        }
+        if (e->kind == INITIALIZE && m->result.kind == KIND_OBJECT) {
+            keep(&l->initialize, buf_slice(&e->text));
+        } else if (e->kind == SET_LEVEL && m->result.kind == KIND_OBJECT) {
+            keep(&l->level, buf_slice(&e->text));
+        }
+        strike(l, at);
+        return;
+    }
+}
+
+static void
+note_answers(struct ledger *l, const struct rpc_message *batch)
+{
+    struct rpc_message m;
+    struct json_iter it;
+    struct slice text;
+
+    rpc_batch_init(&it, batch);
+    while (rpc_batch_next(&it, &text)) {
+        rpc_parse(text, NULL, &m, NULL);
+        if (m.shape == RPC_RESPONSE && m.id.len) {
+            note_answer(l, &m);
+        }
+    }
+}
+
+static void
+note_question(struct ledger *l, struct slice id)
+{
+    struct ledger_question *q = xcalloc(1, sizeof *q + id.len); /* RPC_ID_MAX, escaped. */
+
+    q->id_len = id.len;
+    memcpy(q->id, id.data, id.len);
+    q->next = l->questions;
+    l->questions = q;
+}
+
+/* A subscription is acknowledged.  True if the client is to know: if that is the first time. */
+static bool
+note_acknowledged(struct ledger *l, const struct rpc_message *m)
+{
+    struct json_value meta, id, honoured;
+
+    if (!json_slice_member(m->params.raw, "_meta", &meta) ||
+        !json_slice_member(meta.raw, META "subscriptionId", &id)) {
+        return true;
+    }
+    for (struct ledger_entry *e = l->first; e; e = e->next) {
+        if (e->kind == LISTEN && rpc_id_equal(id_of(e), id.raw)) {
+            bool first = !e->acknowledged;
+
+            e->acknowledged = true;
+            if (json_slice_member(m->params.raw, "notifications", &honoured)) {
+                keep(&e->honoured, honoured.raw);
+            }
+            return first;
+        }
+    }
+    return true;
+}
+
+static bool
+is_replay(struct slice id)
+{
+    return id.len > sizeof REPLAY && memcmp(id.data, REPLAY, sizeof REPLAY - 1) == 0;
+}
+
+static bool
+hear_response(struct ledger *l, const struct rpc_message *m)
+{
+    if (l->replayed && is_replay(m->id)) {
+        l->replayed--;
+        return false;
+    }
+    if (m->id.len) {
+        note_answer(l, m);
+    }
+    return true;
+}
+
+bool
+ledger_hear(struct ledger *l, struct slice line)
+{
+    const struct json_limits top = {JSON_DEPTH_TOP, JSON_VALUES_TOP};
+    struct rpc_message m;
+
+    if (line.data[0] == '=') {
+        char number[24];
+
+        snprintf(number, sizeof number, "%.*s", (int)(line.len < 24 ? line.len - 1 : 22),
+                 line.data + 1);
+        note_taken(l, strtoull(number, NULL, 10));
+        return false;
+    }
+    rpc_parse(line, &top, &m, NULL);
+    if (m.kind == RPC_BATCH) {
+        note_answers(l, &m);
+    } else if (m.shape == RPC_RESPONSE) {
+        return hear_response(l, &m);
+    } else if (m.kind == RPC_REQUEST) {
+        note_question(l, m.id);
+    } else if (m.kind == RPC_NOTIFICATION && slice_is(m.method, "notifications/cancelled")) {
+        take_question(l, m.param[RPC_PARAM_REQUEST_ID].raw);
+    } else if (slice_is(m.method, "notifications/subscriptions/acknowledged")) {
+        return note_acknowledged(l, &m);
+    }
+    return true;
+}
+
+/* ---- From one server to the next ---- */
+
+static void
+tell_lost_id(struct slice id, struct buf *told)
+{
+    buf_adds(told, "{\"jsonrpc\":\"2.0\",\"id\":");
+    buf_add_slice(told, id);
+    buf_addf(told, ",\"error\":{\"code\":%d,\"message\":\"%s\"}}", err_info(E_OVERLOAD)->rpc_code,
+             lost_text);
+}
+
+/* Answers a request in the place of the server that had it. */
+static void
+tell_lost(const struct ledger *l, const struct ledger_entry *e, struct buf *told)
+{
+    struct rpc_message batch, m;
+    struct json_iter it;
+    struct slice text;
+    const char *separator = "[";
+
+    if (e->kind != BATCH) {
+        tell_lost_id(id_of(e), told);
+        buf_addc(told, '\n');
+        return;
+    }
+    rpc_parse(buf_slice(&e->text), &l->options.json, &batch, NULL);
+    rpc_batch_init(&it, &batch);
+    while (rpc_batch_next(&it, &text)) {
+        rpc_parse(text, &l->options.json, &m, NULL);
+        if (m.shape == RPC_REQUEST && m.id.len) {
+            buf_adds(told, separator);
+            tell_lost_id(m.id, told);
+            separator = ",";
+        }
+    }
+    buf_adds(told, "]\n");
+}
+
+/* The client is answering questions that nobody asks any more. */
+static void
+withdraw_questions(struct ledger *l, struct buf *told)
+{
+    for (const struct ledger_question *q = l->questions; q; q = q->next) {
+        buf_adds(told, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+                       "\"requestId\":");
+        buf_add(told, q->id, q->id_len);
+        buf_adds(told, ",\"reason\":\"the server that asked has ended\"}}\n");
+    }
+    forget_questions(l);
+}
+
+void
+ledger_lose(struct ledger *l, struct buf *told)
+{
+    struct ledger_entry **at = &l->first;
+
+    withdraw_questions(l, told);
+    while (*at) {
+        struct ledger_entry *e = *at;
+        bool again = !e->taken || e->repeatable;
+
+        if (e->kind == RESPONSE || !again || !e->text.len) {
+            if (e->kind >= REQUEST) {
+                tell_lost(l, e, told);
+            }
+            strike(l, at);
+            continue;
+        }
+        e->taken = false;
+        at = &e->next;
+    }
+    l->replayed = 0;
+}
+
+void
+ledger_give_up(struct ledger *l, struct buf *told)
+{
+    for (; l->first; strike(l, &l->first)) {
+        if (l->first->kind >= REQUEST) {
+            tell_lost(l, l->first, told);
+        }
+    }
+}
+
+/* Adds a request of the client's under an id of our own. */
+static void
+replay(struct ledger *l, struct slice line, struct buf *out)
+{
+    struct rpc_message m;
+
+    if (line.len) {
+        rpc_parse(line, &l->options.json, &m, NULL);
+        buf_add(out, line.data, (size_t)(m.id.data - line.data));
+        buf_addf(out, REPLAY "%u\"", ++l->replayed);
+        buf_add(out, m.id.data + m.id.len, line.len - (size_t)(m.id.data - line.data) - m.id.len);
+        buf_addc(out, '\n');
+        l->sent++;
+    }
+}
+
+/* Adds what makes the session anew. */
+static void
+replay_session(struct ledger *l, struct buf *out)
+{
+    replay(l, buf_slice(&l->initialize), out);
+    if (l->initialize.len && l->initialized.len) {
+        buf_add_slice(out, buf_slice(&l->initialized));
+        buf_addc(out, '\n');
+        l->sent++;
+    }
+    replay(l, buf_slice(&l->level), out);
+}
+
+void
+ledger_resume(struct ledger *l, struct buf *up)
+{
+    l->sent = l->taken = 0;
+    replay_session(l, up);
+    for (struct ledger_entry *e = l->first; e; e = e->next) {
+        e->number = ++l->sent;
+        buf_add_slice(up, buf_slice(&e->text));
+        buf_addc(up, '\n');
+    }
+}
+
+void
+ledger_hand_over(struct ledger *l, struct ledger_estate *estate)
+{
+    replay_session(l, &estate->session);
+    for (; l->first; strike(l, &l->first)) {
+        struct ledger_entry *e = l->first;
+        struct buf *to = e->kind == LISTEN && e->acknowledged ? &estate->listens : &estate->lines;
+
+        buf_add_slice(to, buf_slice(&e->text));
+        buf_addc(to, '\n');
+    }
+    forget_session(l);
+}
