@@ -8,6 +8,7 @@
 #include "handlers/tools.h"
 #include "server/client.h"
 #include "server/discovery.h"
+#include "server/hide.h"
 #include "state/base/log.h"
 #include "state/version.h"
 #include "transports/bridge.h"
@@ -106,9 +107,11 @@ try_first(struct second *x, enum bridge_end *end, struct fault *f)
     return err;
 }
 
+/* The bridge, if there is none yet. */
 static enum err
 open_bridge(struct second *x, struct fault *f)
 {
+    enum err err = E_OK;
     const struct bridge_options options = {
         .settings = x->context->settings,
         .in_fd = x->in_fd,
@@ -117,7 +120,11 @@ open_bridge(struct second *x, struct fault *f)
         .repeatable = tools_repeatable,
     };
 
-    return x->bridge ? E_OK : bridge_open(&options, &x->bridge, f);
+    if (!x->bridge) {
+        err = bridge_open(&options, &x->bridge, f);
+        hide_memory(options.settings, true); /* The token comes and goes. */
+    }
+    return err;
 }
 
 enum second_outcome

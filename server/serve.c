@@ -10,6 +10,7 @@
 #include "handlers/dispatch.h"
 #include "server/core.h"
 #include "server/discovery.h"
+#include "server/hide.h"
 #include "server/listen.h"
 #include "server/report.h"
 #include "state/access.h"
@@ -28,22 +29,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 LOG_MODULE("serve");
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_SANITIZER 1
-#endif
 
 #define SECOND INT64_C(1000000000)
 #define DAY (24 * 3600 * SECOND)
@@ -159,20 +150,6 @@ raise_descriptor_limit(const struct settings *settings)
                  F_UINT("descriptors", limit.rlim_cur),
                  F_UINT("connections", settings->limits_connections));
     }
-}
-
-/* Memory holds the token: no core file, and no other process of this user may look.  Who debugs
- * has to, and so has a leak checker. */
-static void
-hide_memory(const struct settings *settings)
-{
-#ifdef UNDER_SANITIZER
-    (void)settings;
-#else
-    if (settings->log_level != LOG_DEBUG) {
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    }
-#endif
 }
 
 /* Moves the client's ends away: whatever writes to standard output from now on writes to standard
@@ -416,8 +393,9 @@ start(struct server *s, struct fault *f)
     }
     if (!err) {
         raise_descriptor_limit(settings);
+        hide_memory(settings, false); /* The stdio transport opens its pipes once more by name. */
         err = start_transports(s, f);
-        hide_memory(settings); /* Now: the stdio transport opens its pipes once more by name. */
+        hide_memory(settings, true);
     }
     return err;
 }

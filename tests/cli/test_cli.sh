@@ -186,7 +186,13 @@ one_server_a_project() {
     run 1 serve --root p --transport http
     has "$err" "served already, by process $pid at http://127.0.0.1:"
     has "$err" "kill $pid"
-    run 0 serve --root p --transport stdio && has "$err" "serving standard input only"
+    ask='{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    for transport in auto dual stdio; do
+        out=$(echo "$ask" | "$tandem" serve --root p --transport $transport 2>"$top/err") ||
+            problem="a second window failed with --transport $transport"
+        has "$out" '{"jsonrpc":"2.0","id":1,"result":{}}'
+        has "$(cat "$top/err")" "another window of a project that is served"
+    done
     run 1 serve --root p --transport stdio --exclusive && has "$err" "served already"
     run 0 status --root p && has "$out" "pid          $pid"
 }
