@@ -35,13 +35,18 @@ add_paths(struct request *req, struct offers *values)
 static enum err
 add_skills(struct request *req, struct offers *values)
 {
+    struct skills *skills = state_skills(req->state);
     struct skill_paths paths;
-    enum err err = skills_find(state_skills(req->state), &paths, &req->fault);
+    enum err err = skills_find(skills, &paths, &req->fault);
 
     for (size_t i = 0; i < paths.count; i++) {
         char *file = xasprintf("%s/" SKILL_FILE, paths.paths[i]);
+        struct skill *skill = NULL;
 
-        offers_add(values, file, NULL);
+        if (skills_load(skills, slice_of(paths.paths[i]), &skill, NULL) == E_OK) {
+            offers_add(values, file, NULL);
+        }
+        skill_free(skill);
         free(file);
     }
     skill_paths_fini(&paths);

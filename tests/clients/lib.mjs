@@ -31,15 +31,16 @@ export function finish() {
     process.exitCode = failed ? 1 : 0;
 }
 
-/** A new project folder with the example pack and a real one, and a repository of its own. */
+/** A new project folder: with the example pack, its standards, and real packs; or, if 'example', what the example has. */
 export class Project {
-    constructor() {
+    constructor({ example = false } = {}) {
         this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'tandem-clients-')));
         const packs = path.join(this.root, '.tandem', 'workflows');
         fs.mkdirSync(packs, { recursive: true });
         const copy = (from, to) => fs.cpSync(path.join(repository, from), to, { recursive: true });
         copy('deploy/example/.tandem/workflows/bug_fix_v1', path.join(packs, 'bug_fix_v1'));
-        for (const pack of ['spec_creation_v1', 'spec_execution_v1', 'standards_creation_v1']) {
+        copy('deploy/example/.tandem/standards', path.join(this.root, '.tandem/standards'));
+        for (const pack of example ? [] : ['spec_creation_v1', 'spec_execution_v1', 'standards_creation_v1']) {
             copy(`tests/fixtures/praxis/workflows/${pack}`, path.join(packs, pack));
         }
         // A task list for the dynamic pack: four phases of 2, 2, 2 and 5 tasks.

@@ -205,6 +205,42 @@ async function checkPeer(kit, peer, where) {
             call(peer, 'pos_workflow', { action: 'start', workflow_type: target, target_file: 'x' })));
         answers.forEach((answer, i) => assert.ok(answer.content[0].text.includes(targets[i]), targets[i]));
     });
+    await test(`${label}: whatever is listed can be read, got and completed`, async () => {
+        const { client } = peer;
+        const pages = async (list, member) => {
+            const all = [];
+            let cursor;
+            do {
+                const page = await list.call(client, cursor ? { cursor } : undefined);
+                all.push(...page[member]);
+                cursor = page.nextCursor;
+            } while (cursor);
+            return all;
+        };
+        const resources = await pages(client.listResources, 'resources');
+        assert.ok(resources.length >= 4 && resources.some(({ uri }) => uri.startsWith('skill://')));
+        for (const { uri, mimeType } of resources) {
+            const { contents } = await client.readResource({ uri });
+            assert.equal(contents.length, 1, uri);
+            assert.equal(contents[0].mimeType, mimeType, uri);
+        }
+        const templates = await pages(client.listResourceTemplates, 'resourceTemplates');
+        assert.ok(templates.length >= 4);
+        for (const { uriTemplate } of templates) {
+            const name = /\{(.*)\}/.exec(uriTemplate)[1];
+            const { completion } = await client.complete({ ref: { type: 'ref/resource', uri: uriTemplate },
+                                                           argument: { name, value: '' } });
+            for (const value of completion.values) {
+                await client.readResource({ uri: uriTemplate.replace(`{${name}}`, encodeURIComponent(value)) });
+            }
+        }
+        const prompts = await pages(client.listPrompts, 'prompts');
+        assert.equal(prompts.length, 4);
+        for (const { name } of prompts) {
+            const { messages } = await client.getPrompt({ name, arguments: { target_file: 'a.c' } });
+            assert.ok(messages[0].content.text.includes(name.slice('start-'.length)));
+        }
+    });
     if (kit.era === 'legacy') {
         await test(`${label}: answers ping with nothing`, async () => {
             assert.deepEqual(await peer.client.ping(), {});

@@ -242,8 +242,9 @@ files_are_read_as_they_are(void **unused)
            "\"name\":\"testing-standards\"},{\"uri\":\"~tandem://standard/\"}]}}");
     expect("completion/complete",
            "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"skill://{file}\"},"
-           "\"argument\":{\"name\":\"file\",\"value\":\"project/m\"}",
-           "{\"result\":{\"completion\":{\"values\":[\"project/mine/SKILL.md\"],\"total\":1}}}");
+           "\"argument\":{\"name\":\"file\",\"value\":\"\"}",
+           "{\"result\":{\"completion\":{\"values\":[\"project/mine/SKILL.md\","
+           "\"standards/testing-standards/SKILL.md\"],\"total\":2}}}");
 }
 
 static void
