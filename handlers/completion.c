@@ -144,7 +144,7 @@ read_question(struct request *req, const json_t *ref, const json_t *argument, st
 static enum err
 find_values(struct request *req, const struct question *q, struct offers *values)
 {
-    if (offers_fixtures(req) && fixtures_complete(q->prompt, q->name, q->variable, values)) {
+    if (offers_fixtures(req) && fixtures_complete(req, q->prompt, q->name, q->variable, values)) {
         return E_OK;
     }
     return q->prompt ? complete_prompt(req, q) : complete_template(req, q, values);

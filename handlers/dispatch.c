@@ -13,6 +13,7 @@
 #include "handlers/asks.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/notices.h"
 #include "handlers/subscriptions.h"
 #include "state/base/keeper.h"
 #include "state/base/log.h"
@@ -52,6 +53,7 @@ dispatcher_destroy(struct dispatcher *d)
 {
     if (d) {
         keeper_drop(d->ticking);
+        notices_end_all(d);
         inflight_destroy(d->inflight);
         tools_destroy(d->tools);
         asks_destroy(d->asks);
@@ -78,6 +80,7 @@ dispatch_tick(struct dispatcher *d)
 {
     bool more = mcp_sessions_expire(state_sessions(d->state)) > 0;
 
+    notices_sweep(d);
     inflight_prime(d->inflight, clock_mono(d->clock) - LONG_NS);
     mcp_streams_tick(mcp_sessions_streams(state_sessions(d->state)));
 
@@ -503,6 +506,7 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
     if (!err) {
         mcp_session_end(sessions, req.session);
         dispatch_cancel(d, &(struct inflight_match){.session = req.session});
+        notices_end(d, req.session);
         answer(&req, 204, SLICE_NONE);
     } else {
         finish(&req, err);
@@ -517,6 +521,9 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
         dispatch_cancel(d, &(struct inflight_match){.session = env->session, .sink = sink});
         subscriptions_cancel(d,
                              &(struct subscription_match){.session = env->session, .sink = sink});
+        if (!sink) {
+            notices_end(d, env->session);
+        }
     }
     if (sink) {
         mcp_streams_gone(mcp_sessions_streams(state_sessions(d->state)), sink);
@@ -558,6 +565,7 @@ dispatch_drain(struct dispatcher *d)
     subscriptions_end(d);
     mcp_streams_drain(mcp_sessions_streams(state_sessions(d->state)));
     asks_close(d);
+    notices_end_all(d);
 }
 
 unsigned

@@ -18,6 +18,7 @@ struct dispatcher {
     struct tools *tools;
     struct asks *asks;          /* need_park.c. */
     struct keeper_job *ticking; /* Calls dispatch_tick(); null without a keeper. */
+    _Atomic bool fixture_prompt_shown; /* Of the conformance suite's fixtures. */
 };
 
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */

@@ -3,6 +3,7 @@
 #include "handlers/asks.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/notices.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "state/version.h"
@@ -16,16 +17,16 @@ static const char instructions[] =
 static void
 add_capabilities(struct request *req)
 {
-    bool changes = tools_can_change(req->dispatcher->tools) && req->era == ERA_MODERN;
-
     request_member(req, "capabilities");
     buf_adds(&req->out, era_knows(req, REVISION_2025_03_26) ? "{\"completions\":{}," : "{");
     if (req->era == ERA_MODERN) {
         buf_adds(&req->out,
                  "\"extensions\":{\"io.modelcontextprotocol/skills\":{\"directoryRead\":true}},");
     }
-    buf_adds(&req->out, "\"logging\":{},\"prompts\":{},\"resources\":{},\"tools\":");
-    buf_adds(&req->out, changes ? "{\"listChanged\":true}}" : "{}}");
+    buf_adds(&req->out, "\"logging\":{},\"prompts\":{\"listChanged\":true},"
+                        "\"resources\":{\"listChanged\":true,\"subscribe\":true},\"tools\":");
+    buf_adds(&req->out,
+             tools_can_change(req->dispatcher->tools) ? "{\"listChanged\":true}}" : "{}}");
     request_member(req, "instructions");
     buf_add_json(&req->out, slice_of(instructions));
 }
@@ -91,6 +92,7 @@ lifecycle_initialize(struct request *req)
     req->revision = agreed;
     atomic_store(&req->session->client_can,
                  asks_declared(req->message.param[RPC_PARAM_CAPABILITIES].raw));
+    notices_begin(req->dispatcher, req->session);
     request_member(req, "protocolVersion");
     buf_addf(&req->out, "\"%s\"", era_revision_text(agreed));
     add_capabilities(req);

@@ -27,6 +27,8 @@
     ROW("prompts/list", prompts_list, offers_prepare, BOTH, true, REQUEST)                    \
     ROW("prompts/get", prompts_get, prompts_prepare, BOTH, true, REQUEST)                     \
     ROW("completion/complete", completion_complete, offers_prepare, BOTH, true, REQUEST)      \
+    ROW("resources/subscribe", resources_subscribe, resources_prepare, LEGACY, true, REQUEST)     \
+    ROW("resources/unsubscribe", resources_unsubscribe, resources_prepare, LEGACY, true, REQUEST) \
     ROW("ping", lifecycle_ping, NULL, LEGACY, false, REQUEST)                                 \
     ROW("initialize", lifecycle_initialize, NULL, LEGACY, false, REQUEST)                     \
     ROW("notifications/initialized", lifecycle_initialized, NULL, LEGACY, true, NOTIFICATION) \

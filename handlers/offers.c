@@ -4,6 +4,7 @@
 #include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
 #include "state/base/rune.h"
+#include "state/uri.h"
 
 static const char hex[] = "0123456789abcdef";
 
@@ -151,29 +152,6 @@ offers_write_page(struct request *req, const char *member, struct offers *o)
 
 /* ---- URIs ---- */
 
-static bool
-is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("-._~", c));
-}
-
-void
-offers_encode_path(struct buf *out, struct slice path)
-{
-    for (size_t i = 0; i < path.len; i++) {
-        char c = path.data[i];
-
-        if (is_unreserved(c) || c == '/') {
-            buf_addc(out, c);
-        } else {
-            buf_addc(out, '%');
-            buf_addc(out, "0123456789ABCDEF"[(unsigned char)c >> 4]);
-            buf_addc(out, "0123456789ABCDEF"[c & 15]);
-        }
-    }
-}
-
 bool
 offers_decode_path(struct slice text, struct buf *out)
 {
@@ -189,7 +167,7 @@ offers_decode_path(struct slice text, struct buf *out)
             }
             c = (char)(high << 4 | low);
             i += 2;
-        } else if (!is_unreserved(c) && !(c && strchr("/!$&'()*+,;=:@", c))) {
+        } else if (!uri_is_unreserved(c) && !(c && strchr("/!$&'()*+,;=:@", c))) {
             return false;
         }
         buf_addc(out, c);

@@ -42,10 +42,9 @@ void offers_write(struct request *req, const char *member, const struct offers *
 /* Refuses a cursor where all fits one page. */
 enum err offers_no_cursor(struct request *req);
 
-/* Adds 'path' to 'out' as part of a URI: all but unreserved characters and '/' is encoded. */
-void offers_encode_path(struct buf *out, struct slice path);
-/* Undoes that for what may stand in the path of a URI.  False for anything else: a stray '%', NUL,
- * characters that a URI must encode.  An encoded '/' is one too, as templates expand to it. */
+/* Undoes uri_add_path() for what may stand in the path of a URI.  False for anything else: a stray
+ * '%', NUL, characters that a URI must encode.  An encoded '/' is one too, as templates expand to
+ * it. */
 bool offers_decode_path(struct slice text, struct buf *out);
 
 /* Appends params.uri, which must be a string, and not empty. */
@@ -65,12 +64,16 @@ void fixtures_add_resources(struct offers *o);
 void fixtures_add_templates(json_t *templates);
 /* The content of a fixture, new, or null if 'uri' is none. */
 json_t *fixtures_read(const char *uri);
-void fixtures_add_prompts(struct offers *o);
+void fixtures_add_prompts(const struct request *req, struct offers *o);
+/* Makes one prompt come, or go. */
+void fixtures_change_prompts(struct request *req);
 /* True if there is such a prompt.  Then either '*result' is new, {description, messages}, or
  * '*missing' names an argument that 'args' (may be null) lacks. */
-bool fixtures_prompt(const char *name, const json_t *args, json_t **result, const char **missing);
+bool fixtures_prompt(const struct request *req, const char *name, const json_t *args,
+                     json_t **result, const char **missing);
 /* Adds what 'variable' of a fixture may be: of a prompt if 'prompt', else of a template.  False if
  * there is no such fixture or variable. */
-bool fixtures_complete(bool prompt, const char *name, const char *variable, struct offers *values);
+bool fixtures_complete(const struct request *req, bool prompt, const char *name,
+                       const char *variable, struct offers *values);
 
 #endif

@@ -1,5 +1,6 @@
 /* offers_conformance.c -- the resources and prompts that the official conformance suite reads, by
  * names and contents that it fixes; there only where the settings name their group. */
+#include "handlers/dispatch_private.h"
 #include "handlers/offers.h"
 
 #include "state/base/json_put.h"
@@ -17,7 +18,9 @@ static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACkl
 #define FIXED(ROW)                                                           \
     ROW("test://static-binary", "Static binary", "image/png", "blob", image) \
     ROW("test://static-text", "Static text", "text/plain", "text",           \
-        "This is the content of the static text resource.")
+        "This is the content of the static text resource.")                  \
+    ROW("test://watched-resource", "Watched resource", "text/plain", "text", \
+        "This is the content of the watched resource.")
 
 static const struct {
     const char *uri, *name, *mime, *member, *content;
@@ -137,23 +140,34 @@ with_image(const json_t *args)
                                message(text_block("Please look at the image above."))));
 }
 
+/* The one that comes and goes. */
+#define CHANGING_PROMPT "test_changing_prompt"
+
 #define ARGUMENTS_MAX 2
 static const struct prompt {
     const char *name, *description;
     const char *arguments[ARGUMENTS_MAX]; /* All required. */
     json_t *(*messages)(const json_t *args);
 } prompts[] = {
+    {CHANGING_PROMPT, "Comes and goes.", {NULL}, simple},
     {"test_prompt_with_arguments", "Two arguments.", {"arg1", "arg2"}, with_arguments},
     {"test_prompt_with_embedded_resource", "A resource.", {"resourceUri"}, with_resource},
     {"test_prompt_with_image", "An image.", {NULL}, with_image},
     {"test_simple_prompt", "One text.", {NULL}, simple},
 };
 
+static bool
+is_hidden(const struct request *req, const struct prompt *p)
+{
+    return strcmp(p->name, CHANGING_PROMPT) == 0 &&
+           !atomic_load(&req->dispatcher->fixture_prompt_shown);
+}
+
 static const struct prompt *
-find_prompt(const char *name)
+find_prompt(const struct request *req, const char *name)
 {
     for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++) {
-        if (strcmp(name, prompts[i].name) == 0) {
+        if (strcmp(name, prompts[i].name) == 0 && !is_hidden(req, &prompts[i])) {
             return &prompts[i];
         }
     }
@@ -161,10 +175,26 @@ find_prompt(const char *name)
 }
 
 void
-fixtures_add_prompts(struct offers *o)
+fixtures_change_prompts(struct request *req)
+{
+    _Atomic bool *shown = &req->dispatcher->fixture_prompt_shown;
+    bool before = false;
+
+    if (!atomic_compare_exchange_strong(shown, &before, true)) {
+        atomic_store(shown, false);
+    }
+}
+
+void
+fixtures_add_prompts(const struct request *req, struct offers *o)
 {
     for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++) {
-        json_t *arguments = json_must(json_array());
+        json_t *arguments;
+
+        if (is_hidden(req, &prompts[i])) {
+            continue;
+        }
+        arguments = json_must(json_array());
 
         for (size_t a = 0; a < ARGUMENTS_MAX && prompts[i].arguments[a]; a++) {
             json_add(arguments,
@@ -178,9 +208,10 @@ fixtures_add_prompts(struct offers *o)
 }
 
 bool
-fixtures_prompt(const char *name, const json_t *args, json_t **result, const char **missing)
+fixtures_prompt(const struct request *req, const char *name, const json_t *args, json_t **result,
+                const char **missing)
 {
-    const struct prompt *p = find_prompt(name);
+    const struct prompt *p = find_prompt(req, name);
 
     if (!p) {
         return false;
@@ -197,9 +228,10 @@ fixtures_prompt(const char *name, const json_t *args, json_t **result, const cha
 }
 
 bool
-fixtures_complete(bool prompt, const char *name, const char *variable, struct offers *values)
+fixtures_complete(const struct request *req, bool prompt, const char *name, const char *variable,
+                  struct offers *values)
 {
-    const struct prompt *p = prompt ? find_prompt(name) : NULL;
+    const struct prompt *p = prompt ? find_prompt(req, name) : NULL;
 
     if (!prompt) {
         return strcmp(name, TEMPLATE_HEAD "{id}" TEMPLATE_TAIL) == 0 && strcmp(variable, "id") == 0;

@@ -53,7 +53,7 @@ prompts_list(struct request *req)
     json_decref(answer);
     if (!err) {
         if (offers_fixtures(req)) {
-            fixtures_add_prompts(&o);
+            fixtures_add_prompts(req, &o);
         }
         err = offers_write_page(req, "prompts", &o);
     }
@@ -193,7 +193,7 @@ get_prompt(struct request *req, const char *name, const json_t *args, json_t **r
 {
     const char *missing = NULL;
 
-    if (!offers_fixtures(req) || !fixtures_prompt(name, args, result, &missing)) {
+    if (!offers_fixtures(req) || !fixtures_prompt(req, name, args, result, &missing)) {
         return get_start(req, name, args, result);
     }
     return missing ? missing_argument(req, missing) : E_OK;

@@ -16,6 +16,7 @@
 #include "state/base/rune.h"
 #include "state/standards.h"
 #include "state/state.h"
+#include "state/uri.h"
 #include "state/workflow.h"
 
 /* What is read: the text and what it is, or the whole content of a fixture. */
@@ -38,13 +39,13 @@ static const struct kind {
     bool kept;
     const char *description;
 } kinds[] = {
-    {SKILL_SCHEME, "file", "Skill", NULL, skill_resource_read, true,
+    {URI_SKILL, "file", "Skill", NULL, skill_resource_read, true,
      "A file of a skill: its SKILL.md says what it is for; skills/list lists the rest."},
-    {"tandem://pack/", "id", "Workflow pack", "application/json", read_pack, true,
+    {URI_PACK, "id", "Workflow pack", "application/json", read_pack, true,
      "What a pack of workflows is for, with its phases and tasks."},
-    {"tandem://session/", "session_id", "Workflow session", "application/json", read_session, false,
+    {URI_SESSION, "session_id", "Workflow session", "application/json", read_session, false,
      "Where a workflow session stands, as pos_workflow's get_state tells it."},
-    {"tandem://standard/", "path", "Standard", "text/markdown", read_standard, true,
+    {URI_STANDARD, "path", "Standard", "text/markdown", read_standard, true,
      "A Markdown file of the project's standards."},
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
@@ -81,8 +82,8 @@ add_standards(struct request *req, struct offers *o)
     for (size_t i = 0; i < list.count; i++) {
         struct buf uri = BUF_INIT;
 
-        buf_adds(&uri, "tandem://standard/");
-        offers_encode_path(&uri, slice_of(list.paths[i]));
+        buf_adds(&uri, URI_STANDARD);
+        uri_add_path(&uri, slice_of(list.paths[i]));
         if (!uri.failed) {
             offers_add(o, uri.data,
                        describe(req, "uri", uri.data, list.paths[i], NULL, NULL, "text/markdown"));
@@ -106,7 +107,7 @@ add_packs(struct request *req, struct offers *o)
 
     json_array_foreach(err ? NULL : json_object_get(answer, "workflows"), i, pack) {
         const char *id = json_string_value(json_object_get(pack, "id"));
-        char *uri = xasprintf("tandem://pack/%s", id);
+        char *uri = xasprintf(URI_PACK "%s", id);
 
         offers_add(o, uri,
                    describe(req, "uri", uri, id, json_string_value(json_object_get(pack, "name")),
@@ -304,27 +305,53 @@ write_content(struct request *req, struct slice uri, const struct content *conte
     era_add_cache(req, content->kept ? OFFERS_TTL_MS : 0, content->kept);
 }
 
+/* Reads what params.uri names; both are the caller's to free in any case. */
+static enum err
+find_content(struct request *req, struct buf *uri, struct content *content)
+{
+    enum err err = offers_read_uri(req, uri, &req->fault);
+
+    if (!err) {
+        err = memchr(uri->data, '\0', uri->len) /* No name here holds one. */
+                  ? E_NOT_FOUND
+                  : read_content(req, buf_slice(uri), content, &req->fault);
+        if (err == E_NOT_FOUND || err == E_ARGUMENT) {
+            err = not_found(req, buf_slice(uri));
+        } else if (!err && content->text.failed) {
+            err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
+        }
+    }
+    return err;
+}
+
+static void
+content_fini(struct content *content)
+{
+    json_decref(content->fixture);
+    buf_fini(&content->text);
+}
+
 enum err
 resources_read(struct request *req)
 {
     struct buf uri = {.limit = OFFERS_URI_MAX};
     struct content content = {.mime = NULL};
-    enum err err = offers_read_uri(req, &uri, &req->fault);
+    enum err err = find_content(req, &uri, &content);
 
     if (!err) {
-        err = memchr(uri.data, '\0', uri.len) /* No name here holds one. */
-                  ? E_NOT_FOUND
-                  : read_content(req, buf_slice(&uri), &content, &req->fault);
-        if (err == E_NOT_FOUND || err == E_ARGUMENT) {
-            err = not_found(req, buf_slice(&uri));
-        } else if (!err && content.text.failed) {
-            err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
-        } else if (!err) {
-            write_content(req, buf_slice(&uri), &content);
-        }
+        write_content(req, buf_slice(&uri), &content);
     }
-    json_decref(content.fixture);
-    buf_fini(&content.text);
+    content_fini(&content);
     buf_fini(&uri);
+    return err;
+}
+
+enum err
+resources_find(struct request *req, struct buf *uri)
+{
+    struct content content = {.mime = NULL};
+    enum err err = find_content(req, uri, &content);
+
+    content_fini(&content);
     return err;
 }

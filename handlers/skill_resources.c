@@ -46,11 +46,11 @@ put_uri(json_t *object, const char *skill, const char *file)
 {
     struct buf uri = BUF_INIT;
 
-    buf_adds(&uri, SKILL_SCHEME);
+    buf_adds(&uri, URI_SKILL);
     buf_adds(&uri, skill);
     if (file) {
         buf_addc(&uri, '/');
-        offers_encode_path(&uri, slice_of(file));
+        uri_add_path(&uri, slice_of(file));
     }
     json_put(object, "uri", json_text_slice(buf_slice(&uri)));
     buf_fini(&uri);
@@ -60,9 +60,9 @@ put_uri(json_t *object, const char *skill, const char *file)
 static bool
 path_of(struct slice uri, struct buf *path)
 {
-    size_t len = strlen(SKILL_SCHEME);
+    size_t len = strlen(URI_SKILL);
 
-    return uri.len > len && memcmp(uri.data, SKILL_SCHEME, len) == 0 &&
+    return uri.len > len && memcmp(uri.data, URI_SKILL, len) == 0 &&
            offers_decode_path((struct slice){uri.data + len, uri.len - len}, path) && path->len;
 }
 
@@ -126,7 +126,7 @@ skill_resources_add(struct request *req, struct offers *o)
     enum err err = skills_find(state_skills(req->state), &paths, &req->fault);
 
     for (size_t i = 0; i < paths.count; i++) {
-        char *uri = xasprintf(SKILL_SCHEME "%s/" SKILL_FILE, paths.paths[i]);
+        char *uri = xasprintf(URI_SKILL "%s/" SKILL_FILE, paths.paths[i]);
 
         offers_add(o, uri, NULL);
         free(uri);

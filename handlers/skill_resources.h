@@ -7,8 +7,7 @@
 
 #include "handlers/offers.h"
 #include "state/skills.h"
-
-#define SKILL_SCHEME "skill://"
+#include "state/uri.h"
 
 /* Adds the URI of each skill's SKILL.md, without a value: skill_resource() makes it. */
 enum err skill_resources_add(struct request *req, struct offers *o);

@@ -8,6 +8,7 @@
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/offers.h"
 #include "state/changes.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
@@ -18,6 +19,7 @@ struct subscription {
     struct listener listener;    /* First. */
     struct mcp_session *session; /* Counted: of the connection it came by; null over HTTP. */
     struct sink *sink;           /* Counted. */
+    const char *honoured;        /* The filter, as JSON members; until it is acknowledged. */
     size_t id_len;
     char id[]; /* Of the request, raw JSON. */
 };
@@ -48,30 +50,19 @@ say(struct subscription *s, const char *method, const char *params)
     return err;
 }
 
-static const char *const texts[CHANGE_COUNT] = {
-#define ROW(NAME, TEXT) [CHANGE_##NAME] = TEXT,
-    CHANGES(ROW)
-#undef ROW
-};
-
 static enum err
 acknowledge(struct listener *l, struct fault *f)
 {
-    struct buf honoured = BUF_INIT;
+    struct subscription *s = (struct subscription *)l;
+    struct buf params = BUF_INIT;
     enum err err = E_LIMIT;
 
-    buf_adds(&honoured, "\"notifications\":{");
-    for (int i = 0; i < CHANGE_COUNT; i++) {
-        if (l->kinds & 1u << i) {
-            buf_addf(&honoured, "%s\"%sListChanged\":true",
-                     honoured.data[honoured.len - 1] == '{' ? "" : ",", texts[i]);
-        }
+    buf_addf(&params, "\"notifications\":{%s},", s->honoured);
+    if (!params.failed) {
+        err = say(s, "subscriptions/acknowledged", params.data);
     }
-    buf_adds(&honoured, "},");
-    if (!honoured.failed) {
-        err = say((struct subscription *)l, "subscriptions/acknowledged", honoured.data);
-    }
-    buf_fini(&honoured);
+    s->honoured = NULL;
+    buf_fini(&params);
     if (err == E_REFUSED) {
         fault_set(f, E_INVALID_REQUEST,
                   "the answer is an event stream, and Accept does not take one");
@@ -80,14 +71,51 @@ acknowledge(struct listener *l, struct fault *f)
     return err ? fault_set(f, E_BUSY, "too much waits to be read already") : E_OK;
 }
 
-static bool
-tell(struct listener *l, enum change change)
+static enum told
+tell(struct listener *l, enum change change, const char *name)
 {
-    char method[64] = "";
-    struct buf text = {.data = method, .size = sizeof method}; /* Never grows. */
+    struct buf params = BUF_INIT;
+    enum err err = E_LIMIT;
 
-    buf_addf(&text, "%s/list_changed", texts[change]);
-    return say((struct subscription *)l, method, "") == E_OK;
+    subscriptions_params(&params, name);
+    if (!params.failed) {
+        err = say((struct subscription *)l, subscriptions_method(change),
+                  params.data ? params.data : "");
+    }
+    buf_fini(&params);
+    return err ? TOLD_ENOUGH : TOLD;
+}
+
+/* ---- What any client is told, in either era ---- */
+
+const char *
+subscriptions_method(enum change change)
+{
+    static const char *const methods[] = {
+#define ROW(NAME, TEXT) [CHANGE_##NAME] = TEXT "/list_changed",
+        CHANGES_OF_LISTS(ROW)
+#undef ROW
+            [CHANGE_RESOURCE] = "resources/updated",
+    };
+
+    return methods[change];
+}
+
+void
+subscriptions_params(struct buf *out, const char *name)
+{
+    if (name) {
+        buf_adds(out, "\"uri\":");
+        buf_add_json(out, slice_of(name));
+        buf_addc(out, ',');
+    }
+}
+
+unsigned
+subscriptions_lists(const struct dispatcher *d)
+{
+    return (tools_can_change(d->tools) ? 1u << CHANGE_TOOLS : 0) | 1u << CHANGE_PROMPTS |
+           1u << CHANGE_RESOURCES;
 }
 
 /* ---- How it ends ---- */
@@ -98,6 +126,7 @@ free_subscription(struct subscription *s)
 {
     s->sink->class->unref(s->sink);
     mcp_session_unref(s->session);
+    listener_fini(&s->listener);
     free(s);
 }
 
@@ -134,8 +163,8 @@ matches(const struct listener *l, const void *arg)
     const struct subscription *s = (const struct subscription *)l;
     const struct subscription_match *m = arg;
 
-    return (!m->session || s->session == m->session) && (!m->sink || s->sink == m->sink) &&
-           (!m->id.len || rpc_id_equal(id_of(s), m->id));
+    return l->class == &class && (!m->session || s->session == m->session) &&
+           (!m->sink || s->sink == m->sink) && (!m->id.len || rpc_id_equal(id_of(s), m->id));
 }
 
 void
@@ -165,24 +194,84 @@ subscriptions_end(struct dispatcher *d)
 
 /* ---- The method ---- */
 
-/* The kinds that are asked for and can be told of, from params.notifications. */
+/* Adds a member to the filter that is honoured. */
+static void
+honour(struct buf *honoured, const char *key)
+{
+    buf_addf(honoured, "%s\"%s\":", honoured->len ? "," : "", key);
+}
+
+static void
+want_lists(const struct request *req, const json_t *filter, struct listener *l,
+           struct buf *honoured)
+{
+    static const char *const keys[] = {
+#define ROW(NAME, TEXT) [CHANGE_##NAME] = TEXT "ListChanged",
+        CHANGES_OF_LISTS(ROW)
+#undef ROW
+    };
+
+    for (enum change list = 0; list < CHANGE_LISTS; list++) {
+        if (json_is_true(json_object_get(filter, keys[list])) &&
+            subscriptions_lists(req->dispatcher) & 1u << list) {
+            l->kinds |= 1u << list;
+            honour(honoured, keys[list]);
+            buf_adds(honoured, "true");
+        }
+    }
+}
+
+/* A URI that names nothing yet may do so later: it stays honoured. */
 static enum err
-kinds_asked(struct request *req, unsigned *kinds)
+want_resources(struct request *req, const json_t *filter, struct listener *l, struct buf *honoured)
+{
+    const json_t *uris = json_object_get(filter, "resourceSubscriptions"), *uri;
+    enum err err = E_OK;
+    size_t i;
+
+    if (uris && !json_is_array(uris)) {
+        return fault_set(&req->fault, E_PARAMS, "resourceSubscriptions is no array");
+    }
+    json_array_foreach(uris, i, uri) {
+        struct slice name = {json_string_value(uri), json_string_length(uri)};
+
+        if (!name.len || name.len > OFFERS_URI_MAX || memchr(name.data, '\0', name.len)) {
+            return fault_set(&req->fault, E_PARAMS, "resourceSubscriptions[%zu] is no URI", i);
+        }
+        err = listener_want(l, name, &req->fault);
+        if (err) {
+            return err;
+        }
+        if (i == 0) {
+            honour(honoured, "resourceSubscriptions");
+        }
+        buf_addc(honoured, i ? ',' : '[');
+        buf_add_json(honoured, name);
+    }
+    buf_adds(honoured, json_array_size(uris) ? "]" : "");
+    return E_OK;
+}
+
+/* Reads params.notifications: what 'l' is to be told of, and that in 'honoured'. */
+static enum err
+read_filter(struct request *req, struct listener *l, struct buf *honoured)
 {
     const struct json_value *wanted = &req->message.param[RPC_PARAM_NOTIFICATIONS];
     json_t *filter = NULL;
     enum err err;
 
-    *kinds = 0;
     if (wanted->kind != KIND_OBJECT) {
         return fault_set(&req->fault, E_PARAMS, "params.notifications is missing, or no object");
     }
     err = rpc_load(wanted, "notifications", &filter, &req->fault);
-    if (!err && json_is_true(json_object_get(filter, "toolsListChanged")) &&
-        tools_can_change(req->dispatcher->tools)) {
-        *kinds |= 1u << CHANGE_TOOLS;
+    if (!err) {
+        want_lists(req, filter, l, honoured);
+        err = want_resources(req, filter, l, honoured);
     }
     json_decref(filter);
+    if (!err && honoured->failed) {
+        err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for this subscription now");
+    }
     return err;
 }
 
@@ -211,26 +300,28 @@ enum err
 subscriptions_listen(struct request *req)
 {
     struct slice id = req->message.id;
-    struct subscription *s;
-    unsigned kinds;
-    enum err err = kinds_asked(req, &kinds);
+    struct subscription *s = xcalloc(1, sizeof *s + id.len); /* It is bounded (RPC_ID_MAX). */
+    struct buf honoured = BUF_INIT;
+    enum err err;
 
-    err = err ? err : check_room(req);
-    if (err) {
-        return err;
-    }
-    s = xcalloc(1, sizeof *s + id.len); /* An id is bounded (RPC_ID_MAX). */
-    s->listener = (struct listener){.class = &class, .kinds = kinds};
+    s->listener.class = &class;
     s->session = req->env.session ? mcp_session_ref(req->env.session) : NULL;
     s->sink = req->sink;
     s->id_len = id.len;
     memcpy(s->id, id.data, id.len);
-    req->sink = NULL; /* Its own from here on: it may end before changes_listen() returns. */
-    err = changes_listen(state_changes(req->state), &s->listener, &req->fault);
+    err = check_room(req);
+    err = err ? err : read_filter(req, &s->listener, &honoured);
+    if (!err) {
+        s->honoured = honoured.len ? honoured.data : "";
+        req->sink = NULL; /* Its own from here on: it may end before changes_listen() returns. */
+        err = changes_listen(state_changes(req->state), &s->listener, &req->fault);
+        req->sink = err ? s->sink : NULL;
+    }
     if (err) {
-        req->sink = s->sink;
         mcp_session_unref(s->session);
+        listener_fini(&s->listener);
         free(s);
     }
+    buf_fini(&honoured);
     return err;
 }

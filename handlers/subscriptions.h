@@ -8,6 +8,7 @@
 #define TANDEM_SUBSCRIPTIONS_H
 
 #include "handlers/request.h"
+#include "state/changes.h"
 
 struct dispatcher;
 
@@ -24,5 +25,12 @@ struct subscription_match {
 void subscriptions_cancel(struct dispatcher *d, const struct subscription_match *match);
 /* Ends all of them with their result, and takes no new ones. */
 void subscriptions_end(struct dispatcher *d);
+
+/* What is the same for clients of both eras: the method of a notification, behind "notifications/";
+ * its params, with a comma behind them or nothing; and the lists that can change, bits by enum
+ * change. */
+const char *subscriptions_method(enum change change);
+void subscriptions_params(struct buf *out, const char *name);
+unsigned subscriptions_lists(const struct dispatcher *d);
 
 #endif

@@ -29,6 +29,7 @@
     ROW(json_schema_2020_12_tool, "tool_conformance.c")    \
     ROW(test_header_tool, "tool_conformance.c")            \
     ROW(test_trigger_tool_change, "tool_conformance.c")    \
+    ROW(test_trigger_prompt_change, "tool_conformance.c")  \
     ROW(test_missing_capability, "tool_conformance.c")     \
     ROW(test_streaming_elicitation, "tool_conformance.c")  \
     ROW(test_reconnection, "tool_conformance_streams.c")   \

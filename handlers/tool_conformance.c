@@ -3,6 +3,7 @@
  *
  * They use what every tool may use, so what the suite proves of them holds for the others. */
 #include "handlers/dispatch_private.h"
+#include "handlers/offers.h"
 #include "state/base/json_put.h"
 #include "state/changes.h"
 #include "state/state.h"
@@ -134,6 +135,16 @@ trigger_tool_change(struct request *req, const json_t *args, json_t **result, st
 }
 
 static enum err
+trigger_prompt_change(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)args, (void)f;
+    fixtures_change_prompts(req);
+    changes_publish(state_changes(req->state), CHANGE_PROMPTS);
+    *result = only(text_block("The list of prompts has changed."));
+    return E_OK;
+}
+
+static enum err
 any_arguments(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     char *text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
@@ -161,6 +172,7 @@ any_arguments(struct request *req, const json_t *args, json_t **result, struct f
     ROW(test_logging_tool,           "Conformance: log level",     WORKER, with_logging,      "Logs to a request that asked for it.") \
     ROW(test_streaming_elicitation,  "Conformance: no requests",   INLINE, simple_text,       "Answers without asking the client.") \
     ROW(test_trigger_tool_change,    "Conformance: list change",   WORKER, trigger_tool_change, "Makes a tool come, or go.") \
+    ROW(test_trigger_prompt_change,  "Conformance: list change",   WORKER, trigger_prompt_change, "Makes a prompt come, or go.") \
     ROW(test_changing_tool,          "Conformance: coming tool",   INLINE, simple_text,       "Comes and goes.")
 /* clang-format on */
 

@@ -81,6 +81,7 @@ core_keep(struct core *core, struct fault *f)
     enum err err = keeper_start(&core->keeper, f);
 
     if (!err) {
+        state_keep(core->state, core->keeper);
         dispatch_keep(core->dispatcher, core->keeper);
     }
     return err;

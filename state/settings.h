@@ -175,6 +175,8 @@
         "workflow sessions on disk; over it: the oldest finished are removed")                     \
     ROW(limits_active_workflows, "limits.active_workflows", UINT, ANY, "100", "1", "10000",        \
         "workflow sessions neither completed nor paused; over it: start is refused")               \
+    ROW(limits_watches, "limits.watches", UINT, ANY, "2048", "0", "65536",                         \
+        "folders watched for changes; over it: they are looked at every 5 seconds")               \
     ROW(limits_workflow_stale, "limits.workflow_stale", DURATION, ANY, "168h", "1h", "8760h",      \
         "an active workflow session that nobody touches; over it: removed")
 /* clang-format on */

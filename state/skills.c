@@ -209,6 +209,18 @@ each_place(const struct skills *s, const struct skill_source *source,
     return err;
 }
 
+bool
+skills_path_of(enum skill_kind kind, const char *folder, char out[SKILL_PATH_SIZE])
+{
+    char name[SKILL_NAME_MAX + 1] = "standards";
+
+    if (folder ? !skill_name_of(kind, folder, name) : kind != SKILL_STANDARDS) {
+        return false;
+    }
+    snprintf(out, SKILL_PATH_SIZE, "%s/%s", kind_names[kind], name);
+    return true;
+}
+
 static bool
 add_path(void *arg, struct skill_place *p)
 {

@@ -55,6 +55,11 @@ struct skills *skills_create(struct dir *workspace, const struct skill_source *s
 void skills_destroy(struct skills *s);
 struct slots_counters skills_counters(struct skills *s);
 
+#define SKILL_PATH_SIZE (SKILL_NAME_MAX + 16)
+/* Writes the path of the skill that the folder of that name is; null: that of a source itself.
+ * False if it gives none. */
+bool skills_path_of(enum skill_kind kind, const char *folder, char out[SKILL_PATH_SIZE]);
+
 struct skill_file {
     char *path;  /* Relative to the skill. */
     char *title; /* The first heading of Markdown; may be empty. */

@@ -9,6 +9,7 @@
 #include "state/project_info.h"
 #include "state/settings.h"
 #include "state/skills.h"
+#include "state/sources.h"
 #include "state/workflow.h"
 
 struct state {
@@ -17,6 +18,7 @@ struct state {
 #define ROW(NAME, TYPE, MAKE, END) TYPE *NAME;
     SINGLETONS(ROW)
 #undef ROW
+    struct sources *sources; /* Null unless it is kept. */
 };
 
 static struct mcp_sessions *
@@ -119,27 +121,56 @@ make_workflow(const struct state_options *o, struct fault *f)
     return workflow;
 }
 
+/* The folders of the project that packs, standards and skills are read from. */
+struct named_sources {
+    char *names[3]; /* Owned. */
+    struct skill_source all[SKILLS_SOURCES_MAX];
+    size_t count;
+};
+
+static void
+name_sources(const struct state_options *o, struct named_sources *n)
+{
+    const char *paths[WORKFLOW_PACK_PATHS_MAX];
+    size_t named;
+
+    n->names[0] = xasprintf("%s/workflows", o->data_name);
+    n->names[1] = xasprintf("%s/skills", o->data_name);
+    n->names[2] = xasprintf("%s/standards", o->data_name);
+    n->all[0] = (struct skill_source){SKILL_PROJECT, n->names[1]};
+    n->all[1] = (struct skill_source){SKILL_STANDARDS, n->names[2]};
+    n->count = 2;
+    named = name_pack_paths(o, n->names[0], paths);
+    for (size_t i = 0; i < named; i++) {
+        n->all[n->count++] = (struct skill_source){SKILL_PACK, paths[i]};
+    }
+}
+
+static void
+forget_names(struct named_sources *n)
+{
+    for (size_t i = 0; i < sizeof n->names / sizeof n->names[0]; i++) {
+        free(n->names[i]);
+    }
+}
+
 static struct skills *
 make_skills(const struct state_options *o, struct fault *f)
 {
-    char *packs = xasprintf("%s/workflows", o->data_name);
-    char *own = xasprintf("%s/skills", o->data_name);
-    char *standards = xasprintf("%s/standards", o->data_name);
-    const char *paths[WORKFLOW_PACK_PATHS_MAX];
-    struct skill_source sources[WORKFLOW_PACK_PATHS_MAX + 2] = {{SKILL_PROJECT, own},
-                                                                {SKILL_STANDARDS, standards}};
-    size_t count = 2, named = name_pack_paths(o, packs, paths);
+    struct named_sources n;
     struct skills *skills;
 
     (void)f;
-    for (size_t i = 0; i < named; i++) {
-        sources[count++] = (struct skill_source){SKILL_PACK, paths[i]};
-    }
-    skills = skills_create(o->root, sources, count, o->clock);
-    free(standards);
-    free(own);
-    free(packs);
+    name_sources(o, &n);
+    skills = skills_create(o->root, n.all, n.count, o->clock);
+    forget_names(&n);
     return skills;
+}
+
+static void
+session_changed(void *changes, const char *session_id, bool list)
+{
+    sources_tell_session(changes, session_id, list);
 }
 
 enum err
@@ -160,7 +191,21 @@ state_create(const struct state_options *options, struct state **state, struct f
     }
     SINGLETONS(ROW)
 #undef ROW
+    workflow_tell(s->workflow, session_changed, s->changes);
     return E_OK;
+}
+
+void
+state_keep(struct state *state, struct keeper *keeper)
+{
+    const struct state_options *o = &state->options;
+    struct named_sources n;
+
+    changes_keep(state->changes, keeper);
+    name_sources(o, &n);
+    state->sources =
+        sources_start(keeper, state->changes, o->root, n.all, n.count, o->settings->limits_watches);
+    forget_names(&n);
 }
 
 /* One small function a row, so that they can stand in an array and be called backwards. */
@@ -182,6 +227,7 @@ state_destroy(struct state *state)
     };
 
     if (state) {
+        sources_stop(state->sources);
         for (size_t i = sizeof ends / sizeof ends[0]; i-- > 0;) {
             ends[i](state);
         }

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+struct keeper;
 struct settings;
 
 /*      name       type                  makes it             ends it                 */
@@ -40,6 +41,9 @@ struct state;
 
 /* Makes every singleton.  On error nothing is left. */
 enum err state_create(const struct state_options *options, struct state **state, struct fault *f);
+/* Has 'keeper', who must outlive it, watch the project's files and tell of what changes.  At most
+ * once, before the first transport. */
+void state_keep(struct state *state, struct keeper *keeper);
 /* Null is ignored.  No other thread may use it. */
 void state_destroy(struct state *state);
 

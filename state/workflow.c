@@ -131,7 +131,26 @@ close_session(void *content)
     wf_content_unref(content);
 }
 
-static const struct session_class sessions_of_packs = {open_session, close_session};
+static void
+session_changed(void *owner, const char *id, bool list)
+{
+    const struct workflow *w = owner;
+
+    if (w->tell) {
+        w->tell(w->tell_arg, id, list);
+    }
+}
+
+static const struct session_class sessions_of_packs = {open_session, close_session,
+                                                       session_changed};
+
+void
+workflow_tell(struct workflow *w, void (*tell)(void *arg, const char *session_id, bool list),
+              void *arg)
+{
+    w->tell = tell;
+    w->tell_arg = arg;
+}
 
 enum err
 workflow_create(const struct workflow_options *options, struct workflow **workflow, struct fault *f)

@@ -131,18 +131,21 @@ workflow_index_add(struct workflow_index *ix, struct session_summary *summary)
     set_summary(ix, entry, summary);
 }
 
-void
+bool
 workflow_index_update(struct workflow_index *ix, struct session_summary *summary)
 {
     struct entry *entry = find(ix, summary->id);
+    bool other;
 
     if (!entry || entry->summary->revision >= summary->revision) {
         session_summary_unref(summary);
-        return;
+        return false;
     }
+    other = entry->summary->state != summary->state;
     entry->changed = ++ix->tick;
     entry->identity = (struct file_identity){.size = -1};
     set_summary(ix, entry, summary);
+    return other;
 }
 
 void

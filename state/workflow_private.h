@@ -12,6 +12,8 @@ struct workflow {
     char *pack_paths[WORKFLOW_PACK_PATHS_MAX]; /* Owned. */
     struct workflow_store *store;
     struct workflow_gates *gates;
+    void (*tell)(void *arg, const char *session_id, bool list); /* Null: nobody is told. */
+    void *tell_arg;
 };
 
 /* The folders of packs as they are now. */

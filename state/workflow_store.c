@@ -392,6 +392,7 @@ store_delete_if(struct workflow_store *store, const char *id,
         LOCK(WF_START, &store->start_lock);
         workflow_index_remove(store->index, id);
         UNLOCK(WF_START, &store->start_lock);
+        store_tell_change(store, id, true);
     }
     return err;
 }

@@ -18,6 +18,7 @@ void
 store_tell_index(struct workflow_store *store, const json_t *record, bool created)
 {
     struct session_summary *summary = session_summary_of(record);
+    bool list = true;
 
     LOCK(WF_START, &store->start_lock);
     if (created) {
@@ -25,9 +26,18 @@ store_tell_index(struct workflow_store *store, const json_t *record, bool create
         store->reserved--; /* From here on it counts in the index. */
         workflow_index_add(store->index, summary);
     } else {
-        workflow_index_update(store->index, summary);
+        list = workflow_index_update(store->index, summary);
     }
     UNLOCK(WF_START, &store->start_lock);
+    store_tell_change(store, record_id(record), list);
+}
+
+void
+store_tell_change(struct workflow_store *store, const char *id, bool list)
+{
+    if (store->options.class->changed) {
+        store->options.class->changed(store->options.owner, id, list);
+    }
 }
 
 /* Reads one session file for the index, unless this version of it is known.  False if it is no

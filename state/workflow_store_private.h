@@ -50,6 +50,9 @@ enum err store_load(struct workflow_store *store, const char *id, json_t **recor
 /* Tells the index of a change; or of a session created in the place that was reserved for it. */
 void store_tell_index(struct workflow_store *store, const json_t *record, bool created)
     EXCLUDES(LC_WF_START);
+/* Tells the class; no lock is held. */
+void store_tell_change(struct workflow_store *store, const char *id, bool list)
+    EXCLUDES(LC_WF_START);
 /* Waits for, or makes, the first reading of the folder. */
 enum err store_scan_once(struct workflow_store *store, struct fault *f) EXCLUDES(LC_WF_START);
 /* As workflow_store_delete(), but only if 'may' (null: always) agrees under the action lock. */

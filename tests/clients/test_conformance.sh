@@ -19,7 +19,8 @@ tools="tools-list tools-call-simple-text tools-call-image tools-call-audio tools
        tools-call-mixed-content tools-call-error tools-call-with-progress"
 offers="resources-list resources-read-text resources-read-binary resources-templates-read prompts-list prompts-get-simple
         prompts-get-with-args prompts-get-embedded-resource prompts-get-with-image completion-complete"
-legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging"
+legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging resources-subscribe
+        resources-unsubscribe"
 skipped=tasks-status-notifications # The suite itself skips all of its checks.
 skills="sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-manifest"
 declare -A scenarios=(

@@ -2,6 +2,7 @@
 #include "tests/check.h"
 
 #include "handlers/offers.h"
+#include "state/uri.h"
 
 static void
 paths_survive_a_uri(void **unused)
@@ -12,7 +13,7 @@ paths_survive_a_uri(void **unused)
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         struct buf uri = BUF_INIT, back = BUF_INIT;
 
-        offers_encode_path(&uri, slice_of(paths[i]));
+        uri_add_path(&uri, slice_of(paths[i]));
         for (size_t at = 0; at < uri.len; at++) {
             CHECK(uri.data[at] > ' ' && uri.data[at] < 0x7F && !strchr("?#\"<>", uri.data[at]));
         }

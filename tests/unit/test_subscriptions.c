@@ -91,7 +91,7 @@ acknowledged_first_then_told(void **unused)
 {
     (void)unused;
     open_listen(&sinks[0], LISTEN("1732176000123", "{\"toolsListChanged\":true,"
-                                                   "\"promptsListChanged\":true,\"other\":1}"));
+                                                   "\"promptsListChanged\":false,\"other\":1}"));
     CHECK_STR(sinks[0].sent.data,
               "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\","
               "\"params\":{\"notifications\":{\"toolsListChanged\":true},\"_meta\":{" ID(
@@ -106,6 +106,56 @@ acknowledged_first_then_told(void **unused)
     CHECK_INT(lines(&sinks[0]), 2);
     CHECK_INT(lines(&sinks[1]), 1);
     CHECK_INT(lines(&sinks[2]), 2); /* The same id from another client is another subscription. */
+}
+
+static void
+resources_are_told_by_uri(void **unused)
+{
+    struct changes *changes = state_changes(project.state);
+
+    (void)unused;
+    open_listen(&sinks[0],
+                LISTEN("7", "{\"promptsListChanged\":true,\"resourcesListChanged\":true,"
+                            "\"resourceSubscriptions\":[\"tandem://pack/p\",\"x:\\u00e9\","
+                            "\"tandem://session/s\"]}"));
+    CHECK_STR(sinks[0].sent.data,
+              "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/subscriptions/acknowledged\","
+              "\"params\":{\"notifications\":{\"promptsListChanged\":true,"
+              "\"resourcesListChanged\":true,\"resourceSubscriptions\":[\"tandem://pack/p\","
+              "\"x:\xc3\xa9\",\"tandem://session/s\"]},\"_meta\":{" ID("7") "}}}\n");
+    open_listen(&sinks[1], LISTEN("8", "{\"resourceSubscriptions\":[]}"));
+    CHECK(strstr(sinks[1].sent.data, "\"notifications\":{},"));
+    changes_publish(changes, CHANGE_TOOLS);
+    changes_publish(changes, CHANGE_PROMPTS);
+    changes_publish_resource(changes, "x:\xc3\xa9");
+    changes_publish_resource(changes, "tandem://session/s/phase/1");
+    changes_publish_resource(changes, "tandem://pack/q");
+    CHECK_INT(lines(&sinks[0]), 4);
+    CHECK_INT(lines(&sinks[1]), 1);
+    CHECK(strstr(sinks[0].sent.data, "notifications/prompts/list_changed\""));
+    CHECK(strstr(sinks[0].sent.data,
+                 "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/resources/updated\","
+                 "\"params\":{\"uri\":\"x:\xc3\xa9\",\"_meta\":{" ID("7") "}}}\n"));
+    CHECK(strstr(sinks[0].sent.data, "\"uri\":\"tandem://session/s/phase/1\","));
+}
+
+/* What is no filter is refused, and nothing stays open. */
+static void
+bad_uris_are_refused(void **unused)
+{
+    static const char *const filters[] = {
+        LISTEN("1", "{\"resourceSubscriptions\":{}}"),
+        LISTEN("1", "{\"resourceSubscriptions\":[\"a\",1]}"),
+        LISTEN("1", "{\"resourceSubscriptions\":[\"\"]}"),
+        LISTEN("1", "{\"resourceSubscriptions\":[\"a\\u0000\"]}"),
+    };
+    struct envelope env = over_http();
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        dispatch_message(dispatcher, &env, slice_of(filters[i]), &sinks[i].sink);
+        CHECK(strstr(fake_sink_wait(&sinks[i]), i == 3 ? "\"error\":{\"code\":" : "-32602"));
+    }
 }
 
 static void
@@ -212,9 +262,16 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(acknowledged_first_then_told),      TEST(who_leaves_is_told_nothing_more),
-        TEST(a_connection_cancels_its_own),      TEST(who_does_not_read_is_ended_with_the_result),
-        TEST(the_end_of_the_server_is_a_result), TEST(what_is_refused),
+        TEST(acknowledged_first_then_told),
+        TEST(who_leaves_is_told_nothing_more),
+        TEST(resources_are_told_by_uri),
+        TEST(who_leaves_is_told_nothing_more),
+        TEST(bad_uris_are_refused),
+        TEST(who_leaves_is_told_nothing_more),
+        TEST(a_connection_cancels_its_own),
+        TEST(who_does_not_read_is_ended_with_the_result),
+        TEST(the_end_of_the_server_is_a_result),
+        TEST(what_is_refused),
     };
     return CHECK_RUN(tests);
 }
