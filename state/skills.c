@@ -173,10 +173,10 @@ is_candidate(const struct skills *s, const struct skill_place *p)
     return is;
 }
 
-/* Calls 'visit' with each place of a source, until it returns false.  It may take the place by
- * clearing it. */
+/* Calls 'visit' with each place of a source, or with that of the name 'only' (no data: all), until
+ * it returns false.  It may take the place by clearing it. */
 static enum err
-each_place(const struct skills *s, const struct skill_source *source,
+each_place(const struct skills *s, const struct skill_source *source, struct slice only,
            bool (*visit)(void *arg, struct skill_place *), void *arg, struct fault *f)
 {
     struct dir_list list;
@@ -189,7 +189,8 @@ each_place(const struct skills *s, const struct skill_source *source,
     for (size_t i = 0; !err && more && i < list.count; i++) {
         struct skill_place p = {.kind = source->kind, .source = source->folder};
 
-        if (!list.entries[i].folder || !skill_name_of(source->kind, list.entries[i].name, p.name)) {
+        if (!list.entries[i].folder || !skill_name_of(source->kind, list.entries[i].name, p.name) ||
+            (only.data && !slice_is(only, p.name))) {
             continue;
         }
         p.id = xstrdup(list.entries[i].name);
@@ -197,7 +198,8 @@ each_place(const struct skills *s, const struct skill_source *source,
         more = !is_candidate(s, &p) || visit(arg, &p);
         place_fini(&p);
     }
-    if (!err && more && source->kind == SKILL_STANDARDS) {
+    if (!err && more && source->kind == SKILL_STANDARDS &&
+        (!only.data || slice_is(only, "standards"))) {
         struct skill_place p = {.kind = source->kind, .name = "standards"};
 
         p.source = source->folder;
@@ -255,7 +257,7 @@ skills_find(struct skills *s, struct skill_paths *paths, struct fault *f)
 
     *paths = (struct skill_paths){.paths = NULL};
     for (size_t i = 0; i < s->source_count && !err; i++) {
-        err = each_place(s, &s->sources[i], add_path, paths, f);
+        err = each_place(s, &s->sources[i], SLICE_NONE, add_path, paths, f);
     }
     if (err) {
         skill_paths_fini(paths);
@@ -275,21 +277,12 @@ skills_find(struct skills *s, struct skill_paths *paths, struct fault *f)
     return E_OK;
 }
 
-/* Takes the first place of a name. */
-struct search {
-    struct slice name;
-    struct skill_place *found;
-};
-
 static bool
 take_place(void *arg, struct skill_place *p)
 {
-    struct search *search = arg;
+    struct skill_place *found = arg;
 
-    if (!slice_is(search->name, p->name)) {
-        return true;
-    }
-    *search->found = *p;
+    *found = *p;
     p->id = p->folder = NULL;
     return false;
 }
@@ -314,20 +307,19 @@ static enum err
 find_place(const struct skills *s, struct slice path, struct skill_place *p, struct slice *rest,
            struct fault *f)
 {
-    struct slice kind, name;
-    struct search search = {.found = p};
+    struct slice kind, name, whole;
 
     *p = (struct skill_place){.folder = NULL};
     *rest = SLICE_NONE;
-    if (!split(path, &kind, &search.name)) {
+    if (!split(path, &kind, &whole)) {
         return fault_set(f, E_NOT_FOUND, "this names no skill");
     }
-    if (split(search.name, &name, rest)) {
-        search.name = name;
+    if (!split(whole, &name, rest)) {
+        name = whole;
     }
     for (size_t i = 0; i < s->source_count && !p->folder; i++) {
         enum err err = slice_is(kind, kind_names[s->sources[i].kind])
-                           ? each_place(s, &s->sources[i], take_place, &search, f)
+                           ? each_place(s, &s->sources[i], name, take_place, p, f)
                            : E_OK;
         if (err) {
             return err;
