@@ -1,12 +1,14 @@
-/* cmd_check.c -- "tandem check": every problem of a pack, a gate, a definition, a task list or a
- * configuration.
+/* cmd_check.c -- "tandem check": every problem of a pack, a skill, a gate, a definition, a task
+ * list or a configuration.
  *
- * What a path is, is told by its name: a folder with metadata.json is a pack, one that holds such
- * folders is a collection of packs; *.md is a task list; *.yaml is a definition if it has phases,
- * else a gate; metadata.json stands for its pack; any other *.json is a configuration. */
+ * What a path is, is told by its name: a folder with metadata.json is a pack, one with a SKILL.md a
+ * skill, one that holds such folders is a collection; metadata.json and SKILL.md stand for their
+ * folder; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; any
+ * other *.json is a configuration. */
 #include "server/command.h"
 #include "server/report.h"
 #include "state/base/file.h"
+#include "state/skills.h"
 #include "state/workflow_definition.h"
 #include "state/workflow_gate.h"
 #include "state/workflow_pack.h"
@@ -50,14 +52,58 @@ add_fault(struct problems *problems, const char *file, enum err err, const struc
     }
 }
 
-static void
-check_pack(struct check *c, struct dir *dir, const char *path, const char *id)
+/* Checks a folder that is a pack or a skill; false if it is neither.  'path' is how it is told,
+ * 'real' its absolute path. */
+static bool
+check_one(struct check *c, struct dir *dir, const char *path, const char *real)
 {
     struct problems problems = PROBLEMS_INIT;
     struct fault f = FAULT_INIT;
+    const char *id = strrchr(real, '/') + 1;
 
-    add_fault(&problems, "", pack_check(dir, id, &problems, &f), &f);
+    if (dir_is_file(dir, "metadata.json")) {
+        add_fault(&problems, "", pack_check(dir, id, &problems, &f), &f);
+    } else if (dir_is_file(dir, SKILL_FILE)) {
+        bool of_standards = id - real > 11 && memcmp(id - 11, "/standards/", 11) == 0;
+
+        skill_check(dir, of_standards ? SKILL_STANDARDS : SKILL_PROJECT, id, &problems);
+    } else {
+        return false;
+    }
     tell(c, strcmp(path, ".") == 0 ? "" : path, &problems);
+    return true;
+}
+
+/* Checks the packs and skills in a folder. */
+static enum err
+check_collection(struct check *c, struct dir *dir, const char *path, const char *real,
+                 struct fault *f)
+{
+    struct dir_list list = {.count = 0};
+    enum err err = dir_list(dir, ".", PACKS_MAX, &list, f);
+
+    for (size_t i = 0; i < list.count && !err; i++) {
+        char *its_path = xasprintf("%s/%s", path, list.entries[i].name);
+        char *its_real = xasprintf("%s/%s", real, list.entries[i].name);
+        struct dir *folder = NULL;
+
+        if (list.entries[i].folder) {
+            err = dir_sub(dir, list.entries[i].name, false, &folder, f);
+            if (!err) {
+                check_one(c, folder, its_path, its_real);
+            }
+        }
+        dir_unref(folder);
+        free(its_real);
+        free(its_path);
+    }
+    if (!err && c->checked == 0) {
+        fault_set(f, E_ARGUMENT,
+                  "%s has no metadata.json or " SKILL_FILE ", nor has any folder in it", path);
+        err = fault_remedy(f, "give the folder of a pack or a skill, or a folder of those");
+    }
+    dir_list_fini(&list);
+    return err;
 }
 
 static enum err
@@ -65,32 +111,14 @@ check_folder(struct check *c, const char *path, struct fault *f)
 {
     char *real = realpath(path, NULL);
     struct dir *dir = NULL;
-    struct dir_list list = {.count = 0};
     enum err err = dir_open(path, false, &dir, f);
 
-    if (!err && dir_is_file(dir, "metadata.json")) {
-        check_pack(c, dir, path, real ? strrchr(real, '/') + 1 : path);
-    } else if (!err) {
-        err = dir_list(dir, ".", PACKS_MAX, &list, f);
-        for (size_t i = 0; i < list.count && !err; i++) {
-            char *metadata = xasprintf("%s/metadata.json", list.entries[i].name);
-            struct dir *pack = NULL;
-
-            if (list.entries[i].folder && dir_is_file(dir, metadata) &&
-                (err = dir_sub(dir, list.entries[i].name, false, &pack, f)) == E_OK) {
-                char *pack_path = xasprintf("%s/%s", path, list.entries[i].name);
-                check_pack(c, pack, pack_path, list.entries[i].name);
-                free(pack_path);
-            }
-            dir_unref(pack);
-            free(metadata);
-        }
-        if (!err && c->checked == 0) {
-            fault_set(f, E_ARGUMENT, "%s has no metadata.json, nor has any folder in it", path);
-            err = fault_remedy(f, "give a pack's folder, or a folder of packs");
-        }
+    if (!err && !real) {
+        err = fault_set(f, E_NOT_FOUND, "%s cannot be read: %s", path, strerror(errno));
     }
-    dir_list_fini(&list);
+    if (!err && !check_one(c, dir, path, real)) {
+        err = check_collection(c, dir, path, real, f);
+    }
     dir_unref(dir);
     free(real);
     return err;
@@ -154,7 +182,7 @@ check_file(struct check *c, const char *path, struct fault *f)
         err = fault_set(f, E_NOT_FOUND, "%s cannot be read: %s", path, strerror(errno));
         goto out;
     }
-    if (strcmp(name, "/metadata.json") == 0) {
+    if (strcmp(name, "/metadata.json") == 0 || strcmp(name, "/" SKILL_FILE) == 0) {
         *name = '\0';
         err = check_folder(c, strchr(path, '/') ? dirname(folder) : ".", f);
         goto out;
@@ -206,10 +234,10 @@ run(struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .usage = "PATH ...",
-    .summary = "check a pack, gate, definition, task list or configuration",
+    .summary = "check a pack, skill, gate, definition, task list or configuration",
     .details = "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
-               "is a pack, or holds packs; .md is a task list, .yaml a gate or a definition, .json "
-               "a configuration. The status is 1 if there is any error.",
+               "is a pack or a skill, or holds some; .md is a task list, .yaml a gate or a "
+               "definition, .json a configuration. The status is 1 if there is any error.",
     .least_args = 1,
     .most_args = 10000,
     .run = run,

@@ -20,6 +20,7 @@
 #include "state/base/err.h"
 #include "state/base/file.h"
 #include "state/base/mem.h"
+#include "state/base/problems.h"
 #include "state/base/slots.h"
 
 #include <jansson.h>
@@ -91,6 +92,11 @@ void skill_paths_fini(struct skill_paths *paths);
 enum err skills_load(struct skills *s, struct slice path, struct skill **skill, struct fault *f);
 /* Null is ignored. */
 void skill_free(struct skill *skill);
+
+/* For "tandem check": adds what is wrong with the SKILL.md in 'dir', a folder called 'folder', to
+ * 'problems'; nothing if it has none.  Pure but for that file. */
+void skill_check(const struct dir *dir, enum skill_kind kind, const char *folder,
+                 struct problems *problems);
 
 /* Appends a file of a skill to 'out'; 'path' is the skill's and the file's.  Errors as above. */
 enum err skills_read(struct skills *s, struct slice path, struct buf *out, struct fault *f);

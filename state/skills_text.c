@@ -188,6 +188,32 @@ skill_frontmatter(struct slice text, const char *name, json_t **frontmatter, str
     return err;
 }
 
+void
+skill_check(const struct dir *dir, enum skill_kind kind, const char *folder,
+            struct problems *problems)
+{
+    char name[SKILL_NAME_MAX + 1];
+    struct buf text = BUF_INIT;
+    struct fault f = FAULT_INIT;
+    json_t *frontmatter = NULL;
+    enum err err;
+
+    if (!dir_is_file(dir, SKILL_FILE)) {
+        return;
+    }
+    err =
+        skill_name_of(kind, folder, name)
+            ? dir_read(dir, SKILL_FILE, SKILL_READ_MAX, &text, NULL, &f)
+            : fault_set(&f, E_REFUSED, "the folder's name gives no name for a skill of at most %u",
+                        SKILL_NAME_MAX);
+    err = err ? err : skill_frontmatter(buf_slice(&text), name, &frontmatter, &f);
+    if (err) {
+        problems_add(problems, PROBLEM_ERROR, SKILL_FILE, f.line, f.column, "%s", f.text);
+    }
+    json_decref(frontmatter);
+    buf_fini(&text);
+}
+
 /* ---- A SKILL.md that is made ---- */
 
 /* Sets the front matter, and begins the text with it.  'description' is cut to what one may have;

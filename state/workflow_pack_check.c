@@ -4,6 +4,7 @@
  * gates, templates, definitions, and the links between texts. */
 #include "state/markdown_lines.h"
 #include "state/base/rune.h"
+#include "state/skills.h"
 #include "state/workflow_definition.h"
 #include "state/workflow_gate.h"
 #include "state/workflow_pack_private.h"
@@ -291,6 +292,7 @@ pack_check(struct dir *dir, const char *id, struct problems *problems, struct fa
         check_gate(&c, -1);
     }
     check_definition(&c, "supporting-docs/workflow-definition.yaml");
+    skill_check(dir, SKILL_PACK, id, problems);
     pack_unref(pack);
     return E_OK;
 }

@@ -423,6 +423,14 @@ check_tells_every_problem() {
     run 1 check d.yaml && has "$out" "d.yaml:"
     echo text >e.md
     run 1 check e.md && has "$out" "e.md: error: the task list has no phase"
+    mkdir -p skills/mine
+    printf -- '---\nname: mine\ndescription: Does it\n---\n' >skills/mine/SKILL.md
+    run 0 check skills && has "$out" "1 checked: 0 errors"
+    run 0 check skills/mine/SKILL.md && has "$out" "1 checked: 0 errors"
+    printf -- '---\ndescription: Does it\nname: other\n---\n' >skills/mine/SKILL.md
+    run 1 check skills/mine && has "$out" "skills/mine/SKILL.md:3:1: error:"
+    cp skills/mine/SKILL.md pack/SKILL.md
+    run 1 check pack && has "$out" "pack/SKILL.md:3:1: error:"
     run 1 check missing.md && has "$err" "missing.md cannot be read"
     mkdir empty
     run 1 check empty && has "$err" "metadata.json"

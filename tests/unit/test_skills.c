@@ -265,6 +265,29 @@ a_broken_skill_is_none(void **unused)
 }
 
 static void
+a_check_tells_what_is_wrong(void **unused)
+{
+    struct tree *t = tree_create();
+    struct problems problems = PROBLEMS_INIT;
+
+    (void)unused;
+    skill_check(tree_dir(t), SKILL_PROJECT, "mine", &problems);
+    CHECK_INT(problems.count, 0); /* It has none. */
+    tree_write(t, "SKILL.md", "---\nname: mine-standards\ndescription: d\n---\n");
+    skill_check(tree_dir(t), SKILL_STANDARDS, "Mine", &problems);
+    CHECK_INT(problems.count, 0);
+    skill_check(tree_dir(t), SKILL_PROJECT, "mine", &problems);
+    CHECK_INT(problems.count, 1);
+    CHECK_STR(problems.items[0].file, "SKILL.md");
+    CHECK_INT(problems.items[0].line, 2);
+    skill_check(tree_dir(t), SKILL_PROJECT, "___", &problems);
+    CHECK_INT(problems.count, 2);
+    CHECK_INT(problems.errors, 2);
+    problems_fini(&problems);
+    tree_destroy(t);
+}
+
+static void
 what_is_named_badly_is_not_found(void **unused)
 {
     static const char *const paths[] = {
@@ -525,6 +548,7 @@ main(void)
         cmocka_unit_test(a_folder_of_standards_is_a_skill),
         cmocka_unit_test(a_skill_of_its_own_says_what_it_is),
         cmocka_unit_test(a_broken_skill_is_none),
+        cmocka_unit_test(a_check_tells_what_is_wrong),
         cmocka_unit_test(what_is_named_badly_is_not_found),
         cmocka_unit_test(what_is_too_large_is_none),
         cmocka_unit_test(names_follow_the_rules),
