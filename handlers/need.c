@@ -271,6 +271,7 @@ take_slot(struct request *req, struct need *want)
     json_decref(question);
     if (slot && strcmp(slot->digest, digest) == 0) {
         json_decref(params);
+        slot->bound = want->bound;
         return slot;
     }
     if (slot) {
@@ -279,7 +280,8 @@ take_slot(struct request *req, struct need *want)
         assert(n->count < NEED_MAX);
         slot = &n->slots[n->count++];
     }
-    *slot = (struct need_slot){.key = xstrdup(want->key), .kind = want->kind, .params = params};
+    *slot = (struct need_slot){
+        .key = xstrdup(want->key), .kind = want->kind, .params = params, .bound = want->bound};
     slot->call = call_text(slot->kind, params);
     memcpy(slot->digest, digest, sizeof digest);
     return slot;
@@ -294,7 +296,7 @@ look_up(struct needs *n, struct need_slot *slot)
 
     if (kept && strcmp(json_string_value(json_array_get(kept, 0)), slot->digest) == 0) {
         slot->answer = json_clone(json_array_get(kept, 1));
-    } else if (asked && strcmp(asked, slot->digest) == 0) {
+    } else if (n->retried ? asked && strcmp(asked, slot->digest) == 0 : !slot->bound) {
         json_t *answer = json_object_get(n->responses, slot->key);
         slot->answer = answer ? json_clone(answer) : NULL;
     }

@@ -35,6 +35,9 @@ struct need {
     const char *key; /* Of its own in the request; borrowed. */
     enum need_kind kind;
     json_t *params; /* Stolen by need(), also on error; null for none. */
+    /* Modern: only an answer to this very question counts, which the client must prove to have got
+     * by the requestState.  Else one that it sends unasked is taken too. */
+    bool bound;
     /* Set by need() where it returns E_OK. */
     enum need_outcome outcome;
     /* If accepted: of a form its content, which fits its schema and has no other members; of

@@ -25,6 +25,7 @@ struct need_slot {
     char digest[SEAL_DIGEST_SIZE];
     json_t *answer; /* Owned; null until it is there.  As it came, until 'checked'. */
     json_t *error;  /* Owned; or the client's error instead. */
+    bool bound;
     bool checked;
     bool wanted; /* It is one that the last run lacked. */
     unsigned tries;

@@ -168,23 +168,13 @@ open_state(struct request *req, json_t **state, struct fault *f)
     return err;
 }
 
-enum err
-asks_begin(struct request *req)
+/* Reads the state that came with a retry. */
+static enum err
+take_state(struct request *req, struct needs *n)
 {
-    struct needs *n;
     json_t *state = NULL;
-    enum err err;
+    enum err err = open_state(req, &state, &req->fault);
 
-    if (req->needs || !may_ask(req) ||
-        req->message.param[RPC_PARAM_REQUEST_STATE].kind == KIND_NONE) {
-        return E_OK; /* Answers without it answer nothing that we asked. */
-    }
-    n = req->needs = xcalloc(1, sizeof *req->needs);
-    err = open_state(req, &state, &req->fault);
-    if (!err) {
-        err = rpc_load(&req->message.param[RPC_PARAM_INPUT_RESPONSES], "inputResponses",
-                       &n->responses, &req->fault);
-    }
     if (!err) {
         n->retried = true;
         n->round = (unsigned)json_integer_value(json_object_get(state, "r"));
@@ -193,4 +183,19 @@ asks_begin(struct request *req)
     }
     json_decref(state);
     return err;
+}
+
+enum err
+asks_begin(struct request *req)
+{
+    const struct json_value *responses = &req->message.param[RPC_PARAM_INPUT_RESPONSES];
+    bool retried = req->message.param[RPC_PARAM_REQUEST_STATE].kind != KIND_NONE;
+    enum err err;
+
+    if (req->needs || !may_ask(req) || (!retried && responses->kind == KIND_NONE)) {
+        return E_OK;
+    }
+    req->needs = xcalloc(1, sizeof *req->needs);
+    err = retried ? take_state(req, req->needs) : E_OK;
+    return err ? err : rpc_load(responses, "inputResponses", &req->needs->responses, &req->fault);
 }

@@ -67,10 +67,11 @@ json_t *fixtures_read(const char *uri);
 void fixtures_add_prompts(const struct request *req, struct offers *o);
 /* Makes one prompt come, or go. */
 void fixtures_change_prompts(struct request *req);
-/* True if there is such a prompt.  Then either '*result' is new, {description, messages}, or
- * '*missing' names an argument that 'args' (may be null) lacks. */
-bool fixtures_prompt(const struct request *req, const char *name, const json_t *args,
-                     json_t **result, const char **missing);
+/* True if there is such a prompt.  Then '*missing' names an argument that 'args' (may be null)
+ * lacks, or '*err' is E_OK and '*result' is new, {description, messages}, or '*err' is in
+ * req->fault. */
+bool fixtures_prompt(struct request *req, const char *name, const json_t *args, json_t **result,
+                     const char **missing, enum err *err);
 /* Adds what 'variable' of a fixture may be: of a prompt if 'prompt', else of a template.  False if
  * there is no such fixture or variable. */
 bool fixtures_complete(const struct request *req, bool prompt, const char *name,

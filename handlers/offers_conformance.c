@@ -3,6 +3,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/offers.h"
 
+#include "handlers/need.h"
 #include "state/base/json_put.h"
 
 #define TEMPLATE_HEAD "test://template/"
@@ -140,6 +141,28 @@ with_image(const json_t *args)
                                message(text_block("Please look at the image above."))));
 }
 
+/* Asks the user first. */
+static enum err
+with_context(struct request *req, json_t **messages)
+{
+    json_t *schema =
+        json_must(json_pack("{s:s, s:{s:{s:s}}, s:[s]}", "type", "object", "properties", "context",
+                            "type", "string", "required", "context"));
+    struct need n = {.key = "user_context",
+                     .kind = NEED_FORM,
+                     .params = need_form("What is this about?", schema)};
+    enum err err = need(req, &n, 1, &req->fault);
+
+    if (!err) {
+        const char *context = json_string_value(json_object_get(n.answer, "context"));
+        char *text = xasprintf("The user said: %s", context ? context : "(nothing)");
+
+        *messages = json_must(json_pack("[o]", message(text_block(text))));
+        free(text);
+    }
+    return err;
+}
+
 /* The one that comes and goes. */
 #define CHANGING_PROMPT "test_changing_prompt"
 
@@ -148,12 +171,14 @@ static const struct prompt {
     const char *name, *description;
     const char *arguments[ARGUMENTS_MAX]; /* All required. */
     json_t *(*messages)(const json_t *args);
+    enum err (*ask)(struct request *req, json_t **messages); /* Or this one. */
 } prompts[] = {
-    {CHANGING_PROMPT, "Comes and goes.", {NULL}, simple},
-    {"test_prompt_with_arguments", "Two arguments.", {"arg1", "arg2"}, with_arguments},
-    {"test_prompt_with_embedded_resource", "A resource.", {"resourceUri"}, with_resource},
-    {"test_prompt_with_image", "An image.", {NULL}, with_image},
-    {"test_simple_prompt", "One text.", {NULL}, simple},
+    {CHANGING_PROMPT, "Comes and goes.", {NULL}, simple, NULL},
+    {"test_input_required_result_prompt", "A question first.", {NULL}, NULL, with_context},
+    {"test_prompt_with_arguments", "Two arguments.", {"arg1", "arg2"}, with_arguments, NULL},
+    {"test_prompt_with_embedded_resource", "A resource.", {"resourceUri"}, with_resource, NULL},
+    {"test_prompt_with_image", "An image.", {NULL}, with_image, NULL},
+    {"test_simple_prompt", "One text.", {NULL}, simple, NULL},
 };
 
 static bool
@@ -208,10 +233,11 @@ fixtures_add_prompts(const struct request *req, struct offers *o)
 }
 
 bool
-fixtures_prompt(const struct request *req, const char *name, const json_t *args, json_t **result,
-                const char **missing)
+fixtures_prompt(struct request *req, const char *name, const json_t *args, json_t **result,
+                const char **missing, enum err *err)
 {
     const struct prompt *p = find_prompt(req, name);
+    json_t *messages = NULL;
 
     if (!p) {
         return false;
@@ -222,8 +248,12 @@ fixtures_prompt(const struct request *req, const char *name, const json_t *args,
             return true;
         }
     }
-    *result = json_must(
-        json_pack("{s:s, s:o}", "description", p->description, "messages", p->messages(args)));
+    *err = p->ask ? p->ask(req, &messages) : E_OK;
+    if (!*err) {
+        messages = p->ask ? messages : p->messages(args);
+        *result =
+            json_must(json_pack("{s:s, s:o}", "description", p->description, "messages", messages));
+    }
     return true;
 }
 

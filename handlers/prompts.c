@@ -192,11 +192,12 @@ static enum err
 get_prompt(struct request *req, const char *name, const json_t *args, json_t **result)
 {
     const char *missing = NULL;
+    enum err err = E_OK;
 
-    if (!offers_fixtures(req) || !fixtures_prompt(req, name, args, result, &missing)) {
+    if (!offers_fixtures(req) || !fixtures_prompt(req, name, args, result, &missing, &err)) {
         return get_start(req, name, args, result);
     }
-    return missing ? missing_argument(req, missing) : E_OK;
+    return missing ? missing_argument(req, missing) : err;
 }
 
 enum err

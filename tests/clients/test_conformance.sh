@@ -19,18 +19,24 @@ tools="tools-list tools-call-simple-text tools-call-image tools-call-audio tools
        tools-call-mixed-content tools-call-error tools-call-with-progress"
 offers="resources-list resources-read-text resources-read-binary resources-templates-read prompts-list prompts-get-simple
         prompts-get-with-args prompts-get-embedded-resource prompts-get-with-image completion-complete"
-legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging resources-subscribe
-        resources-unsubscribe"
+legacy="server-initialize server-session-lifecycle ping logging-set-level tools-call-with-logging
+        tools-call-sampling tools-call-elicitation resources-subscribe resources-unsubscribe"
+elicitation="elicitation-sep1034-defaults elicitation-sep1330-enums"
+round=input-required-result
+rounds="$round-basic-elicitation $round-basic-sampling $round-basic-list-roots $round-request-state
+        $round-multiple-input-requests $round-multi-round $round-missing-input-response $round-non-tool-request
+        $round-result-type $round-unsupported-methods $round-tampered-state $round-capability-check
+        $round-ignore-extra-params $round-validate-input"
 skipped=tasks-status-notifications # The suite itself skips all of its checks.
 skills="sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-manifest"
 declare -A scenarios=(
     [2025-03-26]="server-session-lifecycle"
     [2025-06-18]="$legacy $tools $offers"
-    [2025-11-25]="$legacy $tools $offers json-schema-2020-12 server-sse-multiple-streams server-sse-polling
+    [2025-11-25]="$legacy $tools $offers $elicitation json-schema-2020-12 server-sse-multiple-streams server-sse-polling
                   dns-rebinding-protection"
     [2026-07-28]="$tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
                   http-header-validation http-custom-header-server-validation server-stateless
-                  sep-2164-resource-not-found caching $skills"
+                  sep-2164-resource-not-found caching $skills $rounds"
 )
 
 mkdir "$work/project"
