@@ -2,12 +2,14 @@
  *
  * A row per action; this file reads the arguments and finds the row, the engine does the rest.
  * Names of actions and arguments are those that packs mention in their text. */
-#include "handlers/request.h"
+#include "handlers/need.h"
 #include "handlers/tool.h"
 #include "state/base/json_put.h"
+#include "state/base/rune.h"
 #include "state/state.h"
 #include "state/workflow.h"
 #include "state/workflow_answer.h"
+#include "state/workflow_approval.h"
 
 #include <math.h>
 
@@ -134,12 +136,128 @@ check_needs(const struct action *action, const json_t *args, struct fault *f)
     return E_OK;
 }
 
+/* ---- Asking the person ---- */
+
+#define SHOWN_FIELDS 20u
+#define SHOWN_BYTES 300u
+
+/* Adds one field of the evidence as a line, cut where it is long. */
+static void
+add_field(struct buf *out, const char *name, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    struct slice whole = slice_of(text);
+
+    buf_adds(out, "\n- ");
+    buf_add_json(out, (struct slice){name, rune_cut(slice_of(name), SHOWN_BYTES)});
+    buf_adds(out, ": ");
+    buf_add(out, text, rune_cut(whole, SHOWN_BYTES));
+    buf_adds(out, whole.len > SHOWN_BYTES ? " ..." : "");
+    free(text);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Adds what is handed in, by name: the question must be the same however its client orders it. */
+static void
+add_evidence(struct buf *out, const json_t *evidence)
+{
+    size_t count = json_object_size(evidence), i = 0;
+    const char **names = xcalloc(count + 1, sizeof *names); /* GATE_EVIDENCE_FIELDS_MAX at most. */
+    const char *name;
+    json_t *value;
+
+    buf_adds(out, count ? " Handed in:" : " Nothing is handed in for it.");
+    json_object_foreach((json_t *)(uintptr_t)evidence, name, value) {
+        names[i++] = name;
+    }
+    qsort(names, count, sizeof *names, by_name);
+    for (i = 0; i < count && i < SHOWN_FIELDS; i++) {
+        add_field(out, names[i], json_object_get(evidence, names[i]));
+    }
+    if (count > SHOWN_FIELDS) {
+        buf_addf(out, "\n- and %zu more", count - SHOWN_FIELDS);
+    }
+    free(names);
+}
+
+/* The question: which gate it is, and what is handed in for it. */
+static json_t *
+approval_form(const json_t *about)
+{
+    static const char schema[] =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"approve\":{\"type\":\"boolean\",\"title\":\"Approve\","
+        "\"description\":\"Yes: the phase counts as done. No: it is refused.\"},"
+        "\"name\":{\"type\":\"string\",\"title\":\"Your name\",\"maxLength\":200},"
+        "\"comment\":{\"type\":\"string\",\"title\":\"Comment\",\"maxLength\":2000}},"
+        "\"required\":[\"approve\"]}";
+    struct buf text = BUF_INIT;
+    json_t *form;
+
+    buf_addf(&text, "Phase %d (%s) of the workflow %s for %s needs your approval (session %s).",
+             (int)json_integer_value(json_object_get(about, "phase")),
+             read_text(about, "phase_name"), read_text(about, "workflow"),
+             read_text(about, "target_file"), read_text(about, "session_id"));
+    add_evidence(&text, json_object_get(about, "evidence"));
+    form = need_form(text.failed ? "" : text.data, json_must(json_loads(schema, 0, NULL)));
+    buf_fini(&text);
+    return form;
+}
+
+/* Has the person asked who must approve what is to be completed, where that can be done.  '*asked'
+ * tells if 'said' is an answer, which borrows from the request. */
+static enum err
+ask_approval(struct request *req, const struct workflow_args *a, bool *asked,
+             struct workflow_approval *said, struct fault *f)
+{
+    static const char *const words[] = {[NEED_DECLINED] = "declined to say",
+                                        [NEED_CANCELLED] = "closed the question",
+                                        [NEED_REFUSED] = "the client refused to ask"};
+    struct need n = {.key = "approval", .kind = NEED_FORM, .bound = true};
+    json_t *about = need_allowed(req, NEED_FORM)
+                        ? workflow_approval_wanted(state_workflow(req->state), a)
+                        : NULL;
+    enum err err;
+
+    *asked = false;
+    if (!about) {
+        return E_OK;
+    }
+    n.params = approval_form(about);
+    json_decref(about);
+    err = need(req, &n, 1, f);
+    if (!err) {
+        bool yes = json_is_true(json_object_get(n.answer, "approve"));
+        const char *by = read_text(n.answer, "name"), *comment = read_text(n.answer, "comment");
+
+        *asked = true;
+        *said = (struct workflow_approval){
+            .approved = n.outcome == NEED_ACCEPTED && yes,
+            .answer = n.outcome != NEED_ACCEPTED ? words[n.outcome]
+                      : yes                      ? "approved"
+                                                 : "rejected",
+            .by = by ? by : "",
+            .comment = n.said    ? n.said
+                       : comment ? comment
+                                 : "",
+        };
+    }
+    return err;
+}
+
 static enum err
 call_workflow(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     const char *name = read_text(args, "action");
     const struct action *action = find_action(name ? name : "");
+    struct workflow_approval said;
     struct workflow_args a;
+    bool asked;
     enum err err;
 
     if (!action) {
@@ -147,6 +265,13 @@ call_workflow(struct request *req, const json_t *args, json_t **result, struct f
     }
     err = check_needs(action, args, f);
     err = err ? err : read_args(args, &a, f);
+    if (!err && action->run == workflow_complete_phase) {
+        err = ask_approval(req, &a, &asked, &said, f);
+        a.approval = asked ? &said : NULL;
+    }
+    if (err == E_INPUT) {
+        return err;
+    }
     if (err) {
         *result = answer_error(action->name, f);
         return err;

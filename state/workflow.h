@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 struct workflow;
+struct workflow_approval;
 
 #define WORKFLOW_PACK_PATHS_MAX 4u
 
@@ -62,6 +63,7 @@ struct workflow_args {
     int phase, task_number, to_phase;
     const char *category, *status, *reason, *checkpoint_note;
     bool reset_evidence;
+    const struct workflow_approval *approval; /* What a person said; null: nobody was asked. */
 };
 
 /* One action.  E_OK and the whole answer in '*answer', new; or the error, and in '*answer' the

@@ -213,7 +213,7 @@ gate_plain_evidence(const json_t *evidence)
     const char *name;
 
     json_object_foreach(evidence_same(evidence), name, field) {
-        if (strcmp(name, "_override") != 0) {
+        if (strcmp(name, "_override") != 0 && strcmp(name, "_approval") != 0) { /* Ours alone. */
             json_object_set(plain, name, evidence_same(evidence_value(field)));
         }
     }

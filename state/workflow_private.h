@@ -54,6 +54,12 @@ enum err workflow_failed(const struct workflow_args *args, const struct session_
 /* Looks up the session that 'args' names. */
 enum err workflow_view(struct workflow *w, const struct workflow_args *args,
                        struct session_view *view, struct fault *f);
+/* Whether 'args' may complete its phase now, whatever the gate will say. */
+enum err workflow_check_completion(const struct workflow_args *args, const json_t *record,
+                                   struct fault *f);
+/* The gate of a phase, a new reference.  Without any lock. */
+enum err workflow_gate_of(struct workflow *w, const struct session_view *view, int phase,
+                          struct gate **gate, struct fault *f);
 int64_t workflow_now(const struct workflow *w);
 
 #endif

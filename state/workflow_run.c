@@ -6,6 +6,7 @@
 #include "state/workflow_private.h"
 
 #include "state/workflow_answer.h"
+#include "state/workflow_approval.h"
 #include "state/workflow_input.h"
 
 #include "state/base/json_put.h"
@@ -161,8 +162,8 @@ note_error(struct workflow *w, const struct session_view *view, const struct fau
     workflow_store_release(w->store, &noted);
 }
 
-static enum err
-check_completion(const struct workflow_args *args, const json_t *record, struct fault *f)
+enum err
+workflow_check_completion(const struct workflow_args *args, const json_t *record, struct fault *f)
 {
     enum err err;
 
@@ -179,10 +180,9 @@ check_completion(const struct workflow_args *args, const json_t *record, struct 
     return err ? err : input_check_keys(args->evidence, f);
 }
 
-/* Fetches the gate of the phase, without any lock. */
-static enum err
-fetch_gate(struct workflow *w, const struct session_view *view, int phase, struct gate **gate,
-           struct fault *f)
+enum err
+workflow_gate_of(struct workflow *w, const struct session_view *view, int phase, struct gate **gate,
+                 struct fault *f)
 {
     struct wf_content *content;
     char *warning;
@@ -192,9 +192,6 @@ fetch_gate(struct workflow *w, const struct session_view *view, int phase, struc
     err = err ? err : workflow_gates_get(w->gates, content, phase, gate, f);
     free(warning);
     wf_content_unref(content);
-    if (err == E_REFUSED) {
-        note_error(w, view, f);
-    }
     return err;
 }
 
@@ -265,20 +262,30 @@ judge_and_store(struct workflow *w, const struct workflow_args *args, const stru
 {
     char now[CLOCK_TEXT_SIZE];
     struct gate_context context = {.workspace = w->options.workspace, .now = now};
-    json_t *plain, *commands;
+    json_t *plain, *commands, *asked = NULL;
     const json_t *given = json_object_get(args->evidence, "_override");
     struct session_view saved;
     struct fault refused = FAULT_INIT;
     enum err err;
 
     clock_format_utc(workflow_now(w), now);
-    err = gate_evaluate(gate, args->evidence, &context, result, f);
+    if (args->approval) {
+        asked = workflow_approved_evidence(args->evidence, args->approval->approved);
+    }
+    err = gate_evaluate(gate, asked ? asked : args->evidence, &context, result, f);
     if (err) {
+        json_decref(asked);
         return err;
     }
-    plain = json_must(gate_plain_evidence(args->evidence));
+    plain = json_must(gate_plain_evidence(asked ? asked : args->evidence));
     commands = json_must(gate_commands(args->evidence));
-    if (!result->passed) {
+    json_decref(asked);
+    if (args->approval) {
+        json_put(plain, WORKFLOW_APPROVAL_KEY, workflow_approval_record(args->approval, now));
+    }
+    if (!result->passed && args->approval && !args->approval->approved) {
+        workflow_not_approved(args->approval, args->phase, &refused);
+    } else if (!result->passed) {
         refusal(gate, result, plain, args->phase, &refused);
     }
     struct completing completing = {
@@ -319,8 +326,13 @@ workflow_complete_phase(struct workflow *w, const struct workflow_args *args, js
     enum err err = workflow_view(w, args, &view, f);
 
     *answer = NULL;
-    err = err ? err : check_completion(args, view.record, f);
-    err = err ? err : fetch_gate(w, &view, args->phase, &gate, f);
+    err = err ? err : workflow_check_completion(args, view.record, f);
+    if (!err) {
+        err = workflow_gate_of(w, &view, args->phase, &gate, f);
+        if (err == E_REFUSED) {
+            note_error(w, &view, f);
+        }
+    }
     err = err ? err : judge_and_store(w, args, gate, &result, &view, f);
     if (!err) {
         answer_passed(w, args, &view, &result, answer);
