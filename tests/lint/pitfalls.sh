@@ -4,7 +4,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0 count=0
 # What is still being written, by name.
-awaited='Second GET|Replay leak|Priming ids|Events after disconnect|Related requests on GET|PRM mismatch'
+awaited='PRM mismatch'
 
 while IFS=$'\t' read -r name rule; do
     [[ $name = '#'* || -z $rule ]] && continue

@@ -160,10 +160,11 @@ begin(const char *version)
     struct session s;
     struct client c;
     struct response r;
-    char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"
-                           "\"protocolVersion\":\"%s\",\"capabilities\":{},\"clientInfo\":{"
-                           "\"name\":\"t\",\"version\":\"1\"}}}",
-                           version);
+    char *body = xasprintf(
+        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"
+        "\"protocolVersion\":\"%s\",\"capabilities\":{\"elicitation\":{}},\"clientInfo\":{"
+        "\"name\":\"t\",\"version\":\"1\"}}}",
+        version);
     char *id;
 
     ask(&c, "1.1", "POST", "", NULL, body);
@@ -189,9 +190,10 @@ begin(const char *version)
 static void
 call(struct client *c, const struct session *s, int id, const char *tool)
 {
+    const char *arguments = strcmp(tool, "test_elicitation") ? "{}" : "{\"message\":\"?\"}";
     char *body = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/call\",\"params\":{"
-                           "\"name\":\"%s\",\"arguments\":{},\"_meta\":{\"progressToken\":%d}}}",
-                           id, tool, id);
+                           "\"name\":\"%s\",\"arguments\":%s,\"_meta\":{\"progressToken\":%d}}}",
+                           id, tool, arguments, id);
 
     ask(c, "1.0", "POST", BOTH, s, body);
     free(body);
@@ -519,6 +521,38 @@ what_belongs_to_a_call_goes_on_its_own_stream(void **state)
     expect_end(&general);
 }
 
+/* A question of a call reaches its client on the call's stream, though the connection was lost; and
+ * so does what becomes of the answer. */
+static void
+a_question_waits_for_who_comes_back(void **state)
+{
+    struct session s = begin(NEWEST);
+    struct client c, again;
+    struct event_text primed, question;
+    char id[64] = "", *answer;
+
+    (void)state;
+    workers_stop();
+    primed = call_for_long(&c, &s, 7, "test_elicitation");
+    client_close(&c);
+    workers_go();
+    get(&again, &s, primed.id);
+    expect_stream(&again);
+    question = expect_event(&again, "elicitation/create");
+    CHECK(strstr(question.data, "\"id\":"));
+    CHECK_INT(sscanf(strstr(question.data, "\"id\":") + 5, "%63[^,]", id), 1);
+    client_close(&again); /* Lost once more. */
+    answer = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"action\":\"accept\","
+                       "\"content\":{\"username\":\"ann\",\"email\":\"a@b.example\"}}}",
+                       id);
+    CHECK_INT(status_of("POST", "", &s, answer), 202);
+    get(&again, &s, question.id);
+    expect_stream(&again);
+    CHECK(strstr(expect_event(&again, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":").data, "ann"));
+    expect_end(&again);
+    free(answer);
+}
+
 static void
 what_is_sent_before_a_get_waits_for_it(void **state)
 {
@@ -772,6 +806,7 @@ main(void)
         TEST(ids_name_their_stream),
         TEST(the_newest_get_wins),
         TEST(what_belongs_to_a_call_goes_on_its_own_stream),
+        TEST(a_question_waits_for_who_comes_back),
         TEST(what_is_sent_before_a_get_waits_for_it),
         TEST(old_clients_are_not_primed),
         TEST(an_open_get_keeps_its_session),
