@@ -121,6 +121,8 @@
         "silence between two requests; over it: the connection is closed")                         \
     ROW(limits_requests, "limits.requests", UINT, ANY, "10000", "1", "1000000",                    \
         "requests on one connection; over it: it is closed")                                       \
+    ROW(limits_ws_ping, "limits.ws_ping", DURATION, ANY, "30s", "1s", "1h",                        \
+        "silence of a WebSocket client; over it: pinged, and closed if it does not answer")        \
     ROW(limits_connections, "limits.connections", UINT, ANY, "1024", "8", "65536",                 \
         "connections at once; over it: they wait to be accepted")                                  \
     ROW(limits_unchecked, "limits.unchecked", UINT, ANY, "256", "4", "65536",                      \

@@ -138,16 +138,17 @@ connection_close(struct connection *c)
     }
     s->connections--;
     s->unchecked -= !c->checked;
+    if (c->websocket) {
+        websocket_close(c);
+    }
     drop_partial(c);
     buf_fini(&c->out);
     uv_close((uv_handle_t *)&c->poll, on_closed);
     http_server_accept_again(s);
 }
 
-/* The last answer is out: tell the peer so, and throw away what it still sends, so that the answer
- * is not lost to a reset. */
-static void
-linger(struct connection *c)
+void
+connection_linger(struct connection *c)
 {
     drop_partial(c);
     if (c->peer_done || shutdown(c->fd, SHUT_WR) != 0) {
@@ -258,9 +259,8 @@ take_one(struct connection *c, struct http_parser *p, char *data, size_t *len)
     return event == HTTP_WHOLE;
 }
 
-/* Keeps 'len' bytes at 'data', which may lie in c->in, as the beginning of what comes next. */
-static void
-keep_bytes(struct connection *c, const char *data, size_t len)
+void
+connection_keep(struct connection *c, const char *data, size_t len)
 {
     if (c->in.data && data >= c->in.data && data <= c->in.data + c->in.len) {
         memmove(c->in.data, data, len);
@@ -310,15 +310,17 @@ take_requests(struct connection *c, char *data, size_t len)
     if (c->state == LINES && len > 0) {
         connection_close(c); /* It was to wait for the answer, and its lines are to be counted. */
     }
-    if (c->state == CLOSED || c->state == LINGERING || len == 0) {
+    if (c->state == WEBSOCKET) {
+        websocket_begin(c, data, len);
+    } else if (c->state == CLOSED || c->state == LINGERING || len == 0) {
         drop_partial(c);
     } else if (c->state == READING) {
         keep_parser(c, p);
-        keep_bytes(c, data, len);
+        connection_keep(c, data, len);
     } else {
         free(c->parser);
         c->parser = NULL;
-        keep_bytes(c, data, len);
+        connection_keep(c, data, len);
     }
 }
 
@@ -346,7 +348,7 @@ connection_answered(struct connection *c)
     c->out_sent = 0;
     c->streaming = false;
     if (c->close_after) {
-        linger(c);
+        connection_linger(c);
         return;
     }
     c->state = READING;
@@ -458,6 +460,9 @@ on_event(uv_poll_t *poll, int status, int events)
     case LINES:
         http_lines_event(c, events);
         break;
+    case WEBSOCKET:
+        websocket_event(c, events);
+        break;
     case LINGERING:
         discard(c);
         break;
@@ -531,6 +536,9 @@ connection_check_time(struct connection *c, int64_t now_ns)
     case HANDLING: /* Dispatch limits the time of calls. */
         connection_check_stream(c, now_ns);
         break;
+    case WEBSOCKET:
+        websocket_check_time(c, now_ns);
+        break;
     case CLOSED:
         break;
     }
@@ -543,6 +551,8 @@ connection_drain(struct connection *c)
         connection_close(c);
     } else if (c->state == LINES) {
         http_lines_drain(c);
+    } else if (c->state == WEBSOCKET) {
+        websocket_drain(c);
     }
 }
 

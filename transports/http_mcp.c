@@ -82,6 +82,10 @@ http_mcp(struct connection *c, const struct http_parser *p)
     struct buf room = BUF_INIT;
     struct envelope env;
 
+    if (http_ws_wanted(p)) {
+        http_ws(c, p);
+        return;
+    }
     http_fill_envelope(c, p, &env);
     /* All of them fit in what the head may hold, so 'room' never moves under an earlier slice. */
     if (p->repeated && !buf_reserve(&room, c->server->parser_limits.headers * 2)) {

@@ -8,6 +8,7 @@
  *   http_auth.c        tokens and challenges; what tells clients where to get a token
  *   http_lines.c       connections that became lines: the other windows of a project
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
+ *   http_ws.c          connections that have become WebSockets
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
 #ifndef TANDEM_HTTP_PRIVATE_H
@@ -29,6 +30,8 @@ struct connection;
 struct http_auth;
 struct http_lines;
 struct route;
+struct websocket;
+struct ws_library;
 
 /* An answer, or an event ahead of one, on its way to the loop. */
 struct answer {
@@ -69,7 +72,9 @@ struct http_server {
     int spare_fd;             /* Given up to refuse a connection when descriptors run out. */
     struct connection *first; /* All open ones, newest first. */
     unsigned connections, unchecked, bridges;
-    int64_t date_second; /* What 'date' says. */
+    struct ws_library *websockets;    /* Owned; made for the first one. */
+    struct connection *_Atomic woken; /* WebSockets with something to write; counted. */
+    int64_t date_second;              /* What 'date' says. */
     char date[40];
     struct http_parser parser; /* For requests that arrived whole. */
     char scratch[64 * 1024];
@@ -81,6 +86,7 @@ enum connection_state {
     HANDLING,  /* Dispatch has the request. */
     WRITING,   /* The socket has not taken all of the answer. */
     LINES,     /* No HTTP any more: see http_lines.c. */
+    WEBSOCKET, /* No longer HTTP: see http_ws.c. */
     LINGERING, /* The last answer is out; what the peer still sends is thrown away. */
     CLOSED,
 };
@@ -95,11 +101,12 @@ struct connection {
     int polled; /* Events asked for. */
     enum connection_state state;
     struct connection *next, *prev;
-    const struct route *route;  /* Of the request whose head has been read. */
-    struct http_lines *lines;   /* Owned; in the state of that name. */
-    struct http_parser *parser; /* Owned; only while part of a request is here. */
-    struct buf in;              /* That part, and what is pipelined behind a running call. */
-    struct buf out;             /* What the socket did not take yet. */
+    const struct route *route;   /* Of the request whose head has been read. */
+    struct http_lines *lines;    /* Owned; in the state of that name. */
+    struct http_parser *parser;  /* Owned; only while part of a request is here. */
+    struct websocket *websocket; /* Owned; only in that state, and until it is closed. */
+    struct buf in;               /* That part, and what is pipelined behind a running call. */
+    struct buf out;              /* What the socket did not take yet. */
     size_t out_sent;
     int64_t since_ns;         /* Last progress of what the state waits for. */
     int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
@@ -123,8 +130,11 @@ struct connection {
     _Atomic bool missed; /* One was refused for want of room: its sender is told of room. */
     unsigned out_waiting;
     size_t out_waiting_bytes;
-    bool head_only;      /* HEAD: no body. */
-    struct slice origin; /* To be allowed by CORS, from the settings; else empty. */
+    /* A WebSocket with something to write: any thread. */
+    _Atomic bool woken;            /* It is in the server's list. */
+    struct connection *next_woken; /* There. */
+    bool head_only;                /* HEAD: no body. */
+    struct slice origin;           /* To be allowed by CORS, from the settings; else empty. */
 };
 
 /* http_connection.c */
@@ -134,6 +144,12 @@ bool connection_open(struct http_server *s, int fd);
 /* Closes the socket and drops the loop's reference; a running call goes on or is cancelled by its
  * era. */
 void connection_close(struct connection *c);
+/* The last answer is out: tells the peer so, and throws away what it still sends, so that the
+ * answer is not lost to a reset. */
+void connection_linger(struct connection *c);
+/* Keeps 'len' bytes at 'data', which may lie in c->in, as the beginning of what comes next; closes
+ * the connection if there is no memory. */
+void connection_keep(struct connection *c, const char *data, size_t len);
 /* The answer is written: on to the next request, or to the end. */
 void connection_answered(struct connection *c);
 void connection_poll(struct connection *c, int events);
@@ -268,6 +284,25 @@ struct slice http_principal(const struct connection *c);
 size_t http_challenge_scope(const struct connection *c, struct slice scope, char *out, size_t size);
 void http_resource_metadata(struct connection *c, const struct http_parser *p);
 void http_issuer_metadata(struct connection *c, const struct http_parser *p);
+
+/* http_ws.c */
+
+/* Whether a request means to become a WebSocket, however badly it says so. */
+bool http_ws_wanted(const struct http_parser *p);
+/* Checks the handshake of one whose route has passed. */
+void http_ws_check(const struct http_parser *p, struct verdict *v);
+/* Begins a WebSocket, or refuses for want of what it needs. */
+void http_ws(struct connection *c, const struct http_parser *p);
+/* What else the client has sent with its request. */
+void websocket_begin(struct connection *c, char *data, size_t len);
+void websocket_event(struct connection *c, int events);
+/* It has something to write, or may have nothing more to do. */
+void websocket_woken(struct connection *c);
+void websocket_check_time(struct connection *c, int64_t now_ns);
+/* The server is ending: takes no more messages, closes once those in flight are answered. */
+void websocket_drain(struct connection *c);
+/* The connection is closing. */
+void websocket_close(struct connection *c);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

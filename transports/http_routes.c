@@ -254,7 +254,7 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     if (!v->status && p->method == HTTP_METHOD_OPTIONS && c->origin.data) {
         answer_preflight(p, route, v);
     }
-    if (!v->status) {
+    if (!v->status && !(route->mcp && http_ws_wanted(p))) {
         check_method(p, route, v);
     }
     if (!v->status && !route->open) {
@@ -262,6 +262,9 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     }
     if (!v->status && !v->later) {
         check_media(p, v);
+    }
+    if (!v->status && route->mcp && http_ws_wanted(p)) {
+        http_ws_check(p, v);
     }
     return route;
 }

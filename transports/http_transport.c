@@ -8,6 +8,7 @@
 
 #include "state/base/log.h"
 #include "state/base/thread.h"
+#include "transports/ws_channel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -170,13 +171,26 @@ deliver(struct http_server *s)
     }
 }
 
+/* Sees to the WebSockets that have been woken. */
+static void
+wake_websockets(struct http_server *s)
+{
+    struct connection *next;
+
+    for (struct connection *c = atomic_exchange(&s->woken, NULL); c; c = next) {
+        next = c->next_woken;
+        websocket_woken(c);
+        connection_unref(c);
+    }
+}
+
 /* Whether anybody waits for an answer, or for the rest of one. */
 static bool
 work_left(const struct http_server *s)
 {
     for (const struct connection *c = s->first; c; c = c->next) {
         if (c->state == CHECKING || c->state == HANDLING || c->state == WRITING ||
-            c->state == LINES) {
+            c->state == LINES || c->state == WEBSOCKET) {
             return true;
         }
     }
@@ -200,6 +214,8 @@ try_to_end(struct http_server *s)
     s->closed = true;
     UNLOCK(OUTBOX, &s->lock);
     deliver(s);
+    wake_websockets(s);
+    ws_library_stop(s->websockets);
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
 }
@@ -254,6 +270,7 @@ on_wake(uv_async_t *wake)
 
     deliver(s);
     http_lines_woken(s);
+    wake_websockets(s);
     if (atomic_load(&s->stopping) && !s->draining) {
         begin_drain(s);
     }
@@ -364,6 +381,7 @@ serve(void *arg)
 
     s->self = pthread_self();
     uv_run(&s->loop, UV_RUN_DEFAULT);
+    ws_library_destroy(s->websockets);
     return NULL;
 }
 

@@ -1,0 +1,568 @@
+/* http_ws.c -- connections that have become WebSockets: MCP, a message a text frame.
+ *
+ * The handshake is a request like any other up to here: Host, Origin, path and token have been
+ * checked.  From then on the connection only carries bytes: what the client sends passes the gate
+ * into the channel, what comes out of the channel goes to the client; in between libwebsockets
+ * makes messages out of frames and frames out of messages.
+ *
+ *     socket --> gate --> pair --> libwebsockets --> peer --> dispatch
+ *     socket <----------- pair <-- libwebsockets <-- outbox <-- any thread
+ *
+ * DESIGN.  Nothing is read from a side while what was read before has not been taken by the other,
+ * so each connection keeps at most one read of either direction.  A client that asks and does not
+ * read is not listened to once SINK_WAITING_BYTES wait for it, and closed when it takes nothing for
+ * as long as an answer by HTTP would wait. */
+#include "transports/http_private.h"
+
+#include "state/base/log.h"
+#include "transports/peer.h"
+#include "transports/ws_channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+LOG_MODULE("ws");
+
+#define SUBPROTOCOL "mcp"
+#define PONG_NS INT64_C(10000000000) /* For the answer to a ping, at most. */
+#define CLOSE_NS INT64_C(2000000000) /* For a close frame to get out. */
+#define KEY_LENGTH 24                /* 16 bytes in base64. */
+
+struct websocket {
+    struct connection *connection; /* Borrowed: it closes this first. */
+    struct peer *peer;             /* Counted. */
+    struct outbox *outbox;         /* The peer's; borrowed. */
+    struct ws_channel *channel;    /* Owned. */
+    struct ws_gate gate;
+    int fd; /* Our end of the channel's pair. */
+    uv_poll_t poll;
+    int polled;
+    struct buf message; /* The parts of one, until the last has come. */
+    bool draining;      /* Closes once nothing is in flight. */
+    bool failing;       /* A close frame is on its way; nothing more is read. */
+    int64_t failing_ns;
+    int64_t heard_ns; /* When the client last sent something. */
+    bool pinged;      /* Since then. */
+};
+
+static int64_t
+now(const struct connection *c)
+{
+    return clock_mono(c->server->context.clock);
+}
+
+static bool
+would_block(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* ---- The handshake ---- */
+
+bool
+http_ws_wanted(const struct http_parser *p)
+{
+    return p->method == HTTP_METHOD_GET &&
+           (http_header_has(p, HTTP_HEADER_UPGRADE, SLICE("websocket")) ||
+            http_header(p, HTTP_HEADER_WS_KEY).data || http_header(p, HTTP_HEADER_WS_VERSION).data);
+}
+
+/* 16 bytes in base64: 22 characters, of which the last has four bits that are zero, and "==". */
+static bool
+key_is_good(const struct http_parser *p)
+{
+    static const char last[] = "AQgw";
+    struct slice key = http_header(p, HTTP_HEADER_WS_KEY);
+
+    if (http_header_repeated(p, HTTP_HEADER_WS_KEY) || key.len != KEY_LENGTH ||
+        key.data[22] != '=' || key.data[23] != '=' || !memchr(last, key.data[21], 4)) {
+        return false;
+    }
+    for (int i = 0; i < 22; i++) {
+        char c = key.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '+' && c != '/') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Names of subprotocols are compared with their case. */
+static bool
+offers_subprotocol(const struct http_parser *p)
+{
+    struct slice wanted = slice_of(http_header_name(HTTP_HEADER_WS_PROTOCOL)), name, list, element;
+
+    for (unsigned i = 0; http_header_next(p, &i, &name, &list);) {
+        while (http_same(name, wanted) && http_list_next(&list, &element)) {
+            if (slice_is(element, SUBPROTOCOL)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+refuse(struct verdict *v, int status, const char *text)
+{
+    v->status = status;
+    v->word = status == 426 ? "websocket_version" : "bad_handshake";
+    v->text = text;
+    snprintf(v->extra, sizeof v->extra, "%s",
+             status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "");
+}
+
+void
+http_ws_check(const struct http_parser *p, struct verdict *v)
+{
+    if (p->minor == 0 || !p->upgrade ||
+        !http_header_has(p, HTTP_HEADER_UPGRADE, SLICE("websocket"))) {
+        refuse(v, 400,
+               "a WebSocket begins with HTTP/1.1, \"Connection: Upgrade\" and \"Upgrade: "
+               "websocket\"");
+    } else if (p->chunked || p->length > 0) {
+        refuse(v, 400, "the request for a WebSocket has no body");
+    } else if (http_header_repeated(p, HTTP_HEADER_WS_VERSION) ||
+               !slice_is(http_header(p, HTTP_HEADER_WS_VERSION), "13")) {
+        refuse(v, 426, "the only version of WebSocket spoken here is 13");
+    } else if (!key_is_good(p)) {
+        refuse(v, 400, "Sec-WebSocket-Key is not one header of 16 bytes in base64");
+    } else if (!offers_subprotocol(p)) {
+        refuse(v, 400,
+               "the subprotocol here is \"" SUBPROTOCOL "\": offer it in "
+               "Sec-WebSocket-Protocol");
+    }
+}
+
+/* ---- What is watched ---- */
+
+static void on_pair(uv_poll_t *poll, int status, int events);
+
+/* Whether more of the client's bytes may be taken. */
+static bool
+listens(const struct connection *c)
+{
+    const struct websocket *ws = c->websocket;
+
+    return !ws->failing && !ws->draining && c->in.len == 0 &&
+           outbox_bytes(ws->outbox) <= SINK_WAITING_BYTES;
+}
+
+static void
+watch(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+    int events =
+        (listens(c) ? UV_READABLE : UV_DISCONNECT) | (c->out.len > c->out_sent ? UV_WRITABLE : 0);
+    int pair = (c->out.len == 0 ? UV_READABLE : 0) | (c->in.len ? UV_WRITABLE : 0);
+
+    connection_poll(c, events);
+    if (ws->polled != pair) {
+        ws->polled = pair;
+        if (pair) {
+            uv_poll_start(&ws->poll, pair, on_pair);
+        } else {
+            uv_poll_stop(&ws->poll);
+        }
+    }
+}
+
+/* Has the channel close with a code; what waits for the client is dropped. */
+static void
+fail(struct connection *c, enum ws_close code, const char *why)
+{
+    struct websocket *ws = c->websocket;
+
+    if (!ws->failing) {
+        ws->failing = true;
+        ws->failing_ns = now(c);
+        if (code != WS_CLOSE_GOING_AWAY) {
+            log_warn_rl("a WebSocket was closed", F_INT("code", code), F_STR("why", why));
+        }
+        outbox_close(ws->outbox);
+        buf_fini(&c->in);
+        ws_channel_fail(ws->channel, code, why);
+    }
+}
+
+static void
+check_drained(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+
+    if (ws->draining && peer_in_flight(ws->peer) == 0 && outbox_bytes(ws->outbox) == 0) {
+        fail(c, WS_CLOSE_GOING_AWAY, "the server is ending");
+    }
+}
+
+/* ---- From the client ---- */
+
+/* Gives the channel what it takes, and keeps the rest; 'data' may lie in c->in. */
+static void
+feed(struct connection *c, const char *data, size_t len)
+{
+    ssize_t n = len ? send(c->websocket->fd, data, len, MSG_NOSIGNAL) : 0;
+
+    if (n < 0 && !would_block()) {
+        buf_fini(&c->in); /* It has ended: what it still had to say will be read. */
+    } else if (n == (ssize_t)len) {
+        buf_fini(&c->in);
+    } else {
+        n = n < 0 ? 0 : n;
+        connection_keep(c, data + n, len - (size_t)n);
+    }
+}
+
+/* Takes bytes as they came. */
+static void
+take_bytes(struct connection *c, char *data, size_t len)
+{
+    struct websocket *ws = c->websocket;
+
+    ws->heard_ns = now(c);
+    ws->pinged = false;
+    feed(c, data, ws_gate_pass(&ws->gate, data, len));
+    if (c->state == WEBSOCKET && ws->gate.refused) {
+        fail(c, ws->gate.refused, ws->gate.why);
+    }
+}
+
+static void
+read_client(struct connection *c)
+{
+    char *scratch = c->server->scratch;
+    ssize_t n = recv(c->fd, scratch, sizeof c->server->scratch, 0);
+
+    if (n > 0) {
+        take_bytes(c, scratch, (size_t)n);
+    } else if (n == 0 || !would_block()) {
+        c->peer_done = true;
+        connection_close(c);
+    }
+}
+
+static void
+take_message(struct websocket *ws, struct slice message)
+{
+    if (!ws->failing && !ws->draining) {
+        outbox_expect(ws->outbox);
+        peer_dispatch(ws->peer, message);
+        ws_channel_wake(ws->channel);
+    }
+}
+
+/* Of ws_channel_class; on libwebsockets' stack. */
+static bool
+take_part(void *owner, struct slice bytes, bool last)
+{
+    struct websocket *ws = owner;
+
+    if (last && ws->message.len == 0) {
+        take_message(ws, bytes); /* It came in one piece, which is the rule. */
+        return true;
+    }
+    buf_add_slice(&ws->message, bytes);
+    if (ws->message.failed) {
+        buf_fini(&ws->message);
+        fail(ws->connection, WS_CLOSE_INTERNAL, "there is no memory for this message");
+    } else if (last) {
+        take_message(ws, buf_slice(&ws->message));
+        buf_fini(&ws->message);
+    }
+    return true;
+}
+
+static void
+on_written(void *owner)
+{
+    struct websocket *ws = owner;
+
+    check_drained(ws->connection);
+    watch(ws->connection);
+}
+
+/* ---- To the client ---- */
+
+/* Writes to the socket what came out of the channel; keeps what it does not take. */
+static void
+write_client(struct connection *c, const char *data, size_t len)
+{
+    ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
+
+    if (n < 0 && !would_block()) {
+        c->peer_done = true;
+        connection_close(c);
+        return;
+    }
+    if (n > 0) {
+        c->since_ns = now(c);
+        c->out_sent += c->out.len ? (size_t)n : 0;
+    }
+    n = n < 0 ? 0 : n;
+    if (c->out.len) {
+        if (c->out_sent == c->out.len) {
+            buf_fini(&c->out);
+            c->out_sent = 0;
+        }
+    } else if ((size_t)n < len) {
+        c->since_ns = now(c);
+        buf_add(&c->out, data + n, len - (size_t)n);
+        if (c->out.failed) {
+            connection_close(c);
+        }
+    }
+}
+
+/* The channel has said its last. */
+static void
+finish(struct connection *c)
+{
+    websocket_close(c);
+    connection_linger(c);
+}
+
+/* Passes on what comes out of the channel until the socket is full. */
+static void
+read_channel(struct connection *c)
+{
+    char *scratch = c->server->scratch;
+
+    while (c->state == WEBSOCKET && c->out.len == 0) {
+        struct websocket *ws = c->websocket;
+        ssize_t n = recv(ws->fd, scratch, sizeof c->server->scratch, 0);
+
+        if (n > 0) {
+            write_client(c, scratch, (size_t)n);
+        } else if (n < 0 && would_block()) {
+            if (ws->failing) {
+                shutdown(ws->fd, SHUT_WR); /* It writes its close frame, then sees the end. */
+            }
+            return;
+        } else {
+            finish(c);
+        }
+    }
+}
+
+/* ---- Events ---- */
+
+static void
+go_on(struct connection *c)
+{
+    if (c->state == WEBSOCKET) {
+        watch(c);
+    }
+}
+
+static void
+on_pair(uv_poll_t *poll, int status, int events)
+{
+    struct websocket *ws = poll->data;
+    struct connection *c = ws->connection;
+
+    if (status < 0) {
+        connection_close(c);
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        feed(c, c->in.data, c->in.len);
+    }
+    if (c->state == WEBSOCKET && events & UV_READABLE) {
+        read_channel(c);
+    }
+    go_on(c);
+}
+
+void
+websocket_event(struct connection *c, int events)
+{
+    if (events & UV_DISCONNECT) {
+        c->peer_done = true;
+        connection_close(c); /* Nobody is there to close with. */
+        return;
+    }
+    if (events & UV_WRITABLE && c->out.len) {
+        write_client(c, c->out.data + c->out_sent, c->out.len - c->out_sent);
+    }
+    if (c->state == WEBSOCKET && events & UV_READABLE && listens(c)) {
+        read_client(c);
+    }
+    go_on(c);
+}
+
+void
+websocket_woken(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+
+    atomic_store(&c->woken, false);
+    if (!ws) {
+        return;
+    }
+    if (peer_is_lost(ws->peer)) {
+        fail(c, WS_CLOSE_INTERNAL, "there was no memory for an answer");
+    } else {
+        ws_channel_wake(ws->channel);
+        check_drained(c);
+    }
+    watch(c);
+}
+
+/* Any thread, with the lock of the outbox held; not after that is closed. */
+static void
+wake(void *arg)
+{
+    struct connection *c = arg, *first;
+    struct http_server *s = c->server;
+
+    if (!atomic_exchange(&c->woken, true)) {
+        connection_ref(c);
+        first = atomic_load(&s->woken);
+        do {
+            c->next_woken = first;
+        } while (!atomic_compare_exchange_weak(&s->woken, &first, c));
+    }
+    uv_async_send(&s->wake);
+}
+
+/* ---- Time ---- */
+
+static void
+check_alive(struct connection *c, int64_t now_ns)
+{
+    struct websocket *ws = c->websocket;
+    int64_t patience = c->server->context.settings->limits_ws_ping;
+    int64_t silent_ns = now_ns - ws->heard_ns;
+
+    if (silent_ns > patience + (patience < PONG_NS ? patience : PONG_NS)) {
+        log_info("a WebSocket client does not answer pings");
+        connection_close(c);
+    } else if (silent_ns > patience && !ws->pinged) {
+        ws->pinged = true;
+        ws_channel_ping(ws->channel);
+    }
+}
+
+void
+websocket_check_time(struct connection *c, int64_t now_ns)
+{
+    struct websocket *ws = c->websocket;
+    bool stuck = c->out.len && now_ns - c->since_ns > HTTP_STALL_NS;
+
+    if (stuck && !ws->failing) {
+        c->since_ns = now_ns; /* It gets the rest, and the code, if it reads after all. */
+        fail(c, WS_CLOSE_POLICY, "answers are not read");
+    } else if (stuck || (ws->failing && !c->out.len && now_ns - ws->failing_ns > CLOSE_NS)) {
+        connection_close(c);
+    } else if (listens(c)) {
+        check_alive(c, now_ns);
+    } else {
+        ws->heard_ns = now_ns; /* It may have said much meanwhile. */
+    }
+}
+
+void
+websocket_drain(struct connection *c)
+{
+    c->websocket->draining = true;
+    peer_wake_when_idle(c->websocket->peer);
+    check_drained(c);
+    watch(c);
+}
+
+/* ---- Beginning and end ---- */
+
+static void
+on_pair_closed(uv_handle_t *handle)
+{
+    struct websocket *ws = handle->data;
+
+    close(ws->fd);
+    free(ws);
+}
+
+void
+websocket_close(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+
+    if (ws) {
+        c->websocket = NULL;
+        peer_gone(ws->peer);
+        outbox_close(ws->outbox);
+        peer_unref(ws->peer);
+        ws_channel_release(ws->channel);
+        shutdown(ws->fd, SHUT_RDWR); /* libwebsockets sees the end of it, and ends too. */
+        buf_fini(&ws->message);
+        uv_close((uv_handle_t *)&ws->poll, on_pair_closed);
+    }
+}
+
+void
+websocket_begin(struct connection *c, char *data, size_t len)
+{
+    free(c->parser);
+    c->parser = NULL;
+    if (len > 0) {
+        take_bytes(c, data, len);
+    } else {
+        buf_fini(&c->in);
+    }
+    go_on(c);
+}
+
+/* Makes the channel.  False if it is not to be had. */
+static bool
+open_channel(struct connection *c, struct websocket *ws, const struct http_parser *p)
+{
+    static const struct ws_channel_class class = {take_part, on_written};
+    struct http_server *s = c->server;
+
+    if (!s->websockets) {
+        s->websockets = ws_library_create(&s->loop, s->context.settings->limits_connections);
+    }
+    ws->channel = ws_channel_open(s->websockets, http_header(p, HTTP_HEADER_WS_KEY), SUBPROTOCOL,
+                                  ws->outbox, &class, ws, &ws->fd);
+    if (ws->channel && uv_poll_init(&s->loop, &ws->poll, ws->fd) != 0) {
+        ws_channel_release(ws->channel);
+        ws->channel = NULL;
+        close(ws->fd);
+    }
+    return ws->channel != NULL;
+}
+
+void
+http_ws(struct connection *c, const struct http_parser *p)
+{
+    struct websocket *ws = xcalloc(1, sizeof *ws);
+    struct envelope env;
+
+    http_fill_envelope(c, p, &env);
+    ws->connection = c;
+    ws->peer = peer_create(&(struct peer_options){
+        .dispatcher = c->server->context.dispatcher,
+        .transport = TRANSPORT_WS,
+        .principal = env.principal,
+        .headroom = ws_channel_headroom,
+        .wake = wake,
+        .arg = c,
+    });
+    ws->outbox = peer_outbox(ws->peer);
+    ws_gate_init(&ws->gate, c->server->context.settings->limits_message);
+    if (c->server->draining || !open_channel(c, ws, p)) {
+        peer_unref(ws->peer);
+        free(ws);
+        connection_refuse(c, true, 503, "overloaded", "there is no room for a WebSocket now",
+                          "Retry-After: 1\r\n");
+        return;
+    }
+    ws->poll.data = ws;
+    ws->heard_ns = c->since_ns = now(c);
+    c->websocket = ws;
+    c->state = WEBSOCKET;
+}
