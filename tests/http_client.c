@@ -74,9 +74,8 @@ client_sends(struct client *c, const char *text)
     return client_send(c, slice_of(text));
 }
 
-/* Reads some more.  1, 0 at the end, -1 if nothing comes. */
-static int
-read_some(struct client *c, int seconds)
+int
+client_more(struct client *c, int seconds)
 {
     struct pollfd poll_fd = {.fd = c->fd, .events = POLLIN};
     char chunk[16384];
@@ -159,7 +158,7 @@ client_until(struct client *c, const char *text, int seconds)
             c->at += (size_t)(found - start) + strlen(text);
             return true;
         }
-        if (read_some(c, seconds) <= 0) {
+        if (client_more(c, seconds) <= 0) {
             return false;
         }
     }
@@ -191,7 +190,7 @@ client_read(struct client *c, bool bodiless, int seconds)
                 break;
             }
         }
-        more = read_some(c, seconds);
+        more = client_more(c, seconds);
         if (more <= 0) {
             r.status = more;
             return r;
@@ -226,5 +225,5 @@ client_header(const struct response *r, const char *name)
 bool
 client_is_closed(struct client *c)
 {
-    return c->in.len == c->at && read_some(c, 10) == 0;
+    return c->in.len == c->at && client_more(c, 10) == 0;
 }

@@ -26,6 +26,8 @@ void client_close(struct client *c);
 /* Sends all; false if the peer has gone. */
 bool client_send(struct client *c, struct slice bytes);
 bool client_sends(struct client *c, const char *text);
+/* Reads some more into 'in', waiting for 'seconds'.  1; 0 at the end; -1 if nothing comes. */
+int client_more(struct client *c, int seconds);
 /* Reads one answer, a chunked one up to its end; a HEAD's, 'bodiless', has none behind its head.
  * Waits for 'seconds'; that long only if none comes. */
 struct response client_read(struct client *c, bool bodiless, int seconds);

@@ -339,9 +339,6 @@ read_channel(struct connection *c)
         if (n > 0) {
             write_client(c, scratch, (size_t)n);
         } else if (n < 0 && would_block()) {
-            if (ws->failing) {
-                shutdown(ws->fd, SHUT_WR); /* It writes its close frame, then sees the end. */
-            }
             return;
         } else {
             finish(c);
@@ -365,14 +362,13 @@ on_pair(uv_poll_t *poll, int status, int events)
     struct websocket *ws = poll->data;
     struct connection *c = ws->connection;
 
-    if (status < 0) {
-        connection_close(c);
-        return;
-    }
-    if (events & UV_WRITABLE) {
+    if (status < 0) { /* It ended before it had read all; what it said is still there. */
+        ws->polled = 0;
+        buf_fini(&c->in);
+    } else if (events & UV_WRITABLE) {
         feed(c, c->in.data, c->in.len);
     }
-    if (c->state == WEBSOCKET && events & UV_READABLE) {
+    if (status < 0 || events & UV_READABLE) {
         read_channel(c);
     }
     go_on(c);
