@@ -207,14 +207,23 @@ discovery_of_this_process(struct discovery *d, struct fault *f)
     return E_OK;
 }
 
+/* The same place for WebSocket, new; null for none. */
+static char *
+ws_url(const char *url)
+{
+    return url && strncmp(url, "http://", 7) == 0 ? xasprintf("ws%s", url + 4) : NULL;
+}
+
 enum err
 discovery_write(struct dir *data, const struct discovery *d, struct fault *f)
 {
+    char *ws = ws_url(d->url);
     json_t *root = json_pack(
-        "{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?, s:n, s:i, s:s?, s:I, s:s?, s:{s:s?, s:s?}, s:s?}",
+        "{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:I, s:s?, s:{s:s?, s:s?}, "
+        "s:s?}",
         "version", d->version ? d->version : TANDEM_VERSION, "transport", d->transport, "host",
         d->host, "port", d->port ? json_integer(d->port) : json_null(), "socket", d->socket, "path",
-        d->path, "url", d->url, "ws_url", "pid", (int)d->pid, "started_at", d->started_at,
+        d->path, "url", d->url, "ws_url", ws, "pid", (int)d->pid, "started_at", d->started_at,
         "start_ticks", (json_int_t)d->start_ticks, "instance", d->instance, "project", "name",
         d->project_name, "root", d->project_root, "token", d->token);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
@@ -228,6 +237,7 @@ discovery_write(struct dir *data, const struct discovery *d, struct fault *f)
         err = fault_remedy(f, "rename the folder");
     }
     free(text);
+    free(ws);
     json_decref(root);
     return err;
 }

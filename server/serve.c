@@ -140,7 +140,7 @@ raise_descriptor_limit(const struct settings *settings)
         return;
     }
     if (limit.rlim_cur < limit.rlim_max) {
-        rlim_t wanted = (rlim_t)settings->limits_connections * 2 + 256;
+        rlim_t wanted = (rlim_t)settings->limits_connections * 4 + 256; /* A WebSocket has three. */
         limit.rlim_cur = wanted > limit.rlim_cur ? wanted : limit.rlim_cur;
         limit.rlim_cur = limit.rlim_cur < limit.rlim_max ? limit.rlim_cur : limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit); /* Within the hard limit it cannot fail. */

@@ -43,7 +43,7 @@ library() {
 }
 
 library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/base/keeper\.c|state/watch[a-z_]*\.[ch]'
-library libwebsockets 'libwebsockets'      'transports/http_ws[a-z_]*\.c'
+library libwebsockets 'libwebsockets'      'transports/ws_(channel|client)\.c'
 library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'
 library sqlite        'sqlite3'            'state/search_[a-z_]+\.c|state/helpdesk\.c'

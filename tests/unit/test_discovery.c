@@ -93,7 +93,7 @@ what_is_written_is_read(void **unused)
 
     CHECK_INT(dir_read(data, "server.json", 65536, &b, NULL, NULL), E_OK);
     json = json_loadb(b.data, b.len, 0, NULL);
-    CHECK(json_is_null(json_object_get(json, "ws_url")));
+    CHECK_STR(json_string_value(json_object_get(json, "ws_url")), "ws://127.0.0.1:4242/mcp");
     CHECK(json_is_string(json_object_get(json, "version")));
     json_decref(json);
     buf_fini(&b);
