@@ -116,7 +116,8 @@ place_send(struct sink *sink, const struct event *event)
 
 static const struct sink_class place_class = {place_send, place_answer, place_unref};
 
-/* A batch is for sessions that agreed on 2025-03-26; 2024-11-05 is tolerated on stdio. */
+/* A batch is for sessions that agreed on 2025-03-26; 2024-11-05 is tolerated where a
+ * connection is the session. */
 static enum err
 check_allowed(const struct envelope *env, const struct mcp_session *session, struct fault *f)
 {
@@ -126,8 +127,7 @@ check_allowed(const struct envelope *env, const struct mcp_session *session, str
     if (session) {
         agreed = (enum revision)atomic_load(&session->revision);
     }
-    if (agreed != REVISION_2025_03_26 &&
-        !(agreed == REVISION_2024_11_05 && env->transport == TRANSPORT_STDIO)) {
+    if (agreed != REVISION_2025_03_26 && !(agreed == REVISION_2024_11_05 && env->session)) {
         err = fault_set(f, E_INVALID_REQUEST,
                         "batches are served in sessions of version 2025-03-26 "
                         "only; send one message at a time");

@@ -29,10 +29,11 @@ LOG_MODULE("bridge");
 #define UP_MAX ((size_t)256 * 1024)        /* Lines of the client that wait for the server. */
 #define KEEP_MAX ((size_t)4 * 1024 * 1024) /* Requests that are kept to be made again. */
 #define ANSWER_MAX ((size_t)64 * 1024 * 1024)
-#define ROOM_KEPT ((size_t)32 * 1024) /* A buffer that was larger is given back when it is empty. \
-                                       */
-#define END_MS 1500                   /* For what is in flight when the client has gone, */
-#define LAST_WORDS_MS 300             /* and for telling it that there will be no answer. */
+#define ROOM_KEPT                                                                     \
+    ((size_t)32 * 1024)   /* A buffer that was larger is given back when it is empty. \
+                           */
+#define END_MS 1500       /* For what is in flight when the client has gone, */
+#define LAST_WORDS_MS 300 /* and for telling it that there will be no answer. */
 
 /* Bytes on their way to a descriptor. */
 struct stream {

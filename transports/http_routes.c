@@ -263,7 +263,7 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     if (!v->status && !v->later) {
         check_media(p, v);
     }
-    if (!v->status && route->mcp && http_ws_wanted(p)) {
+    if (!v->status && !v->later && route->mcp && http_ws_wanted(p)) {
         http_ws_check(p, v);
     }
     return route;

@@ -450,7 +450,9 @@ websocket_check_time(struct connection *c, int64_t now_ns)
     struct websocket *ws = c->websocket;
     bool stuck = c->out.len && now_ns - c->since_ns > HTTP_STALL_NS;
 
-    if (stuck && !ws->failing) {
+    if (c->grant && !ws->failing && clock_wall(c->server->context.clock) >= c->grant->ends_ns) {
+        fail(c, WS_CLOSE_POLICY, "the token has expired; connect with a new one");
+    } else if (stuck && !ws->failing) {
         c->since_ns = now_ns; /* It gets the rest, and the code, if it reads after all. */
         fail(c, WS_CLOSE_POLICY, "answers are not read");
     } else if (stuck || (ws->failing && !c->out.len && now_ns - ws->failing_ns > CLOSE_NS)) {
@@ -544,6 +546,7 @@ http_ws(struct connection *c, const struct http_parser *p)
         .dispatcher = c->server->context.dispatcher,
         .transport = TRANSPORT_WS,
         .principal = env.principal,
+        .scopes = env.scopes,
         .headroom = ws_channel_headroom,
         .wake = wake,
         .arg = c,

@@ -16,7 +16,7 @@ struct peer {
     /* Set once. */
     struct dispatcher *dispatcher; /* Borrowed. */
     struct envelope envelope;      /* Of every message; the session in it is counted. */
-    char *principal;               /* Owned: the envelope's. */
+    char *principal, *scopes;      /* Owned: the envelope's. */
     size_t headroom;
     bool lines;
     struct outbox *outbox; /* Owned. */
@@ -30,6 +30,7 @@ peer_unref(struct peer *peer)
         outbox_destroy(peer->outbox);
         mcp_session_unref(peer->envelope.session);
         free(peer->principal);
+        free(peer->scopes);
         free(peer);
     }
 }
@@ -135,10 +136,14 @@ peer_create(const struct peer_options *options)
     atomic_init(&peer->refs, 1);
     peer->dispatcher = options->dispatcher;
     peer->principal = xstrndup(options->principal.data, options->principal.len);
+    if (options->scopes.data) {
+        peer->scopes = xstrndup(options->scopes.data, options->scopes.len);
+    }
     peer->envelope = (struct envelope){
         .transport = options->transport,
         .session = mcp_session_of_connection(),
         .principal = {peer->principal, options->principal.len},
+        .scopes = {peer->scopes, options->scopes.len},
     };
     peer->headroom = options->headroom;
     peer->lines = options->lines;

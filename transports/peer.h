@@ -18,6 +18,7 @@ struct peer_options {
     struct dispatcher *dispatcher; /* Borrowed; must outlive the peer. */
     enum transport_kind transport;
     struct slice principal;  /* Who was let in; copied. */
+    struct slice scopes;     /* What his token allows; copied.  Null data: all. */
     size_t headroom;         /* Bytes to keep free in front of each message in the outbox. */
     bool lines;              /* A message is one line, and ends in LF. */
     void (*wake)(void *arg); /* outbox.h's. */

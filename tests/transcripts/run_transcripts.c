@@ -9,12 +9,12 @@
  *     # a comment
  *     @let NAME TEXT       from here on, in this file, %{NAME} stands for TEXT
  *     == what this shows   begins a case
- *     @only stdio          plays it on that transport only (stdio or http)
+ *     @only stdio ws       plays it on these transports only (of stdio, http, ws)
  *     @copy FROM TO        copies a folder of the repository into the project before that
  *     @options --x y       starts the server with these options too
  *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
  * does; with several versions the case is played for each
- *     @end                 over stdio, ends the input; what is expected behind it comes after that
+ *     @end                 ends the server's input; what is expected behind it comes after that
  *     @header NAME: VALUE  over HTTP, the next message has this header instead of the usual one;
  * without a value, none > LINE               sent as it stands; %{TEXT*N} stands for N times TEXT;
  * %{\xHH} for that byte < JSON               expected, in the words of tests/json_match.h; a
@@ -24,11 +24,12 @@
  *
  * Lines that are sent without one expected between them go out together; then as many messages must
  * come as are expected, in any order.  Nothing else may come, until the end of the case: the
- * server's input ends, it answers what it has, and exits with 0. */
+ * server's input ends, it answers what it has, closes a WebSocket with 1001, and exits with 0. */
 #include "tests/http_client.h"
 #include "tests/json_match.h"
 #include "tests/serving.h"
 #include "tests/traffic.h"
+#include "tests/ws_client.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -55,10 +56,16 @@ struct transcript {
     size_t count;
 };
 
+enum transport { STDIO, HTTP, WS, TRANSPORTS };
+static const char *const transport_names[] = {"stdio", "http", "ws"};
+
 /* One case being played on one transport. */
 struct play {
     const struct transcript *transcript;
-    bool http;
+    enum transport transport;
+    bool http;            /* It is that one. */
+    struct client client; /* WebSocket. */
+    unsigned code;        /* That it was closed with; 0: it is open. */
     struct serving server;
     char *session_id, *version;    /* Of a legacy session over HTTP; owned, null before. */
     const struct line *headers[8]; /* For the next message. */
@@ -425,8 +432,10 @@ take_events(const char *text, int status, struct message *got, size_t max)
 
     while (count < max && (text = strstr(text, "data: "))) {
         text += 6;
-        got[count++] =
-            (struct message){.text = xstrndup(text, strcspn(text, "\n")), .status = status};
+        if (*text != '\n') { /* Else it only says where the stream can be taken up again. */
+            got[count++] =
+                (struct message){.text = xstrndup(text, strcspn(text, "\n")), .status = status};
+        }
     }
     return count;
 }
@@ -491,28 +500,33 @@ post(struct play *p, struct slice line, struct message *got, size_t max)
     return count;
 }
 
-/* Talking: stdio. */
+/* Talking: connections that are sessions. */
 
 static void
 say(struct play *p, struct slice line)
 {
     traffic_sent(SLICE_NONE, line);
-    serving_send(&p->server, line);
+    if (p->transport == WS) {
+        ws_send(&p->client, WS_FIN | WS_TEXT, line);
+    } else {
+        serving_send(&p->server, line);
+    }
 }
 
-/* The next line, new; null if none comes. */
+/* The next message, new; null if none comes. */
 static char *
 hear(struct play *p)
 {
-    char *line = serving_line(&p->server, SECONDS);
+    char *message = p->transport == WS ? ws_message(&p->client, SECONDS, &p->code)
+                                       : serving_line(&p->server, SECONDS);
 
-    if (line) {
-        traffic_got(0, NULL, line);
+    if (message) {
+        traffic_got(0, NULL, message);
     }
-    return line;
+    return message;
 }
 
-/* Talking: both. */
+/* Talking: all. */
 
 /* Sends the lines from 'first' to 'expects', then takes what is expected up to 'end', and compares.
  */
@@ -596,15 +610,15 @@ handshake(struct play *p, const struct line *line)
     free(first);
 }
 
-/* The server behind HTTP is one for both; that it answers on stdio shows that it is up. */
+/* The server behind HTTP is one for all; that it answers on stdio shows that it is up. */
 static void
 begin(struct play *p, const char *const *options)
 {
     static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}";
     char *answer;
 
-    serving_start(&p->server, p->http ? "dual" : "stdio", options);
-    if (p->http) {
+    serving_start(&p->server, p->transport == STDIO ? "stdio" : "dual", options);
+    if (p->transport != STDIO) {
         serving_send(&p->server, slice_of(probe));
         answer = serving_line(&p->server, SECONDS);
         if (!answer) {
@@ -614,6 +628,23 @@ begin(struct play *p, const char *const *options)
         free(answer);
         serving_discover(&p->server);
     }
+    if (p->transport == WS) {
+        ws_open(&p->client, p->server.port, p->server.token);
+    }
+}
+
+/* The server has ended. */
+static void
+finish_websocket(struct play *p, const struct line *last)
+{
+    for (char *more; !p->code && (more = hear(p));) {
+        fail(p, last, "came, unexpected: %.2000s", more);
+        free(more);
+    }
+    if (p->code != 1001) {
+        fail(p, last, "the WebSocket was closed with %u", p->code);
+    }
+    client_close(&p->client);
 }
 
 static void
@@ -628,6 +659,9 @@ finish(struct play *p, const struct line *last)
     for (; more; more = serving_line(&p->server, 0)) {
         fail(p, last, "came on stdio, unexpected: %.2000s", more);
         free(more);
+    }
+    if (p->transport == WS) {
+        finish_websocket(p, last);
     }
     serving_fini(&p->server);
     free(p->session_id);
@@ -671,15 +705,16 @@ copy_folders(struct play *p, size_t first, size_t end)
 
 /* Plays the case that begins at line 'first' and ends before 'end'. */
 static void
-play_case(const struct transcript *t, size_t first, size_t end, bool http)
+play_case(const struct transcript *t, size_t first, size_t end, enum transport transport)
 {
-    struct play p = {.transcript = t, .http = http};
+    const char *name = transport_names[transport];
+    struct play p = {.transcript = t, .transport = transport, .http = transport == HTTP};
     const char *options[16] = {NULL};
     char *option_text = NULL;
     size_t i = first + 1;
 
     for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
-        if (t->lines[i].kind == ONLY && strcmp(t->lines[i].text, http ? "http" : "stdio") != 0) {
+        if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, name)) {
             free(option_text);
             return;
         }
@@ -690,7 +725,7 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
         }
     }
     begin(&p, options);
-    traffic_begin(http ? "http" : "stdio", t->lines[first].text);
+    traffic_begin(name, t->lines[first].text);
     copy_folders(&p, first, i);
     while (i < end && !p.failed) {
         size_t sent = i, expects;
@@ -714,10 +749,17 @@ play_case(const struct transcript *t, size_t first, size_t end, bool http)
     finish(&p, &t->lines[end - 1]);
     played++;
     wrong += p.failed;
-    printf("%s %s %s: %s\n", p.failed ? "not ok" : "ok", http ? "http" : "stdio", t->name,
-           t->lines[first].text);
+    printf("%s %s %s: %s\n", p.failed ? "not ok" : "ok", name, t->name, t->lines[first].text);
     fflush(stdout);
     free(option_text);
+}
+
+static void
+play_everywhere(const struct transcript *t, size_t first, size_t end)
+{
+    for (enum transport transport = STDIO; transport < TRANSPORTS; transport++) {
+        play_case(t, first, end, transport);
+    }
 }
 
 /* Plays a case on each transport, for each version that its first @init names. */
@@ -731,15 +773,13 @@ play_versions(struct transcript *t, size_t first, size_t end)
         init++;
     }
     if (init == end) {
-        play_case(t, first, end, false);
-        play_case(t, first, end, true);
+        play_everywhere(t, first, end);
         return;
     }
     versions = t->lines[init].text;
     for (version = strtok_r(versions, " ", &rest); version; version = strtok_r(NULL, " ", &rest)) {
         t->lines[init].text = version;
-        play_case(t, first, end, false);
-        play_case(t, first, end, true);
+        play_everywhere(t, first, end);
     }
     t->lines[init].text = versions;
 }
