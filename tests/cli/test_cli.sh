@@ -429,8 +429,9 @@ check_tells_every_problem() {
     run 0 check skills/mine/SKILL.md && has "$out" "1 checked: 0 errors"
     printf -- '---\ndescription: Does it\nname: other\n---\n' >skills/mine/SKILL.md
     run 1 check skills/mine && has "$out" "skills/mine/SKILL.md:3:1: error:"
-    cp skills/mine/SKILL.md pack/SKILL.md
-    run 1 check pack && has "$out" "pack/SKILL.md:3:1: error:"
+    cp -r "$root/../deploy/example/.tandem/workflows/bug_fix_v1" whole
+    cp skills/mine/SKILL.md whole/SKILL.md
+    run 1 check whole && has "$out" "whole/SKILL.md:3:1: error:"
     run 1 check missing.md && has "$err" "missing.md cannot be read"
     mkdir empty
     run 1 check empty && has "$err" "metadata.json"
