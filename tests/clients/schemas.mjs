@@ -275,7 +275,7 @@ await test('schemas: no revision and no transport is without messages', () => {
     for (const revision of REVISIONS) {
         assert.ok(counts.get(revision).size > 0, revision);
     }
-    for (const transport of ['stdio', 'http']) {
+    for (const transport of ['stdio', 'http', 'ws']) {
         assert.ok(transports.get(transport) > 0, transport);
     }
 });
@@ -316,6 +316,17 @@ const CODES = [
 await test('schemas: each error is given in each revision that has it', () => {
     assert.deepEqual(CODES.flatMap(([code, having]) => having
         .filter((revision) => !counts.get(revision).has(`error ${code}`)).map((revision) => `${code} in ${revision}`)), []);
+});
+
+/** What the server tells of its own accord, with the revisions that have it. */
+const NOTIFICATIONS = [
+    ['ProgressNotification', REVISIONS], ['LoggingMessageNotification', REVISIONS], ['ToolListChangedNotification', REVISIONS],
+    ['PromptListChangedNotification', REVISIONS], ['SubscriptionsAcknowledgedNotification', [MODERN]],
+];
+
+await test('schemas: each notification is sent in each revision that has it', () => {
+    assert.deepEqual(NOTIFICATIONS.flatMap(([type, having]) => having
+        .filter((revision) => !counts.get(revision).has(type)).map((revision) => `${type} in ${revision}`)), []);
 });
 
 /** Changes that the check must find: the first message of a type, made worse. */
