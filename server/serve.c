@@ -389,6 +389,9 @@ start(struct server *s, struct fault *f)
         err = core_open(s->context, s->mode, s->discovery.instance, &s->core, f);
     }
     if (!err) {
+        err = core_keep(&s->core, f);
+    }
+    if (!err) {
         err = announce(s, &address, f);
     }
     if (!err) {

@@ -91,14 +91,15 @@ static void
 add_standard_change(struct outcome *o, const struct watch_change *c, const char *folder,
                     const char *file)
 {
-    o->lists[CHANGE_RESOURCES] |= c->kind != WATCH_CHANGED;
-    if (c->folder) {
-        return;
-    }
-    if (standards_path_is_valid(slice_of(c->path))) {
+    bool standard = !c->folder && standards_path_is_valid(slice_of(c->path));
+
+    o->lists[CHANGE_RESOURCES] |= c->kind != WATCH_CHANGED && (c->folder || standard);
+    if (standard) {
         add_uri(o, URI_STANDARD, slice_of(c->path));
     }
-    add_skill(o, SKILL_STANDARDS, file ? folder : NULL, file ? file : c->path);
+    if (!c->folder) {
+        add_skill(o, SKILL_STANDARDS, file ? folder : NULL, file ? file : c->path);
+    }
 }
 
 static void
