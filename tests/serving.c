@@ -35,13 +35,11 @@ static void __attribute__((noreturn)) run_server(int in, int out, const struct t
     give_up(path);
 }
 
-void
-serving_start(struct serving *s, const char *transport, const char *const *options)
+static void
+spawn(struct serving *s, const char *transport, const char *const *options)
 {
     int in[2], out[2];
 
-    *s = (struct serving){.project = tree_create()};
-    tree_mkdir(s->project, ".tandem");
     signal(SIGPIPE, SIG_IGN);
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
         give_up("pipe");
@@ -59,6 +57,21 @@ serving_start(struct serving *s, const char *transport, const char *const *optio
     close(out[1]);
     s->to = in[1];
     s->from = out[0];
+}
+
+void
+serving_start(struct serving *s, const char *transport, const char *const *options)
+{
+    *s = (struct serving){.project = tree_create()};
+    tree_mkdir(s->project, ".tandem");
+    spawn(s, transport, options);
+}
+
+void
+serving_join(struct serving *s, const struct serving *first, const char *const *options)
+{
+    *s = (struct serving){.project = first->project, .guest = true};
+    spawn(s, "stdio", options);
 }
 
 static void
@@ -157,5 +170,7 @@ serving_fini(struct serving *s)
     }
     buf_fini(&s->got);
     free(s->token);
-    tree_destroy(s->project);
+    if (!s->guest) {
+        tree_destroy(s->project);
+    }
 }

@@ -8,10 +8,12 @@
 #include "state/base/mem.h"
 #include "tests/tree.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct serving {
     struct tree *project;
+    bool guest; /* The project is another's. */
     pid_t pid;
     int to, from;   /* Its standard input and output; -1 when closed. */
     struct buf got; /* Read and not yet told. */
@@ -23,6 +25,8 @@ struct serving {
 /* Starts "tandem serve" with 'transport' ("stdio" or "dual") and the given further options, ended
  * by null. */
 void serving_start(struct serving *s, const char *transport, const char *const *options);
+/* Starts one more on the project of 'first', over stdio; 'first' is to outlive it. */
+void serving_join(struct serving *s, const struct serving *first, const char *const *options);
 /* Writes one line and its end. */
 void serving_send(struct serving *s, struct slice line);
 /* Reads the next line without its end, new; null at the end of output, or if none comes in

@@ -9,7 +9,8 @@
  *     # a comment
  *     @let NAME TEXT       from here on, in this file, %{NAME} stands for TEXT
  *     == what this shows   begins a case
- *     @only stdio ws       plays it on these transports only (of stdio, http, ws)
+ *     @only stdio ws       plays it on these transports only (of stdio, http, ws); what is for
+ * stdio is played through a bridge too: over the stdio of another window of the project
  *     @copy FROM TO        copies a folder of the repository into the project before that
  *     @options --x y       starts the server with these options too
  *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
@@ -56,8 +57,8 @@ struct transcript {
     size_t count;
 };
 
-enum transport { STDIO, HTTP, WS, TRANSPORTS };
-static const char *const transport_names[] = {"stdio", "http", "ws"};
+enum transport { STDIO, HTTP, WS, BRIDGE, TRANSPORTS };
+static const char *const transport_names[] = {"stdio", "http", "ws", "bridge"};
 
 /* One case being played on one transport. */
 struct play {
@@ -67,6 +68,7 @@ struct play {
     struct client client; /* WebSocket. */
     unsigned code;        /* That it was closed with; 0: it is open. */
     struct serving server;
+    struct serving first;          /* BRIDGE: the one whose project it is. */
     char *session_id, *version;    /* Of a legacy session over HTTP; owned, null before. */
     const struct line *headers[8]; /* For the next message. */
     size_t header_count;
@@ -615,18 +617,22 @@ static void
 begin(struct play *p, const char *const *options)
 {
     static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}";
+    struct serving *first = p->transport == BRIDGE ? &p->first : &p->server;
     char *answer;
 
-    serving_start(&p->server, p->transport == STDIO ? "stdio" : "dual", options);
+    serving_start(first, p->transport == STDIO ? "stdio" : "dual", options);
     if (p->transport != STDIO) {
-        serving_send(&p->server, slice_of(probe));
-        answer = serving_line(&p->server, SECONDS);
+        serving_send(first, slice_of(probe));
+        answer = serving_line(first, SECONDS);
         if (!answer) {
             fprintf(stderr, "the server does not start\n");
             exit(2);
         }
         free(answer);
-        serving_discover(&p->server);
+        serving_discover(first);
+    }
+    if (p->transport == BRIDGE) {
+        serving_join(&p->server, first, options);
     }
     if (p->transport == WS) {
         ws_open(&p->client, p->server.port, p->server.token);
@@ -664,6 +670,12 @@ finish(struct play *p, const struct line *last)
         finish_websocket(p, last);
     }
     serving_fini(&p->server);
+    if (p->transport == BRIDGE) {
+        if (serving_stop(&p->first) != 0) {
+            fail(p, last, "the first server's exit status is not 0");
+        }
+        serving_fini(&p->first);
+    }
     free(p->session_id);
     free(p->version);
 }
@@ -708,13 +720,14 @@ static void
 play_case(const struct transcript *t, size_t first, size_t end, enum transport transport)
 {
     const char *name = transport_names[transport];
+    const char *kind = transport_names[transport == BRIDGE ? STDIO : transport];
     struct play p = {.transcript = t, .transport = transport, .http = transport == HTTP};
     const char *options[16] = {NULL};
     char *option_text = NULL;
     size_t i = first + 1;
 
     for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
-        if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, name)) {
+        if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, kind)) {
             free(option_text);
             return;
         }
