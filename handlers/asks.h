@@ -52,5 +52,7 @@ void asks_drop_stopped(struct dispatcher *d);
 void asks_tick(struct dispatcher *d);
 /* The server is about to end: nobody is asked any more. */
 void asks_close(struct dispatcher *d);
+/* The client of a connection will say nothing more: who waits for it does so in vain. */
+void asks_close_session(struct dispatcher *d, const struct mcp_session *session);
 
 #endif

@@ -560,6 +560,13 @@ tell_end(const struct request *req)
 }
 
 void
+dispatch_last(struct dispatcher *d, const struct envelope *env)
+{
+    subscriptions_finish(d, &(struct subscription_match){.session = env->session});
+    asks_close_session(d, env->session);
+}
+
+void
 dispatch_drain(struct dispatcher *d)
 {
     subscriptions_end(d);

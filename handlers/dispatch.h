@@ -67,6 +67,9 @@ void dispatch_gone(struct dispatcher *d, const struct envelope *env, const struc
 /* 'sink' has refused an event with E_LIMIT, and all that waited for its peer is written: what it
  * missed may be sent now.  Its transport's thread. */
 void dispatch_drained(struct dispatcher *d, const struct sink *sink);
+/* The peer behind 'env', a connection that is its own session, will say nothing more: its
+ * subscriptions are ended with their result; its calls go on. */
+void dispatch_last(struct dispatcher *d, const struct envelope *env);
 /* The server is about to end: what stays open by itself, subscriptions and streams by GET, is
  * ended, and nothing of the kind is taken any more.  Any thread. */
 void dispatch_drain(struct dispatcher *d);

@@ -577,6 +577,29 @@ close_all(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     }
 }
 
+static void
+close_session(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+{
+    struct ending *e = arg;
+    struct fault f = FAULT_INIT;
+
+    fault_set(&f, E_CANCELLED, "the client ended its input before it answered");
+    for (struct request *r = first; r; r = r->next) {
+        if (r->parked && r->session == e->session && atomic_load(&r->progress) == REQUEST_RUNNING) {
+            fail_locked(r, &f, "nobody can answer", &e->taken);
+        }
+    }
+}
+
+void
+asks_close_session(struct dispatcher *d, const struct mcp_session *session)
+{
+    struct ending e = {.d = d, .session = session};
+
+    inflight_do(d->inflight, close_session, &e);
+    run_taken(&e.taken);
+}
+
 void
 asks_close(struct dispatcher *d)
 {

@@ -35,6 +35,7 @@ struct envelope {
     /* The legacy state of a connection that is its own session (stdio, WebSocket); null for HTTP.
      */
     struct mcp_session *session;
+    bool moves; /* The connection is a bridge's: it finds another server when this one ends. */
     struct slice principal; /* Who was let in; empty for nobody in particular. */
     struct slice scopes;    /* What his token allows, as scope_allows() takes it; null data: all. */
     struct rate *rate;      /* Of the connection, for who has no session; may be null. */

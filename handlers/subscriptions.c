@@ -20,6 +20,7 @@ struct subscription {
     struct mcp_session *session; /* Counted: of the connection it came by; null over HTTP. */
     struct sink *sink;           /* Counted. */
     const char *honoured;        /* The filter, as JSON members; until it is acknowledged. */
+    bool moves;                  /* struct envelope's. */
     size_t id_len;
     char id[]; /* Of the request, raw JSON. */
 };
@@ -149,6 +150,14 @@ end_with_result(struct subscription *s)
     free_subscription(s);
 }
 
+/* Nothing more is said. */
+static void
+end_silently(struct subscription *s)
+{
+    s->sink->class->answer(s->sink, &(struct reply){.status = 204});
+    free_subscription(s);
+}
+
 static void
 over(struct listener *l)
 {
@@ -173,10 +182,17 @@ subscriptions_cancel(struct dispatcher *d, const struct subscription_match *matc
     struct listener *l;
 
     while ((l = changes_take(state_changes(d->state), matches, match))) {
-        struct subscription *s = (struct subscription *)l;
+        end_silently((struct subscription *)l);
+    }
+}
 
-        s->sink->class->answer(s->sink, &(struct reply){.status = 204}); /* Nothing more is said. */
-        free_subscription(s);
+void
+subscriptions_finish(struct dispatcher *d, const struct subscription_match *match)
+{
+    struct listener *l;
+
+    while ((l = changes_take(state_changes(d->state), matches, match))) {
+        end_with_result((struct subscription *)l);
     }
 }
 
@@ -188,7 +204,13 @@ subscriptions_end(struct dispatcher *d)
 
     changes_close(state_changes(d->state));
     while ((l = changes_take(state_changes(d->state), matches, &all))) {
-        end_with_result((struct subscription *)l);
+        struct subscription *s = (struct subscription *)l;
+
+        if (s->moves) {
+            end_silently(s);
+        } else {
+            end_with_result(s);
+        }
     }
 }
 
@@ -307,6 +329,7 @@ subscriptions_listen(struct request *req)
     s->listener.class = &class;
     s->session = req->env.session ? mcp_session_ref(req->env.session) : NULL;
     s->sink = req->sink;
+    s->moves = req->env.moves;
     s->id_len = id.len;
     memcpy(s->id, id.data, id.len);
     err = check_room(req);

@@ -23,7 +23,10 @@ struct subscription_match {
 };
 /* Ends those that match, for their client wants it so or has left. */
 void subscriptions_cancel(struct dispatcher *d, const struct subscription_match *match);
-/* Ends all of them with their result, and takes no new ones. */
+/* Ends those that match with their result. */
+void subscriptions_finish(struct dispatcher *d, const struct subscription_match *match);
+/* Ends all of them with their result, unless their client moves on to another server, and takes no
+ * new ones. */
 void subscriptions_end(struct dispatcher *d);
 
 /* What is the same for clients of both eras: the method of a notification, behind "notifications/";

@@ -311,8 +311,10 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
         }
         wait_once(b, b->input_over && b->deadline_ns < end_ns ? b->deadline_ns : end_ns, fds);
         if (!serve_ready(b, fds)) {
+            bool said_all = b->shut; /* And so has the server, then. */
+
             part(b);
-            return is_over(b) ? BRIDGE_OVER : BRIDGE_PARTED;
+            return said_all || is_over(b) ? BRIDGE_OVER : BRIDGE_PARTED;
         }
     }
     return BRIDGE_OVER;

@@ -16,6 +16,8 @@ enum entry_kind {
     REQUEST,
     INITIALIZE,
     SET_LEVEL,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
     LISTEN,
     BATCH, /* Answered as one, by the id of its first request. */
 };
@@ -31,6 +33,25 @@ struct ledger_entry {
     struct buf honoured; /* LISTEN: what was acknowledged, a JSON object. */
     size_t id_len;
     char id[]; /* As written; its length is bounded by RPC_ID_MAX. */
+};
+
+static const struct {
+    const char *method;
+    enum entry_kind kind;
+} kinds[] = {
+    {"initialize", INITIALIZE},         {"logging/setLevel", SET_LEVEL},
+    {"resources/subscribe", SUBSCRIBE}, {"resources/unsubscribe", UNSUBSCRIBE},
+    {"subscriptions/listen", LISTEN},
+};
+
+/* Lists that may change, by what tells of it. */
+static const struct {
+    const char *capability; /* Of the server, in initialize. */
+    const char *filter;     /* In subscriptions/listen. */
+} lists[LEDGER_LISTS] = {
+    {"tools", "toolsListChanged"},
+    {"prompts", "promptsListChanged"},
+    {"resources", "resourcesListChanged"},
 };
 
 struct ledger_question {
@@ -55,9 +76,17 @@ id_of(const struct ledger_entry *e)
     return (struct slice){e->id, e->id_len};
 }
 
-/* Takes out the entry that 'at' points to, and frees it. */
 static void
-strike(struct ledger *l, struct ledger_entry **at)
+free_entry(struct ledger_entry *e)
+{
+    buf_fini(&e->text);
+    buf_fini(&e->honoured);
+    free(e);
+}
+
+/* Takes out the entry that 'at' points to. */
+static struct ledger_entry *
+take_out(struct ledger *l, struct ledger_entry **at)
 {
     struct ledger_entry *e = *at;
 
@@ -66,9 +95,13 @@ strike(struct ledger *l, struct ledger_entry **at)
         l->last = at;
     }
     l->kept -= e->text.len;
-    buf_fini(&e->text);
-    buf_fini(&e->honoured);
-    free(e);
+    return e;
+}
+
+static void
+strike(struct ledger *l, struct ledger_entry **at)
+{
+    free_entry(take_out(l, at));
 }
 
 static void
@@ -83,6 +116,10 @@ forget_questions(struct ledger *l)
 static void
 forget_session(struct ledger *l)
 {
+    for (struct ledger_entry *e; (e = l->subscribed);) {
+        l->subscribed = e->next;
+        free_entry(e);
+    }
     buf_fini(&l->initialize);
     buf_fini(&l->initialized);
     buf_fini(&l->level);
@@ -139,10 +176,10 @@ look_into_batch(const struct ledger *l, const struct rpc_message *batch, struct 
 }
 
 static enum entry_kind
-kind_of(const struct rpc_message *m)
+kind_of(const struct ledger *l, const struct rpc_message *m)
 {
     if (m->kind == RPC_BATCH) {
-        return BATCH;
+        return l->batches ? BATCH : NOTE; /* What is refused is refused without an id. */
     }
     if (m->shape == RPC_RESPONSE) {
         return RESPONSE;
@@ -150,16 +187,18 @@ kind_of(const struct rpc_message *m)
     if (m->shape != RPC_REQUEST || !m->id.len) {
         return NOTE;
     }
-    return slice_is(m->method, "initialize")             ? INITIALIZE
-           : slice_is(m->method, "logging/setLevel")     ? SET_LEVEL
-           : slice_is(m->method, "subscriptions/listen") ? LISTEN
-                                                         : REQUEST;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (slice_is(m->method, kinds[i].method)) {
+            return kinds[i].kind;
+        }
+    }
+    return REQUEST;
 }
 
 static struct ledger_entry *
 make_entry(const struct ledger *l, const struct rpc_message *m)
 {
-    enum entry_kind kind = kind_of(m);
+    enum entry_kind kind = kind_of(l, m);
     struct slice id = kind == NOTE || kind == RESPONSE ? SLICE_NONE : m->id;
     bool repeatable = true; /* What is no message will be refused, whoever reads it. */
     struct ledger_entry *e;
@@ -267,6 +306,78 @@ note_taken(struct ledger *l, uint64_t taken)
     }
 }
 
+/* The session is there: what its server offers. */
+static void
+note_session(struct ledger *l, const struct rpc_message *m, struct slice line)
+{
+    struct json_value version, capabilities, one, changes;
+
+    keep(&l->initialize, line);
+    l->batches =
+        json_slice_member(m->result.raw, "protocolVersion", &version) &&
+        (json_string_is(version.raw, "2025-03-26") || json_string_is(version.raw, "2024-11-05"));
+    for (int i = 0; i < LEDGER_LISTS; i++) {
+        l->changes[i] = json_slice_member(m->result.raw, "capabilities", &capabilities) &&
+                        json_slice_member(capabilities.raw, lists[i].capability, &one) &&
+                        json_slice_member(one.raw, "listChanged", &changes) &&
+                        changes.kind == KIND_TRUE;
+    }
+}
+
+/* The uri of a request to subscribe, as it was written. */
+static struct slice
+uri_of(const struct ledger *l, const struct ledger_entry *e, struct rpc_message *m)
+{
+    rpc_parse(buf_slice(&e->text), &l->options.json, m, NULL);
+    return m->param[RPC_PARAM_URI].raw;
+}
+
+/* The client is subscribed to a uri, or is not any more: at most one entry stays for it, 'e' if it
+ * is not null, which is taken over. */
+static void
+note_subscribed(struct ledger *l, struct slice uri, struct ledger_entry *e)
+{
+    struct rpc_message m;
+
+    for (struct ledger_entry **at = &l->subscribed; *at; at = &(*at)->next) {
+        struct ledger_entry *old = *at;
+
+        if (rpc_id_equal(uri_of(l, old, &m), uri)) {
+            *at = old->next;
+            free_entry(old);
+            break;
+        }
+    }
+    if (e) {
+        e->next = l->subscribed;
+        l->subscribed = e;
+    }
+}
+
+/* What a request that was done changes in the session.  True if the entry was taken over. */
+static bool
+note_done(struct ledger *l, struct ledger_entry *e, const struct rpc_message *m)
+{
+    struct rpc_message asked;
+
+    switch (e->kind) {
+    case INITIALIZE:
+        note_session(l, m, buf_slice(&e->text));
+        return false;
+    case SET_LEVEL:
+        keep(&l->level, buf_slice(&e->text));
+        return false;
+    case SUBSCRIBE:
+        note_subscribed(l, uri_of(l, e, &asked), e);
+        return true;
+    case UNSUBSCRIBE:
+        note_subscribed(l, uri_of(l, e, &asked), NULL);
+        return false;
+    default:
+        return false;
+    }
+}
+
 /* A request has its answer. */
 static void
 note_answer(struct ledger *l, const struct rpc_message *m)
@@ -277,12 +388,10 @@ note_answer(struct ledger *l, const struct rpc_message *m)
         if (e->kind < REQUEST || !rpc_id_equal(id_of(e), m->id)) {
             continue;
         }
-        if (e->kind == INITIALIZE && m->result.kind == KIND_OBJECT) {
-            keep(&l->initialize, buf_slice(&e->text));
-        } else if (e->kind == SET_LEVEL && m->result.kind == KIND_OBJECT) {
-            keep(&l->level, buf_slice(&e->text));
+        take_out(l, at);
+        if (!e->text.len || m->result.kind != KIND_OBJECT || !note_done(l, e, m)) {
+            free_entry(e);
         }
-        strike(l, at);
         return;
     }
 }
@@ -437,22 +546,90 @@ withdraw_questions(struct ledger *l, struct buf *told)
     forget_questions(l);
 }
 
+static void
+tell_change(struct buf *told, const char *what, const char *params)
+{
+    buf_addf(told, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\"%s}\n", what, params);
+}
+
+/* A subscription of the modern era goes on: what it would have told meanwhile may have happened. */
+static void
+tell_listener(const struct ledger_entry *e, struct buf *told)
+{
+    struct slice honoured = buf_slice(&e->honoured);
+    struct buf params = BUF_INIT;
+    struct json_value value, uri;
+    struct json_iter it;
+
+    for (int i = 0; i < LEDGER_LISTS; i++) {
+        if (json_slice_member(honoured, lists[i].filter, &value) && value.kind == KIND_TRUE) {
+            char what[64];
+
+            snprintf(what, sizeof what, "%s/list_changed", lists[i].capability);
+            buf_reset(&params);
+            buf_addf(&params, ",\"params\":{\"_meta\":{\"" META "subscriptionId\":%.*s}}",
+                     (int)e->id_len, e->id);
+            tell_change(told, what, params.data);
+        }
+    }
+    if (json_slice_member(honoured, "resourceSubscriptions", &value) &&
+        json_iter_init(&it, value.raw)) {
+        while (json_iter_next(&it, NULL, &uri)) {
+            buf_reset(&params);
+            buf_adds(&params, ",\"params\":{\"uri\":");
+            buf_add_slice(&params, uri.raw);
+            buf_addf(&params, ",\"_meta\":{\"" META "subscriptionId\":%.*s}}", (int)e->id_len,
+                     e->id);
+            tell_change(told, "resources/updated", params.data);
+        }
+    }
+    buf_fini(&params);
+}
+
+/* The same for a session of the legacy era. */
+static void
+tell_session(const struct ledger *l, struct buf *told)
+{
+    struct rpc_message m;
+
+    for (int i = 0; i < LEDGER_LISTS; i++) {
+        if (l->initialize.len && l->changes[i]) {
+            char what[64];
+
+            snprintf(what, sizeof what, "%s/list_changed", lists[i].capability);
+            tell_change(told, what, "");
+        }
+    }
+    for (const struct ledger_entry *e = l->subscribed; e; e = e->next) {
+        struct buf params = BUF_INIT;
+
+        buf_adds(&params, ",\"params\":{\"uri\":");
+        buf_add_slice(&params, uri_of(l, e, &m));
+        buf_adds(&params, "}");
+        tell_change(told, "resources/updated", params.data);
+        buf_fini(&params);
+    }
+}
+
 void
 ledger_lose(struct ledger *l, struct buf *told)
 {
     struct ledger_entry **at = &l->first;
 
     withdraw_questions(l, told);
+    tell_session(l, told);
     while (*at) {
         struct ledger_entry *e = *at;
-        bool again = !e->taken || e->repeatable;
 
-        if (e->kind == RESPONSE || !again || !e->text.len) {
+        if (e->kind == RESPONSE || (e->taken && !e->repeatable) || !e->text.len) {
             if (e->kind >= REQUEST) {
                 tell_lost(l, e, told);
             }
             strike(l, at);
             continue;
+        }
+        if (e->kind == LISTEN && e->acknowledged) {
+            tell_listener(e, told);
         }
         e->taken = false;
         at = &e->next;
@@ -497,6 +674,9 @@ replay_session(struct ledger *l, struct buf *out)
         l->sent++;
     }
     replay(l, buf_slice(&l->level), out);
+    for (const struct ledger_entry *e = l->subscribed; e; e = e->next) {
+        replay(l, buf_slice(&e->text), out);
+    }
 }
 
 void

@@ -16,6 +16,8 @@
 struct ledger_entry;
 struct ledger_question;
 
+#define LEDGER_LISTS 3
+
 struct ledger_options {
     struct json_limits json; /* Of the client's lines. */
     size_t
@@ -32,6 +34,9 @@ struct ledger {
     uint64_t sent, taken;                      /* Lines, to and by the server of now. */
     unsigned replayed;                         /* Answers to come that are not for the client. */
     struct buf initialize, initialized, level; /* The client's own lines; empty before they come. */
+    struct ledger_entry *subscribed;   /* Requests that subscribed to what is subscribed now. */
+    bool batches;                      /* Its revision has them. */
+    bool changes[LEDGER_LISTS];        /* What it is told of: tools, prompts, resources. */
     struct ledger_question *questions; /* Requests of the server that wait for the client. */
 };
 

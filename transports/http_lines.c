@@ -131,6 +131,7 @@ read_lines(struct connection *c)
         l->input_over = true;
         peer_wake_when_idle(l->lines.peer);
         lines_take_last(&l->lines);
+        peer_last(l->lines.peer);
         return;
     }
     ends = count_line_ends(data, (size_t)n);
@@ -290,7 +291,7 @@ http_bridge(struct connection *c, const struct http_parser *p)
     }
     l = xcalloc(1, sizeof *l);
     l->connection = c;
-    lines_init(&l->lines, &c->server->context, wake, write_parts, l);
+    lines_init(&l->lines, &c->server->context, true, wake, write_parts, l);
     l->lines.output_max = SIZE_MAX; /* Nothing is taken while anything waits. */
     c->lines = l;
     c->state = LINES;

@@ -11,12 +11,14 @@
 LOG_MODULE("lines");
 
 void
-lines_init(struct lines *l, const struct transport_context *context, void (*wake)(void *arg),
+lines_init(struct lines *l, const struct transport_context *context, bool moves,
+           void (*wake)(void *arg),
            ssize_t (*writev)(void *arg, const struct iovec *parts, int count), void *arg)
 {
     const struct peer_options options = {
         .dispatcher = context->dispatcher,
         .transport = TRANSPORT_STDIO,
+        .moves = moves,
         .lines = true,
         .wake = wake,
         .arg = arg,

@@ -142,6 +142,7 @@ peer_create(const struct peer_options *options)
     peer->envelope = (struct envelope){
         .transport = options->transport,
         .session = mcp_session_of_connection(),
+        .moves = options->moves,
         .principal = {peer->principal, options->principal.len},
         .scopes = {peer->scopes, options->scopes.len},
     };
@@ -158,6 +159,12 @@ peer_dispatch(struct peer *peer, struct slice body)
     atomic_fetch_add(&peer->refs, 1);
     atomic_fetch_add(&peer->in_flight, 1);
     dispatch_message(peer->dispatcher, &peer->envelope, body, &peer->sink);
+}
+
+void
+peer_last(struct peer *peer)
+{
+    dispatch_last(peer->dispatcher, &peer->envelope);
 }
 
 void

@@ -20,6 +20,7 @@ struct peer_options {
     struct slice principal;  /* Who was let in; copied. */
     struct slice scopes;     /* What his token allows; copied.  Null data: all. */
     size_t headroom;         /* Bytes to keep free in front of each message in the outbox. */
+    bool moves;              /* struct envelope's. */
     bool lines;              /* A message is one line, and ends in LF. */
     void (*wake)(void *arg); /* outbox.h's. */
     void *arg;
@@ -41,6 +42,8 @@ enum peer_known {
 };
 /* The same for a message that another process has answered before. */
 void peer_dispatch_again(struct peer *peer, struct slice body, enum peer_known known);
+/* The other side will say nothing more: what waits for that is ended, its calls go on. */
+void peer_last(struct peer *peer);
 /* The other side is gone: all that it has in flight is cancelled. */
 void peer_gone(struct peer *peer);
 /* Messages that dispatch has not let go.  All their answers are in the outbox before they are

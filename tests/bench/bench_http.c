@@ -81,6 +81,12 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
 }
 
 void
+dispatch_last(struct dispatcher *d, const struct envelope *env)
+{
+    (void)d, (void)env;
+}
+
+void
 dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink)
 {
     (void)d, (void)env, (void)sink;

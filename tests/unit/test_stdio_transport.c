@@ -102,6 +102,12 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
 }
 
 void
+dispatch_last(struct dispatcher *d, const struct envelope *env)
+{
+    (void)d, (void)env;
+}
+
+void
 dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sink *sink)
 {
     atomic_fetch_add(&d->wrong, sink != NULL || !env->session);
