@@ -300,7 +300,7 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
     b->link_fd = link_fd;
     if (link_fd >= 0) {
         count_sent(&b->up, waiting(&b->up)); /* The ledger has it all. */
-        ledger_resume(&b->ledger, &b->up.buf);
+        ledger_resume(&b->ledger, &b->up.buf, &b->down.buf);
     }
     while (!is_over(b)) {
         if (b->input_over && now_ns() >= b->deadline_ns) {
@@ -388,7 +388,7 @@ bridge_close(struct bridge *b)
 const struct transport_estate *
 bridge_hand_over(struct bridge *b)
 {
-    ledger_hand_over(&b->ledger, &b->left);
+    ledger_hand_over(&b->ledger, &b->left, &b->down.buf);
     buf_add_slice(&b->left.lines, buf_slice(&b->said.partial)); /* What is not a line yet. */
     b->estate = (struct transport_estate){
         .out = {b->down.buf.data + b->down.sent, waiting(&b->down)},

@@ -617,7 +617,7 @@ ledger_lose(struct ledger *l, struct buf *told)
     struct ledger_entry **at = &l->first;
 
     withdraw_questions(l, told);
-    tell_session(l, told);
+    l->lost = true;
     while (*at) {
         struct ledger_entry *e = *at;
 
@@ -627,9 +627,6 @@ ledger_lose(struct ledger *l, struct buf *told)
             }
             strike(l, at);
             continue;
-        }
-        if (e->kind == LISTEN && e->acknowledged) {
-            tell_listener(e, told);
         }
         e->taken = false;
         at = &e->next;
@@ -679,9 +676,25 @@ replay_session(struct ledger *l, struct buf *out)
     }
 }
 
-void
-ledger_resume(struct ledger *l, struct buf *up)
+/* Between two servers nobody listened: what may have changed meanwhile is told as changed. */
+static void
+tell_missed(struct ledger *l, struct buf *told)
 {
+    if (l->lost) {
+        tell_session(l, told);
+        for (const struct ledger_entry *e = l->first; e; e = e->next) {
+            if (e->kind == LISTEN && e->acknowledged) {
+                tell_listener(e, told);
+            }
+        }
+    }
+    l->lost = false;
+}
+
+void
+ledger_resume(struct ledger *l, struct buf *up, struct buf *told)
+{
+    tell_missed(l, told);
     l->sent = l->taken = 0;
     replay_session(l, up);
     for (struct ledger_entry *e = l->first; e; e = e->next) {
@@ -692,8 +705,9 @@ ledger_resume(struct ledger *l, struct buf *up)
 }
 
 void
-ledger_hand_over(struct ledger *l, struct ledger_estate *estate)
+ledger_hand_over(struct ledger *l, struct ledger_estate *estate, struct buf *told)
 {
+    tell_missed(l, told);
     replay_session(l, &estate->session);
     for (; l->first; strike(l, &l->first)) {
         struct ledger_entry *e = l->first;

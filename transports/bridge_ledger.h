@@ -35,6 +35,7 @@ struct ledger {
     unsigned replayed;                         /* Answers to come that are not for the client. */
     struct buf initialize, initialized, level; /* The client's own lines; empty before they come. */
     struct ledger_entry *subscribed;   /* Requests that subscribed to what is subscribed now. */
+    bool lost;                         /* Its server, and there is no other yet. */
     bool batches;                      /* Its revision has them. */
     bool changes[LEDGER_LISTS];        /* What it is told of: tools, prompts, resources. */
     struct ledger_question *questions; /* Requests of the server that wait for the client. */
@@ -53,8 +54,9 @@ bool ledger_owes(const struct ledger *l);
 /* The server is gone.  Adds to 'told' what the client is to be told in its place, as lines.  What
  * is left in the ledger is for another server. */
 void ledger_lose(struct ledger *l, struct buf *told);
-/* There is another server: adds to 'up' what it is to be sent first. */
-void ledger_resume(struct ledger *l, struct buf *up);
+/* There is another server: adds to 'up' what it is to be sent first, to 'told' what the client may
+ * have missed. */
+void ledger_resume(struct ledger *l, struct buf *up, struct buf *told);
 /* There will be no other: tells the client so for all that is owed. */
 void ledger_give_up(struct ledger *l, struct buf *told);
 
@@ -64,7 +66,8 @@ struct ledger_estate {
     struct buf listens; /* Subscriptions, whose acknowledgement the client has already. */
     struct buf lines;   /* What is to be done. */
 };
-/* This process is the server from now on.  The ledger is empty afterwards. */
-void ledger_hand_over(struct ledger *l, struct ledger_estate *estate);
+/* This process is the server from now on.  'told' as above.  The ledger is empty
+ * afterwards. */
+void ledger_hand_over(struct ledger *l, struct ledger_estate *estate, struct buf *told);
 
 #endif
