@@ -1,13 +1,8 @@
-/* mcp_stream.c -- streams, and the sinks that carry them.
+/* mcp_stream.c -- streams: of requests, by GET, of no request; and their ends.
  *
  * DESIGN.  Everything is under one lock: sessions are many, but what they send is little, and the
  * order of events, who carries a stream and what is dropped first over all sessions are then plain
- * facts.  A sink is taken out of its stream under the lock and ended after it (struct parting):
- * whoever took it out is the only one who still has it.
- *
- * A sink that has no room (E_LIMIT) is not closed: its stream waits with what is unsent, which is
- * kept anyway, until the transport says that there is room again.  Only if the bounds push out what
- * it was not given is it ended; its client, coming back, is told that there is a gap.
+ * facts.
  *
  * The request's stream costs nothing until something is sent ahead of the answer: it has no number,
  * is in no list, and its answer goes out as plain JSON.  So a client that leaves before that cannot
@@ -20,18 +15,6 @@
 
 /* When a client may come back after it has lost its connection. */
 #define RETRY_MS 1000
-
-/* A sink that was taken out of its stream, and how it is to be ended. */
-struct parting {
-    struct sink *sink;        /* Counted, or null. */
-    struct mcp_session *held; /* Counted and busy, or null. */
-    struct bytes *body;       /* Counted, or null: what 'reply' tells. */
-    struct reply reply;
-    char id[EVENT_ID_SIZE];
-};
-/* clang-format off */
-#define PARTING_INIT {.reply = {.status = 204}}
-/* clang-format on */
 
 /* ---- Creation and end ---- */
 
@@ -83,7 +66,7 @@ mcp_stream_set_create(struct mcp_streams *all, const char *session_id)
 }
 
 void
-forget_locked(struct mcp_stream *stream) REQUIRES(LC_MCP_STREAMS)
+stream_forget_locked(struct mcp_stream *stream) REQUIRES(LC_MCP_STREAMS)
 {
     if (stream == &stream->set->general || !stream->released || stream->to || stream->events) {
         return;
@@ -94,130 +77,6 @@ forget_locked(struct mcp_stream *stream) REQUIRES(LC_MCP_STREAMS)
     free(stream);
 }
 
-/* ---- Sinks ---- */
-
-static void
-attach_locked(struct mcp_stream *stream, struct sink *sink, struct mcp_session *held)
-    REQUIRES(LC_MCP_STREAMS)
-{
-    struct mcp_streams *all = stream->set->all;
-
-    stream->to = sink;
-    stream->held = held;
-    stream->set->open += held != NULL;
-    all->counters.attached++;
-    HASH_ADD_PTR(all->attached, to, stream);
-}
-
-/* Takes the sink out of a stream.  'p' is empty, or unused. */
-static void
-detach_locked(struct mcp_stream *stream, struct parting *p) REQUIRES(LC_MCP_STREAMS)
-{
-    struct mcp_streams *all = stream->set->all;
-
-    if (!stream->to) {
-        return;
-    }
-    assert(!p->sink);
-    if (stream->started) {
-        HASH_DEL(all->attached, stream);
-        all->counters.attached--;
-    }
-    if (stream->gap) {
-        stream->gap = false;
-        DL_DELETE2(all->gaps, stream, gap_prev, gap_next);
-    }
-    stream->set->open -= stream->held != NULL;
-    p->sink = stream->to;
-    p->held = stream->held;
-    stream->to = NULL;
-    stream->held = NULL;
-}
-
-/* Ends what was taken out.  No lock is held. */
-static void
-part(const struct mcp_streams *all, struct parting *p)
-{
-    if (p->sink) {
-        p->sink->class->answer(p->sink, &p->reply);
-        p->sink->class->unref(p->sink);
-    }
-    if (p->held) {
-        mcp_session_idle(p->held, clock_mono(all->clock));
-        mcp_session_unref(p->held);
-    }
-    bytes_unref(p->body);
-}
-
-/* Hands one event to the sink; without body it is there for its id, or for the first byte only. */
-static enum err
-hand_locked(struct mcp_stream *stream, uint64_t number, struct slice body, int retry_ms)
-    REQUIRES(LC_MCP_STREAMS)
-{
-    char id[EVENT_ID_SIZE];
-    struct event event = {.body = body, .retry_ms = retry_ms};
-
-    if (number) {
-        event.id = event_id(id, stream->set->tag, stream->number, number);
-    }
-    return stream->to->class->send(stream->to, &event);
-}
-
-/* Hands on what is unsent, as far as the sink takes it.  The answer ends the sink, as does its
- * client's having left: then it is in 'p'. */
-static void
-pump_locked(struct mcp_stream *stream, struct parting *p) REQUIRES(LC_MCP_STREAMS)
-{
-    while (stream->to && stream->unsent && !stream->gap) {
-        struct kept *k = stream->unsent;
-        enum err err = E_OK;
-
-        if (k->last) {
-            detach_locked(stream, p);
-            p->body = bytes_ref(k->body);
-            p->reply = (struct reply){
-                .body = {k->body->data, k->body->len},
-                .status = 200,
-                .event_id = event_id(p->id, stream->set->tag, stream->number, k->number),
-            };
-        } else {
-            err = hand_locked(stream, k->number, (struct slice){k->body->data, k->body->len}, 0);
-        }
-        if (err == E_LIMIT) {
-            return;
-        }
-        if (err) {
-            detach_locked(stream, p);
-            return;
-        }
-        stream->unsent = k->stream_next;
-    }
-    if (stream->ended && !stream->unsent) {
-        detach_locked(stream, p);
-    }
-}
-
-/* Ends the connections of streams of which events were dropped unsent.  No lock is held. */
-static void
-end_gaps(struct mcp_streams *all)
-{
-    bool more;
-
-    do {
-        struct parting p = PARTING_INIT;
-
-        LOCK(MCP_STREAMS, &all->lock);
-        more = all->gaps != NULL;
-        if (more) {
-            struct mcp_stream *stream = all->gaps;
-            detach_locked(stream, &p);
-            forget_locked(stream);
-        }
-        UNLOCK(MCP_STREAMS, &all->lock);
-        part(all, &p);
-    } while (more);
-}
-
 /* ---- A request's stream ---- */
 
 /* Makes it a stream: from now on its client can come back to it. */
@@ -225,21 +84,18 @@ static enum err
 start_locked(struct mcp_stream *stream, int retry_ms) REQUIRES(LC_MCP_STREAMS)
 {
     struct mcp_stream_set *set = stream->set;
-    struct sink *sink = stream->to;
+    struct sink *sink = stream->to; /* There is one until it is answered. */
     enum err err;
 
-    if (!sink) {
-        return E_CANCELLED;
-    }
     stream->number = ++set->newest;
     stream->latest = stream->primes ? 1 : 0;
-    err = hand_locked(stream, stream->latest, SLICE_NONE, stream->primes ? retry_ms : 0);
+    err = stream_hand_locked(stream, stream->latest, SLICE_NONE, stream->primes ? retry_ms : 0);
     if (err) {
         return err;
     }
     stream->started = true;
     DL_APPEND(set->streams, stream);
-    attach_locked(stream, sink, NULL);
+    stream_attach_locked(stream, sink, NULL);
     return E_OK;
 }
 
@@ -260,15 +116,15 @@ stream_send(struct sink *sink, const struct event *event)
         err = start_locked(stream, RETRY_MS);
     }
     if (!err) {
-        keep_locked(stream, k, false);
+        stream_keep_locked(stream, k, false);
         k = NULL;
-        pump_locked(stream, &p);
-        trim_locked(stream->set);
+        stream_pump_locked(stream, &p);
+        stream_trim_locked(stream->set);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
     kept_free(k);
-    part(all, &p);
-    end_gaps(all);
+    parting_end(all, &p);
+    streams_end_gaps(all);
     return err;
 }
 
@@ -284,11 +140,11 @@ answer_plainly(struct mcp_stream *stream, const struct reply *reply)
     plain = !stream->started;
     if (plain) {
         stream->ended = true;
-        detach_locked(stream, &p);
+        stream_detach_locked(stream, &p);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
     p.reply = *reply;
-    part(all, &p);
+    parting_end(all, &p);
     return plain;
 }
 
@@ -307,21 +163,21 @@ stream_answer(struct sink *sink, const struct reply *reply)
     LOCK(MCP_STREAMS, &all->lock);
     stream->ended = true;
     if (k && !stream->set->ended) {
-        keep_locked(stream, k, true);
+        stream_keep_locked(stream, k, true);
         k = NULL;
-        pump_locked(stream, &p);
-        trim_locked(stream->set);
+        stream_pump_locked(stream, &p);
+        stream_trim_locked(stream->set);
     } else if (reply->body.len && !k && !stream->unsent && stream->to) {
-        detach_locked(stream, &p); /* No memory to keep it: now or never. */
+        stream_detach_locked(stream, &p); /* No memory to keep it: now or never. */
         p.reply = *reply;
         stream->dropped = ++stream->latest;
     } else {
-        pump_locked(stream, &p);
+        stream_pump_locked(stream, &p);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
     kept_free(k);
-    part(all, &p);
-    end_gaps(all);
+    parting_end(all, &p);
+    streams_end_gaps(all);
 }
 
 static void
@@ -333,7 +189,7 @@ stream_unref(struct sink *sink)
 
     LOCK(MCP_STREAMS, &all->lock);
     stream->released = true;
-    forget_locked(stream);
+    stream_forget_locked(stream);
     UNLOCK(MCP_STREAMS, &all->lock);
     mcp_session_unref(session); /* Maybe the last one, with the set. */
 }
@@ -382,16 +238,16 @@ mcp_stream_pause(struct mcp_stream *stream, int retry_ms)
         if (!stream->started) {
             err = start_locked(stream, retry_ms);
         } else if (!stream->unsent) {
-            err = hand_locked(stream, ++stream->latest, SLICE_NONE, retry_ms);
+            err = stream_hand_locked(stream, ++stream->latest, SLICE_NONE, retry_ms);
         } else {
             err = E_OK; /* It was told when to come back at the beginning. */
         }
     }
     if (!err) {
-        detach_locked(stream, &p);
+        stream_detach_locked(stream, &p);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
-    part(all, &p);
+    parting_end(all, &p);
     return !err;
 }
 
@@ -437,8 +293,8 @@ find_locked(struct mcp_stream_set *set, struct slice last_id, struct mcp_stream 
 static enum err
 greet_locked(struct mcp_stream *stream, bool primes) REQUIRES(LC_MCP_STREAMS)
 {
-    return primes ? hand_locked(stream, ++stream->latest, SLICE_NONE, RETRY_MS)
-                  : hand_locked(stream, 0, SLICE_NONE, 0);
+    return primes ? stream_hand_locked(stream, ++stream->latest, SLICE_NONE, RETRY_MS)
+                  : stream_hand_locked(stream, 0, SLICE_NONE, 0);
 }
 
 static enum err
@@ -460,18 +316,18 @@ open_locked(struct mcp_session *session, struct slice last_id, bool primes, stru
         fault_set(f, E_STREAMS, "this session has %u streams open by GET", set->open);
         return fault_remedy(f, "close one of them, or raise limits.streams");
     }
-    detach_locked(stream, old);
+    stream_detach_locked(stream, old);
     for (k = from; k && k != stream->unsent; k = k->stream_next) {
         set->all->counters.replayed++;
     }
     stream->unsent = from;
     mcp_session_busy(session);
-    attach_locked(stream, sink, mcp_session_ref(session));
+    stream_attach_locked(stream, sink, mcp_session_ref(session));
     if (!from && greet_locked(stream, primes && !last_id.data) != E_OK) {
-        detach_locked(stream, fresh);
+        stream_detach_locked(stream, fresh);
     }
-    pump_locked(stream, fresh);
-    forget_locked(stream);
+    stream_pump_locked(stream, fresh);
+    stream_forget_locked(stream);
     return E_OK;
 }
 
@@ -492,8 +348,8 @@ mcp_stream_open(struct mcp_session *session, struct slice last_id, bool primes, 
         err = open_locked(session, last_id, primes, sink, &old, &fresh, f);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
-    part(all, &old);
-    part(all, &fresh);
+    parting_end(all, &old);
+    parting_end(all, &fresh);
     return err;
 }
 
@@ -520,51 +376,19 @@ mcp_stream_tell(struct mcp_stream_set *set, struct slice body)
         err = E_CANCELLED;
     }
     if (!err && !is_told_locked(stream, body)) {
-        keep_locked(stream, k, false);
+        stream_keep_locked(stream, k, false);
         k = NULL;
-        pump_locked(stream, &p);
-        trim_locked(set);
+        stream_pump_locked(stream, &p);
+        stream_trim_locked(set);
     }
     UNLOCK(MCP_STREAMS, &all->lock);
     kept_free(k);
-    part(all, &p);
-    end_gaps(all);
+    parting_end(all, &p);
+    streams_end_gaps(all);
     return err;
 }
 
-/* ---- What happens to sinks, sessions, the server ---- */
-
-void
-mcp_streams_gone(struct mcp_streams *all, const struct sink *sink)
-{
-    struct parting p = PARTING_INIT;
-    struct mcp_stream *stream;
-
-    LOCK(MCP_STREAMS, &all->lock);
-    HASH_FIND_PTR(all->attached, &sink, stream);
-    if (stream && stream->held) {
-        detach_locked(stream, &p);
-        forget_locked(stream);
-    }
-    UNLOCK(MCP_STREAMS, &all->lock);
-    part(all, &p);
-}
-
-void
-mcp_streams_drained(struct mcp_streams *all, const struct sink *sink)
-{
-    struct parting p = PARTING_INIT;
-    struct mcp_stream *stream;
-
-    LOCK(MCP_STREAMS, &all->lock);
-    HASH_FIND_PTR(all->attached, &sink, stream);
-    if (stream) {
-        pump_locked(stream, &p);
-        forget_locked(stream);
-    }
-    UNLOCK(MCP_STREAMS, &all->lock);
-    part(all, &p);
-}
+/* ---- The end of a session ---- */
 
 /* Takes one sink out of a session; false if there is none. */
 static bool
@@ -578,8 +402,8 @@ detach_one_locked(struct mcp_stream_set *set, struct parting *p) REQUIRES(LC_MCP
         }
     }
     if (stream) {
-        detach_locked(stream, p);
-        forget_locked(stream);
+        stream_detach_locked(stream, p);
+        stream_forget_locked(stream);
     }
     return stream != NULL;
 }
@@ -597,10 +421,10 @@ mcp_stream_set_end(struct mcp_stream_set *set)
         set->ended = true;
         more = detach_one_locked(set, &p);
         while (!more && set->events) {
-            drop_locked(set->events);
+            kept_drop_locked(set->events);
         }
         UNLOCK(MCP_STREAMS, &all->lock);
-        part(all, &p);
+        parting_end(all, &p);
     } while (more);
 }
 
@@ -615,59 +439,10 @@ mcp_stream_set_destroy(struct mcp_stream_set *set)
     all = set->all;
     LOCK(MCP_STREAMS, &all->lock);
     while (set->events) {
-        drop_locked(set->events);
+        kept_drop_locked(set->events);
     }
     assert(!set->streams && !set->general.to);
     all->counters.sets--;
     UNLOCK(MCP_STREAMS, &all->lock);
     free(set);
-}
-
-void
-mcp_streams_drain(struct mcp_streams *all)
-{
-    struct mcp_stream *stream, *next;
-    bool more;
-
-    do {
-        struct parting p = PARTING_INIT;
-
-        more = false;
-        LOCK(MCP_STREAMS, &all->lock);
-        all->draining = true;
-        HASH_ITER(hh, all->attached, stream, next) {
-            if (!more && stream == &stream->set->general) {
-                detach_locked(stream, &p);
-                more = true;
-            }
-        }
-        UNLOCK(MCP_STREAMS, &all->lock);
-        part(all, &p);
-    } while (more);
-}
-
-void
-mcp_streams_tick(struct mcp_streams *all)
-{
-    int64_t now_ns = clock_mono(all->clock);
-    struct mcp_stream *stream, *next;
-    struct parting p;
-
-    do {
-        p = (struct parting)PARTING_INIT;
-        LOCK(MCP_STREAMS, &all->lock);
-        while (all->events && now_ns - all->events->at_ns > all->limits.keep_ns) {
-            drop_locked(all->events);
-        }
-        /* A sink that had no memory, rather than no room, says nothing when it has some. */
-        HASH_ITER(hh, all->attached, stream, next) {
-            if (!p.sink && stream->unsent) {
-                pump_locked(stream, &p);
-                forget_locked(stream);
-            }
-        }
-        UNLOCK(MCP_STREAMS, &all->lock);
-        part(all, &p);
-    } while (p.sink);
-    end_gaps(all);
 }

@@ -1,11 +1,23 @@
-/* mcp_stream_private.h -- what mcp_stream.c (streams and their sinks) and mcp_stream_store.c (the
- * events that are kept) share. */
+/* mcp_stream_private.h -- what mcp_stream.c (streams), mcp_stream_sink.c (the sinks that carry
+ * them) and mcp_stream_store.c (the events that are kept) share. */
 #ifndef TANDEM_MCP_STREAM_PRIVATE_H
 #define TANDEM_MCP_STREAM_PRIVATE_H
 
 #include "state/base/hash.h"
 #include "state/base/lock.h"
 #include "state/mcp_stream.h"
+
+/* ---- Ids: mcp_stream_store.c ---- */
+
+/* "TAG-STREAM-EVENT", hexadecimal. */
+#define EVENT_ID_SIZE 48
+struct slice event_id(char out[EVENT_ID_SIZE], uint32_t tag, uint64_t stream, uint64_t event);
+/* Reads it back; false if it is none of the session with 'tag'. */
+bool event_id_parse(struct slice id, uint32_t tag, uint64_t *stream, uint64_t *event);
+/* What stands for a session in ids: says nothing of the session's own id. */
+uint32_t event_id_tag(const char *session_id);
+
+/* ---- What there is ---- */
 
 /* An event that is kept.  It is in three lists, oldest first in each. */
 struct kept {
@@ -69,23 +81,46 @@ struct mcp_streams {
 struct kept *kept_new(struct slice body);
 void kept_free(struct kept *k);
 /* Keeps 'k' as the next event of a stream that has started. */
-void keep_locked(struct mcp_stream *stream, struct kept *k, bool last) REQUIRES(LC_MCP_STREAMS);
+void stream_keep_locked(struct mcp_stream *stream, struct kept *k, bool last)
+    REQUIRES(LC_MCP_STREAMS);
 /* Forgets an event; and its stream, if that was all of it. */
-void drop_locked(struct kept *k) REQUIRES(LC_MCP_STREAMS);
+void kept_drop_locked(struct kept *k) REQUIRES(LC_MCP_STREAMS);
 /* Forgets the oldest events of the session, and of all, that are too many. */
-void trim_locked(struct mcp_stream_set *set) REQUIRES(LC_MCP_STREAMS);
+void stream_trim_locked(struct mcp_stream_set *set) REQUIRES(LC_MCP_STREAMS);
+
+/* A sink that was taken out of its stream, and how it is to be ended. */
+struct parting {
+    struct sink *sink;        /* Counted, or null. */
+    struct mcp_session *held; /* Counted and busy, or null. */
+    struct bytes *body;       /* Counted, or null: what 'reply' tells. */
+    struct reply reply;
+    char id[EVENT_ID_SIZE];
+};
+/* clang-format off */
+#define PARTING_INIT {.reply = {.status = 204}}
+/* clang-format on */
+
+/* mcp_stream_sink.c */
+
+/* Has 'sink' carry the stream, which none does; 'held' if it is a GET's. */
+void stream_attach_locked(struct mcp_stream *stream, struct sink *sink, struct mcp_session *held)
+    REQUIRES(LC_MCP_STREAMS);
+/* Takes the sink out of a stream.  'p' is empty, or unused. */
+void stream_detach_locked(struct mcp_stream *stream, struct parting *p) REQUIRES(LC_MCP_STREAMS);
+/* Ends what was taken out.  No lock is held. */
+void parting_end(const struct mcp_streams *all, struct parting *p);
+/* Hands one event to the sink; without body it is there for its id, or for the first byte only. */
+enum err stream_hand_locked(struct mcp_stream *stream, uint64_t number, struct slice body,
+                            int retry_ms) REQUIRES(LC_MCP_STREAMS);
+/* Hands on what is unsent, as far as the sink takes it.  The answer ends the sink, as does its
+ * client's having left: then it is in 'p'. */
+void stream_pump_locked(struct mcp_stream *stream, struct parting *p) REQUIRES(LC_MCP_STREAMS);
+/* Ends the connections of streams of which events were dropped unsent.  No lock is held. */
+void streams_end_gaps(struct mcp_streams *all);
 
 /* mcp_stream.c */
 
 /* Frees a stream that nobody can come back to. */
-void forget_locked(struct mcp_stream *stream) REQUIRES(LC_MCP_STREAMS);
-
-/* "TAG-STREAM-EVENT", hexadecimal. */
-#define EVENT_ID_SIZE 48
-struct slice event_id(char out[EVENT_ID_SIZE], uint32_t tag, uint64_t stream, uint64_t event);
-/* Reads it back; false if it is none of the session with 'tag'. */
-bool event_id_parse(struct slice id, uint32_t tag, uint64_t *stream, uint64_t *event);
-/* What stands for a session in ids: says nothing of the session's own id. */
-uint32_t event_id_tag(const char *session_id);
+void stream_forget_locked(struct mcp_stream *stream) REQUIRES(LC_MCP_STREAMS);
 
 #endif

@@ -35,7 +35,7 @@ size_of(const struct kept *k)
 }
 
 void
-keep_locked(struct mcp_stream *stream, struct kept *k, bool last) REQUIRES(LC_MCP_STREAMS)
+stream_keep_locked(struct mcp_stream *stream, struct kept *k, bool last) REQUIRES(LC_MCP_STREAMS)
 {
     struct mcp_stream_set *set = stream->set;
     struct mcp_streams *all = set->all;
@@ -57,7 +57,7 @@ keep_locked(struct mcp_stream *stream, struct kept *k, bool last) REQUIRES(LC_MC
 }
 
 void
-drop_locked(struct kept *k) REQUIRES(LC_MCP_STREAMS)
+kept_drop_locked(struct kept *k) REQUIRES(LC_MCP_STREAMS)
 {
     struct mcp_stream *stream = k->stream;
     struct mcp_stream_set *set = stream->set;
@@ -79,19 +79,19 @@ drop_locked(struct kept *k) REQUIRES(LC_MCP_STREAMS)
     all->counters.events--;
     all->counters.dropped++;
     kept_free(k);
-    forget_locked(stream);
+    stream_forget_locked(stream);
 }
 
 void
-trim_locked(struct mcp_stream_set *set) REQUIRES(LC_MCP_STREAMS)
+stream_trim_locked(struct mcp_stream_set *set) REQUIRES(LC_MCP_STREAMS)
 {
     struct mcp_streams *all = set->all;
 
     while (set->bytes > all->limits.each) {
-        drop_locked(set->events);
+        kept_drop_locked(set->events);
     }
     while (all->counters.bytes > all->limits.all) {
-        drop_locked(all->events);
+        kept_drop_locked(all->events);
     }
 }
 
