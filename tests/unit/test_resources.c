@@ -305,6 +305,10 @@ no_uri_leaves_the_folder(void **unused)
             check_not_found(uri);
             snprintf(uri, sizeof uri, "tandem://standard/x%s.md", line);
             check_not_found(uri);
+            snprintf(uri, sizeof uri, "skill://packs/demo/%s", line);
+            check_not_found(uri);
+            snprintf(uri, sizeof uri, "skill://%s", line);
+            check_not_found(uri);
             count++;
         }
         json_decref(valid);

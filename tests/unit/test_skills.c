@@ -3,6 +3,7 @@
 
 #include "state/skills.h"
 #include "tests/fakes.h"
+#include "tests/hostile.h"
 #include "tests/threads.h"
 #include "tests/tree.h"
 
@@ -349,6 +350,92 @@ what_is_named_badly_is_not_found(void **unused)
     close_world(&w);
 }
 
+struct race {
+    struct world *world;
+    _Atomic unsigned wrong;
+};
+
+/* Every traversal of the corpus, after each part of a path, to a file that is there. */
+static void
+no_path_leaves_the_skill(void **unused)
+{
+    static const char *const heads[] = {"", "packs/", "packs/demo/", "packs/demo/phases/0/",
+                                        "packs/demo/phases/0/phase.md"};
+    struct world w;
+    struct buf lines = hostile_read("path/fuzzdb-traversals-8-deep.txt"), text = BUF_INIT;
+    char *save = NULL;
+    size_t count = 0;
+
+    (void)unused;
+    open_world(&w);
+    tree_write(w.t, ".tandem/workflows/demo/metadata.json", PACK);
+    tree_write(w.t, ".tandem/workflows/demo/phases/0/phase.md", "# P\n");
+    tree_write(w.t, "secret.md", "secret");
+    tree_write(w.t, ".tandem/secret.md", "secret");
+    tree_write(w.t, ".tandem/workflows/secret.md", "secret");
+    buf_addc(&lines, '\0');
+    for (char *line = strtok_r(lines.data, "\r\n", &save); line;
+         line = strtok_r(NULL, "\r\n", &save)) {
+        char *file = strstr(line, "{FILE}");
+
+        for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+            char *path = xasprintf("%s%.*s%s", heads[i], (int)(file ? file - line : 999), line,
+                                   file ? "secret.md" : "");
+
+            CHECK_INT(read_path(&w, path, &text), E_NOT_FOUND);
+            CHECK_INT(text.len, 0);
+            free(path);
+        }
+        count++;
+    }
+    CHECK(count > 500);
+    buf_fini(&text);
+    buf_fini(&lines);
+    close_world(&w);
+}
+
+/* A file that is swapped for a link again and again is read as it was, or not at all. */
+static void
+swap(void *arg, unsigned number)
+{
+    struct race *race = arg;
+    struct buf text = BUF_INIT;
+
+    for (unsigned i = 0; i < 400; i++) {
+        if (number == 0) {
+            tree_remove(race->world->t, ".tandem/standards/t/a.md");
+            if (i % 2) {
+                tree_symlink(race->world->t, "../../../secret.md", ".tandem/standards/t/a.md");
+            } else {
+                tree_write(race->world->t, ".tandem/standards/t/a.md", "# A\n");
+            }
+            continue;
+        }
+        buf_reset(&text);
+        if (skills_read(race->world->s, SLICE("standards/t-standards/a.md"), &text, NULL) == E_OK &&
+            !slice_is(buf_slice(&text), "# A\n") && text.len) {
+            atomic_fetch_add(&race->wrong, 1);
+        }
+    }
+    buf_fini(&text);
+}
+
+static void
+a_swapped_link_is_not_followed(void **unused)
+{
+    struct world w;
+    struct race race = {.world = &w};
+
+    (void)unused;
+    open_world(&w);
+    tree_write(w.t, "secret.md", "secret");
+    tree_write(w.t, ".tandem/standards/t/a.md", "# A\n");
+    tree_write(w.t, ".tandem/standards/t/b.md", "# B\n");
+    threads_run(3, swap, &race);
+    CHECK_INT(race.wrong, 0);
+    close_world(&w);
+}
+
 static void
 what_is_too_large_is_none(void **unused)
 {
@@ -493,11 +580,6 @@ a_change_is_seen_and_the_rest_is_kept(void **unused)
     close_world(&w);
 }
 
-struct race {
-    struct world *world;
-    _Atomic unsigned wrong;
-};
-
 static void
 load_some(void *arg, unsigned number)
 {
@@ -550,6 +632,8 @@ main(void)
         cmocka_unit_test(a_broken_skill_is_none),
         cmocka_unit_test(a_check_tells_what_is_wrong),
         cmocka_unit_test(what_is_named_badly_is_not_found),
+        cmocka_unit_test(no_path_leaves_the_skill),
+        cmocka_unit_test(a_swapped_link_is_not_followed),
         cmocka_unit_test(what_is_too_large_is_none),
         cmocka_unit_test(names_follow_the_rules),
         cmocka_unit_test(the_first_of_two_counts),
