@@ -15,6 +15,8 @@
 #include "handlers/era.h"
 #include "handlers/notices.h"
 #include "handlers/subscriptions.h"
+#include "handlers/tasks.h"
+#include "handlers/wait.h"
 #include "state/base/keeper.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
@@ -45,6 +47,7 @@ dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_
                                                 .secret = limits->secret});
     d->limits.groups = NULL;
     d->limits.secret = SLICE_NONE;
+    tasks_open(d);
     return d;
 }
 
@@ -53,6 +56,8 @@ dispatcher_destroy(struct dispatcher *d)
 {
     if (d) {
         keeper_drop(d->ticking);
+        keeper_drop(d->waking);
+        tasks_close(d);
         notices_end_all(d);
         inflight_destroy(d->inflight);
         tools_destroy(d->tools);
@@ -69,10 +74,17 @@ tick(void *arg)
     return dispatch_tick(arg);
 }
 
+static bool
+wake(void *arg)
+{
+    return wait_tick(arg);
+}
+
 void
 dispatch_keep(struct dispatcher *d, struct keeper *keeper)
 {
     d->ticking = keeper_every(keeper, 1000, tick, d);
+    d->waking = keeper_every(keeper, 50, wake, d);
 }
 
 bool
@@ -85,6 +97,8 @@ dispatch_tick(struct dispatcher *d)
     mcp_streams_tick(mcp_sessions_streams(state_sessions(d->state)));
 
     asks_tick(d);
+    more |= tasks_tick(d);
+    wait_tick(d);
     /* A call in flight may leave behind what has a time. */
     for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {
         more |= inflight_count(d->inflight, t) > 0;
@@ -132,6 +146,9 @@ request_fini(struct request *req)
         req->sink->class->unref(req->sink);
     }
     asks_end(req);
+    tasks_end(req);
+    wait_end(req);
+    bytes_unref(req->error);
     buf_fini(&req->out);
     buf_fini(&req->fault_data);
     if (req->bytes) { /* It went to a worker. */
@@ -213,6 +230,10 @@ finish(struct request *req, enum err err)
         mcp_session_idle(req->session, clock_mono(req->dispatcher->clock));
         req->busy = false;
     }
+    if (req->task) {
+        tasks_finish(req, err);
+        return;
+    }
     if (!err && !silent && req->dialect == DIALECT_RPC) {
         era_end_result(req);
     }
@@ -231,6 +252,18 @@ finish(struct request *req, enum err err)
     } else {
         answer(req, 200, buf_slice(&req->out));
     }
+}
+
+/* What becomes of a request whose handler said E_INPUT. */
+static enum asks_step
+settle(struct request *req)
+{
+    if (req->begins_task) {
+        req->begins_task = false;
+        req->as_task = tasks_detach(req) == E_OK; /* Else without one, or it is over. */
+        return atomic_load(&req->progress) == REQUEST_RUNNING ? ASKS_AGAIN : ASKS_OVER;
+    }
+    return wait_wanted(req) ? wait_settle(req) : req->task ? tasks_settle(req) : asks_settle(req);
 }
 
 /* Runs the handler of a request that passed all checks, and runs it again where its client cannot
@@ -253,7 +286,7 @@ run(struct request *req, enum err *err)
         if (*err != E_INPUT) {
             return true;
         }
-        step = asks_settle(req);
+        step = settle(req);
         *err = step == ASKS_OVER ? E_CANCELLED : E_OK;
     }
     return step != ASKS_PARKED;
@@ -285,20 +318,18 @@ dispatch_lane(const struct request *req)
     return req->env.transport == TRANSPORT_STDIO ? LANE_IDE : LANE_NETWORK;
 }
 
-/* Moves a request to the heap and hands it to a worker.  On error it is still the caller's,
- * unchanged but for its fault. */
-static enum err
-send_to_worker(struct request *req, struct slice body)
+/* A copy of 'req' on the heap, with a copy of its bytes, that has what it holds; null without
+ * memory. */
+static struct request *
+copy_request(const struct request *req, struct slice body)
 {
-    struct dispatcher *d = req->dispatcher;
     struct request *copy = try_malloc(sizeof *copy);
     struct bytes *bytes = bytes_new(body.data, body.len);
-    enum err err;
 
     if (!copy || !bytes) {
         free(copy);
         bytes_unref(bytes);
-        return fault_set(&req->fault, E_OVERLOAD, "there is no memory for this call now");
+        return NULL;
     }
     memcpy(copy, req, sizeof *copy);
     rpc_copy(&copy->message, &req->message, body, bytes->data);
@@ -313,21 +344,71 @@ send_to_worker(struct request *req, struct slice body)
         .principal = slice_of(copy->principal),
         .scopes = slice_of(copy->scopes),
     };
-    err = inflight_add(d->inflight, copy, &req->fault);
+    return copy;
+}
+
+/* Gives back to 'req' what its copy has, with what went wrong. */
+static void
+undo_copy(struct request *req, struct request *copy)
+{
+    req->fault = copy->fault;
+    atomic_store(&req->progress, atomic_load(&copy->progress));
+    buf_fini(&copy->out);
+    mcp_session_unref(copy->env.session);
+    bytes_unref(copy->bytes);
+    free(copy->principal);
+    free(copy->scopes);
+    free(copy);
+}
+
+/* A call that is to be a task becomes one here, unless its tool wants to ask its client before. */
+static enum err
+begin_task(struct request *req)
+{
+    enum err err = E_OK;
+
+    if (req->as_task && !req->tool->task_late) {
+        err = tasks_detach(req);
+        if (err == E_BUSY && req->era == ERA_MODERN && req->tool->task != TASK_REQUIRED) {
+            req->as_task = false; /* It is ours to decide: it is answered when it is done. */
+            err = E_OK;
+        }
+    }
+    return err;
+}
+
+/* Moves a request to the heap and hands it to a worker.  On error it is still the caller's,
+ * unchanged but for its fault and its progress. */
+static enum err
+send_to_worker(struct request *req, struct slice body)
+{
+    struct dispatcher *d = req->dispatcher;
+    struct request *copy = copy_request(req, body);
+    enum err err;
+
+    if (!copy) {
+        return fault_set(&req->fault, E_OVERLOAD, "there is no memory for this call now");
+    }
+    err = inflight_add(d->inflight, copy, &copy->fault);
+    if (err) {
+        undo_copy(req, copy);
+        return err;
+    }
+    err = begin_task(copy);
     if (!err) {
         err = pool_submit(d->pool, &copy->job, dispatch_lane(copy));
         if (err) {
-            inflight_remove(d->inflight, copy);
-            fault_set(&req->fault, err, "all workers are busy");
-            fault_remedy(&req->fault, "try again in a moment");
+            fault_set(&copy->fault, err, "all workers are busy");
+            fault_remedy(&copy->fault, "try again in a moment");
         }
     }
+    if (err && copy->task) { /* It was answered, and is told of as any task that fails. */
+        dispatch_end_call(copy, err);
+        return E_OK;
+    }
     if (err) {
-        mcp_session_unref(copy->env.session);
-        bytes_unref(bytes);
-        free(copy->principal);
-        free(copy->scopes);
-        free(copy);
+        inflight_remove(d->inflight, copy);
+        undo_copy(req, copy);
     }
     return err;
 }
@@ -552,6 +633,9 @@ tell_end(const struct request *req)
         .revision = req->revision,
     };
 
+    if (req->task) {
+        return; /* It is told what came of it when its worker lets go of it. */
+    }
     fault_set(&told.fault, E_OVERLOAD,
               "the server is ending and gave this call up; what it was to do may "
               "or may not have been done");
@@ -581,6 +665,7 @@ dispatch_end_all(struct dispatcher *d)
     unsigned count = inflight_end(d->inflight, tell_end);
 
     asks_drop_stopped(d);
+    wait_drop_stopped(d);
     return count;
 }
 
@@ -590,6 +675,7 @@ dispatch_cancel(struct dispatcher *d, const struct inflight_match *match)
     unsigned count = inflight_cancel(d->inflight, match);
 
     asks_drop_stopped(d);
+    wait_drop_stopped(d);
     return count;
 }
 

@@ -17,7 +17,8 @@ struct dispatcher {
     struct inflight *inflight;
     struct tools *tools;
     struct asks *asks;          /* need_park.c. */
-    struct keeper_job *ticking; /* Calls dispatch_tick(); null without a keeper. */
+    /* Call dispatch_tick(), and wait_tick(), which is more exact; null without a keeper. */
+    struct keeper_job *ticking, *waking;
     _Atomic bool fixture_prompt_shown; /* Of the conformance suite's fixtures. */
 };
 

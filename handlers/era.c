@@ -442,8 +442,8 @@ status_of(const struct request *req, const struct err_info *info)
     return info->http_status;
 }
 
-int
-era_write_error(struct request *req)
+void
+era_add_error(struct buf *out, const struct request *req)
 {
     const struct err_info *info = err_info(req->fault.code);
     int code = info->rpc_code ? info->rpc_code : -32603;
@@ -456,15 +456,27 @@ era_write_error(struct request *req)
     if (req->fault.remedy[0]) {
         buf_addf(&text, "; %s", req->fault.remedy);
     }
-    buf_reset(&req->out);
-    begin_response(req);
-    buf_addf(&req->out, ",\"error\":{\"code\":%d,\"message\":", code);
-    buf_add_json(&req->out, buf_slice(&text));
+    buf_addf(out, "{\"code\":%d,\"message\":", code);
+    buf_add_json(out, buf_slice(&text));
     buf_fini(&text);
     if (req->fault_data.len) {
-        buf_adds(&req->out, ",\"data\":");
-        buf_add_slice(&req->out, buf_slice(&req->fault_data));
+        buf_adds(out, ",\"data\":");
+        buf_add_slice(out, buf_slice(&req->fault_data));
     }
-    buf_adds(&req->out, "}}");
-    return status_of(req, info);
+    buf_addc(out, '}');
+}
+
+int
+era_write_error(struct request *req)
+{
+    buf_reset(&req->out);
+    begin_response(req);
+    buf_adds(&req->out, ",\"error\":");
+    if (req->error) {
+        buf_add(&req->out, req->error->data, req->error->len);
+    } else {
+        era_add_error(&req->out, req);
+    }
+    buf_addc(&req->out, '}');
+    return status_of(req, err_info(req->fault.code));
 }

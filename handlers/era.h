@@ -49,6 +49,8 @@ void era_add_cache(struct request *req, unsigned ttl_ms, bool shared);
  * comes after them. */
 void era_begin_result(struct request *req);
 void era_end_result(struct request *req);
+/* Adds {"code":...,"message":...,"data":...} of req->fault. */
+void era_add_error(struct buf *out, const struct request *req);
 /* Writes the whole response for a request that failed, from req->fault, replacing what 'out' held;
  * returns the HTTP status. */
 int era_write_error(struct request *req);

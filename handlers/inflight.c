@@ -33,11 +33,12 @@ inflight_destroy(struct inflight *t)
     }
 }
 
-/* What scopes the ids of a request: its session or its connection; null for modern HTTP. */
+/* What scopes the ids of a request: its session or its connection; null for modern HTTP, and for
+ * tasks, which have ids of their own. */
 static const struct mcp_session *
 scope_of(const struct request *req)
 {
-    return req->session ? req->session : req->env.session;
+    return req->task ? NULL : req->session ? req->session : req->env.session;
 }
 
 /* True if no call more may run.  The network does not take the last places: who floods them must
@@ -132,9 +133,30 @@ inflight_remove(struct inflight *t, struct request *req)
     if (req->next) {
         req->next->prev = req->prev;
     }
-    t->total--;
-    t->by_transport[req->env.transport]--;
+    if (!req->task) {
+        t->total--;
+        t->by_transport[req->env.transport]--;
+    }
     UNLOCK(INFLIGHT, &t->lock);
+}
+
+struct sink *
+inflight_detach(struct inflight *t, struct request *req, struct task_run *task,
+                struct need_host *host)
+{
+    struct sink *sink = NULL;
+
+    LOCK(INFLIGHT, &t->lock);
+    if (atomic_load(&req->progress) == REQUEST_RUNNING) {
+        sink = req->sink;
+        req->sink = NULL;
+        req->task = task;
+        req->host = host;
+        t->total--;
+        t->by_transport[req->env.transport]--;
+    }
+    UNLOCK(INFLIGHT, &t->lock);
+    return sink;
 }
 
 void
@@ -142,7 +164,11 @@ inflight_send(struct inflight *t, struct request *req, const struct event *event
 {
     LOCK(INFLIGHT, &t->lock);
     if (atomic_load(&req->progress) == REQUEST_RUNNING) {
-        req->sink->class->send(req->sink, event);
+        if (req->task) {
+            mcp_session_send(req->session, event->body);
+        } else {
+            req->sink->class->send(req->sink, event);
+        }
     }
     UNLOCK(INFLIGHT, &t->lock);
 }

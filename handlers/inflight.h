@@ -24,6 +24,12 @@ enum err inflight_add(struct inflight *t, struct request *req, struct fault *f);
 /* Takes it out: once for each that was added. */
 void inflight_remove(struct inflight *t, struct request *req);
 
+/* Makes a request in flight the task 'task', which counts for no limit here any more, belongs to no
+ * session, and asks through 'host'.  Returns its sink, for the caller to answer; null, and nothing
+ * is done, if it was cancelled or ended. */
+struct sink *inflight_detach(struct inflight *t, struct request *req, struct task_run *task,
+                             struct need_host *host);
+
 /* Sends 'event' ahead of the answer of a request in flight, if that still runs: nothing is sent
  * once it was cancelled or ended. */
 void inflight_send(struct inflight *t, struct request *req, const struct event *event);

@@ -4,6 +4,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/notices.h"
+#include "handlers/tasks.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "state/version.h"
@@ -21,10 +22,16 @@ add_capabilities(struct request *req)
     buf_adds(&req->out, era_knows(req, REVISION_2025_03_26) ? "{\"completions\":{}," : "{");
     if (req->era == ERA_MODERN) {
         buf_adds(&req->out,
-                 "\"extensions\":{\"io.modelcontextprotocol/skills\":{\"directoryRead\":true}},");
+                 "\"extensions\":{\"io.modelcontextprotocol/skills\":{\"directoryRead\":true},"
+                 "\"" TASKS_EXTENSION "\":{}},");
     }
     buf_adds(&req->out, "\"logging\":{},\"prompts\":{\"listChanged\":true},"
-                        "\"resources\":{\"listChanged\":true,\"subscribe\":true},\"tools\":");
+                        "\"resources\":{\"listChanged\":true,\"subscribe\":true},");
+    if (req->revision == REVISION_2025_11_25) {
+        buf_adds(&req->out, "\"tasks\":{\"list\":{},\"cancel\":{},"
+                            "\"requests\":{\"tools\":{\"call\":{}}}},");
+    }
+    buf_adds(&req->out, "\"tools\":");
     buf_adds(&req->out,
              tools_can_change(req->dispatcher->tools) ? "{\"listChanged\":true}}" : "{}}");
     request_member(req, "instructions");

@@ -29,6 +29,11 @@
     ROW("completion/complete", completion_complete, offers_prepare, BOTH, true, REQUEST)      \
     ROW("resources/subscribe", resources_subscribe, resources_prepare, LEGACY, true, REQUEST)     \
     ROW("resources/unsubscribe", resources_unsubscribe, resources_prepare, LEGACY, true, REQUEST) \
+    ROW("tasks/get", tasks_get, tasks_prepare, BOTH, true, REQUEST)                           \
+    ROW("tasks/result", tasks_result, tasks_prepare, LEGACY, true, REQUEST)                   \
+    ROW("tasks/list", tasks_list, tasks_prepare_list, LEGACY, true, REQUEST)                  \
+    ROW("tasks/cancel", tasks_cancel, tasks_prepare, BOTH, true, REQUEST)                     \
+    ROW("tasks/update", tasks_update, tasks_prepare, MODERN, true, REQUEST)                   \
     ROW("ping", lifecycle_ping, NULL, LEGACY, false, REQUEST)                                 \
     ROW("initialize", lifecycle_initialize, NULL, LEGACY, false, REQUEST)                     \
     ROW("notifications/initialized", lifecycle_initialized, NULL, LEGACY, true, NOTIFICATION) \
@@ -60,6 +65,8 @@ METHODS(ROW)
 enum err tools_prepare(struct request *req, enum runs *runs);
 enum err offers_prepare(struct request *req, enum runs *runs);
 enum err resources_prepare(struct request *req, enum runs *runs);
+enum err tasks_prepare(struct request *req, enum runs *runs);
+enum err tasks_prepare_list(struct request *req, enum runs *runs);
 enum err prompts_prepare(struct request *req, enum runs *runs);
 
 #endif

@@ -72,6 +72,8 @@ struct need_host {
     void (*parked)(struct need_host *host, bool parked);
 };
 
+/* Adds what a request that is being parked lacks, in the form below; for need_host.parked(). */
+void need_add_lacking(const struct request *req, struct buf *out);
 /* Adds what the parked request of 'host' lacks, {"key":{"method":...,"params":...},...}, to 'out'.
  * False, and nothing added, if it is not parked. */
 bool need_lacks(struct dispatcher *d, const struct need_host *host, struct buf *out);

@@ -367,6 +367,12 @@ asks_take_response(struct request *response)
 
 /* ---- Hosts ---- */
 
+void
+need_add_lacking(const struct request *req, struct buf *out)
+{
+    needs_add_wanted(req->needs, out);
+}
+
 struct lookup {
     const struct need_host *host;
     const char *key;

@@ -4,6 +4,7 @@
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/tasks.h"
 #include "state/base/json_put.h"
 #include "state/state.h"
 
@@ -84,6 +85,10 @@ send_note(struct request *req, struct buf *note)
 {
     const struct event event = {.body = buf_slice(note)};
 
+    if (req->task) {
+        tasks_send(req, note);
+        return;
+    }
     if (note->failed) {
         return;
     }
@@ -111,6 +116,10 @@ request_progress(struct request *req, double progress, double total, const char 
 {
     const struct json_value *token = &req->message.meta[RPC_META_PROGRESS_TOKEN];
     struct buf note = BUF_INIT;
+
+    if (req->task && message) {
+        tasks_say(req, message);
+    }
 
     if ((token->kind != KIND_STRING && token->kind != KIND_INTEGER) ||
         !(progress > req->last_progress) || !isfinite(progress)) {
@@ -143,7 +152,7 @@ level_wanted(const struct request *req)
         return MCP_LEVEL_COUNT;
     }
     if (req->era == ERA_MODERN) {
-        return req->log_level < 0 ? MCP_LEVEL_COUNT : req->log_level;
+        return req->log_level < 0 || req->task ? MCP_LEVEL_COUNT : req->log_level;
     }
     return req->session ? atomic_load(&req->session->log_level) : MCP_LEVEL_COUNT;
 }

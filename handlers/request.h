@@ -23,6 +23,8 @@
 struct dispatcher;
 struct need_host;
 struct needs;
+struct mcp_task;
+struct task_run;
 struct rate;
 struct state;
 
@@ -72,6 +74,15 @@ enum dialect { DIALECT_RPC, DIALECT_REST };
 /* ENDED: the server is ending and has answered it already; whoever runs it says nothing more. */
 enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED, REQUEST_ENDED };
 
+/* What a request waits for that asks nobody: wait.c. */
+struct request_wait {
+    bool wanted;           /* It is such a request now. */
+    bool ready;            /* It waits for a worker only. */
+    int64_t until_ns;      /* Monotonic. */
+    struct mcp_task *task; /* Counted; or null. */
+    unsigned changes;      /* Of 'task', that it has seen. */
+};
+
 struct method;
 struct tool;
 
@@ -105,6 +116,13 @@ struct request {
     bool busy;                   /* 'session' counts it as something that it does. */
     struct needs *needs;         /* Owned: what it asked its client, need.c; may be null. */
     struct need_host *host;      /* Borrowed: the task that asks in its place; or null. */
+    bool as_task;                /* tools/call: it is to become a task; */
+    bool begins_task;            /* now.  Tasks: task_run.c. */
+    int64_t ttl_ms;              /* How long that is to be kept; -1: nothing was asked for. */
+    struct task_run *task;       /* Owned: the task that it is; else null. */
+    bool tool_failed;            /* The result tells a tool's error, 'fault'. */
+    struct bytes *error;         /* Counted: tells, as JSON, the error in the place of 'fault'. */
+    struct request_wait wait;
     /* Only of a request that went to a worker. */
     struct bytes *bytes; /* Counted copy of the message. */
     char *principal;     /* Owned copy. */
@@ -112,6 +130,7 @@ struct request {
     struct request *next GUARDED_BY(LC_INFLIGHT),
         *prev GUARDED_BY(LC_INFLIGHT);   /* Those in flight. */
     bool parked GUARDED_BY(LC_INFLIGHT); /* It waits for answers of its client, on no worker. */
+    bool waiting GUARDED_BY(LC_INFLIGHT); /* Likewise, for what 'wait' says. */
 };
 
 /* E_SCOPE unless the token of the request, if it came with one, allows what 'scope' is for. */

@@ -50,7 +50,17 @@
     ROW(test_input_required_result_tampered_state, "tool_conformance_need.c")  \
     ROW(test_input_required_result_capabilities, "tool_conformance_need.c")
 
-#define TOOLS(ROW) OWN_TOOLS(ROW) ASKING_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
+/* And those that run as tasks. */
+#define TASK_TOOLS(ROW)                                \
+    ROW(greet, "tool_conformance_tasks.c")              \
+    ROW(slow_compute, "tool_conformance_tasks.c")       \
+    ROW(failing_job, "tool_conformance_tasks.c")        \
+    ROW(protocol_error_job, "tool_conformance_tasks.c") \
+    ROW(confirm_delete, "tool_conformance_tasks.c")     \
+    ROW(multi_input, "tool_conformance_tasks.c")        \
+    ROW(test_tool_with_task, "tool_conformance_tasks.c")
+
+#define TOOLS(ROW) OWN_TOOLS(ROW) ASKING_TOOLS(ROW) TASK_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
 
 /* The groups that tools are in, and which words of the settings enable them: its own name does,
  * ALWAYS needs none, CORE is one of "core" and "full". */
@@ -77,6 +87,14 @@ enum gives {
     GIVES_CONTENT, /* An array of content blocks: text, images, audio, resources. */
 };
 
+/* Whether a call may go on as a task (tasks.h). */
+enum task_support {
+    TASK_FORBIDDEN,
+    TASK_IF_ASKED, /* A client of 2025-11-25 may ask for it; a modern one gets none, as it is short. */
+    TASK_OPTIONAL, /* And a modern client that knows tasks gets one. */
+    TASK_REQUIRED, /* And who knows no tasks cannot call it. */
+};
+
 struct tool {
     const char *name, *title, *group;
     const char *description;   /* What an agent needs to use it well. */
@@ -87,6 +105,8 @@ struct tool {
                                   null.  For a tool whose hints cannot say so of the whole. */
     enum runs runs;
     enum gives gives;
+    enum task_support task;
+    bool task_late;    /* It asks its client before it becomes a task: it calls tasks_begin(). */
     const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
     /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On

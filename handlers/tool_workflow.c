@@ -327,5 +327,6 @@ const struct tool tool_pos_workflow = {
     .hints = HINT_DESTRUCTIVE, /* delete_session and rollback. */
     .reads = reads,
     .runs = WORKER, /* Reads and writes files. */
+    .task = TASK_IF_ASKED,
     .call = call_workflow,
 };

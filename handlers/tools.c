@@ -10,6 +10,7 @@
 #include "handlers/era.h"
 #include "handlers/param_headers.h"
 #include "handlers/schema.h"
+#include "handlers/tasks.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/base/rate.h"
@@ -28,7 +29,7 @@ static const struct tool *const rows[] = {
 #define TOOL_COUNT (sizeof rows / sizeof rows[0])
 
 /* Which members of a tool the revisions know: one text of the list for each step. */
-enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_FORM_COUNT };
+enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_TASKS, LIST_FORM_COUNT };
 
 /* A tool that is enabled. */
 struct entry {
@@ -89,6 +90,10 @@ write_tool(struct buf *out, const struct tool *tool, enum list_form form)
                  tool->hints & HINT_DESTRUCTIVE ? "true" : "false",
                  tool->hints & HINT_IDEMPOTENT ? "true" : "false",
                  tool->hints & HINT_OPEN_WORLD ? "true" : "false");
+    }
+    if (form == LIST_TASKS && tool->task != TASK_FORBIDDEN) {
+        buf_addf(out, ",\"execution\":{\"taskSupport\":\"%s\"}",
+                 tool->task == TASK_REQUIRED ? "required" : "optional");
     }
     buf_addc(out, '}');
 }
@@ -272,7 +277,8 @@ tools_json(const struct tools *t)
 enum err
 tools_list(struct request *req)
 {
-    enum list_form form = era_knows(req, REVISION_2025_06_18)   ? LIST_STRUCTURED
+    enum list_form form = req->revision == REVISION_2025_11_25  ? LIST_TASKS
+                          : era_knows(req, REVISION_2025_06_18) ? LIST_STRUCTURED
                           : era_knows(req, REVISION_2025_03_26) ? LIST_ANNOTATED
                                                                 : LIST_PLAIN;
 
@@ -427,6 +433,7 @@ tools_prepare(struct request *req, enum runs *runs)
         err = err ? err : check_tool_scope(req);
         err = err ? err : check_capability(req);
         *runs = req->tool->runs;
+        err = err ? err : tasks_prepare_call(req, runs);
         err = err ? err : tools_check_rate(req);
     }
 out:
@@ -615,6 +622,8 @@ tools_call(struct request *req)
     } else if (!text) {
         err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
     } else {
+        req->fault = f; /* For who tells it elsewhere. */
+        req->tool_failed = err != E_OK;
         add_content(req, err, text);
         err = E_OK;
     }

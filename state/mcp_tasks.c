@@ -311,9 +311,7 @@ mcp_task_end(struct mcp_task *task, enum mcp_task_status status, const char *mes
         task->input = NULL;
         task->result = fresh;
         fresh = NULL;
-        if (message) {
-            say_locked(task, message);
-        }
+        say_locked(task, message ? message : "");
         change_locked(task, status);
     }
     UNLOCK(TASK, &task->lock);

@@ -40,7 +40,7 @@ struct mcp_task_limits {
 #define MCP_TASK_TTL_LEAST_NS 1000000000
 /* Results up to here are kept even where there is no room, as the number of tasks is bounded too.
  */
-#define MCP_TASK_SMALL 1024
+#define MCP_TASK_SMALL 4096
 
 struct mcp_tasks_counters {
     unsigned live; /* Kept, running or not. */
@@ -112,8 +112,9 @@ void mcp_task_say(struct mcp_task *task, const char *message);
 /* It waits for input, 'input' (copied) tells for which; or, empty: it works again.  False once it
  * has ended, or without memory. */
 bool mcp_task_input(struct mcp_task *task, struct slice input);
-/* Ends it.  'status' is an end; 'message' may be null; 'result' is copied, none if it has no data.
- * E_STATE: it has ended before; E_LIMIT: there is no room for this result, and nothing was done. */
+/* Ends it.  'status' is an end; 'message' null: nothing to say; 'result' is copied, none if it has
+ * no data. E_STATE: it has ended before; E_LIMIT: there is no room for this result, and nothing was
+ * done. */
 enum err mcp_task_end(struct mcp_task *task, enum mcp_task_status status, const char *message,
                       struct slice result);
 

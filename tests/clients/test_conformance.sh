@@ -28,6 +28,9 @@ rounds="$round-basic-elicitation $round-basic-sampling $round-basic-list-roots $
         $round-result-type $round-unsupported-methods $round-tampered-state $round-capability-check
         $round-ignore-extra-params $round-validate-input"
 skipped=tasks-status-notifications # The suite itself skips all of its checks.
+tasks="tasks-lifecycle tasks-capability-negotiation tasks-wire-fields tasks-request-state-removal tasks-mrtr-input
+       tasks-request-headers tasks-dispatch-and-envelope tasks-status-notifications tasks-required-task-error
+       tasks-mrtr-composition"
 skills="sep-2640-skills-directory sep-2640-skills-enumeration sep-2640-skills-manifest"
 declare -A scenarios=(
     [2025-03-26]="server-session-lifecycle"
@@ -36,7 +39,8 @@ declare -A scenarios=(
                   dns-rebinding-protection"
     [2026-07-28]="$tools $offers json-schema-2020-12 server-sse-multiple-streams dns-rebinding-protection
                   http-header-validation http-custom-header-server-validation server-stateless
-                  sep-2164-resource-not-found caching $skills $rounds"
+                  sep-2164-resource-not-found caching $rounds"
+    [extension]="$tasks $skills" # Of the newest version, counted by themselves.
 )
 
 mkdir "$work/project"
@@ -54,7 +58,7 @@ url=$(sed -n 's/.*"url": *"\([^"]*\)".*/\1/p' "$work/project/.tandem/server.json
 
 run_one() { # run_one VERSION SCENARIO
     local log="$work/$1-$2.log"
-    "$node" "$suite" server --url "$url" --scenario "$2" --spec-version "$1" --force -o "$work/out-$1-$2" >"$log" 2>&1
+    "$node" "$suite" server --url "$url" --scenario "$2" --spec-version "${1/extension/2026-07-28}" --force -o "$work/out-$1-$2" >"$log" 2>&1
     local status=$?
     if [ $status -eq 0 ] && ! grep -rqE '"status": *"(FAILURE|WARNING)"' "$work/out-$1-$2" &&
         { grep -rq '"status": *"SUCCESS"' "$work/out-$1-$2" || [ "$2" = "$skipped" ]; }; then
@@ -67,7 +71,7 @@ run_one() { # run_one VERSION SCENARIO
 export -f run_one
 export node suite url work skipped
 
-versions="2025-03-26 2025-06-18 2025-11-25 2026-07-28"
+versions="2025-03-26 2025-06-18 2025-11-25 2026-07-28 extension"
 told=
 for version in $versions; do
     # shellcheck disable=SC2086
@@ -79,8 +83,8 @@ for version in $versions; do
 done
 [ "$failed" -eq 0 ] || cat "$work/server.log"
 
-# What the suite has for servers, each with its versions; extensions are of the newest one.
-"$node" "$suite" list --server | sed -n 's/^  - \([^ ]*\) \[\(.*\)\]$/\1 \2/p' | sed 's/extension/2026-07-28/' |
+# What the suite has for servers, each with its versions, or "extension".
+"$node" "$suite" list --server | sed -n 's/^  - \([^ ]*\) \[\(.*\)\]$/\1 \2/p' |
     while read -r name has; do
         for version in ${has//,/ }; do
             [[ " $(echo ${scenarios[$version]}) " = *" $name "* ]] || echo "$version $name"

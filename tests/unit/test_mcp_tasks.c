@@ -21,7 +21,7 @@ set_up(void **unused)
 {
     struct mcp_task_limits limits = {.tasks = 8,
                                      .per_principal = 5,
-                                     .bytes = 10000,
+                                     .bytes = 10010,
                                      .bytes_per_principal = 6000,
                                      .ttl_ns = 60 * SECOND,
                                      .ttl_most_ns = 100 * SECOND};
@@ -228,7 +228,7 @@ there_are_only_so_many(void **unused)
 static void
 results_take_only_so_much_room(void **unused)
 {
-    char text[4000];
+    char text[5000];
     struct slice result = {text, sizeof text};
     struct mcp_task *ann[3] = {start("ann"), start("ann"), start("ann")};
     struct mcp_task *bob[2] = {start("bob"), start("bob")};
@@ -241,7 +241,7 @@ results_take_only_so_much_room(void **unused)
     CHECK_INT(mcp_task_end(ann[1], MCP_TASK_FAILED, "no room", SLICE("small")), E_OK);
     CHECK_INT(mcp_task_end(bob[0], MCP_TASK_COMPLETED, NULL, result), E_OK);
     CHECK_INT(mcp_task_end(bob[1], MCP_TASK_COMPLETED, NULL, result), E_LIMIT);
-    CHECK_INT(mcp_tasks_counters(tasks).bytes, 8005);
+    CHECK_INT(mcp_tasks_counters(tasks).bytes, 10005);
     fake_clock_pass(&fake, 60 * SECOND);
     mcp_tasks_expire(tasks);
     CHECK_INT(mcp_tasks_counters(tasks).bytes, 0);
