@@ -11,6 +11,7 @@
 #include "handlers/era.h"
 #include "state/base/clock.h"
 #include "state/base/json_put.h"
+#include "state/mixup.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -122,12 +123,17 @@ check_state(const struct request *req, const json_t *state, struct fault *f)
     int64_t now = clock_wall(req->dispatcher->clock) / SECOND_NS;
     char digest[SEAL_DIGEST_SIZE];
     enum err err = digest_request(req, digest, f);
+    struct slice owner;
 
     if (err) {
         return err;
     }
-    if (!slice_is(req->env.principal, json_string_value(json_object_get(state, "sub"))) ||
-        !slice_is(req->message.method, json_string_value(json_object_get(state, "m"))) ||
+    owner = slice_of(json_string_value(json_object_get(state, "sub")));
+    if (!slice_equal(req->env.principal, owner)) {
+        mixup_log("requestState", mixup_tag(req->env.principal), mixup_tag(owner));
+        return not_of_this(f, "belongs to another request");
+    }
+    if (!slice_is(req->message.method, json_string_value(json_object_get(state, "m"))) ||
         strcmp(digest, json_string_value(json_object_get(state, "d"))) != 0) {
         return not_of_this(f, "belongs to another request");
     }

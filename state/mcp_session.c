@@ -10,6 +10,7 @@
 #include "state/base/hash.h"
 #include "state/base/lock.h"
 #include "state/base/random.h"
+#include "state/mixup.h"
 
 #include <assert.h>
 
@@ -193,6 +194,8 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
 {
     int64_t now = clock_mono(s->clock);
     struct mcp_session *gone = NULL;
+    bool foreign = false;
+    uint64_t owner = 0;
     struct entry *e;
 
     *session = NULL;
@@ -202,14 +205,19 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
         take_out_locked(s, e);
         s->counters.expired++;
         gone = &e->session;
-    } else if (e &&
-               slice_is(principal, e->session.principal)) { /* Another's is as unknown as none. */
+    } else if (e && slice_is(principal, e->session.principal)) {
         HASH_DEL(s->table, e);
         HASH_ADD_STR(s->table, session.id, e);
         *session = mcp_session_ref(&e->session);
+    } else if (e) { /* Another's is as unknown as none. */
+        foreign = true;
+        owner = mixup_tag(slice_of(e->session.principal));
     }
     UNLOCK(MCP_SESSIONS, &s->lock);
     let_go(gone);
+    if (foreign) {
+        mixup_log("session", mixup_tag(principal), owner);
+    }
     if (*session) {
         return E_OK;
     }

@@ -14,6 +14,7 @@
 #include "state/base/random.h"
 #include "state/base/rune.h"
 #include "state/mcp_session.h"
+#include "state/mixup.h"
 
 #include <stdio.h>
 
@@ -452,15 +453,22 @@ mcp_task_find(struct mcp_tasks *t, struct slice id, struct slice principal, stru
 {
     int64_t now = clock_mono(t->clock);
     struct mcp_task *found;
+    bool foreign = false;
+    uint64_t owner = 0;
 
+    *task = NULL;
     LOCK(TASKS, &t->lock);
     HASH_FIND(hh, t->table, id.data, id.len, found);
     if (found && found->expires_ns > now && is_owned_locked(found, principal)) {
         *task = mcp_task_ref(found);
-    } else {
-        *task = NULL;
+    } else if (found && found->expires_ns > now) {
+        foreign = true;
+        owner = mixup_tag(slice_of(found->owner->principal));
     }
     UNLOCK(TASKS, &t->lock);
+    if (foreign) {
+        mixup_log("task", mixup_tag(principal), owner);
+    }
     if (*task) {
         return E_OK;
     }
