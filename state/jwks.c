@@ -37,6 +37,8 @@ struct jwks {
     bool wanted GUARDED_BY(LC_KEYS), looking GUARDED_BY(LC_KEYS), stopping GUARDED_BY(LC_KEYS);
     bool failed GUARDED_BY(LC_KEYS);       /* The last look. */
     int64_t looked_ns GUARDED_BY(LC_KEYS); /* When it ended. */
+    int64_t searched_ns
+        GUARDED_BY(LC_KEYS); /* When a key was last looked for that none of ours was. */
     struct jwks_waiter *waiters GUARDED_BY(LC_KEYS);
     struct jwks_counters counters GUARDED_BY(LC_KEYS);
     struct buf text; /* The thread's own: what the keys were made of. */
@@ -196,6 +198,7 @@ jwks_create(const struct jwks_options *options, struct jwks **result, struct fau
     lock_init(&j->lock, RANK_KEYS);
     cond_init(&j->work);
     j->wanted = j->url;
+    j->searched_ns = clock_mono(j->clock) - URL_EVERY_NS;
     if (!j->url) {
         err = look(j, f);
     }
@@ -252,20 +255,28 @@ jwks_current(struct jwks *j, uint64_t *generation)
     return keys;
 }
 
+/* Whether a key may be looked for that is not among ours. */
+static bool
+may_look_locked(const struct jwks *j, int64_t now_ns) REQUIRES(LC_KEYS)
+{
+    return !j->url     ? true
+           : j->failed ? now_ns - j->looked_ns >= URL_RETRY_NS
+                       : now_ns - j->searched_ns >= URL_EVERY_NS;
+}
+
 enum jwks_look
 jwks_look(struct jwks *j, uint64_t generation, struct jwks_waiter *waiter)
 {
-    int64_t now_ns = clock_mono(j->clock), every_ns;
+    int64_t now_ns = clock_mono(j->clock);
     enum jwks_look answer;
 
     LOCK(KEYS, &j->lock);
-    every_ns = !j->url ? 0 : j->failed ? URL_RETRY_NS : URL_EVERY_NS;
     if (j->generation != generation) {
         answer = JWKS_CHANGED;
-    } else if (waiter && !j->stopping &&
-               (j->wanted || j->looking || now_ns - j->looked_ns >= every_ns)) {
+    } else if (waiter && !j->stopping && (j->wanted || j->looking || may_look_locked(j, now_ns))) {
         waiter->next = j->waiters;
         j->waiters = waiter;
+        j->searched_ns = j->generation ? now_ns : j->searched_ns;
         if (!j->looking) {
             want_look_locked(j);
         }

@@ -106,6 +106,12 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
 }
 
 void
+dispatch_last(struct dispatcher *d, const struct envelope *env)
+{
+    (void)d, (void)env;
+}
+
+void
 dispatch_drained(struct dispatcher *d, const struct sink *sink)
 {
     (void)d, (void)sink;
