@@ -63,6 +63,13 @@ bool need_allowed(const struct request *req, enum need_kind kind);
  * before), E_TIMEOUT if it did not answer in time, E_LIMIT if too many are asked already, ... */
 enum err need(struct request *req, struct need *needs, size_t count, struct fault *f);
 
+/* The same for pages (NEED_URL) without which the call makes no sense.  A client of 2025-11-25 is
+ * told so by an error (E_PAGES) and calls again when it has been there, so no call waits for it. */
+enum err need_pages(struct request *req, struct need *pages, size_t count, struct fault *f);
+/* What the page 'id' was for is done: tells the legacy client that was sent there, if it knows such
+ * a message.  Errors as mcp_session_send().  Any thread. */
+enum err need_page_done(struct mcp_session *session, const char *id);
+
 /* ---- For tasks ---- */
 
 /* Who asks in place of the request's own client: embedded in a task, and set as req->host before

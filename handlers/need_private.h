@@ -2,6 +2,7 @@
  *
  *   need.c         need() itself: which answers are there, which must be asked for
  *   need_answer.c  what a good answer is
+ *   need_page.c    pages that must have been visited
  *   need_state.c   modern: what travels with the client from one round to the next
  *   need_park.c    legacy and tasks: requests that wait, and all that ends their waiting */
 #ifndef TANDEM_NEED_PRIVATE_H

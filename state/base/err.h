@@ -29,6 +29,7 @@
     ROW(STREAMS,         -32000, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \
     ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
     ROW(OVERLOAD,        -32000, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
+    ROW(PAGES,           -32042, 200, PROTOCOL, "pages_needed",          "RuntimeError")       \
     ROW(INPUT,           -32603, 500, PROTOCOL, "input_needed",          "RuntimeError") /* Never told: see handlers/need.h. */ \
     ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \
     ROW(ARGUMENT,             0, 400, TOOL,     "invalid_argument",      "ValueError")         \

@@ -3,7 +3,7 @@
 #include "tests/check.h"
 
 #include "handlers/dispatch_private.h"
-#include "handlers/need.h"
+#include "handlers/need_private.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "tests/fakes.h"
@@ -417,6 +417,186 @@ a_host_asks_and_answers(void **unused)
     json_decref(blue);
 }
 
+/* ---- Workers ---- */
+
+/* A job that keeps a worker until it may go. */
+struct blocker {
+    struct job job; /* First. */
+    pthread_mutex_t *mutex;
+    pthread_cond_t *cond;
+    unsigned *running, *ended;
+    bool *go;
+};
+
+static void
+block(struct job *job)
+{
+    struct blocker *b = (struct blocker *)job;
+
+    pthread_mutex_lock(b->mutex);
+    ++*b->running;
+    pthread_cond_broadcast(b->cond);
+    while (!*b->go) {
+        pthread_cond_wait(b->cond, b->mutex);
+    }
+    ++*b->ended;
+    pthread_cond_broadcast(b->cond);
+    pthread_mutex_unlock(b->mutex);
+}
+
+/* An answer that finds no worker is not lost: the call waits for one. */
+static void
+an_answer_waits_for_a_worker(void **unused)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+    unsigned running = 0, ended = 0, taken = 0;
+    bool go = false;
+    struct blocker blockers[80];
+    struct fake_sink sink;
+
+    (void)unused;
+    shake_hands("2025-11-25", ALL_KINDS);
+    begin(&sink, FORM_CALL, 1);
+    for (size_t i = 0; i < sizeof blockers / sizeof blockers[0]; i++) {
+        blockers[i] = (struct blocker){{.run = block}, &mutex, &cond, &running, &ended, &go};
+        taken += pool_submit(pool, &blockers[i].job, LANE_IDE) == E_OK;
+    }
+    CHECK(taken < sizeof blockers / sizeof blockers[0]); /* It is full. */
+    respond(1, GOOD_FORM);
+    dispatch_tick(dispatcher);
+    CHECK_INT(dispatch_in_flight(dispatcher, TRANSPORT_STDIO), 1);
+    pthread_mutex_lock(&mutex);
+    go = true;
+    pthread_cond_broadcast(&cond);
+    while (ended < taken) {
+        pthread_cond_wait(&cond, &mutex);
+    }
+    pthread_mutex_unlock(&mutex);
+    dispatch_tick(dispatcher);
+    answered(&sink, 200, "action=accept");
+}
+
+/* ---- Pages ---- */
+
+static void
+pages_must_have_been_visited(void **unused)
+{
+    struct request req = {.dispatcher = dispatcher,
+                          .session = env.session,
+                          .era = ERA_LEGACY,
+                          .revision = REVISION_2025_11_25};
+    struct need page = {.key = "k", .kind = NEED_URL};
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    shake_hands("2025-11-25", ALL_KINDS);
+    page.params = need_url("Pay there.", "https://example.org/pay", "visit-1");
+    CHECK_INT(need_pages(&req, &page, 1, &f), E_PAGES);
+    CHECK_STR(req.fault_data.data,
+              "{\"elicitations\":[{\"mode\":\"url\",\"message\":\"Pay there.\",\"url\":"
+              "\"https://example.org/pay\",\"elicitationId\":\"visit-1\"}]}");
+    atomic_store(&env.session->client_can, CAN_FORM);
+    page.params = need_url("Pay there.", "https://example.org/pay", "visit-1");
+    CHECK_INT(need_pages(&req, &page, 1, &f), E_NO_INPUT);
+    asks_end(&req);
+
+    req.era = ERA_MODERN; /* As any question; it has no id there. */
+    req.revision = REVISION_2026_07_28;
+    req.message.meta[RPC_META_CLIENT_CAPABILITIES] =
+        (struct json_value){SLICE("{\"elicitation\":{\"url\":{}}}"), KIND_OBJECT};
+    page.params = need_url("Pay there.", "https://example.org/pay", "visit-1");
+    CHECK_INT(need_pages(&req, &page, 1, &f), E_INPUT);
+    CHECK_STR(req.needs->slots[0].call,
+              "\"method\":\"elicitation/create\",\"params\":{\"mode\":\"url\",\"message\":"
+              "\"Pay there.\",\"url\":\"https://example.org/pay\"}");
+    asks_end(&req);
+    buf_fini(&req.fault_data);
+}
+
+static void
+who_knows_the_message_is_told_that_a_page_is_done(void **unused)
+{
+    struct fake_sink sink;
+
+    (void)unused;
+    fake_sink_init(&sink);
+    mcp_session_set_sink(env.session, &sink.sink);
+    shake_hands("2025-11-25", ALL_KINDS);
+    CHECK_INT(need_page_done(env.session, "visit-\"1"), E_OK);
+    CHECK_STR(sink.sent.data,
+              "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/elicitation/complete\",\"params\":{"
+              "\"elicitationId\":\"visit-\\\"1\"}}\n");
+    atomic_store(&env.session->client_can, CAN_FORM);
+    CHECK_INT(need_page_done(env.session, "visit-1"), E_OK);
+    CHECK_INT(sink.lines, 1);
+    mcp_session_set_sink(env.session, NULL);
+    fake_sink_fini(&sink);
+}
+
+/* ---- Answers ---- */
+
+static void
+answers_are_checked(void **unused)
+{
+    static const struct {
+        enum need_kind kind;
+        const char *answer;
+        const char *flaw; /* Null: it is good. */
+    } table[] = {
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":{\"n\":3.0,\"x\":null}}", NULL},
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":{\"n\":3,\"c\":\"red\"}}", NULL},
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":{\"n\":3,\"c\":\"green\"}}", "content.c"},
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":{\"n\":3,\"c\":null}}", NULL},
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":{\"n\":null}}", "content.n"},
+        {NEED_FORM, "{\"action\":\"accept\"}", "'n'"},
+        {NEED_FORM, "{\"action\":\"accept\",\"content\":7}", "no object"},
+        {NEED_FORM, "{\"action\":\"decline\",\"content\":7}", NULL},
+        {NEED_FORM, "{\"action\":\"Accept\"}", "action"},
+        {NEED_FORM, "{\"action\":true}", "action"},
+        {NEED_FORM, "[]", "no object"},
+        {NEED_URL, "{\"action\":\"accept\"}", NULL},
+        {NEED_URL, "{}", "action"},
+        {NEED_SAMPLING,
+         "{\"role\":\"assistant\",\"model\":\"m\",\"content\":{\"type\":\"text\","
+         "\"text\":\"x\"}}",
+         NULL},
+        {NEED_SAMPLING,
+         "{\"role\":\"assistant\",\"model\":\"m\",\"content\":[{\"type\":"
+         "\"tool_use\",\"id\":\"1\",\"name\":\"n\",\"input\":{}}]}",
+         NULL},
+        {NEED_SAMPLING, "{\"role\":\"assistant\",\"model\":\"m\",\"content\":{\"type\":\"text\"}}",
+         "content"},
+        {NEED_SAMPLING, "{\"role\":\"assistant\",\"content\":{\"type\":\"text\",\"text\":\"x\"}}",
+         "model"},
+        {NEED_SAMPLING, "{\"role\":\"system\",\"model\":\"m\"}", "role"},
+        {NEED_ROOTS, "{\"roots\":[]}", NULL},
+        {NEED_ROOTS, "{\"roots\":[{\"uri\":\"file:///a\",\"name\":\"a\"}]}", NULL},
+        {NEED_ROOTS, "{\"roots\":[{\"uri\":\"https://a\"}]}", "file://"},
+        {NEED_ROOTS, "{\"roots\":[7]}", "file://"},
+        {NEED_ROOTS, "{\"roots\":{}}", "roots"},
+        {NEED_ROOTS, "{}", "roots"},
+    };
+    json_t *params =
+        need_form("m", json_pack("{s:s, s:{s:{s:s}, s:{s:s, s:[s, s]}}, s:[s]}", "type", "object",
+                                 "properties", "n", "type", "integer", "c", "type", "string",
+                                 "enum", "red", "blue", "required", "n"));
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        json_t *answer = json_loads(table[i].answer, 0, NULL);
+        struct fault f = FAULT_INIT;
+        enum err err = need_check(table[i].kind, params, answer, &f);
+
+        if (err != (table[i].flaw ? E_ARGUMENT : E_OK) ||
+            (table[i].flaw && !strstr(f.text, table[i].flaw))) {
+            fail_msg("%s: %s", table[i].answer, f.text);
+        }
+        json_decref(answer);
+    }
+    json_decref(params);
+}
+
 #define T(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -438,6 +618,10 @@ main(void)
         T(before_initialized_nothing_is_asked),
         T(a_peer_that_takes_no_events_is_not_asked),
         T(a_host_asks_and_answers),
+        T(an_answer_waits_for_a_worker),
+        T(pages_must_have_been_visited),
+        T(who_knows_the_message_is_told_that_a_page_is_done),
+        T(answers_are_checked),
     };
     return CHECK_RUN(tests);
 }
