@@ -101,8 +101,9 @@ struct tool {
     const char *input_schema;  /* JSON text, in the profile that every client takes. */
     const char *output_schema; /* JSON text, or null. */
     unsigned hints;            /* enum tool_hint. */
-    const char *const *reads;  /* Values of its argument 'action' that only read, ended by null; or
-                                  null.  For a tool whose hints cannot say so of the whole. */
+    /* Whether a call with these arguments, a JSON object, may be made again when nobody knows if it
+     * was done, though the hints do not say so of all calls; may be null. */
+    bool (*repeatable)(struct slice arguments);
     enum runs runs;
     enum gives gives;
     enum task_support task;

@@ -279,8 +279,22 @@ call_workflow(struct request *req, const json_t *args, json_t **result, struct f
     return action->run(state_workflow(req->state), &a, result, f);
 }
 
-static const char *const reads[] = {"get_errors", "get_phase",     "get_session",    "get_state",
-                                    "get_task",   "list_sessions", "list_workflows", NULL};
+/* What only reads may be done twice, and so may start, which resumes what it has started. */
+static bool
+is_repeatable(struct slice arguments)
+{
+    struct json_value action, options, another;
+    bool again = !json_slice_member(arguments, "options", &options) ||
+                 !json_slice_member(options.raw, "new_session", &another) ||
+                 another.kind == KIND_FALSE;
+
+    if (!json_slice_member(arguments, "action", &action) || action.kind != KIND_STRING) {
+        return false;
+    }
+    return (json_string_is(action.raw, "start") && again) ||
+           (action.raw.len > 5 && memcmp(action.raw.data, "\"get_", 5) == 0) ||
+           (action.raw.len > 6 && memcmp(action.raw.data, "\"list_", 6) == 0);
+}
 
 const struct tool tool_pos_workflow = {
     .name = "pos_workflow",
@@ -325,7 +339,7 @@ const struct tool tool_pos_workflow = {
                      "\"action\":{\"type\":\"string\"},\"session_id\":{\"type\":\"string\"}},"
                      "\"required\":[\"status\",\"action\"]}",
     .hints = HINT_DESTRUCTIVE, /* delete_session and rollback. */
-    .reads = reads,
+    .repeatable = is_repeatable,
     .runs = WORKER, /* Reads and writes files. */
     .task = TASK_IF_ASKED,
     .call = call_workflow,

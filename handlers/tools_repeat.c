@@ -21,24 +21,6 @@ find_row(struct slice name)
     return NULL;
 }
 
-/* Whether the call's argument 'action' is one of those that only read. */
-static bool
-only_reads(const struct tool *tool, struct slice arguments)
-{
-    struct json_value action;
-
-    if (!tool->reads || !json_slice_member(arguments, "action", &action) ||
-        action.kind != KIND_STRING) {
-        return false;
-    }
-    for (const char *const *name = tool->reads; *name; name++) {
-        if (json_string_is(action.raw, *name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool
 tools_repeatable(const struct rpc_message *call)
 {
@@ -47,5 +29,6 @@ tools_repeatable(const struct rpc_message *call)
     const struct tool *tool = name->kind == KIND_STRING ? find_row(name->raw) : NULL;
 
     return tool && ((tool->hints & (HINT_READ_ONLY | HINT_IDEMPOTENT)) ||
-                    (arguments->kind == KIND_OBJECT && only_reads(tool, arguments->raw)));
+                    (tool->repeatable && arguments->kind == KIND_OBJECT &&
+                     tool->repeatable(arguments->raw)));
 }

@@ -18,6 +18,7 @@
 #include "transports/lines.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,6 +75,7 @@ count_sent(struct stream *s, size_t n)
         buf_reset(&s->buf);
         if (s->buf.size > ROOM_KEPT) {
             buf_fini(&s->buf);
+            malloc_trim(0);
         }
     } else if (s->sent > s->buf.len / 2) {
         memmove(s->buf.data, s->buf.data + s->sent, waiting(s));
