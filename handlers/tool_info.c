@@ -88,6 +88,18 @@ mcp_sessions_section(const struct state *state)
                      (json_int_t)c.expired, "refused", (json_int_t)c.refused);
 }
 
+static json_t *
+mcp_streams_section(const struct state *state)
+{
+    struct mcp_streams_counters c =
+        mcp_streams_counters(mcp_sessions_streams(state_sessions(state)));
+
+    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "connected", (int)c.attached, "kept_events",
+                     (json_int_t)c.events, "kept_bytes", (json_int_t)c.bytes, "sent",
+                     (json_int_t)c.sent, "replayed", (json_int_t)c.replayed, "dropped",
+                     (json_int_t)c.dropped);
+}
+
 static enum err
 get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
@@ -104,6 +116,7 @@ get_server_info(struct request *req, const json_t *args, json_t **result, struct
     json_put(info, "sessions", sessions_section(req));
     json_put(info, "requests_in_flight", in_flight_section(req));
     json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
+    json_put(info, "mcp_streams", mcp_streams_section(req->state));
     return E_OK;
 }
 

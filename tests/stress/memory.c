@@ -126,6 +126,14 @@ keep(struct sink *sink, const struct reply *reply)
     k->body[reply->body.len] = '\0';
 }
 
+/* Events are taken, and not kept. */
+static enum err
+take(struct sink *sink, const struct event *event)
+{
+    (void)sink, (void)event;
+    return E_OK;
+}
+
 static void
 let_go(struct sink *sink)
 {
@@ -137,7 +145,7 @@ static struct keeper keeper;
 static struct sink *
 new_answer(void)
 {
-    static const struct sink_class class = {.answer = keep, .unref = let_go};
+    static const struct sink_class class = {.send = take, .answer = keep, .unref = let_go};
 
     keeper.sink.class = &class;
     keeper.answers = 0;
@@ -214,6 +222,31 @@ play(struct dispatcher *d, const struct envelope *env, const char *text)
     return body;
 }
 
+/* A legacy call over HTTP that says something ahead of its answer, and comes back for that. */
+static void
+play_stream(struct dispatcher *d, struct state *state)
+{
+    static const char call[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+        "\"name\":\"test_tool_with_progress\",\"_meta\":{\"progressToken\":1}}}";
+    struct envelope env = {.transport = TRANSPORT_HTTP, .principal = SLICE("a"), .events = true};
+    struct mcp_session *session = NULL;
+
+    if (mcp_session_start(state_sessions(state), env.principal, &session, NULL) != E_OK) {
+        wrong("no session", "", "");
+    }
+    atomic_store(&session->revision, REVISION_2025_11_25);
+    env.session_id = slice_of(session->id);
+    check_answer(call, "1", play(d, &env, call));
+    arm();
+    mcp_session_send(session, SLICE("{}"));
+    dispatch_listen(d, &env, SLICE_NONE, new_answer());
+    mcp_session_end(state_sessions(state), session);
+    wait_for_answer("GET");
+    disarm();
+    mcp_session_unref(session);
+}
+
 /* In a process of its own. */
 static void
 scenario(long n)
@@ -223,7 +256,12 @@ scenario(long n)
                                 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\","
                                 "\"params\":{\"name\":\"get_server_info\"}}]";
     struct dispatch_limits limits = {
-        .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000};
+        .json = JSON_LIMITS_INIT,
+        .calls = 64,
+        .calls_per_session = 8,
+        .call_ns = 60000000000,
+        .groups = "core,conformance",
+    };
     struct envelope env = {.transport = TRANSPORT_STDIO};
     struct fake_project project;
     struct dispatcher *d;
@@ -257,6 +295,7 @@ scenario(long n)
         wrong("no JSON for a script", "list_workflows", keeper.body);
     }
     json_decref(script);
+    play_stream(d, project.state);
     pool_destroy(pool);
     dispatcher_destroy(d);
     mcp_session_unref(env.session);

@@ -9,7 +9,9 @@
 #include "handlers/dispatch.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
+#include "tests/fake_git.h"
 #include "tests/fakes.h"
+#include "tests/harness_server.h"
 #include "tests/http_client.h"
 #include "tests/threads.h"
 #include "transports/transport.h"
@@ -19,7 +21,6 @@
 #include <strings.h>
 
 #define SECONDS 20
-#define SECOND ((int64_t)1000000000)
 #define WORKERS 4
 #define PRINCIPAL "anyone" /* Without a token everybody is. */
 
@@ -770,6 +771,119 @@ streams_end_with_what_they_belong_to(void **state)
     expect_progress_and_answer(&resumed, 8); /* What runs is answered. */
 }
 
+/* ---- Threads that send while the connection is cut again and again ---- */
+
+#define SENDERS 8
+#define EACH 400
+
+struct race {
+    struct session s;
+    struct mcp_session *session;
+    unsigned next[SENDERS]; /* What the client waits for, of each. */
+    unsigned got, connections, wrong;
+    _Atomic unsigned failures;
+};
+
+/* Reads up to 'most' events of one connection, and cuts it; keeps the last one's id in 'e'. */
+static void
+read_and_cut(struct race *r, unsigned most, struct event_text *last)
+{
+    struct client c;
+    struct event_text e;
+
+    get(&c, &r->s, last->id[0] ? last->id : NULL);
+    expect_stream(&c);
+    r->connections++;
+    while (most > 0 && r->got < SENDERS * EACH && next_event(&c, &e)) {
+        unsigned sender, number;
+
+        if (e.id[0]) {
+            *last = e;
+        }
+        if (sscanf(e.data, "\"%u.%u\"", &sender, &number) == 2) {
+            r->wrong += sender >= SENDERS || r->next[sender]++ != number;
+            r->got++;
+            most--;
+        }
+    }
+    client_close(&c);
+}
+
+static void
+race_body(void *arg, unsigned number)
+{
+    struct race *r = arg;
+    struct event_text last = {.id = ""};
+
+    if (number < SENDERS) {
+        for (unsigned i = 0; i < EACH; i++) {
+            char text[32];
+            int n = snprintf(text, sizeof text, "\"%u.%u\"", number, i);
+
+            atomic_fetch_add(&r->failures,
+                             mcp_session_send(r->session, (struct slice){text, (size_t)n}) != E_OK);
+        }
+    } else {
+        for (unsigned i = 0; r->got < SENDERS * EACH; i++) {
+            read_and_cut(r, 1 + i * 37 % 101, &last);
+        }
+    }
+}
+
+static void
+each_event_comes_once_however_often_it_is_cut(void **state)
+{
+    struct race r = {.s = begin(NEWEST)};
+
+    (void)state;
+    r.session = find(&r.s);
+    threads_run(SENDERS + 1, race_body, &r);
+    CHECK_INT(r.failures, 0);
+    CHECK_INT(r.wrong, 0);
+    CHECK_INT(r.got, SENDERS * EACH);
+    print_message("%u events over %u connections\n", r.got, r.connections);
+    mcp_session_unref(r.session);
+}
+
+/* ---- The server as it is started, and its own clock ---- */
+
+static void
+the_answer_to_a_long_call_is_there_for_who_comes_back(void **state)
+{
+    char root[HARNESS_ROOT];
+    struct server server;
+    struct fake_git git;
+    struct session s;
+    struct client c;
+    struct event_text primed;
+
+    (void)state;
+    harness_project(root, (const char *const[]){NULL});
+    fake_git_init(&git, root);
+    server_start(&server, root,
+                 &(struct server_options){.args = (const char *const[]){"--auth", "none", NULL},
+                                          .path_first = git.folder});
+    port = server.info.port;
+    s = begin(NEWEST);
+    call(&c, &s, 7, "get_server_info");
+    CHECK(fake_git_wait(&git, now_ns() + PATIENCE));
+    expect_stream(&c); /* After a second. */
+    expect_priming(&c, &primed);
+    client_close(&c);
+    fake_git_release(&git);
+    get(&c, &s, primed.id);
+    expect_stream(&c);
+    expect_event(&c, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":");
+    expect_end(&c);
+    get(&c, &s, NULL);
+    expect_stream(&c);
+    expect_priming(&c, &primed);
+    server_close_stdin(&server); /* A stream that is open holds up nothing. */
+    expect_end(&c);
+    CHECK_INT(server_wait(&server, now_ns() + PATIENCE), 0);
+    harness_remove(root);
+}
+
 /* SEP-1699: the call itself ends the connection, and its client comes back for the answer. */
 static void
 a_call_may_end_its_connection(void **state)
@@ -815,6 +929,8 @@ main(void)
         TEST(a_burst_comes_whole),
         TEST(streams_end_with_what_they_belong_to),
         TEST(a_call_may_end_its_connection),
+        TEST(each_event_comes_once_however_often_it_is_cut),
+        cmocka_unit_test(the_answer_to_a_long_call_is_there_for_who_comes_back),
     };
     return CHECK_RUN(tests);
 }
