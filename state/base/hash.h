@@ -1,4 +1,5 @@
-/* hash.h -- uthash (and utlist) as tandem uses it: a table that cannot grow ends the process as xcalloc() does.
+/* hash.h -- uthash (and utlist) as tandem uses it: a table that cannot grow ends the process as
+ * xcalloc() does.
  *
  * By itself uthash calls exit(), which from any thread would run what is for the end of main only,
  * and tell nobody why. */

@@ -135,6 +135,7 @@ class Revision {
             return [own.title, [...envelope, ...this.check('Result', result), ...this.check(own, result)]];
         }
         const type = result?.resultType === 'input_required' ? 'InputRequiredResult'
+            : method === 'tools/call' && result?.task && this.has('CreateTaskResult') ? 'CreateTaskResult'
             : this.results.get(method) ?? (this.methods.has(method) ? 'EmptyResult' : undefined);
         return [type ?? `result of ${method}`, type ? [...envelope, ...this.check(type in this.defs ? type : 'Result', result),
             ...type !== 'EmptyResult' || this.revision === MODERN || Object.keys(result).length === 0 ? [] : ['not empty']]
