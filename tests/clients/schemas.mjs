@@ -53,8 +53,10 @@ class Revision {
         this.revision = revision;
         this.key = '$defs' in schema ? '$defs' : 'definitions';
         this.defs = schema[this.key];
+        const parts = new Set([...JSON.stringify(this.defs).matchAll(/"allOf":(\[[^\]]*\])/g)]
+            .flatMap(([, refs]) => [...refs.matchAll(/\/([A-Za-z]+)"/g)].map(([, name]) => name)));
         this.ajv = [schema, { ...schema, [this.key]: Object.fromEntries(Object.entries(this.defs)
-            .map(([name, each]) => [name, close(each, name)])) }].map((each) => {
+            .map(([name, each]) => [name, parts.has(name) ? each : close(each, name)])) }].map((each) => {
             const ajv = new (schema.$schema.includes('2020-12') ? Ajv2020 : Ajv)({ strict: false, allErrors: true });
             addFormats(ajv);
             ajv.addFormat('byte', true);
@@ -135,6 +137,7 @@ class Revision {
             return [own.title, [...envelope, ...this.check('Result', result), ...this.check(own, result)]];
         }
         const type = result?.resultType === 'input_required' ? 'InputRequiredResult'
+            : method === 'tasks/result' ? 'CallToolResult' // What the call would have given.
             : method === 'tools/call' && result?.task && this.has('CreateTaskResult') ? 'CreateTaskResult'
             : this.results.get(method) ?? (this.methods.has(method) ? 'EmptyResult' : undefined);
         return [type ?? `result of ${method}`, type ? [...envelope, ...this.check(type in this.defs ? type : 'Result', result),

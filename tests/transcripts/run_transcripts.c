@@ -15,6 +15,8 @@
  *     @options --x y       starts the server with these options too
  *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
  * does; with several versions the case is played for each
+ *     @keep NAME A.B.C     behind what is expected: from here on %{NAME} stands for the string
+ * there in a message that has just come
  *     @end                 ends the server's input; what is expected behind it comes after that
  *     @header NAME: VALUE  over HTTP, the next message has this header instead of the usual one;
  * without a value, none > LINE               sent as it stands; %{TEXT*N} stands for N times TEXT;
@@ -41,7 +43,7 @@
 #define MODERN "2026-07-28"
 #define META "io.modelcontextprotocol/"
 
-enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, END, EXPECT };
+enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, END, EXPECT, KEEP };
 
 struct line {
     enum kind kind;
@@ -72,6 +74,8 @@ struct play {
     char *session_id, *version;    /* Of a legacy session over HTTP; owned, null before. */
     const struct line *headers[8]; /* For the next message. */
     size_t header_count;
+    json_t *came; /* What came last, an array. */
+    json_t *kept; /* By name; owned, as is the last. */
     bool failed;
 };
 
@@ -196,6 +200,17 @@ read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
         lets->texts[lets->count++] = buf_steal(&expanded);
         return;
     }
+    if ((rest = after(text, "@keep "))) {
+        if (lets->count == 32) {
+            bad_transcript(t, number, "too many names");
+        }
+        /* It stands for itself until the case is played. */
+        lets->names[lets->count] = xstrndup(rest, strcspn(rest, " "));
+        lets->texts[lets->count] = xasprintf("%%{%s}", lets->names[lets->count]);
+        lets->count++;
+        add_line(t, number, lets, KEEP, rest, 0);
+        return;
+    }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if ((rest = after(text, words[i].word))) {
             add_line(t, number, lets, words[i].kind, rest, 0);
@@ -259,13 +274,75 @@ struct message {
     int status;
 };
 
+/* The text of a line with what was kept put in. */
+static struct buf
+fill_in(const struct play *p, const struct line *line)
+{
+    struct buf out = BUF_INIT;
+    const char *text = line->text, *end = line->text + line->len, *begin;
+    const char *name;
+    json_t *value;
+
+    while ((begin = memmem(text, (size_t)(end - text), "%{", 2))) {
+        buf_add(&out, text, (size_t)(begin - text));
+        text = begin + 2;
+        json_object_foreach(p->kept, name, value) {
+            size_t len = strlen(name);
+
+            if ((size_t)(end - text) > len && memcmp(text, name, len) == 0 && text[len] == '}') {
+                buf_adds(&out, json_string_value(value));
+                text += len + 1;
+                break;
+            }
+        }
+        if (text == begin + 2) {
+            bad_transcript(p->transcript, line->number, "nothing was kept by that name");
+        }
+    }
+    buf_add(&out, text, (size_t)(end - text));
+    buf_reserve(&out, 1);
+    return out;
+}
+
+/* Keeps the string that "NAME A.B.C" finds in what came last. */
+static void
+keep(struct play *p, const struct line *line)
+{
+    char *path = xstrdup(strchr(line->text, ' ') + 1), *rest = NULL;
+    char *name = xstrndup(line->text, strcspn(line->text, " "));
+    json_t *message, *at;
+    const char *found = NULL;
+    size_t i;
+
+    json_array_foreach(p->came, i, message) {
+        char *copy = xstrdup(path);
+
+        at = message;
+        for (char *word = strtok_r(copy, ".", &rest); word; word = strtok_r(NULL, ".", &rest)) {
+            at = json_object_get(at, word);
+        }
+        found = json_is_string(at) ? json_string_value(at) : found;
+        free(copy);
+    }
+    if (found) {
+        json_object_set_new(p->kept, name, json_string(found));
+    } else {
+        fail(p, line, "there is no %s", path);
+    }
+    free(name);
+    free(path);
+}
+
 /* A message has no other members than those expected of it; the elements of a batch neither. */
 static json_t *
 load_expected(const struct play *p, const struct line *line)
 {
     json_error_t error;
-    json_t *expected = json_loads(line->text, JSON_DECODE_ANY, &error), *element;
+    struct buf text = fill_in(p, line);
+    json_t *expected = json_loads(text.data, JSON_DECODE_ANY, &error), *element;
     size_t i;
+
+    buf_fini(&text);
 
     if (!expected) {
         bad_transcript(p->transcript, line->number, "%s", error.text);
@@ -396,6 +473,8 @@ add_mcp_headers(const struct play *p, struct buf *head, const json_t *message)
         add_header(p, head, "Mcp-Method", method);
         if (method && (strcmp(method, "tools/call") == 0 || strcmp(method, "prompts/get") == 0)) {
             add_header(p, head, "Mcp-Name", name);
+        } else if (method && strncmp(method, "tasks/", 6) == 0) {
+            add_header(p, head, "Mcp-Name", json_string_value(json_object_get(params, "taskId")));
         } else if (method && strcmp(method, "resources/read") == 0) {
             add_header(p, head, "Mcp-Name", json_string_value(json_object_get(params, "uri")));
         }
@@ -540,7 +619,7 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
 
     for (size_t i = first; i < expects; i++) {
         const struct line *line = &p->transcript->lines[i];
-        struct slice text = {line->text, line->len};
+        struct buf text = fill_in(p, line);
 
         if (line->kind == HEADER) {
             if (p->header_count == 8) {
@@ -550,10 +629,11 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
         } else if (line->kind == END) {
             serving_end_input(&p->server);
         } else if (p->http) {
-            count += post(p, text, got + count, LINES_MAX - count);
+            count += post(p, buf_slice(&text), got + count, LINES_MAX - count);
         } else {
-            say(p, text);
+            say(p, buf_slice(&text));
         }
+        buf_fini(&text);
     }
     for (size_t i = expects; i < end && !p->http; i++) {
         if (p->transcript->lines[i].len == 0) {
@@ -567,8 +647,12 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
         count++;
     }
     compare(p, expects, end, got, count);
+    json_array_clear(p->came);
     while (count) {
-        free(got[--count].text);
+        const char *text = got[--count].text;
+
+        json_array_append_new(p->came, text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL);
+        free(got[count].text);
     }
 }
 
@@ -721,15 +805,18 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
 {
     const char *name = transport_names[transport];
     const char *kind = transport_names[transport == BRIDGE ? STDIO : transport];
-    struct play p = {.transcript = t, .transport = transport, .http = transport == HTTP};
+    struct play p = {.transcript = t,
+                     .transport = transport,
+                     .http = transport == HTTP,
+                     .came = json_array(),
+                     .kept = json_object()};
     const char *options[16] = {NULL};
     char *option_text = NULL;
     size_t i = first + 1;
 
     for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
         if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, kind)) {
-            free(option_text);
-            return;
+            goto out;
         }
         if (t->lines[i].kind == OPTIONS) {
             free(option_text);
@@ -745,6 +832,10 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
 
         if (t->lines[i].kind == INIT) {
             handshake(&p, &t->lines[i++]);
+            continue;
+        }
+        if (t->lines[i].kind == KEEP) {
+            keep(&p, &t->lines[i++]);
             continue;
         }
         while (i < end && t->lines[i].kind >= HEADER && t->lines[i].kind <= END) {
@@ -764,6 +855,9 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
     wrong += p.failed;
     printf("%s %s %s: %s\n", p.failed ? "not ok" : "ok", name, t->name, t->lines[first].text);
     fflush(stdout);
+out:
+    json_decref(p.kept);
+    json_decref(p.came);
     free(option_text);
 }
 
