@@ -11,12 +11,15 @@
 #include "state/state.h"
 #include "state/workflow.h"
 
+#include <stdio.h>
+
 /* What was asked; borrowed from the loaded params. */
 struct question {
     bool prompt; /* 'name' is a prompt's; else a template. */
     const char *name;
     const char *variable;
     const char *prefix;
+    const char *session_id; /* From the context; null if it names none. */
 };
 
 static enum err
@@ -76,24 +79,56 @@ unknown(struct request *req, const char *what)
     return fault_set(&req->fault, E_PARAMS, "%s", what);
 }
 
+/* The phases that can be read of the session that the context names; without one, none. */
+static enum err
+add_phases(struct request *req, const char *session_id, struct offers *values)
+{
+    struct workflow_args args = {.action = "get_session", .session_id = session_id};
+    json_t *answer = NULL, *phase;
+    char text[24];
+    size_t i;
+
+    if (!session_id ||
+        workflow_get_session(state_workflow(req->state), &args, &answer, &(struct fault){0})) {
+        json_decref(answer);
+        return E_OK; /* What is no session has no phases. */
+    }
+    snprintf(text, sizeof text, "%d",
+             (int)json_integer_value(json_object_get(answer, "current_phase")));
+    offers_add(values, text, NULL);
+    json_array_foreach(json_object_get(answer, "completed_phases"), i, phase) {
+        char other[24];
+
+        snprintf(other, sizeof other, "%d", (int)json_integer_value(phase));
+        if (strcmp(other, text) != 0) {
+            offers_add(values, other, NULL);
+        }
+    }
+    json_decref(answer);
+    return E_OK;
+}
+
 static enum err
 complete_template(struct request *req, const struct question *q, struct offers *values)
 {
-    const char *variable = resources_variable(slice_of(q->name));
-
-    if (!variable) {
+    switch (resources_template(slice_of(q->name), q->variable)) {
+    case TEMPLATE_UNKNOWN:
         return unknown(req, "ref.uri is no template of resources/templates/list");
-    }
-    if (strcmp(variable, q->variable) != 0) {
+    case TEMPLATE_LACKS_VARIABLE:
         return unknown(req, "argument.name is no variable of this template");
+    case TEMPLATE_HAS_VARIABLE:
+        break;
     }
-    if (strcmp(variable, "path") == 0) {
+    if (strcmp(q->variable, "path") == 0) {
         return add_paths(req, values);
     }
-    if (strcmp(variable, "file") == 0) {
+    if (strcmp(q->variable, "file") == 0) {
         return add_skills(req, values);
     }
-    return strcmp(variable, "id") == 0
+    if (strcmp(q->variable, "phase") == 0) {
+        return add_phases(req, q->session_id, values);
+    }
+    return strcmp(q->variable, "id") == 0
                ? add_ids(req, workflow_list_workflows, "workflows", "id", values)
                : add_ids(req, workflow_list_sessions, "sessions", "session_id", values);
 }
@@ -171,20 +206,26 @@ enum err
 completion_complete(struct request *req)
 {
     struct offers values = {.all = NULL};
-    json_t *ref = NULL, *argument = NULL;
+    json_t *ref = NULL, *argument = NULL, *context = NULL;
     struct question q = {.prompt = false};
     enum err err = rpc_load(&req->message.param[RPC_PARAM_REF], "ref", &ref, &req->fault);
 
     if (!err) {
         err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENT], "argument", &argument, &req->fault);
     }
+    if (!err && req->message.param[RPC_PARAM_CONTEXT].kind == KIND_OBJECT) {
+        err = rpc_load(&req->message.param[RPC_PARAM_CONTEXT], "context", &context, &req->fault);
+    }
     err = err ? err : read_question(req, ref, argument, &q);
+    q.session_id =
+        json_string_value(json_object_get(json_object_get(context, "arguments"), "session_id"));
     err = err ? err : find_values(req, &q, &values);
     if (!err) {
         offers_sort(&values);
         write_values(req, &values, q.prefix);
     }
     offers_fini(&values);
+    json_decref(context);
     json_decref(argument);
     json_decref(ref);
     return err;

@@ -5,6 +5,7 @@
  * both equal, version served, Mcp-Method. */
 #include "handlers/era.h"
 
+#include "handlers/icons.h"
 #include "handlers/methods.h"
 #include "state/base/rune.h"
 #include "state/mcp_session.h"
@@ -388,11 +389,16 @@ era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
 }
 
 void
-era_add_server_info(struct buf *out, enum revision revision)
+era_add_server_info(struct buf *out, enum revision revision, bool whole)
 {
     buf_adds(out, "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\"");
     if (revision >= REVISION_2025_06_18) {
         buf_adds(out, ",\"title\":\"" TANDEM_NAME "\"");
+    }
+    if (whole && revision >= REVISION_2025_11_25) {
+        buf_adds(out, ",\"description\":\"Phase-gated workflows: one state for an IDE and all its "
+                      "sub-agents.\",\"icons\":");
+        icons_add(out, ICON_SERVER);
     }
     buf_addc(out, '}');
 }
@@ -424,7 +430,8 @@ era_end_result(struct request *req)
         buf_addf(&req->out, "\"%s\"", req->result_type ? req->result_type : "complete");
         request_member(req, "_meta");
         buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
-        era_add_server_info(&req->out, req->revision);
+        era_add_server_info(&req->out, req->revision,
+                            strcmp(req->method->name, "server/discover") == 0);
         buf_addc(&req->out, '}');
     }
     buf_adds(&req->out, "}}");

@@ -55,8 +55,9 @@ void era_add_error(struct buf *out, const struct request *req);
  * returns the HTTP status. */
 int era_write_error(struct request *req);
 
-/* Adds {"name":...,"version":...}, as far as 'revision' knows it. */
-void era_add_server_info(struct buf *out, enum revision revision);
+/* Adds {"name":...,"version":...}, as far as 'revision' knows it; 'whole', where a client asks who
+ * answers: with what shows it to a person. */
+void era_add_server_info(struct buf *out, enum revision revision, bool whole);
 /* The revisions served, newest first, as a JSON array; 'modern_only' for the refusal of a legacy
  * one. */
 void era_add_supported(struct buf *out, bool modern_only);

@@ -104,7 +104,7 @@ lifecycle_initialize(struct request *req)
     buf_addf(&req->out, "\"%s\"", era_revision_text(agreed));
     add_capabilities(req);
     request_member(req, "serverInfo");
-    era_add_server_info(&req->out, req->revision);
+    era_add_server_info(&req->out, req->revision, true);
     return E_OK;
 }
 

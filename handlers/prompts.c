@@ -2,6 +2,7 @@
  * to work through it. */
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
+#include "handlers/icons.h"
 #include "handlers/offers.h"
 #include "state/base/json_put.h"
 #include "state/base/rune.h"
@@ -31,6 +32,7 @@ describe(const struct request *req, const char *name, const json_t *pack)
     json_put(prompt, "arguments",
              json_must(json_pack("[{s:s, s:s, s:b}]", "name", "target_file", "description",
                                  target_description, "required", 1)));
+    icons_put(req, prompt, ICON_PACK);
     return prompt;
 }
 

@@ -1,5 +1,4 @@
-/* resources.c -- resources/list, resources/templates/list and resources/read: what can be read of a
- * project without a tool.
+/* resources.c -- resources/read: what can be read of a project without a tool.
  *
  * Standards are its Markdown files, packs an overview each, sessions the state of a workflow;
  * skills are files of both, and others (skill_resources.c). Everything is read when it is asked
@@ -9,7 +8,9 @@
 #include "handlers/era.h"
 #include "handlers/methods.h"
 #include "handlers/offers.h"
+#include "handlers/resources_private.h"
 #include "handlers/skill_resources.h"
+#include "handlers/tool_info.h"
 #include "handlers/tools.h"
 #include "state/base/base64.h"
 #include "state/base/json_put.h"
@@ -18,176 +19,6 @@
 #include "state/state.h"
 #include "state/uri.h"
 #include "state/workflow.h"
-
-/* What is read: the text and what it is, or the whole content of a fixture. */
-struct content {
-    const char *mime;
-    struct buf text;
-    json_t *fixture; /* Owned, or null. */
-    bool kept;       /* A client may keep it for a while. */
-};
-
-/* Each kind appends the text of what 'name', encoded as in a URI, names. */
-typedef enum err read_kind(struct request *req, struct slice name, struct buf *out,
-                           struct fault *f);
-static read_kind read_standard, read_pack, read_session;
-
-/* By prefix; without 'mime', the name's end tells it. */
-static const struct kind {
-    const char *prefix, *variable, *title, *mime;
-    read_kind *read;
-    bool kept;
-    const char *description;
-} kinds[] = {
-    {URI_SKILL, "file", "Skill", NULL, skill_resource_read, true,
-     "A file of a skill: its SKILL.md says what it is for; skills/list lists the rest."},
-    {URI_PACK, "id", "Workflow pack", "application/json", read_pack, true,
-     "What a pack of workflows is for, with its phases and tasks."},
-    {URI_SESSION, "session_id", "Workflow session", "application/json", read_session, false,
-     "Where a workflow session stands, as pos_workflow's get_state tells it."},
-    {URI_STANDARD, "path", "Standard", "text/markdown", read_standard, true,
-     "A Markdown file of the project's standards."},
-};
-#define KINDS (sizeof kinds / sizeof kinds[0])
-
-/* ---- Lists ---- */
-
-/* A resource or template; 'uri_key' says which. */
-static json_t *
-describe(const struct request *req, const char *uri_key, const char *uri, const char *name,
-         const char *title, const char *description, const char *mime)
-{
-    json_t *entry = json_must(json_object());
-
-    json_put_text(entry, uri_key, uri);
-    json_put_text(entry, "name", name);
-    if (title && era_knows(req, REVISION_2025_06_18)) {
-        json_put_text(entry, "title", title);
-    }
-    if (description && *description) {
-        json_put_text(entry, "description", description);
-    }
-    if (mime) {
-        json_put_text(entry, "mimeType", mime);
-    }
-    return entry;
-}
-
-static enum err
-add_standards(struct request *req, struct offers *o)
-{
-    struct standards_list list;
-    enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
-
-    for (size_t i = 0; i < list.count; i++) {
-        struct buf uri = BUF_INIT;
-
-        buf_adds(&uri, URI_STANDARD);
-        uri_add_path(&uri, slice_of(list.paths[i]));
-        if (!uri.failed) {
-            offers_add(o, uri.data,
-                       describe(req, "uri", uri.data, list.paths[i], NULL, NULL, "text/markdown"));
-        } else if (!err) {
-            err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the list now");
-        }
-        buf_fini(&uri);
-    }
-    standards_list_fini(&list);
-    return err;
-}
-
-static enum err
-add_packs(struct request *req, struct offers *o)
-{
-    json_t *answer = NULL, *pack;
-    enum err err = workflow_list_workflows(state_workflow(req->state),
-                                           &(struct workflow_args){.action = "list_workflows"},
-                                           &answer, &req->fault);
-    size_t i;
-
-    json_array_foreach(err ? NULL : json_object_get(answer, "workflows"), i, pack) {
-        const char *id = json_string_value(json_object_get(pack, "id"));
-        char *uri = xasprintf(URI_PACK "%s", id);
-
-        offers_add(o, uri,
-                   describe(req, "uri", uri, id, json_string_value(json_object_get(pack, "name")),
-                            json_string_value(json_object_get(pack, "description")),
-                            "application/json"));
-        free(uri);
-    }
-    json_decref(answer);
-    return err;
-}
-
-enum err
-resources_list(struct request *req)
-{
-    struct offers o = {.all = NULL};
-    size_t first = 0, end = 0;
-    enum err err = add_standards(req, &o);
-
-    err = err ? err : add_packs(req, &o);
-    err = err ? err : skill_resources_add(req, &o);
-    if (!err && offers_fixtures(req)) {
-        fixtures_add_resources(&o);
-    }
-    err = err ? err : offers_find_page(req, &o, OFFERS_PAGE, &first, &end);
-    for (size_t i = first; !err && i < end; i++) {
-        if (!o.all[i].value) {
-            o.all[i].value = skill_resource(req, o.all[i].key);
-        }
-    }
-    if (!err) {
-        offers_write(req, "resources", &o, first, end);
-        era_add_cache(req, OFFERS_TTL_MS, true);
-    }
-    offers_fini(&o);
-    return err;
-}
-
-enum err
-resources_templates(struct request *req)
-{
-    enum err err = offers_no_cursor(req);
-    json_t *templates;
-
-    if (err) {
-        return err;
-    }
-    templates = json_must(json_array());
-    for (size_t i = 0; i < KINDS; i++) {
-        char *uri = xasprintf("%s{%s}", kinds[i].prefix, kinds[i].variable);
-
-        json_add(templates, describe(req, "uriTemplate", uri, kinds[i].title, kinds[i].title,
-                                     kinds[i].description, kinds[i].mime));
-        free(uri);
-    }
-    if (offers_fixtures(req)) {
-        fixtures_add_templates(templates);
-    }
-    request_add_json(req, "resourceTemplates", templates);
-    json_decref(templates);
-    era_add_cache(req, 60000, true);
-    return E_OK;
-}
-
-const char *
-resources_variable(struct slice uri_template)
-{
-    for (size_t i = 0; i < KINDS; i++) {
-        size_t len = strlen(kinds[i].prefix), name = strlen(kinds[i].variable);
-
-        if (uri_template.len == len + name + 2 &&
-            memcmp(uri_template.data, kinds[i].prefix, len) == 0 && uri_template.data[len] == '{' &&
-            uri_template.data[uri_template.len - 1] == '}' &&
-            memcmp(uri_template.data + len + 1, kinds[i].variable, name) == 0) {
-            return kinds[i].variable;
-        }
-    }
-    return NULL;
-}
-
-/* ---- Reading ---- */
 
 enum err
 resources_prepare(struct request *req, enum runs *runs)
@@ -201,11 +32,25 @@ resources_prepare(struct request *req, enum runs *runs)
     return err ? err : tools_check_rate(req);
 }
 
+/* What is read: the text and what it is, or the whole content of a fixture. */
+struct content {
+    const char *mime;
+    struct buf text;
+    json_t *fixture; /* Owned, or null. */
+    bool kept;       /* A client may keep it for a while. */
+};
+
 static enum err
-read_standard(struct request *req, struct slice name, struct buf *out, struct fault *f)
+read_skill(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
+{
+    return skill_resource_read(req, variables[0], out, f);
+}
+
+static enum err
+read_standard(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
     struct buf path = {.limit = STANDARDS_PATH_MAX};
-    enum err err = offers_decode_path(name, &path)
+    enum err err = offers_decode_path(variables[0], &path)
                        ? standards_read(state_options(req->state)->data, buf_slice(&path), out, f)
                        : fault_set(f, E_NOT_FOUND, "this names no standard");
 
@@ -225,9 +70,9 @@ tell(enum err err, json_t *value, struct buf *out)
 }
 
 static enum err
-read_pack(struct request *req, struct slice name, struct buf *out, struct fault *f)
+read_pack(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
-    char *id = xstrndup(name.data, name.len);
+    char *id = xstrndup(variables[0].data, variables[0].len);
     json_t *overview = NULL;
     enum err err = workflow_pack(state_workflow(req->state), id, &overview, f);
 
@@ -236,9 +81,9 @@ read_pack(struct request *req, struct slice name, struct buf *out, struct fault 
 }
 
 static enum err
-read_session(struct request *req, struct slice name, struct buf *out, struct fault *f)
+read_session(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
-    char *id = xstrndup(name.data, name.len);
+    char *id = xstrndup(variables[0].data, variables[0].len);
     struct workflow_args args = {.action = "get_state", .session_id = id};
     json_t *state = NULL;
     enum err err = workflow_get_state(state_workflow(req->state), &args, &state, f);
@@ -247,10 +92,74 @@ read_session(struct request *req, struct slice name, struct buf *out, struct fau
     return tell(err, state, out);
 }
 
+/* The number of a phase, as it is written; -1 if it is none. */
+static int
+phase_of(struct slice text)
+{
+    int phase = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || i == 4) {
+            return -1;
+        }
+        phase = phase * 10 + (text.data[i] - '0');
+    }
+    return text.len > 1 && text.data[0] == '0' ? -1 : phase;
+}
+
+/* A phase that is not open yet is not there yet. */
+static enum err
+read_phase(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
+{
+    char *id = xstrndup(variables[0].data, variables[0].len);
+    struct workflow_args args = {.action = "get_phase", .session_id = id, .has_phase = true};
+    json_t *phase = NULL;
+    enum err err = E_NOT_FOUND;
+
+    args.phase = phase_of(variables[1]);
+    if (args.phase >= 0) {
+        err = workflow_get_phase(state_workflow(req->state), &args, &phase, f);
+    }
+    free(id);
+    return tell(err == E_STATE ? E_NOT_FOUND : err, phase, out);
+}
+
+const struct resource_kind resource_kinds[] = {
+    {URI_SKILL "{file}", "Skill", NULL, read_skill, true,
+     "A file of a skill: its SKILL.md says what it is for; skills/list lists the rest."},
+    {URI_PACK "{id}", "Workflow pack", "application/json", read_pack, true,
+     "What a pack of workflows is for, with its phases and tasks."},
+    {URI_SESSION "{session_id}/phase/{phase}", "Phase of a workflow session", "application/json",
+     read_phase, false,
+     "What is to be done in a phase that is open or completed, as pos_workflow's get_phase tells "
+     "it."},
+    {URI_SESSION "{session_id}", "Workflow session", "application/json", read_session, false,
+     "Where a workflow session stands, as pos_workflow's get_state tells it."},
+    {URI_STANDARD "{path}", "Standard", "text/markdown", read_standard, true,
+     "A Markdown file of the project's standards."},
+    {.uri_template = NULL},
+};
+
+static json_t *
+make_caches(struct request *req)
+{
+    return state_caches(req->state);
+}
+
+const struct resource_service resource_services[] = {
+    {URI_SERVER "caches", "caches", "Caches",
+     "The server's caches: hits, misses, lock waits, sizes.", make_caches},
+    {URI_SERVER "info", "info", "Server", "The server, as get_server_info tells it.",
+     tool_info_make},
+    {.uri = NULL},
+};
+
 /* Reads what 'uri', ended by NUL and without another, names. */
 static enum err
 read_content(struct request *req, struct slice uri, struct content *content, struct fault *f)
 {
+    struct slice variables[RESOURCE_VARIABLES_MAX];
+
     if (offers_fixtures(req)) {
         content->fixture = fixtures_read(uri.data);
         content->kept = true;
@@ -258,14 +167,17 @@ read_content(struct request *req, struct slice uri, struct content *content, str
             return E_OK;
         }
     }
-    for (size_t i = 0; i < KINDS; i++) {
-        size_t len = strlen(kinds[i].prefix);
-
-        if (uri.len > len && memcmp(uri.data, kinds[i].prefix, len) == 0) {
-            content->mime = kinds[i].mime ? kinds[i].mime : skill_resource_mime(uri);
-            content->kept = kinds[i].kept;
-            return kinds[i].read(req, (struct slice){uri.data + len, uri.len - len}, &content->text,
-                                 f);
+    for (const struct resource_service *s = resource_services; s->uri; s++) {
+        if (slice_is(uri, s->uri)) {
+            content->mime = "application/json";
+            return tell(E_OK, s->make(req), &content->text);
+        }
+    }
+    for (const struct resource_kind *kind = resource_kinds; kind->uri_template; kind++) {
+        if (resource_fits(kind->uri_template, uri, variables)) {
+            content->mime = kind->mime ? kind->mime : skill_resource_mime(uri);
+            content->kept = kind->kept;
+            return kind->read(req, variables, &content->text, f);
         }
     }
     return fault_set(f, E_NOT_FOUND, "this names no resource");

@@ -5,8 +5,9 @@
 #include "handlers/offers.h"
 #include "state/base/mem.h"
 
-/* The name of the variable of one of our templates, borrowed for ever, or null.  Any thread. */
-const char *resources_variable(struct slice uri_template);
+/* Whether 'uri_template' is one of ours, and has a variable of that name.  Any thread. */
+enum resources_template { TEMPLATE_UNKNOWN, TEMPLATE_LACKS_VARIABLE, TEMPLATE_HAS_VARIABLE };
+enum resources_template resources_template(struct slice uri_template, const char *variable);
 
 /* Appends params.uri to 'uri', whose limit is OFFERS_URI_MAX, if it names a resource that is there
  * now: else E_NO_RESOURCE, with error.data.  Reads files. */

@@ -142,7 +142,7 @@ end_with_result(struct subscription *s)
     buf_adds(&text, ",\"result\":{\"resultType\":\"complete\"," ID_KEY);
     buf_add_slice(&text, id_of(s));
     buf_adds(&text, ",\"io.modelcontextprotocol/serverInfo\":");
-    era_add_server_info(&text, REVISION_2026_07_28);
+    era_add_server_info(&text, REVISION_2026_07_28, false);
     buf_adds(&text, "}}}");
     reply.body = text.failed ? SLICE_NONE : buf_slice(&text);
     s->sink->class->answer(s->sink, &reply);

@@ -1,4 +1,6 @@
 /* tool_info.c -- get_server_info and current_date: what an agent asks first. */
+#include "handlers/tool_info.h"
+
 #include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
 #include "state/mcp_session.h"
@@ -100,14 +102,11 @@ mcp_streams_section(const struct state *state)
                      (json_int_t)c.dropped);
 }
 
-static enum err
-get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
+json_t *
+tool_info_make(struct request *req)
 {
-    json_t *info = json_object();
+    json_t *info = json_must(json_object());
 
-    (void)args;
-    (void)f;
-    *result = info;
     /* In this order, so that the caches count what the project section asked of them. */
     json_put(info, "server", server_section(req->state));
     json_put(info, "project", project_section(req->state));
@@ -117,6 +116,15 @@ get_server_info(struct request *req, const json_t *args, json_t **result, struct
     json_put(info, "requests_in_flight", in_flight_section(req));
     json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
     json_put(info, "mcp_streams", mcp_streams_section(req->state));
+    return info;
+}
+
+static enum err
+get_server_info(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)args;
+    (void)f;
+    *result = tool_info_make(req);
     return E_OK;
 }
 

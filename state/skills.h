@@ -56,6 +56,10 @@ struct skills *skills_create(struct dir *workspace, const struct skill_source *s
 void skills_destroy(struct skills *s);
 struct slots_counters skills_counters(struct skills *s);
 
+#define SKILL_TITLE_MAX 120u /* Bytes of a heading that is told. */
+/* The first heading of Markdown, as one line; empty if there is none. */
+void skill_title_of(struct slice markdown, char out[SKILL_TITLE_MAX + 1]);
+
 #define SKILL_PATH_SIZE (SKILL_NAME_MAX + 16)
 /* Writes the path of the skill that the folder of that name is; null: that of a source itself.
  * False if it gives none. */

@@ -4,8 +4,6 @@
 
 #include "state/skills.h"
 
-#define SKILL_TITLE_MAX 120u /* Bytes of a heading that is told. */
-
 /* What is kept of a file: immutable once it is made. */
 struct skill_seen {
     size_t size;
@@ -24,8 +22,6 @@ struct skill_place {
 
 /* Writes the name that a folder gives its skill; false if it gives none. */
 bool skill_name_of(enum skill_kind kind, const char *folder, char out[SKILL_NAME_MAX + 1]);
-/* The first heading of Markdown, as one line; empty if there is none. */
-void skill_title_of(struct slice markdown, char out[SKILL_TITLE_MAX + 1]);
 
 /* Reads the front matter of a SKILL.md, a new object.  E_REFUSED, with the line, if it is none or
  * breaks a rule. */

@@ -6,6 +6,9 @@
 
 #include "state/base/rune.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #define FOLDER "standards"
 #define WHOLE_MAX (sizeof FOLDER + 1 + STANDARDS_PATH_MAX)
 
@@ -117,6 +120,43 @@ standards_list_fini(struct standards_list *list)
     *list = (struct standards_list){.paths = NULL};
 }
 
+/* Stores the path of a standard in the data folder; false for what names none. */
+static bool
+place_of(struct slice path, char whole[WHOLE_MAX])
+{
+    if (!standards_path_is_valid(path)) {
+        return false;
+    }
+    memcpy(whole, FOLDER "/", sizeof FOLDER);
+    memcpy(whole + sizeof FOLDER, path.data, path.len);
+    whole[sizeof FOLDER + path.len] = '\0';
+    return true;
+}
+
+bool
+standards_look(const struct dir *data, struct slice path, struct standard_look *look)
+{
+    char whole[WHOLE_MAX], front[4096];
+    struct file_identity identity;
+    ssize_t len = -1;
+    int fd = -1;
+
+    if (place_of(path, whole) && dir_identity(data, whole, &identity, NULL) == E_OK) {
+        fd = dir_open_at(data, whole, O_RDONLY | O_NONBLOCK, 0);
+    }
+    if (fd >= 0) {
+        len = read(fd, front, sizeof front);
+        close(fd);
+    }
+    if (len < 0) {
+        return false;
+    }
+    look->size = identity.size;
+    look->modified_ns = identity.mtime_ns;
+    skill_title_of((struct slice){front, (size_t)len}, look->title);
+    return true;
+}
+
 enum err
 standards_read(const struct dir *data, struct slice path, struct buf *out, struct fault *f)
 {
@@ -124,12 +164,9 @@ standards_read(const struct dir *data, struct slice path, struct buf *out, struc
     size_t start = out->len;
     enum err err;
 
-    if (!standards_path_is_valid(path)) {
+    if (!place_of(path, whole)) {
         return fault_set(f, E_NOT_FOUND, "this names no standard");
     }
-    memcpy(whole, FOLDER "/", sizeof FOLDER);
-    memcpy(whole + sizeof FOLDER, path.data, path.len);
-    whole[sizeof FOLDER + path.len] = '\0';
     err = dir_read(data, whole, STANDARDS_TEXT_MAX, out, NULL, f);
     if (err == E_ARGUMENT) { /* A link, or no regular file. */
         return fault_set(f, E_NOT_FOUND, "there is no standard '%s'", whole + sizeof FOLDER);

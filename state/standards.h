@@ -9,6 +9,7 @@
 #include "state/base/err.h"
 #include "state/base/file.h"
 #include "state/base/mem.h"
+#include "state/skills.h"
 
 #include <stdbool.h>
 
@@ -30,6 +31,15 @@ bool standards_path_is_valid(struct slice path);
  * over STANDARDS_MAX, or as many entries in one folder; E_IO.  On error the list is empty. */
 enum err standards_find(const struct dir *data, struct standards_list *list, struct fault *f);
 void standards_list_fini(struct standards_list *list);
+
+/* What one is, without its whole text. */
+struct standard_look {
+    int64_t size;                    /* Bytes. */
+    int64_t modified_ns;             /* Since 1970. */
+    char title[SKILL_TITLE_MAX + 1]; /* Its first heading, if that is near the front; or empty. */
+};
+/* False if there is none, or it cannot be looked at. */
+bool standards_look(const struct dir *data, struct slice path, struct standard_look *look);
 
 /* Appends the text of one to 'out'.  E_NOT_FOUND also for what cannot name one; E_TOO_LARGE;
  * E_REFUSED if it is not UTF-8; E_IO. */

@@ -49,7 +49,7 @@ enum err workflow_create(const struct workflow_options *options, struct workflow
 /* Null is ignored.  No other thread may be using it. */
 void workflow_destroy(struct workflow *w);
 /* Has 'tell' called after each change of a session, with no lock held; 'list': it came, went, or is
- * in another state.  At most once, before any action. */
+ * in another state or phase.  At most once, before any action. */
 void workflow_tell(struct workflow *w, void (*tell)(void *arg, const char *session_id, bool list),
                    void *arg);
 

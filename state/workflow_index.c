@@ -141,7 +141,8 @@ workflow_index_update(struct workflow_index *ix, struct session_summary *summary
         session_summary_unref(summary);
         return false;
     }
-    other = entry->summary->state != summary->state;
+    other = entry->summary->state != summary->state ||
+            entry->summary->current_phase != summary->current_phase;
     entry->changed = ++ix->tick;
     entry->identity = (struct file_identity){.size = -1};
     set_summary(ix, entry, summary);

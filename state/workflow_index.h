@@ -46,7 +46,7 @@ void workflow_index_destroy(struct workflow_index *ix);
 void workflow_index_add(struct workflow_index *ix, struct session_summary *summary)
     REQUIRES(LC_WF_START);
 /* A session was changed: steals 'summary', which counts if it is newer; an id that is not there has
- * been removed meanwhile and stays away.  True if its state is another than what was known. */
+ * been removed meanwhile and stays away.  True if state or phase are others than those known. */
 bool workflow_index_update(struct workflow_index *ix, struct session_summary *summary)
     REQUIRES(LC_WF_START);
 void workflow_index_remove(struct workflow_index *ix, const char *id) REQUIRES(LC_WF_START);

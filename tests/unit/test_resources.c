@@ -131,15 +131,24 @@ standards_and_packs_are_listed(void **unused)
     const json_t *list = json_object_get(result_of(answer), "resources");
 
     (void)unused;
-    CHECK_INT(json_array_size(list), 7);
+    CHECK_INT(json_array_size(list), 9);
     CHECK_STR(text_of(json_array_get(list, 0), "uri"), "skill://packs/demo/SKILL.md");
     CHECK_STR(text_of(json_array_get(list, 3), "uri"), "tandem://pack/demo");
     CHECK_STR(text_of(json_array_get(list, 3), "title"), "Demo");
     CHECK_STR(text_of(json_array_get(list, 3), "description"), "Shows.");
     CHECK_STR(text_of(json_array_get(list, 3), "mimeType"), "application/json");
-    CHECK_STR(text_of(json_array_get(list, 4), "uri"), "tandem://standard/deep/a%20b.md");
-    CHECK_STR(text_of(json_array_get(list, 4), "name"), "deep/a b.md");
-    CHECK_STR(text_of(json_array_get(list, 4), "mimeType"), "text/markdown");
+    CHECK(strncmp(
+              text_of(json_array_get(json_object_get(json_array_get(list, 3), "icons"), 0), "src"),
+              "data:image/svg+xml;base64,", 26) == 0);
+    CHECK_STR(text_of(json_array_get(list, 4), "uri"), "tandem://server/caches");
+    CHECK_STR(text_of(json_array_get(list, 5), "uri"), "tandem://server/info");
+    CHECK_STR(text_of(json_array_get(list, 6), "uri"), "tandem://standard/deep/a%20b.md");
+    CHECK_STR(text_of(json_array_get(list, 6), "name"), "deep/a b.md");
+    CHECK_STR(text_of(json_array_get(list, 6), "title"), "\"Two\"");
+    CHECK_STR(text_of(json_array_get(list, 6), "mimeType"), "text/markdown");
+    CHECK_INT(json_integer_value(json_object_get(json_array_get(list, 6), "size")), 12);
+    CHECK(clock_parse(text_of(json_object_get(json_array_get(list, 6), "annotations"),
+                              "lastModified")) > 0);
     CHECK(!json_object_get(result_of(answer), "ttlMs"));
     json_decref(answer);
     answer = ask(plain, true, "resources/list", "");
@@ -163,6 +172,9 @@ older_revisions_have_no_titles(void **unused)
         answer = ask(plain, false, methods[i % 2], "");
         text = json_dumps(answer, 0);
         CHECK((strstr(text, "\"title\"") != NULL) == (i / 2 == 2));
+        CHECK((strstr(text, "\"lastModified\"") != NULL) == (i == 4));
+        CHECK((strstr(text, "\"size\"") != NULL) == (i % 2 == 0));
+        CHECK(strstr(text, "\"icons\"") == NULL);
         free(text);
         json_decref(answer);
     }
@@ -180,6 +192,8 @@ what_is_listed_is_read(void **unused)
         {"tandem://standard/deep%2Fa%20b.md", "text/markdown", "# \"Two\"\n\xE2\x9C\x93\n"},
         {"tandem://standard/one.md", "text/markdown", "# One\n"},
         {"tandem://pack/demo", "application/json", "\"First\""},
+        {"tandem://server/info", "application/json", "\"requests_in_flight\""},
+        {"tandem://server/caches", "application/json", "\"workflow_sessions\""},
     };
 
     (void)unused;
@@ -226,6 +240,82 @@ sessions_are_read_and_never_kept(void **unused)
     json_decref(answer);
     free(params);
     free(uri);
+    json_decref(started);
+    json_decref(target);
+}
+
+/* How many values of 'phase' are proposed for a session. */
+static size_t
+complete_phase(const char *session_id)
+{
+    char *params = xasprintf("\"ref\":{\"type\":\"ref/"
+                             "resource\",\"uri\":\"tandem://session/{session_id}/phase/{phase}\"},"
+                             "\"argument\":{\"name\":\"phase\",\"value\":\"\"}%s%s%s",
+                             session_id ? ",\"context\":{\"arguments\":{\"session_id\":\"" : "",
+                             session_id ? session_id : "", session_id ? "\"}}" : "");
+    json_t *answer = ask(plain, true, "completion/complete", params);
+    const json_t *values =
+        json_object_get(json_object_get(result_of(answer), "completion"), "values");
+    size_t count = json_array_size(values);
+
+    CHECK(json_is_array(values));
+    json_decref(answer);
+    free(params);
+    return count;
+}
+
+static bool
+is_listed(const char *uri)
+{
+    json_t *answer = ask(plain, true, "resources/list", ""), *entry;
+    bool listed = false;
+    size_t i;
+
+    json_array_foreach(json_object_get(result_of(answer), "resources"), i, entry) {
+        listed |= strcmp(text_of(entry, "uri"), uri) == 0;
+    }
+    json_decref(answer);
+    return listed;
+}
+
+static void
+phases_of_running_sessions_are_there(void **unused)
+{
+    json_t *target = json_string("y.c"), *started = NULL, *gone = NULL, *answer;
+    struct workflow_args args = {.action = "start", .workflow_type = "demo", .target_file = target};
+    static const char *const none[] = {"/phase/1", "/phase/00", "/phase/",           "/phase/-1",
+                                       "/phase/x", "/phase/0/", "/phase/99999999999"};
+    char *uri, *phase;
+
+    (void)unused;
+    CHECK_INT(workflow_start(state_workflow(project.state), &args, &started, &(struct fault){0}),
+              E_OK);
+    args.session_id = text_of(started, "session_id");
+    uri = xasprintf("tandem://session/%s", args.session_id);
+    phase = xasprintf("%s/phase/0", uri);
+    CHECK(is_listed(uri) && is_listed(phase));
+    answer = read_uri(plain, false, phase);
+    CHECK(strstr(text_of(json_array_get(json_object_get(result_of(answer), "contents"), 0), "text"),
+                 "\"phase_content\"") != NULL);
+    json_decref(answer);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        char *other = xasprintf("%s%s", uri, none[i]);
+
+        answer = read_uri(plain, false, other);
+        CHECK_INT(code_of(answer), -32002);
+        json_decref(answer);
+        free(other);
+    }
+    CHECK_INT(complete_phase(args.session_id), 1);
+    CHECK_INT(complete_phase("nobody"), 0);
+    CHECK_INT(complete_phase(NULL), 0);
+    CHECK_INT(
+        workflow_delete_session(state_workflow(project.state), &args, &gone, &(struct fault){0}),
+        E_OK);
+    CHECK(!is_listed(uri) && !is_listed(phase));
+    free(phase);
+    free(uri);
+    json_decref(gone);
     json_decref(started);
     json_decref(target);
 }
@@ -452,7 +542,7 @@ long_lists_come_in_pages(void **unused)
         pages++;
     } while (*cursor && pages < 10);
     CHECK_INT(pages, 3);
-    CHECK_INT(seen, 258);
+    CHECK_INT(seen, 262); /* Two services, and a session with its phase. */
     answer = ask(plain, false, "completion/complete",
                  "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"tandem://standard/{path}\"},"
                  "\"argument\":{\"name\":\"path\",\"value\":\"many/\"}");
@@ -475,6 +565,7 @@ main(void)
         cmocka_unit_test(older_revisions_have_no_titles),
         cmocka_unit_test(what_is_listed_is_read),
         cmocka_unit_test(sessions_are_read_and_never_kept),
+        cmocka_unit_test(phases_of_running_sessions_are_there),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(no_uri_leaves_the_folder),
         cmocka_unit_test(what_cannot_be_read_says_why),
