@@ -143,14 +143,20 @@ http_ws_check(const struct http_parser *p, struct verdict *v)
 
 static void on_pair(uv_poll_t *poll, int status, int events);
 
+/* Whether a message more may be taken. */
+static bool
+is_welcome(const struct websocket *ws)
+{
+    return outbox_bytes(ws->outbox) <= SINK_WAITING_BYTES;
+}
+
 /* Whether more of the client's bytes may be taken. */
 static bool
 listens(const struct connection *c)
 {
     const struct websocket *ws = c->websocket;
 
-    return !ws->failing && !ws->draining && c->in.len == 0 &&
-           outbox_bytes(ws->outbox) <= SINK_WAITING_BYTES;
+    return !ws->failing && !ws->draining && c->in.len == 0 && is_welcome(ws);
 }
 
 static void
@@ -264,7 +270,7 @@ take_part(void *owner, struct slice bytes, bool last)
 
     if (last && ws->message.len == 0) {
         take_message(ws, bytes); /* It came in one piece, which is the rule. */
-        return true;
+        return is_welcome(ws);
     }
     buf_add_slice(&ws->message, bytes);
     if (ws->message.failed) {
@@ -274,16 +280,17 @@ take_part(void *owner, struct slice bytes, bool last)
         take_message(ws, buf_slice(&ws->message));
         buf_fini(&ws->message);
     }
-    return true;
+    return is_welcome(ws);
 }
 
-static void
+static bool
 on_written(void *owner)
 {
     struct websocket *ws = owner;
 
     check_drained(ws->connection);
     watch(ws->connection);
+    return is_welcome(ws);
 }
 
 /* ---- To the client ---- */

@@ -41,6 +41,7 @@ struct ws_channel {
     const struct ws_channel_class *class; /* Null once the owner has let go. */
     void *owner;
     struct ws_channel *next_orphan;
+    bool deaf;          /* Messages are not welcome. */
     enum ws_close code; /* Of the close frame to send. */
     const char *why;
     bool ping;
@@ -56,10 +57,20 @@ unref(struct ws_channel *ch)
 
 /* ---- What libwebsockets calls ---- */
 
+static void
+listen_if(struct ws_channel *ch, struct lws *wsi, bool welcome)
+{
+    if (ch->deaf == welcome) {
+        ch->deaf = !welcome;
+        lws_rx_flow_control(wsi, welcome);
+    }
+}
+
 static int
 take_part(struct ws_channel *ch, struct lws *wsi, struct slice bytes)
 {
-    return ch->class->part(ch->owner, bytes, lws_is_final_fragment(wsi)) ? 0 : -1;
+    listen_if(ch, wsi, ch->class->part(ch->owner, bytes, lws_is_final_fragment(wsi)));
+    return 0;
 }
 
 /* Writes until the outbox is empty or the pair is full.  -1 if it cannot go on. */
@@ -122,7 +133,7 @@ write_some(struct ws_channel *ch, struct lws *wsi)
         write_close(ch, wsi);
         return -1; /* It writes what it has kept, and closes. */
     }
-    ch->class->written(ch->owner);
+    listen_if(ch, wsi, ch->class->written(ch->owner));
     return 0;
 }
 

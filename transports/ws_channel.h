@@ -21,12 +21,13 @@ struct ws_library;
 /* Bytes to be free in front of each message in a channel's outbox. */
 extern const size_t ws_channel_headroom;
 
-/* What a channel tells its owner. */
+/* What a channel tells its owner; both answer whether messages are welcome now.  If not, none comes
+ * until written() says so. */
 struct ws_channel_class {
-    /* A part of a message, borrowed for the call.  False, to have no more of it. */
+    /* A part of a message, borrowed for the call. */
     bool (*part)(void *owner, struct slice bytes, bool last);
     /* Something of the outbox has been written, or all of it. */
-    void (*written)(void *owner);
+    bool (*written)(void *owner);
 };
 
 /* Makes libwebsockets ready on 'loop', for so many channels.  Null if it cannot be. */
