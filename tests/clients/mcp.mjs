@@ -5,6 +5,7 @@
 //   era, version       what is to be negotiated
 //   stdio(command)     -> {client, transport}, connected
 //   http(url, token)   -> the same
+//   network            "ws" if that is over WebSocket, where a connection is the session; else "http"
 //   errorCode(error)   JSON-RPC code of a call that was refused
 //   status(error)      HTTP status of a request that was refused
 import assert from 'node:assert/strict';
@@ -252,6 +253,7 @@ async function checkPeer(kit, peer, where) {
 export async function checkKit(kit) {
     const project = new Project();
     const peers = {};
+    const network = kit.network ?? 'http';
     const connect = async (where, connecting) => {
         const { client, transport } = await connecting;
         // A modern client is connected before the server has said a word: an answer tells that it serves.
@@ -263,7 +265,7 @@ export async function checkKit(kit) {
     };
     let pid = 0;
     try {
-        await test(`${kit.name}: connects over stdio, then over HTTP`, async () => {
+        await test(`${kit.name}: connects over stdio, then over ${network}`, async () => {
             await connect('stdio', kit.stdio(project.command()));
             const { url, token, pid: serverPid } = project.discover();
             pid = serverPid;
@@ -274,7 +276,7 @@ export async function checkKit(kit) {
             return;
         }
         await checkPeer(kit, peers.stdio, 'stdio');
-        await checkPeer(kit, peers.http, 'http');
+        await checkPeer(kit, peers.http, network);
         await test(`${kit.name}: the tools are the same on both transports`, async () => {
             const [a, b] = [await peers.stdio.client.listTools(), await peers.http.client.listTools()];
             assert.deepEqual(tools(a), tools(b));
@@ -283,7 +285,7 @@ export async function checkKit(kit) {
             runPack([peers.stdio, peers.http], 'src/calendar.c'));
         await test(`${kit.name}: a pack from start to end over stdio`, () =>
             runPack([peers.stdio], 'src/over_stdio.c'));
-        await test(`${kit.name}: a pack from start to end over http`, () =>
+        await test(`${kit.name}: a pack from start to end over ${network}`, () =>
             runPack([peers.http], 'src/over_http.c'));
         await test(`${kit.name}: a dynamic pack from start to end, alternating`, () =>
             runDynamicPack([peers.stdio, peers.http], 'src/session.py'));
@@ -299,7 +301,7 @@ export async function checkKit(kit) {
             assert.equal(started.filter((one) => !one.resumed).length, 1);
             await Promise.all(crowd.map((one) => one.client.close()));
         });
-        if (kit.era === 'legacy') {
+        if (kit.era === 'legacy' && network === 'http') {
             await checkSessions(kit, project, peers.stdio.info);
         }
         await test(`${kit.name}: no transport reported a fault`, async () => {

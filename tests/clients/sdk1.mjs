@@ -2,6 +2,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/sdk/types.js';
 import { checkKit } from './mcp.mjs';
 import { finish } from './lib.mjs';
@@ -12,7 +13,19 @@ async function connect(transport) {
     return { client, transport };
 }
 
-await checkKit({
+const PlainWebSocket = globalThis.WebSocket;
+
+/** The SDK's transport takes the global WebSocket and gives it no headers: so this one adds the token. */
+function connectWebSocket(url, token) {
+    globalThis.WebSocket = class extends PlainWebSocket {
+        constructor(where, protocols) {
+            super(where, { protocols, headers: { authorization: `Bearer ${token}` } });
+        }
+    };
+    return connect(new WebSocketClientTransport(new URL(url.replace(/^http/, 'ws'))));
+}
+
+const kit = {
     name: 'sdk1',
     era: 'legacy',
     version: LATEST_PROTOCOL_VERSION,
@@ -25,5 +38,7 @@ await checkKit({
     callOptions: (options) => [undefined, options],
     errorCode: (error) => error.code,
     status: (error) => error.code,
-});
+};
+await checkKit(kit);
+await checkKit({ ...kit, name: 'sdk1 ws', network: 'ws', http: connectWebSocket });
 finish();
