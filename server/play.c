@@ -2,6 +2,7 @@
 #include "server/play.h"
 
 #include "state/base/clock.h"
+#include "transports/ws_client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,6 +171,31 @@ result_of(json_t *response, struct fault *f)
     return result;
 }
 
+/* The next message of the server that answers something; what it says unasked is passed over. */
+static json_t *
+read_answer(struct play *p, struct fault *f)
+{
+    json_t *message;
+    size_t len = 0;
+
+    do {
+        if (read_line(p, &len, f)) {
+            return NULL;
+        }
+        message = json_loadb(p->lines.data, len, 0, NULL);
+        memmove(p->lines.data, p->lines.data + len + 1, p->lines.len - len - 1);
+        p->lines.len -= len + 1;
+        if (json_object_get(message, "method")) {
+            json_decref(message);
+            message = NULL;
+        } else if (!message) {
+            fault_set(f, E_IO, "the server wrote a line that is no JSON");
+            return NULL;
+        }
+    } while (!message);
+    return message;
+}
+
 json_t *
 play_ide(struct play *p, const char *method, json_t *params, struct fault *f)
 {
@@ -178,16 +204,14 @@ play_ide(struct play *p, const char *method, json_t *params, struct fault *f)
     char *text = json_dumps(message, JSON_COMPACT);
     char *line = xasprintf("%s\n", text);
     json_t *response = NULL;
-    size_t len = 0;
 
     json_decref(message);
     if (write(p->to_server, line, strlen(line)) != (ssize_t)strlen(line)) {
         fault_set(f, E_IO, "the server's input is closed");
-    } else if (read_line(p, &len, f) == E_OK) {
-        response = json_loadb(p->lines.data, len, 0, NULL);
-        memmove(p->lines.data, p->lines.data + len + 1, p->lines.len - len - 1);
-        p->lines.len -= len + 1;
-        if (json_integer_value(json_object_get(response, "id")) != (json_int_t)p->next_id) {
+    } else {
+        response = read_answer(p, f);
+        if (response &&
+            json_integer_value(json_object_get(response, "id")) != (json_int_t)p->next_id) {
             fault_set(f, E_IO, "the answer has another request's id");
             json_decref(response);
             response = NULL;
@@ -230,16 +254,11 @@ post(const struct play *p, const char *path)
         .method = "POST", .path = path, .token = p->server.token, .timeout_ns = PATIENCE_NS};
 }
 
-json_t *
-play_agent(const struct play *p, const char *method, json_t *params, struct fault *f)
+/* A modern request as text, new.  Steals 'params'. */
+static char *
+modern_request(const char *method, json_t *params)
 {
-    const char *name = json_string_value(json_object_get(params, "name"));
-    char *headers =
-        xasprintf("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: %s\r\n%s%s%s", method,
-                  name ? "Mcp-Name: " : "", name ? name : "", name ? "\r\n" : "");
-    struct client_request request = post(p, p->target.path);
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    json_t *message, *response = NULL;
+    json_t *message;
     char *text;
 
     json_object_set_new(params, "_meta",
@@ -249,6 +268,21 @@ play_agent(const struct play *p, const char *method, json_t *params, struct faul
                         "params", params);
     text = json_dumps(message, JSON_COMPACT);
     json_decref(message);
+    return text;
+}
+
+json_t *
+play_agent(const struct play *p, const char *method, json_t *params, struct fault *f)
+{
+    const char *name = json_string_value(json_object_get(params, "name"));
+    char *headers =
+        xasprintf("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: %s\r\n%s%s%s", method,
+                  name ? "Mcp-Name: " : "", name ? name : "", name ? "\r\n" : "");
+    struct client_request request = post(p, p->target.path);
+    struct client_reply reply = CLIENT_REPLY_INIT;
+    char *text = modern_request(method, params);
+    json_t *response = NULL;
+
     request.headers = headers;
     request.body = slice_of(text);
     if (client_exchange(&p->target, &request, &reply, f) == E_OK) {
@@ -272,25 +306,35 @@ play_agent_tool(const struct play *p, const char *tool, json_t *args, struct fau
 }
 
 json_t *
-play_script_tool(const struct play *p, const char *tool, json_t *args, struct fault *f)
+play_second_tool(const struct play *p, const char *tool, json_t *args, struct fault *f)
 {
-    char *path = xasprintf("/api/tools/%s", tool), *text = json_dumps(args, JSON_COMPACT);
-    struct client_request request = post(p, path);
-    struct client_reply reply = CLIENT_REPLY_INIT;
-    json_t *result = NULL;
+    json_t *params = json_pack("{s:s, s:o}", "name", tool, "arguments", args);
+    char *text = modern_request("tools/call", params);
+    struct buf answer = BUF_INIT;
+    json_t *response = NULL;
 
-    json_decref(args);
-    request.body = slice_of(text);
-    if (client_exchange(&p->target, &request, &reply, f) == E_OK) {
-        result = json_loadb(reply.body.data ? reply.body.data : "", reply.body.len, 0, NULL);
-        if (!result) {
-            fault_set(f, E_IO, "the server answered %d without JSON", reply.status);
+    if (ws_client_exchange(p->websocket, slice_of(text), PATIENCE_NS, &answer, f) == E_OK) {
+        response = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
+        if (!response) {
+            fault_set(f, E_IO, "the server answered without JSON");
         }
     }
-    buf_fini(&reply.body);
-    free(path);
+    buf_fini(&answer);
     free(text);
-    return result;
+    return response ? tool_result(result_of(response, f), f) : NULL;
+}
+
+static enum err
+open_websocket(struct play *p, struct fault *f)
+{
+    const struct ws_client_target target = {
+        .host = p->server.host,
+        .port = p->server.port,
+        .path = p->server.path,
+        .token = p->server.token,
+    };
+
+    return ws_client_open(&target, PATIENCE_NS, &p->websocket, f);
 }
 
 enum err
@@ -326,7 +370,10 @@ play_open(struct play *p, const char *example, int64_t *first_ns, struct fault *
     if (!err) {
         err = discovery_read(p->data, &p->server, f);
     }
-    return err ? err : client_parse_url(p->server.url, &p->target, f);
+    if (!err) {
+        err = client_parse_url(p->server.url, &p->target, f);
+    }
+    return err ? err : open_websocket(p, f);
 }
 
 bool
@@ -335,6 +382,7 @@ play_close(struct play *p)
     bool well = true;
     int status = 0;
 
+    ws_client_close(p->websocket);
     close(p->to_server);
     if (p->pid) {
         while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR) {

@@ -1,8 +1,8 @@
 /* play.h -- plays the parts of a demonstration: a server of its own on a copy of a project, an IDE
- * on its stdio, agents over HTTP.
+ * on its stdio, one agent over HTTP and one over WebSocket.
  *
- * The IDE speaks legacy MCP, as most editors do; the agents speak modern MCP by POST, or plain
- * REST.  One thread a part; the IDE's calls are main's. */
+ * The IDE speaks legacy MCP, as most editors do; the agents speak modern MCP, one by POST, the
+ * other on a connection that stays.  One thread a part; the IDE's calls are main's. */
 #ifndef TANDEM_PLAY_H
 #define TANDEM_PLAY_H
 
@@ -10,6 +10,8 @@
 #include "server/discovery.h"
 
 #include <jansson.h>
+
+struct ws_client;
 
 struct play {
     char root[64]; /* The copy; removed at the end. */
@@ -20,6 +22,7 @@ struct play {
     struct dir *data;
     struct discovery server;
     struct client_target target;
+    struct ws_client *websocket; /* Of the second agent. */
 };
 
 /* Copies 'example', starts "tandem serve" on it with the IDE's pipes, and returns once it has
@@ -37,7 +40,8 @@ json_t *play_agent(const struct play *p, const char *method, json_t *params, str
  * 'args'. */
 json_t *play_ide_tool(struct play *p, const char *tool, json_t *args, struct fault *f);
 json_t *play_agent_tool(const struct play *p, const char *tool, json_t *args, struct fault *f);
-json_t *play_script_tool(const struct play *p, const char *tool, json_t *args, struct fault *f);
+/* The same by the second agent. */
+json_t *play_second_tool(const struct play *p, const char *tool, json_t *args, struct fault *f);
 
 /* KiB of memory the server has resident. */
 unsigned play_memory_kib(const struct play *p);

@@ -192,6 +192,12 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
     not_here(d);
 }
 
+void
+dispatch_last(struct dispatcher *d, const struct envelope *env)
+{
+    atomic_fetch_add(&d->wrong, !env->session);
+}
+
 /* ---- One transport ---- */
 
 static struct dispatcher dispatcher;
