@@ -439,7 +439,7 @@ proceed(struct request *req, enum err err, struct slice body)
         err = req->method->prepare(req, &runs);
     }
     if (!err && req->method) {
-        err = request_check_scope(req, method_scope(req->method));
+        err = request_check_scope(req, req->method->scope);
     }
     if (!err && runs == WORKER) {
         err = send_to_worker(req, body);
@@ -522,6 +522,7 @@ dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice too
     static const struct method row = {.name = "rest/tool",
                                       .handle = tools_rest,
                                       .prepare = tools_prepare_rest,
+                                      .scope = SCOPE_READ,
                                       .kind = RPC_REQUEST};
     struct request req;
 
@@ -537,7 +538,7 @@ void
 dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink)
 {
     static const struct method row = {
-        .name = "rest/tools", .handle = tools_rest_list, .kind = RPC_REQUEST};
+        .name = "rest/tools", .handle = tools_rest_list, .scope = SCOPE_READ, .kind = RPC_REQUEST};
     struct request req;
 
     request_init(&req, d, env, sink, DIALECT_REST);

@@ -320,6 +320,68 @@ the_keeper_ends_idle_sessions(void **unused)
     set_up(unused);
 }
 
+/* ---- What a token allows ---- */
+
+#define REQUEST(METHOD, PARAMS) \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" METHOD "\",\"params\":{" PARAMS META "}}"
+
+static void
+scopes_say_what_may_be_done(void **unused)
+{
+    static const char *const lacks_read = "needs the scope tandem:read";
+    static const char *const lacks_write = "needs the scope tandem:write";
+    const struct {
+        struct slice scopes;
+        const char *list, *date, *workflow; /* What is lacked; null for nothing. */
+    } cases[] = {
+        {SLICE_NONE, NULL, NULL, NULL},
+        {SLICE(""), lacks_read, lacks_read, lacks_write},
+        {SLICE("openid tandem:reader"), lacks_read, lacks_read, lacks_write},
+        {SLICE("openid tandem:read"), NULL, NULL, lacks_write},
+        {SLICE("tandem:write"), NULL, NULL, NULL},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct envelope env = stdio();
+
+        env.scopes = cases[i].scopes;
+        expect(&env, REQUEST("server/discover", ""), 200, "supportedVersions");
+        expect(&env, REQUEST("tools/list", ""), cases[i].list ? 403 : 200,
+               cases[i].list ? cases[i].list : "current_date");
+        expect(&env, REQUEST("tools/call", "\"name\":\"current_date\","),
+               cases[i].date ? 403 : 200, cases[i].date ? cases[i].date : "iso_date");
+        expect(&env,
+               REQUEST("tools/call", "\"name\":\"pos_workflow\","
+                                     "\"arguments\":{\"action\":\"list_workflows\"},"),
+               cases[i].workflow ? 403 : 200, cases[i].workflow ? cases[i].workflow : "success");
+        /* What is not there needs no scope that could be named. */
+        expect(&env, REQUEST("tools/call", "\"name\":\"none\","), 200, "-32602");
+        mcp_session_unref(env.session);
+    }
+}
+
+static void
+scopes_hold_for_scripts_too(void **unused)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP, .scopes = SLICE("tandem:read")};
+    struct fake_sink sink;
+
+    (void)unused;
+    fake_sink_init(&sink);
+    dispatch_tool(dispatcher, &env, SLICE("pos_workflow"),
+                  SLICE("{\"action\":\"list_workflows\"}"), &sink.sink);
+    CHECK(strstr(fake_sink_wait(&sink), "\"code\":\"insufficient_scope\""));
+    CHECK_INT(sink.status, 403);
+    fake_sink_fini(&sink);
+    env.scopes = SLICE("other");
+    fake_sink_init(&sink);
+    dispatch_tools(dispatcher, &env, &sink.sink);
+    CHECK(strstr(fake_sink_wait(&sink), "tandem:read"));
+    CHECK_INT(sink.status, 403);
+    fake_sink_fini(&sink);
+}
+
 int
 main(void)
 {
@@ -331,6 +393,8 @@ main(void)
         cmocka_unit_test(batches_are_for_one_revision),
         cmocka_unit_test(batches_over_http_need_their_session),
         cmocka_unit_test(scripts_get_plain_results),
+        cmocka_unit_test(scopes_say_what_may_be_done),
+        cmocka_unit_test(scopes_hold_for_scripts_too),
         cmocka_unit_test(the_keeper_ends_idle_sessions),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
