@@ -2,8 +2,10 @@
 // that change, or cannot be had; and the official clients, which find the authorization server by themselves.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import * as jose from 'jose';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { ClientCredentialsProvider as Credentials1 } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
@@ -244,6 +246,37 @@ await test('jwt: a stream ends with its token', () => within(SHORT, async (t) =>
                                   { notifications: { toolsListChanged: true } });
     assert.equal(response.status, 200);
     assert.match(await response.text(), /notifications\/subscriptions\/acknowledged/);
+}));
+
+/** Asks for a WebSocket with a token; what became of it: a socket, or the status and challenge of the refusal. */
+function upgrade(t, token) {
+    return new Promise((resolve, reject) => {
+        const request = http.request({ host: '127.0.0.1', port: new URL(t.resource).port, path: '/mcp', headers: {
+            connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
+            'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-protocol': 'mcp',
+            ...(token ? { authorization: `Bearer ${token}` } : {}) } });
+        request.on('upgrade', (response, socket) => resolve({ status: 101, socket }));
+        request.on('response', (response) => {
+            response.resume();
+            resolve({ status: response.statusCode, challenge: response.headers['www-authenticate'] });
+        });
+        request.on('error', reject);
+        request.end();
+    });
+}
+
+await test('jwt: a WebSocket needs a token, waits for its key, and ends with it', () => within(SHORT, async (t) => {
+    const refused = await upgrade(t, null);
+    assert.equal(refused.status, 401);
+    assert.match(refused.challenge, /^Bearer resource_metadata="/);
+    assert.equal((await upgrade(t, await t.issuer.token({ claims: { aud: 'other' } }))).status, 401);
+    await t.issuer.addKey('new', 'ES256');
+    const { status, socket } = await upgrade(t, await t.issuer.token({ kid: 'new', life: 2 }));
+    assert.equal(status, 101);
+    const [chunk] = await once(socket, 'data');
+    assert.equal(chunk[0], 0x88, 'a close frame');
+    assert.equal(chunk.readUInt16BE(2), 1008);
+    socket.destroy();
 }));
 
 await test('jwt: what is missing is told before the start', async () => {
