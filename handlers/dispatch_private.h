@@ -16,11 +16,23 @@ struct dispatcher {
     struct dispatch_limits limits;
     struct inflight *inflight;
     struct tools *tools;
-    struct asks *asks;          /* need_park.c. */
+    struct asks *asks; /* need_park.c. */
     /* Call dispatch_tick(), and wait_tick(), which is more exact; null without a keeper. */
     struct keeper_job *ticking, *waking;
     _Atomic bool fixture_prompt_shown; /* Of the conformance suite's fixtures. */
 };
+
+/* dispatch.c: what becomes of every request.  It begins with what its transport told; the sink's
+ * reference is its own. */
+void request_init(struct request *req, struct dispatcher *d, const struct envelope *env,
+                  struct sink *sink, enum dialect dialect);
+/* Lets go of all a request holds, after its answer. */
+void request_fini(struct request *req);
+/* Answers a request that has run, or could not: the one place where an answer leaves. */
+void request_finish(struct request *req, enum err err);
+/* Answers with 'body', or with the error in its fault. */
+void request_answer(struct request *req, int status, struct slice body);
+void request_answer_error(struct request *req);
 
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */
 void dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
