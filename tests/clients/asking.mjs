@@ -9,7 +9,7 @@ import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sd
 import { CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Client as Client2, StreamableHTTPClientTransport as Http2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
-import { finish, Project, test, toolResult, TOOL_TIMEOUT_MS } from './lib.mjs';
+import { finish, HttpServer, Project, test, toolResult, TOOL_TIMEOUT_MS } from './lib.mjs';
 
 const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
 const gate = `human_approval_required: true
@@ -188,4 +188,141 @@ for (const kit of [kit1(), kit2('sdk2 legacy', true, 'legacy'), kit2('sdk2 moder
     await test(`${kit.name}: the server ends well`, async () => project.checkEnded(pid));
     project.remove();
 }
+/* ---- What no client would do by itself: sessions by hand, over HTTP ---- */
+
+/** A legacy session, spoken by hand. */
+class RawSession {
+    constructor(server) {
+        this.server = server;
+        this.headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream',
+                         'mcp-protocol-version': '2025-11-25' };
+    }
+
+    static async open(server) {
+        const session = new RawSession(server);
+        const answer = await session.post({ jsonrpc: '2.0', id: 0, method: 'initialize', params: {
+            protocolVersion: '2025-11-25', capabilities: { elicitation: {} },
+            clientInfo: { name: 'raw', version: '1' } } });
+        session.headers['mcp-session-id'] = answer.headers.get('mcp-session-id');
+        await session.tell({ jsonrpc: '2.0', method: 'notifications/initialized' });
+        return session;
+    }
+
+    post(message, options = {}) {
+        return this.server.fetch('/mcp', { method: 'POST', headers: this.headers, body: JSON.stringify(message), ...options });
+    }
+
+    /** Sends what is not answered. */
+    async tell(message) {
+        const answer = await this.post(message);
+        assert.equal(answer.status, 202);
+        assert.equal(await answer.text(), '');
+    }
+
+    async ask(id, options) {
+        return new Events(await this.post({ jsonrpc: '2.0', id, method: 'tools/call', params: {
+            name: 'test_elicitation', arguments: { message: 'Who?' } } }, options));
+    }
+
+    reply(id, name) {
+        return this.tell({ jsonrpc: '2.0', id, result: { action: 'accept', content: { username: name, email: 'e' } } });
+    }
+}
+
+/** The messages of an event stream, one after the other; null at its end. */
+class Events {
+    constructor(answer) {
+        assert.equal(answer.headers.get('content-type'), 'text/event-stream');
+        this.reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        this.text = '';
+    }
+
+    async next() {
+        for (;;) {
+            const end = this.text.indexOf('\n\n');
+            if (end >= 0) {
+                const lines = this.text.slice(0, end).split('\n');
+                this.text = this.text.slice(end + 2);
+                this.id = lines.find((line) => line.startsWith('id: '))?.slice(4) ?? this.id;
+                const data = lines.find((line) => line.startsWith('data:'))?.slice(5).trim();
+                if (data) {
+                    return JSON.parse(data);
+                }
+                continue;
+            }
+            const { done, value } = await this.reader.read();
+            if (done) {
+                return null;
+            }
+            this.text += value;
+        }
+    }
+}
+
+async function checkRaw() {
+    const project = new Project();
+    const server = await HttpServer.start(project, '--groups', 'core,conformance');
+
+    await test('raw http: only the session that was asked can answer', async () => {
+        const [a, b] = [await RawSession.open(server), await RawSession.open(server)];
+        const [asked, other] = [await a.ask(1), await b.ask(1)];
+        const { id, method } = await asked.next();
+        assert.equal(method, 'elicitation/create');
+        assert.equal((await other.next()).id, id, 'each session has ids of its own');
+        await b.reply(id, 'bob');
+        assert.match((await other.next()).result.content[0].text, /bob/);
+        await b.reply(id, 'mallory');
+        await a.reply(id, 'ann');
+        assert.match((await asked.next()).result.content[0].text, /ann/);
+        assert.equal(await asked.next(), null);
+    });
+    await test('raw http: the end of the session ends what waits', async () => {
+        const session = await RawSession.open(server);
+        const asked = await session.ask(1);
+        const { id } = await asked.next();
+        const ended = await server.fetch('/mcp', { method: 'DELETE', headers: session.headers });
+        assert.equal(ended.status, 204);
+        for (let message; (message = await asked.next());) {
+            assert.equal(message.method, 'notifications/cancelled');
+            assert.equal(message.params.requestId, id);
+        }
+        const late = await session.post({ jsonrpc: '2.0', id, result: { action: 'cancel' } });
+        assert.equal(late.status, 404);
+        await late.text();
+    });
+    await test('raw http: a client that lost its connection answers, and comes back for the result', async () => {
+        const session = await RawSession.open(server);
+        const cut = new AbortController();
+        const asked = await session.ask(1, { signal: cut.signal });
+        const { id } = await asked.next();
+        cut.abort();
+        await session.reply(id, 'ann');
+        const again = new Events(await server.fetch('/mcp', { headers: {
+            ...session.headers, accept: 'text/event-stream', 'last-event-id': asked.id } }));
+        assert.match((await again.next()).result.content[0].text, /ann/);
+    });
+    await test('raw http: who takes no events is told so', async () => {
+        const session = await RawSession.open(server);
+        session.headers.accept = 'application/json';
+        const answer = await session.post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: {
+            name: 'test_elicitation', arguments: { message: 'Who?' } } });
+        const { result } = await answer.json();
+        assert.equal(result.isError, true);
+        assert.match(result.content[0].text, /text\/event-stream/);
+    });
+    await test('raw http: the end of the server does not wait for a person', async () => {
+        const session = await RawSession.open(server);
+        const asked = await session.ask(1);
+        const { id } = await asked.next();
+        const began = Date.now();
+        await server.stop();
+        const note = await asked.next();
+        assert.equal(note.method, 'notifications/cancelled');
+        assert.equal(note.params.requestId, id);
+        assert.match((await asked.next()).error.message, /the server is ending/);
+        assert.ok(Date.now() - began < 4000, 'it does not use up its drain time');
+    });
+    project.remove();
+}
+await checkRaw();
 finish();
