@@ -308,6 +308,17 @@ a_loose_token_is_refused() {
     lacks "$err" 01234567
 }
 
+a_weak_state_key_is_refused() {
+    mkdir -p weak
+    printf 'only-31-bytes-are-not-enough-ab' >weak/key
+    run 1 serve --root weak --transport http --state-key weak/key && has "$err" "less than 32 bytes"
+    lacks "$err" only-31
+    run 1 serve --root weak --transport http --state-key weak/none && has "$err" "none"
+    run 1 serve --root weak --transport http --state-key nowhere/none
+    printf x >>weak/key
+    run 0 call current_date --root weak --state-key weak/key
+}
+
 the_prior_art_is_served_in_place() {
     mkdir -p old/.praxis-os/workflows
     echo '{"mcp": {"http_host": "127.0.0.1", "http_path": "/x"}}' >old/.praxis-os/config.json
@@ -445,7 +456,7 @@ for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_whe
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
-    a_loose_token_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
+    a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
     it_lingers_if_told_to check_tells_every_problem a_call_in_flight_is_waited_for patience_ends_with_the_drain \
     a_second_signal_ends_it_at_once; do
     test_ "$name"

@@ -1,6 +1,7 @@
 // asking.mjs -- clients that can be asked: forms, models and roots, by the official clients of both eras, over both
 // transports; answers, refusals, cancelling, and a person's approval of a gate.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
@@ -309,6 +310,34 @@ async function checkRaw() {
         const { result } = await answer.json();
         assert.equal(result.isError, true);
         assert.match(result.content[0].text, /text\/event-stream/);
+    });
+    await test('raw http: replicas that share a key serve the rounds of one call', async () => {
+        const key = path.join(project.root, 'key');
+        fs.writeFileSync(key, crypto.randomBytes(32));
+        const projects = [new Project(), new Project()];
+        const options = ['--groups', 'core,conformance', '--state-key', key];
+        const servers = await Promise.all(projects.map((one) => HttpServer.start(one, ...options)));
+        const call = async (where, more) => {
+            const params = { name: 'test_input_required_result_multi_round', ...more, _meta: {
+                'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+                'io.modelcontextprotocol/clientCapabilities': { elicitation: {} } } };
+            const answer = await where.fetch('/mcp', { method: 'POST', headers: {
+                'content-type': 'application/json', 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call',
+                'mcp-name': params.name }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }) });
+            return answer.json();
+        };
+        const accepted = (content) => ({ action: 'accept', content });
+        const { result: one } = await call(servers[0], {});
+        const step1 = { requestState: one.requestState, inputResponses: { step1: accepted({ name: 'Ann' }) } };
+        const { result: two } = await call(servers[1], step1);
+        const { result: three } = await call(servers[0], { requestState: two.requestState,
+                                                           inputResponses: { step2: accepted({ color: 'red' }) } });
+        assert.equal(three.content[0].text, 'Ann likes red.');
+        assert.equal((await call(server, step1)).error.code, -32602, 'a server with another key');
+        for (const one of servers) {
+            await one.stop();
+        }
+        projects.forEach((one) => one.remove());
     });
     await test('raw http: the end of the server does not wait for a person', async () => {
         const session = await RawSession.open(server);
