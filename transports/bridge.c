@@ -316,6 +316,7 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
             bool said_all = b->shut; /* And so has the server, then. */
 
             part(b);
+            write_down(b);
             return said_all || is_over(b) ? BRIDGE_OVER : BRIDGE_PARTED;
         }
     }

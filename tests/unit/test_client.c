@@ -222,6 +222,67 @@ a_silent_server_is_given_up(void **unused)
     buf_fini(&reply.body);
 }
 
+/* As ask(), for an upgrade; the answer's first byte in the new protocol, if there is a socket. */
+static enum err
+upgrade(struct canned *c, int64_t timeout, int *status, char *first, struct fault *f)
+{
+    struct client_request request = {
+        .method = "GET", .path = "/x", .token = "sesame", .timeout_ns = timeout};
+    struct listen_address address;
+    struct client_target target;
+    pthread_t thread;
+    char url[LISTEN_URL_SIZE];
+    enum err err;
+    int fd;
+
+    CHECK_INT(listen_parse("127.0.0.1:0", &address, NULL), E_OK);
+    CHECK_INT(listen_open(&address, 1, 1, &c->listener, NULL), E_OK);
+    listen_url(&c->listener, "/", url);
+    CHECK_INT(client_parse_url(url, &target, NULL), E_OK);
+    pthread_create(&thread, NULL, serve_canned, c);
+    err = client_upgrade(&target, &request, "lines/1", &fd, status, f);
+    CHECK((fd >= 0) == (err == E_OK));
+    if (fd >= 0) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        CHECK(poll(&p, 1, 10000) == 1);
+        *first = '\0';
+        CHECK(read(fd, first, 1) >= 0);
+        close(fd);
+    }
+    pthread_join(thread, NULL);
+    listen_close(&c->listener);
+    return err;
+}
+
+static void
+a_connection_is_upgraded(void **unused)
+{
+    struct canned good = {.answer = SLICE("HTTP/1.1 101 Switching Protocols\r\nUpgrade: lines/1\r\n"
+                                          "X-Long: 0123456789012345678901234567890123456789\r\n"
+                                          "\r\n=1\n")};
+    struct canned no = {.answer = SLICE("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")};
+    struct canned odd = {.answer = SLICE("SSH-2.0-x\r\n\r\n")};
+    struct canned cut = {.answer = SLICE("HTTP/1.1 101 Switch")};
+    struct canned silent = {.answer = SLICE("HTTP/1.1 101 Switch"), .stay = true};
+    struct fault f = FAULT_INIT;
+    int status;
+    char first;
+
+    (void)unused;
+    CHECK_INT(upgrade(&good, 10 * SECOND, &status, &first, &f), E_OK);
+    CHECK_INT(status, 101);
+    CHECK_INT(first, '='); /* Not a byte of it was read with the head. */
+    CHECK(strstr(good.request, "GET /x HTTP/1.1\r\n"));
+    CHECK(strstr(good.request, "\r\nConnection: Upgrade\r\nUpgrade: lines/1\r\n"));
+    CHECK(strstr(good.request, "\r\nAuthorization: Bearer sesame\r\n"));
+    CHECK_INT(upgrade(&no, 10 * SECOND, &status, &first, &f), E_REFUSED);
+    CHECK_INT(status, 404);
+    CHECK_INT(upgrade(&odd, 10 * SECOND, &status, &first, &f), E_IO);
+    CHECK_INT(upgrade(&cut, 10 * SECOND, &status, &first, &f), E_IO);
+    CHECK_INT(upgrade(&silent, SECOND / 20, &status, &first, &f), E_TIMEOUT);
+}
+
 static void
 nobody_there(void **unused)
 {
@@ -254,6 +315,7 @@ main(void)
         cmocka_unit_test(answers_of_every_kind),
         cmocka_unit_test(a_head_without_end_is_given_up),
         cmocka_unit_test(a_silent_server_is_given_up),
+        cmocka_unit_test(a_connection_is_upgraded),
         cmocka_unit_test(nobody_there),
     };
     return CHECK_RUN(tests);
