@@ -128,8 +128,8 @@ struct request {
     char *principal;     /* Owned copy. */
     char *scopes;        /* Owned copy; null if all is allowed. */
     struct request *next GUARDED_BY(LC_INFLIGHT),
-        *prev GUARDED_BY(LC_INFLIGHT);   /* Those in flight. */
-    bool parked GUARDED_BY(LC_INFLIGHT); /* It waits for answers of its client, on no worker. */
+        *prev GUARDED_BY(LC_INFLIGHT);    /* Those in flight. */
+    bool parked GUARDED_BY(LC_INFLIGHT);  /* It waits for answers of its client, on no worker. */
     bool waiting GUARDED_BY(LC_INFLIGHT); /* Likewise, for what 'wait' says. */
 };
 

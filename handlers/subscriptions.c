@@ -9,8 +9,10 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/offers.h"
+#include "handlers/tasks.h"
 #include "state/changes.h"
 #include "state/mcp_session.h"
+#include "state/mcp_tasks.h"
 #include "state/state.h"
 
 #define ID_KEY "\"_meta\":{\"io.modelcontextprotocol/subscriptionId\":"
@@ -21,6 +23,9 @@ struct subscription {
     struct sink *sink;           /* Counted. */
     const char *honoured;        /* The filter, as JSON members; until it is acknowledged. */
     bool moves;                  /* struct envelope's. */
+    bool deaf;                   /* It does not read.  LC_CHANGES. */
+    size_t task_count;
+    char (*tasks)[MCP_TASK_ID_SIZE]; /* Owned: those that it follows, its principal's own. */
     size_t id_len;
     char id[]; /* Of the request, raw JSON. */
 };
@@ -128,6 +133,7 @@ free_subscription(struct subscription *s)
     s->sink->class->unref(s->sink);
     mcp_session_unref(s->session);
     listener_fini(&s->listener);
+    free(s->tasks);
     free(s);
 }
 
@@ -214,6 +220,62 @@ subscriptions_end(struct dispatcher *d)
     }
 }
 
+/* ---- Tasks ---- */
+
+struct task_news {
+    const char *id, *members;
+    bool followed;
+};
+
+static void
+tell_task(struct listener *l, void *arg)
+{
+    struct subscription *s = (struct subscription *)l;
+    struct task_news *news = arg;
+
+    for (size_t i = 0; l->class == &class && i < s->task_count; i++) {
+        if (strcmp(s->tasks[i], news->id) == 0) {
+            news->followed = true;
+            if (news->members && !s->deaf) {
+                s->deaf = say(s, "tasks", news->members) != E_OK;
+            }
+            return;
+        }
+    }
+}
+
+void
+subscriptions_tell_task(struct dispatcher *d, const char *id, const char *members)
+{
+    changes_each(state_changes(d->state), tell_task, &(struct task_news){id, members, false});
+}
+
+bool
+subscriptions_follow(struct dispatcher *d, const char *id)
+{
+    struct task_news news = {.id = id};
+
+    changes_each(state_changes(d->state), tell_task, &news);
+    return news.followed;
+}
+
+static bool
+is_deaf(const struct listener *l, const void *arg)
+{
+    (void)arg;
+    return l->class == &class && ((const struct subscription *)l)->deaf;
+}
+
+void
+subscriptions_sweep(struct dispatcher *d)
+{
+    struct listener *l;
+
+    while ((l = changes_take(state_changes(d->state), is_deaf, NULL))) {
+        end_with_result((struct subscription *)l);
+    }
+}
+
 /* ---- The method ---- */
 
 /* Adds a member to the filter that is honoured. */
@@ -274,6 +336,39 @@ want_resources(struct request *req, const json_t *filter, struct listener *l, st
     return E_OK;
 }
 
+/* Those that its principal has; others are left out, as unknown ones are. */
+static enum err
+want_tasks(struct request *req, const json_t *filter, struct subscription *s, struct buf *honoured)
+{
+    const json_t *ids = json_object_get(filter, "taskIds"), *id;
+    enum err err = ids ? tasks_need_declared(req, "taskIds") : E_OK;
+    size_t i;
+
+    if (err || !ids) {
+        return err;
+    }
+    if (!json_is_array(ids) || json_array_size(ids) > SUBSCRIPTION_TASKS_MAX) {
+        return fault_set(&req->fault, E_PARAMS, "taskIds is no array of at most %d ids",
+                         SUBSCRIPTION_TASKS_MAX);
+    }
+    s->tasks = xcalloc(json_array_size(ids) + 1, sizeof *s->tasks);
+    honour(honoured, "taskIds");
+    buf_addc(honoured, '[');
+    json_array_foreach(ids, i, id) {
+        struct slice name = {json_string_value(id), json_string_length(id)};
+        struct mcp_task *task = NULL;
+
+        if (name.len &&
+            mcp_task_find(state_tasks(req->state), name, req->env.principal, &task, NULL) == E_OK) {
+            buf_addf(honoured, "%s\"%s\"", s->task_count ? "," : "", mcp_task_id(task));
+            memcpy(s->tasks[s->task_count++], mcp_task_id(task), MCP_TASK_ID_SIZE);
+        }
+        mcp_task_unref(task);
+    }
+    buf_addc(honoured, ']');
+    return E_OK;
+}
+
 /* Reads params.notifications: what 'l' is to be told of, and that in 'honoured'. */
 static enum err
 read_filter(struct request *req, struct listener *l, struct buf *honoured)
@@ -289,6 +384,7 @@ read_filter(struct request *req, struct listener *l, struct buf *honoured)
     if (!err) {
         want_lists(req, filter, l, honoured);
         err = want_resources(req, filter, l, honoured);
+        err = err ? err : want_tasks(req, filter, (struct subscription *)l, honoured);
     }
     json_decref(filter);
     if (!err && honoured->failed) {
@@ -343,6 +439,7 @@ subscriptions_listen(struct request *req)
     if (err) {
         mcp_session_unref(s->session);
         listener_fini(&s->listener);
+        free(s->tasks);
         free(s);
     }
     buf_fini(&honoured);

@@ -14,6 +14,7 @@ struct dispatcher;
 
 #define SUBSCRIPTIONS_EACH 32 /* Of one connection. */
 #define SUBSCRIPTIONS_MAX 256
+#define SUBSCRIPTION_TASKS_MAX 64 /* Tasks that one follows. */
 
 /* Which are meant: members that are set must fit; none: all. */
 struct subscription_match {
@@ -28,6 +29,14 @@ void subscriptions_finish(struct dispatcher *d, const struct subscription_match 
 /* Ends all of them with their result, unless their client moves on to another server, and takes no
  * new ones. */
 void subscriptions_end(struct dispatcher *d);
+
+/* Tells those who follow the task 'id' how it is: 'members', JSON members of the notification with
+ * a comma behind them.  The caller may hold what may be held while CHANGES is taken. */
+void subscriptions_tell_task(struct dispatcher *d, const char *id, const char *members);
+/* Whether anybody follows it. */
+bool subscriptions_follow(struct dispatcher *d, const char *id);
+/* Ends those that did not read what they were told of tasks.  The caller holds no lock. */
+void subscriptions_sweep(struct dispatcher *d);
 
 /* What is the same for clients of both eras: the method of a notification, behind "notifications/";
  * its params, with a comma behind them or nothing; and the lists that can change, bits by enum

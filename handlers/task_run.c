@@ -8,6 +8,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/need.h"
+#include "handlers/subscriptions.h"
 #include "handlers/task_form.h"
 #include "handlers/tasks.h"
 #include "handlers/wait.h"
@@ -24,13 +25,33 @@ struct task_run {
 
 /* ---- What the store tells ---- */
 
+/* Modern: tells those who follow the task by subscriptions/listen. */
+static void
+tell_followers(struct dispatcher *d, const struct mcp_task *task, const struct mcp_task_look *now)
+{
+    const char *id = mcp_task_id(task);
+    struct buf text = BUF_INIT;
+
+    if (!subscriptions_follow(d, id)) {
+        return; /* The common case costs no copy of a result. */
+    }
+    task_add(&text, ERA_MODERN, id, now);
+    task_add_outcome(&text, now,
+                     now->input ? (struct slice){now->input->data, now->input->len} : SLICE_NONE);
+    buf_addc(&text, ',');
+    if (!text.failed) {
+        subscriptions_tell_task(d, id, text.data);
+    }
+    buf_fini(&text);
+}
+
 static void
 on_change(void *arg, struct mcp_task *task, const struct mcp_task_look *now)
 {
     struct mcp_session *session = mcp_task_session(task);
     struct buf text = BUF_INIT;
 
-    (void)arg;
+    tell_followers(arg, task, now);
     if (session) {
         buf_adds(&text,
                  "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tasks/status\",\"params\":{");
@@ -96,6 +117,7 @@ on_end(void *arg, struct mcp_task *task)
         tasks_unref_run(run);
     }
     wait_wake(d, task);
+    subscriptions_sweep(d);
 }
 
 static const struct mcp_tasks_class class = {on_change, on_end};
@@ -115,6 +137,7 @@ tasks_close(struct dispatcher *d)
 bool
 tasks_tick(struct dispatcher *d)
 {
+    subscriptions_sweep(d);
     return mcp_tasks_expire(state_tasks(d->state)) < INT64_MAX;
 }
 

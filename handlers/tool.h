@@ -51,7 +51,7 @@
     ROW(test_input_required_result_capabilities, "tool_conformance_need.c")
 
 /* And those that run as tasks. */
-#define TASK_TOOLS(ROW)                                \
+#define TASK_TOOLS(ROW)                                 \
     ROW(greet, "tool_conformance_tasks.c")              \
     ROW(slow_compute, "tool_conformance_tasks.c")       \
     ROW(failing_job, "tool_conformance_tasks.c")        \
@@ -90,7 +90,8 @@ enum gives {
 /* Whether a call may go on as a task (tasks.h). */
 enum task_support {
     TASK_FORBIDDEN,
-    TASK_IF_ASKED, /* A client of 2025-11-25 may ask for it; a modern one gets none, as it is short. */
+    TASK_IF_ASKED, /* A client of 2025-11-25 may ask for it; a modern one gets none, as it is short.
+                    */
     TASK_OPTIONAL, /* And a modern client that knows tasks gets one. */
     TASK_REQUIRED, /* And who knows no tasks cannot call it. */
 };

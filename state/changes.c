@@ -244,6 +244,16 @@ end_round(struct changes *c, const struct round *r)
 }
 
 void
+changes_each(struct changes *c, void (*act)(struct listener *l, void *arg), void *arg)
+{
+    LOCK(CHANGES, &c->lock);
+    for (struct listener *l = c->first; l; l = l->next) {
+        act(l, arg);
+    }
+    UNLOCK(CHANGES, &c->lock);
+}
+
+void
 changes_publish(struct changes *c, enum change list)
 {
     struct round r = {.rests = false};

@@ -88,6 +88,8 @@ enum err changes_listen(struct changes *c, struct listener *l, struct fault *f);
 struct listener *changes_take(struct changes *c,
                               bool (*wanted)(const struct listener *l, const void *arg),
                               const void *arg);
+/* Does something to each; CHANGES is held: hands on, and nothing else. */
+void changes_each(struct changes *c, void (*act)(struct listener *l, void *arg), void *arg);
 /* Counts those that are 'wanted'. */
 unsigned changes_count(struct changes *c, bool (*wanted)(const struct listener *l, const void *arg),
                        const void *arg);
