@@ -1,6 +1,8 @@
 /* harness_http.c -- requests over a kept connection, and what an MCP answer must look like. */
 #include "tests/harness_http.h"
 
+#include "tests/ws_client.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -302,25 +304,48 @@ add_headers(struct mcp_peer *p, const char *method, const char *name, struct buf
     }
 }
 
+/* Reads the answer to a message sent over WebSocket; what the server says unasked is passed over.
+ */
+static bool
+hear(struct mcp_peer *p, struct http_reply *reply)
+{
+    char *message;
+
+    while ((message = ws_message(p->websocket, (int)(PATIENCE / SECOND), NULL)) &&
+           strstr(message, "\"method\":\"notifications/")) {
+        free(message);
+    }
+    buf_reset(&reply->body);
+    buf_adds(&reply->body, message ? message : "");
+    reply->status = 200;
+    free(message);
+    return message != NULL;
+}
+
+/* Sends a message, and reads its answer if it is a request: one with a name for its method. */
 static bool
 post(struct mcp_peer *p, const char *method, const char *name, const char *body,
      struct http_reply *reply)
 {
     struct buf headers = BUF_INIT;
-    int64_t start;
+    int64_t start = now_ns();
     bool good;
 
-    add_headers(p, method, name, &headers);
-    start = now_ns();
-    good = http_send(&p->http, "POST", p->http.info->path, headers.data, body, reply);
+    if (p->websocket) {
+        reply->status = 202;
+        good = ws_text(p->websocket, body) && (!method[0] || hear(p, reply));
+    } else {
+        add_headers(p, method, name, &headers);
+        good = http_send(&p->http, "POST", p->http.info->path, headers.data, body, reply);
+    }
     samples_add(&p->samples, now_ns() - start);
     buf_fini(&headers);
     return good;
 }
 
-bool
-mcp_open(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, int number,
-         struct findings *findings)
+/* What a legacy client says first. */
+static bool
+introduce(struct mcp_peer *p)
 {
     static const char *const hello =
         "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
@@ -329,23 +354,49 @@ mcp_open(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, i
     static const char *const ready =
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}";
     struct http_reply reply = {.status = 0};
-    bool good = true;
+    bool good;
 
-    *p = (struct mcp_peer){.findings = findings, .era = era, .number = number, .next_id = 1};
-    http_peer_init(&p->http, info);
-    if (era == MCP_LEGACY) {
-        good = post(p, "initialize", NULL, hello, &reply) && reply.status == 200 &&
-               http_reply_header(&reply, "mcp-session-id", p->session, sizeof p->session);
-        if (good && (!post(p, "", NULL, ready, &reply) || reply.status != 202 || reply.body.len)) {
-            good = false;
-        }
-        if (!good) {
-            finding(findings, "peer %d: initialize: status %d: %.200s", number, reply.status,
-                    reply.body.data ? reply.body.data : "");
-        }
+    good = post(p, "initialize", NULL, hello, &reply) && reply.status == 200 &&
+           (p->websocket ||
+            http_reply_header(&reply, "mcp-session-id", p->session, sizeof p->session));
+    if (good && (!post(p, "", NULL, ready, &reply) || reply.status != 202 ||
+                 (reply.body.len && !p->websocket))) {
+        good = false;
+    }
+    if (!good) {
+        finding(p->findings, "peer %d: initialize: status %d: %.200s", p->number, reply.status,
+                reply.body.data ? reply.body.data : "");
     }
     http_reply_fini(&reply);
     return good;
+}
+
+static bool
+begin(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, int number,
+      bool websocket, struct findings *findings)
+{
+    *p = (struct mcp_peer){.findings = findings, .era = era, .number = number, .next_id = 1};
+    http_peer_init(&p->http, info);
+    if (websocket) {
+        p->websocket = xcalloc(1, sizeof(struct client));
+        ws_open(p->websocket, info->port, info->token);
+        p->http.connections = 1;
+    }
+    return era == MCP_MODERN || introduce(p);
+}
+
+bool
+mcp_open(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, int number,
+         struct findings *findings)
+{
+    return begin(p, info, era, number, false, findings);
+}
+
+bool
+mcp_open_websocket(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, int number,
+                   struct findings *findings)
+{
+    return begin(p, info, era, number, true, findings);
 }
 
 void
@@ -360,6 +411,11 @@ mcp_close(struct mcp_peer *p)
             reply.status != 204) {
             finding(p->findings, "peer %d: DELETE: status %d", p->number, reply.status);
         }
+    }
+    if (p->websocket) {
+        ws_leave(p->websocket, 1000);
+        client_close(p->websocket);
+        free(p->websocket);
     }
     http_reply_fini(&reply);
     http_peer_fini(&p->http);

@@ -1,4 +1,5 @@
-/* harness_http.h -- HTTP clients for tests: one connection kept alive, and MCP of both eras on it.
+/* harness_http.h -- HTTP clients for tests: one connection kept alive, and MCP of both eras on it,
+ * or on a WebSocket.
  *
  * Blocking sockets, one thread a peer.  Every answer is checked for its shape, its id and its era;
  * what is wrong with it is a finding. */
@@ -48,13 +49,17 @@ struct mcp_peer {
     enum mcp_era era;
     int number; /* Of the peer; part of its ids. */
     long next_id;
-    char session[160]; /* Legacy. */
+    char session[160]; /* Legacy, by HTTP. */
+    void *websocket;   /* Or by this instead: its connection; null for HTTP. */
 };
 /* Ready to call; a legacy peer has done initialize and notifications/initialized.  False, with a
  * finding, if that failed. */
 bool mcp_open(struct mcp_peer *p, const struct server_info *info, enum mcp_era era, int number,
               struct findings *findings);
-/* Ends the legacy session by DELETE, and frees.  The samples are the caller's. */
+/* The same over WebSocket. */
+bool mcp_open_websocket(struct mcp_peer *p, const struct server_info *info, enum mcp_era era,
+                        int number, struct findings *findings);
+/* Ends the legacy session by DELETE, or the WebSocket, and frees.  The samples are the caller's. */
 void mcp_close(struct mcp_peer *p);
 
 /* What a tool answered. */

@@ -242,14 +242,33 @@ server_send(struct server *s, const char *format, ...)
     return len;
 }
 
+/* Drops the first line if it is whole and only says that a list has changed, which a server may do
+ * at any time: a pack was put where it looks.  True if there was one. */
+static bool
+drop_unasked(struct server *s)
+{
+    const char *end = s->lines.len ? memchr(s->lines.data, '\n', s->lines.len) : NULL;
+    size_t len = end ? (size_t)(end - s->lines.data) : 0;
+
+    if (!len || !memmem(s->lines.data, len, "/list_changed\"", 14)) {
+        return false;
+    }
+    s->lines.len -= len + 1;
+    memmove(s->lines.data, end + 1, s->lines.len);
+    return true;
+}
+
 bool
 server_has_line(struct server *s, int64_t deadline_ns)
 {
-    while (!s->lines.len || !memchr(s->lines.data, '\n', s->lines.len)) {
+    while (drop_unasked(s) || !s->lines.len || !memchr(s->lines.data, '\n', s->lines.len)) {
         struct pollfd p = {.fd = s->out, .events = POLLIN};
         int64_t left = (deadline_ns - now_ns() + MS - 1) / MS;
         ssize_t n;
 
+        if (s->lines.len && memchr(s->lines.data, '\n', s->lines.len)) {
+            continue;
+        }
         if (s->out < 0 || (poll(&p, 1, left > 0 ? (int)left : 0) <= 0 && left <= 0)) {
             return false;
         }

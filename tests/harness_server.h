@@ -44,8 +44,8 @@ void server_start(struct server *s, const char *root, const struct server_option
 
 /* Writes one line to its stdin.  False if it is gone. */
 bool server_send(struct server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The next line of its stdout as JSON, new; null if there is none until 'deadline_ns', or it is no
- * JSON. */
+/* The next line of its stdout as JSON, new, but for those that say that a list has changed; null if
+ * there is none until 'deadline_ns', or it is no JSON. */
 json_t *server_read(struct server *s, int64_t deadline_ns);
 /* True if a whole line is there, or comes until 'deadline_ns'. */
 bool server_has_line(struct server *s, int64_t deadline_ns);

@@ -30,7 +30,7 @@ only state/base 'state/base/[a-z0-9_]+\.h'
 only state      'state/(base/)?[a-z0-9_]+\.h'
 only handlers   '(handlers|state|state/base)/[a-z0-9_]+\.h'
 only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version|access|scope)\.h'
-only server     'server/[a-z0-9_]+\.h|transports/transport\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
+only server     'server/[a-z0-9_]+\.h|transports/(transport|bridge|ws_client)\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
 
 # Every include is written from the root of the tree.
 result layers_from_the_root "$(for d in state/base state handlers transports server tests tests/unit; do

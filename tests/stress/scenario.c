@@ -1,6 +1,6 @@
 /* scenario.c -- what tandem is for, as one test: an IDE has a call open on stdio while more than a
- * hundred sub-agents of both eras come back over HTTP, all at once, and work on the same and on
- * other workflow sessions.
+ * hundred sub-agents of both eras come back over HTTP and WebSocket, all at once, and work on the
+ * same and on other workflow sessions.
  *
  * Every answer is checked for its shape and its id.  Of all who start the same, one makes the
  * session; of all who complete a phase, one does; of all who delete, one does; what is read never
@@ -306,8 +306,9 @@ run_client(void *arg)
     char id[ID_SIZE] = "";
 
     /* Who cannot come in still has to meet the others at the barriers. */
-    if (!mcp_open(&c->peer, storm->info, c->number % 2 ? MCP_MODERN : MCP_LEGACY, c->number,
-                  &storm->findings)) {
+    if (!(c->number % 12 < 5 ? mcp_open_websocket : mcp_open)(
+            &c->peer, storm->info, c->number % 2 ? MCP_MODERN : MCP_LEGACY, c->number,
+            &storm->findings)) { /* 50 by WebSocket. */
         atomic_fetch_add(&storm->failed_peers, 1);
     }
     for (unsigned i = 0; i < storm->round_count; i++) {
@@ -411,7 +412,7 @@ tell_figures(struct storm *storm, struct ide *ide, int64_t storm_ns)
     printf("%d clients, %u connections, %zu requests in %.2f s: %.0f requests/s\n", CLIENTS,
            connections, all.count, (double)storm_ns / SECOND,
            (double)all.count * SECOND / (double)storm_ns);
-    printf("over HTTP: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
+    printf("over HTTP and WebSocket: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
            (double)samples_percentile(&all, 50) / MS, (double)samples_percentile(&all, 99) / MS,
            (double)samples_percentile(&all, 100) / MS);
     printf("over stdio, beside %u open calls: %u calls, p50 %.2f ms, p99 %.2f ms; longest call "
