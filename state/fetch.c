@@ -173,6 +173,7 @@ set_up(const struct curl *c, CURL *easy, const char *url, int timeout_ms, struct
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, local ? "http" : "https");
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* A name that is not found in time is not waited for. */
     SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_USERAGENT, TANDEM_NAME "/" TANDEM_VERSION);

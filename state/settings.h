@@ -60,7 +60,7 @@
     ROW(jwt_audience, "jwt.audience", STRING, ANY, "", "TEXT", "",                                 \
         "what 'aud' of a token must name; default: jwt.resource")                                  \
     ROW(jwt_keys, "jwt.keys", STRING, ANY, "", "URL|FILE", "",                                     \
-        "the authorization server's public keys (JWKS): its https URL, or a file")                 \
+        "the authorization server's public keys (JWKS): an https URL, or a file, from the root")   \
     ROW(jwt_scopes, "jwt.scopes", LIST, ANY, "tandem:read,tandem:write", "", "",                   \
         "what clients are told to ask for: tandem:read is enough for tools that change nothing")   \
     ROW(jwt_skew, "jwt.skew", DURATION, ANY, "30s", "0s", "1m",                                    \
