@@ -12,7 +12,7 @@
 
 #define OFFERS_PAGE 100u     /* Entries of a page, and values of a completion. */
 #define OFFERS_URI_MAX 4096u /* Bytes of a URI. */
-/* How long a list of files may be kept: nobody is told of a change. */
+/* How long a list of files may be kept by who is not told of changes. */
 #define OFFERS_TTL_MS 5000u
 
 struct offer {

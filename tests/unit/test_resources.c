@@ -557,6 +557,35 @@ long_lists_come_in_pages(void **unused)
     json_decref(answer);
 }
 
+/* What comes and goes between two pages, and even the entry that the cursor names, neither hides
+ * nor repeats the others. */
+static void
+a_cursor_survives_changes(void **unused)
+{
+    struct dir *many;
+    json_t *answer = ask(plain, false, "resources/list", "");
+    const json_t *list = json_object_get(result_of(answer), "resources");
+    char last[128], *params;
+
+    (void)unused;
+    snprintf(last, sizeof last, "%s",
+             text_of(json_array_get(list, json_array_size(list) - 1), "uri"));
+    CHECK(strncmp(last, "tandem://standard/many/", 23) == 0);
+    params = xasprintf("\"cursor\":\"%s\"", text_of(result_of(answer), "nextCursor"));
+    json_decref(answer);
+    CHECK_INT(dir_sub(project.data, "standards/many", false, &many, NULL), E_OK);
+    CHECK_INT(dir_remove_volatile(many, last + 23, NULL), E_OK);
+    write_file("standards/many", "0-new.md", SLICE("before"));
+    write_file("standards/many", "zz-new.md", SLICE("behind"));
+    answer = ask(plain, false, "resources/list", params);
+    list = json_object_get(result_of(answer), "resources");
+    CHECK_INT(json_array_size(list), 100);
+    CHECK(strcmp(text_of(json_array_get(list, 0), "uri"), last) > 0);
+    json_decref(answer);
+    free(params);
+    dir_unref(many);
+}
+
 int
 main(void)
 {
@@ -573,6 +602,7 @@ main(void)
         cmocka_unit_test(variables_are_completed_by_prefix),
         cmocka_unit_test(fixtures_are_there_if_asked_for),
         cmocka_unit_test(long_lists_come_in_pages),
+        cmocka_unit_test(a_cursor_survives_changes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
