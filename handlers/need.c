@@ -28,12 +28,6 @@ static const struct {
     [NEED_ROOTS] = {"roots/list", "roots", "\"roots\":{}", CAN_ROOTS},
 };
 
-const char *
-need_method(enum need_kind kind)
-{
-    return kinds[kind].method;
-}
-
 json_t *
 need_form(const char *message, json_t *schema)
 {

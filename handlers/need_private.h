@@ -53,7 +53,6 @@ const struct seal *asks_seal(const struct asks *a);
 /* The slot of a key, or null. */
 struct need_slot *needs_find(struct needs *n, const char *key);
 void need_slot_forget(struct need_slot *slot);
-const char *need_method(enum need_kind kind);
 /* Checks an answer as it came and takes out of it what was not asked for.  E_ARGUMENT. */
 enum err need_check(enum need_kind kind, const json_t *params, json_t *answer, struct fault *f);
 /* Adds {"key":{...},...} of what is wanted to 'out'. */

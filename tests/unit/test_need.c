@@ -534,6 +534,98 @@ who_knows_the_message_is_told_that_a_page_is_done(void **unused)
     fake_sink_fini(&sink);
 }
 
+/* ---- need() by itself ---- */
+
+/* Asks by a request of its own, and tells what need() says. */
+static enum err
+ask_once(struct request *req, enum need_kind kind, const char *params, struct fault *f)
+{
+    struct need n = {.key = "k", .kind = kind, .params = json_loads(params, 0, NULL)};
+
+    return need(req, &n, 1, f);
+}
+
+static void
+sampling_has_parts_of_its_own(void **unused)
+{
+    struct request req = {.dispatcher = dispatcher,
+                          .session = env.session,
+                          .era = ERA_LEGACY,
+                          .revision = REVISION_2025_11_25};
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    shake_hands("2025-11-25", "{\"sampling\":{}}");
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"tools\":[]}", &f), E_NO_INPUT);
+    CHECK(strstr(f.text, "sampling.tools"));
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"includeContext\":\"allServers\"}", &f), E_NO_INPUT);
+    CHECK(strstr(f.text, "sampling.context"));
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"includeContext\":\"none\"}", &f), E_INPUT);
+    atomic_store(&env.session->client_can, CAN_SAMPLING | CAN_SAMPLING_TOOLS);
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"toolChoice\":{\"mode\":\"auto\"}}", &f), E_INPUT);
+    req.revision =
+        REVISION_2025_06_18; /* It knew no tools there, and the context needed no word. */
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"tools\":[]}", &f), E_NO_INPUT);
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{\"includeContext\":\"allServers\"}", &f), E_INPUT);
+    req.dialect = DIALECT_REST;
+    CHECK(!need_allowed(&req, NEED_SAMPLING));
+    asks_end(&req);
+}
+
+/* An answer is one to its question only: what is asked otherwise is asked anew. */
+static void
+another_question_wants_another_answer(void **unused)
+{
+    struct request req = {.dispatcher = dispatcher,
+                          .session = env.session,
+                          .era = ERA_LEGACY,
+                          .revision = REVISION_2025_11_25};
+    struct need n = {.key = "k", .kind = NEED_ROOTS};
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    shake_hands("2025-11-25", ALL_KINDS);
+    CHECK_INT(need(&req, &n, 1, &f), E_INPUT);
+    req.needs->slots[0].answer = json_pack("{s:[]}", "roots");
+    CHECK_INT(need(&req, &n, 1, &f), E_OK);
+    CHECK_INT(n.outcome, NEED_ACCEPTED);
+    CHECK_INT(ask_once(&req, NEED_SAMPLING, "{}", &f), E_INPUT);
+    CHECK_INT(need(&req, &n, 1, &f), E_INPUT);
+    asks_end(&req);
+}
+
+static void
+who_does_not_read_is_not_asked_after_initialized(void **unused)
+{
+    struct fake_sink sink;
+
+    (void)unused;
+    expect(INITIALIZE("2025-11-25", ALL_KINDS), 200, "protocolVersion");
+    fake_sink_init(&sink);
+    sink.refuse = E_LIMIT;
+    dispatch_message(dispatcher, &env, slice_of(FORM_CALL), &sink.sink);
+    while (dispatch_in_flight(dispatcher, TRANSPORT_STDIO) == 0) {
+    }
+    expect("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}", 202, NULL);
+    answered(&sink, 200, "\"isError\":true");
+}
+
+static void
+responses_to_nothing_are_dropped(void **unused)
+{
+    struct fake_sink sink;
+
+    (void)unused;
+    expect("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}", 202, NULL);
+    shake_hands("2025-11-25", ALL_KINDS);
+    expect("{\"jsonrpc\":\"2.0\",\"id\":\"1\",\"result\":{}}", 202, NULL);
+    expect("{\"jsonrpc\":\"2.0\",\"id\":-1,\"result\":{}}", 202, NULL);
+    begin(&sink, FORM_CALL, 1);
+    expect("{\"jsonrpc\":\"2.0\",\"id\":\"1\"," GOOD_FORM "}", 202, NULL);
+    respond(1, "\"result\":{\"action\":\"accept\",\"content\":{\"username\":1e999}}");
+    answered(&sink, 200, "action=refused");
+}
+
 /* ---- Answers ---- */
 
 static void
@@ -621,6 +713,10 @@ main(void)
         T(an_answer_waits_for_a_worker),
         T(pages_must_have_been_visited),
         T(who_knows_the_message_is_told_that_a_page_is_done),
+        T(sampling_has_parts_of_its_own),
+        T(another_question_wants_another_answer),
+        T(who_does_not_read_is_not_asked_after_initialized),
+        T(responses_to_nothing_are_dropped),
         T(answers_are_checked),
     };
     return CHECK_RUN(tests);

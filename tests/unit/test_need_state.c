@@ -328,6 +328,22 @@ a_retried_read_is_not_kept(void **unused)
     completes(play(r), "\"ttlMs\": 0, \"cacheScope\": \"private\"");
 }
 
+/* What is more than a client is to carry is an error, not half a state. */
+static void
+answers_that_do_not_fit_the_state_are_refused(void **unused)
+{
+    char *one = state_of(play((struct round){.plain = true}), "step1");
+    char *name = xcalloc(1, 120 * 1024), *answers;
+
+    (void)unused;
+    memset(name, 'x', 120 * 1024 - 1);
+    answers = xasprintf("{\"step1\":{\"action\":\"accept\",\"content\":{\"name\":\"%s\"}}}", name);
+    completes(play(ROUND(.state = one, .answers = answers)), "too long to go on with");
+    free(answers);
+    free(name);
+    free(one);
+}
+
 /* Methods that may not ask have no use for either member. */
 static void
 other_methods_ignore_both(void **unused)
@@ -377,6 +393,7 @@ main(void)
         T(each_request_declares_for_itself),
         T(a_prompt_asks_too),
         T(a_retried_read_is_not_kept),
+        T(answers_that_do_not_fit_the_state_are_refused),
         T(other_methods_ignore_both),
         T(capabilities_are_read),
     };
