@@ -92,6 +92,12 @@ static const struct {
      "\"io.modelcontextprotocol/protocolVersion\":\"v9\","
      "\"io.modelcontextprotocol/clientCapabilities\":{}}}}",
      "7"},
+    {"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"tools/call\",\"params\":{\"name\":"
+     "\"test_input_required_result_multi_round\",\"arguments\":{},\"inputResponses\":{\"step1\":{"
+     "\"action\":\"accept\",\"content\":{\"name\":\"a\"}}},\"_meta\":{"
+     "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+     "\"io.modelcontextprotocol/clientCapabilities\":{\"elicitation\":{}}}}}",
+     "9"},
     {"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/li", ""},
 };
 
