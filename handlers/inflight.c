@@ -150,6 +150,7 @@ inflight_detach(struct inflight *t, struct request *req, struct task_run *task,
     if (atomic_load(&req->progress) == REQUEST_RUNNING) {
         sink = req->sink;
         req->sink = NULL;
+        req->stream = NULL; /* It was the sink. */
         req->task = task;
         req->host = host;
         t->total--;

@@ -771,6 +771,27 @@ streams_end_with_what_they_belong_to(void **state)
     expect_progress_and_answer(&resumed, 8); /* What runs is answered. */
 }
 
+/* A call that became a task has been answered: its stream is gone, however long the task takes. */
+static void
+a_task_has_no_stream_to_begin(void **state)
+{
+    struct session s = begin(NEWEST);
+    struct client c;
+
+    (void)state;
+    workers_stop();
+    ask(&c, "1.0", "POST", BOTH, &s,
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"multi_input\",\"arguments\":{},\"task\":{\"ttl\":60000}}}");
+    CHECK(client_until(&c, "\"taskId\"", SECONDS));
+    client_close(&c);
+    CHECK_INT(status_of("GET", "", NULL, ""), 405); /* The HTTP thread is done with it. */
+    fake_clock_pass(&fake, 2 * SECOND);
+    dispatch_tick(dispatcher);
+    CHECK_INT(mcp_streams_counters(streams).attached, 0);
+    workers_go();
+}
+
 /* ---- Threads that send while the connection is cut again and again ---- */
 
 #define SENDERS 8
@@ -929,6 +950,7 @@ main(void)
         TEST(a_burst_comes_whole),
         TEST(streams_end_with_what_they_belong_to),
         TEST(a_call_may_end_its_connection),
+        TEST(a_task_has_no_stream_to_begin),
         TEST(each_event_comes_once_however_often_it_is_cut),
         cmocka_unit_test(the_answer_to_a_long_call_is_there_for_who_comes_back),
     };
