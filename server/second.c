@@ -10,10 +10,12 @@
 #include "server/discovery.h"
 #include "server/hide.h"
 #include "state/base/log.h"
+#include "state/settings.h"
 #include "state/version.h"
 #include "transports/bridge.h"
 
 #include <malloc.h>
+#include <stdio.h>
 
 LOG_MODULE("second");
 
@@ -51,9 +53,12 @@ static enum err
 join(struct second *x, const struct discovery *first, int *link_fd, struct fault *f)
 {
     struct client_target target;
-    char token[TOKEN_SIZE];
-    struct client_request request = {
-        .method = "GET", .path = BRIDGE_PATH, .token = token, .timeout_ns = UPGRADE_NS};
+    char token[TOKEN_SIZE], before[64];
+    struct client_request request = {.method = "GET",
+                                     .path = BRIDGE_PATH,
+                                     .token = token,
+                                     .headers = before,
+                                     .timeout_ns = UPGRADE_NS};
     int status;
     enum err err;
 
@@ -65,6 +70,7 @@ join(struct second *x, const struct discovery *first, int *link_fd, struct fault
     if (err) {
         return err;
     }
+    snprintf(before, sizeof before, BRIDGE_BEFORE ": %u\r\n", bridge_servers(x->bridge));
     err = client_upgrade(&target, &request, BRIDGE_PROTOCOL, link_fd, &status, f);
     explicit_bzero(token, sizeof token);
     if (err == E_REFUSED && status != 503) {
@@ -73,9 +79,36 @@ join(struct second *x, const struct discovery *first, int *link_fd, struct fault
     return err ? E_NOT_READY : E_OK;
 }
 
+/* What was asked for on the command line and is the server's affair. */
 static void
-tell_joined(const struct discovery *first)
+tell_settings(const struct settings *settings)
 {
+    static const enum setting own[] = {SETTING_transport, SETTING_root, SETTING_config,
+                                       SETTING_log_level, SETTING_log_format};
+    struct buf names = BUF_INIT;
+
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        bool ours = false;
+
+        for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) {
+            ours = ours || own[k] == (enum setting)i;
+        }
+        if (!ours && settings->origins[i] == ORIGIN_OPTION) {
+            buf_addf(&names, "%s%s", names.len ? " " : "", setting_row((enum setting)i)->key);
+        }
+    }
+    if (names.len) {
+        log_info("these settings count once this process serves", F_STR("settings", names.data));
+    }
+    buf_fini(&names);
+}
+
+static void
+tell_joined(const struct second *x, const struct discovery *first)
+{
+    if (bridge_servers(x->bridge) == 0) {
+        tell_settings(x->context->settings);
+    }
     log_info("another window of a project that is served", F_INT("pid", first->pid),
              F_STR("url", first->url));
     if (first->version && strcmp(first->version, TANDEM_VERSION) != 0) {
@@ -97,7 +130,7 @@ try_first(struct second *x, enum bridge_end *end, struct fault *f)
     }
     err = join(x, &first, &link_fd, f);
     if (!err) {
-        tell_joined(&first);
+        tell_joined(x, &first);
     }
     discovery_fini(&first);
     if (!err) {

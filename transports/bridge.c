@@ -51,6 +51,7 @@ struct bridge {
     struct stream up, down;
     struct ledger_estate left;      /* Once it has been handed over, */
     struct transport_estate estate; /* and that with what is half said. */
+    unsigned servers;               /* So far. */
     bool signalled;
     bool input_over;     /* The client says no more, or is not listened to any more. */
     bool output_over;    /* It reads no more. */
@@ -301,6 +302,7 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
 
     b->link_fd = link_fd;
     if (link_fd >= 0) {
+        b->servers++;
         count_sent(&b->up, waiting(&b->up)); /* The ledger has it all. */
         ledger_resume(&b->ledger, &b->up.buf, &b->down.buf);
     }
@@ -321,6 +323,12 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
         }
     }
     return BRIDGE_OVER;
+}
+
+unsigned
+bridge_servers(const struct bridge *b)
+{
+    return b->servers;
 }
 
 void
@@ -398,6 +406,7 @@ bridge_hand_over(struct bridge *b)
         .session = buf_slice(&b->left.session),
         .listens = buf_slice(&b->left.listens),
         .lines = buf_slice(&b->left.lines),
+        .asks_from = b->servers * BRIDGE_ASKS_EACH,
     };
     return &b->estate;
 }

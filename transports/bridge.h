@@ -16,6 +16,11 @@
 
 #define BRIDGE_PATH "/bridge"
 #define BRIDGE_PROTOCOL "tandem-lines/1" /* What the connection is upgraded to. */
+/* A header of that request: how many servers the client has had before.  Each counts the requests
+ * that it sends to the client from another number on, so that a late response to one that has gone
+ * is not taken for an answer to the next. */
+#define BRIDGE_BEFORE "Tandem-Servers-Before"
+#define BRIDGE_ASKS_EACH (UINT64_C(1) << 20)
 
 struct bridge;
 struct rpc_message;
@@ -39,6 +44,8 @@ enum bridge_end {
 /* Passes lines between the client and the server at the other end of 'link_fd', which it closes; -1
  * for none, and then only as long as 'patience_ms'. */
 enum bridge_end bridge_run(struct bridge *b, int link_fd, int patience_ms);
+/* How many servers the client has had. */
+unsigned bridge_servers(const struct bridge *b);
 /* There will be no server: tells the client so, and returns once it has read it, or too late. */
 void bridge_give_up(struct bridge *b);
 

@@ -269,6 +269,22 @@ send_head(struct connection *c)
     return send(c->fd, head.data, head.len, MSG_NOSIGNAL) == (ssize_t)head.len;
 }
 
+/* Where the ids of what the client is asked begin. */
+static uint64_t
+asks_from(const struct http_parser *p)
+{
+    struct slice value;
+    uint64_t before = 0;
+
+    if (http_header_find(p, SLICE(BRIDGE_BEFORE), &value)) {
+        for (size_t i = 0; i < value.len && i < 9 && value.data[i] >= '0' && value.data[i] <= '9';
+             i++) {
+            before = before * 10 + (uint64_t)(value.data[i] - '0');
+        }
+    }
+    return before * BRIDGE_ASKS_EACH;
+}
+
 void
 http_bridge(struct connection *c, const struct http_parser *p)
 {
@@ -291,7 +307,7 @@ http_bridge(struct connection *c, const struct http_parser *p)
     }
     l = xcalloc(1, sizeof *l);
     l->connection = c;
-    lines_init(&l->lines, &c->server->context, true, wake, write_parts, l);
+    lines_init(&l->lines, &c->server->context, true, asks_from(p), wake, write_parts, l);
     l->lines.output_max = SIZE_MAX; /* Nothing is taken while anything waits. */
     c->lines = l;
     c->state = LINES;

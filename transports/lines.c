@@ -11,13 +11,14 @@
 LOG_MODULE("lines");
 
 void
-lines_init(struct lines *l, const struct transport_context *context, bool moves,
+lines_init(struct lines *l, const struct transport_context *context, bool moves, uint64_t asks_from,
            void (*wake)(void *arg),
            ssize_t (*writev)(void *arg, const struct iovec *parts, int count), void *arg)
 {
     const struct peer_options options = {
         .dispatcher = context->dispatcher,
         .transport = TRANSPORT_STDIO,
+        .asks_from = asks_from,
         .moves = moves,
         .lines = true,
         .wake = wake,

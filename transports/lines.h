@@ -27,10 +27,10 @@ struct lines {
     void *arg;
 };
 
-/* Makes 'l' ready.  'moves' is struct envelope's, 'wake' is outbox.h's, 'writev' as
+/* Makes 'l' ready.  'moves' and 'asks_from' are peer.h's, 'wake' is outbox.h's, 'writev' as
  * descriptor_writev() for the peer's end; both get 'arg'. */
 void lines_init(struct lines *l, const struct transport_context *context, bool moves,
-                void (*wake)(void *arg),
+                uint64_t asks_from, void (*wake)(void *arg),
                 ssize_t (*writev)(void *arg, const struct iovec *parts, int count), void *arg);
 void lines_fini(struct lines *l);
 

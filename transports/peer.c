@@ -146,6 +146,7 @@ peer_create(const struct peer_options *options)
         .principal = {peer->principal, options->principal.len},
         .scopes = {peer->scopes, options->scopes.len},
     };
+    atomic_store(&peer->envelope.session->asks, options->asks_from);
     peer->headroom = options->headroom;
     peer->lines = options->lines;
     peer->outbox = outbox_create(&none, options->wake, options->arg);

@@ -20,6 +20,7 @@ struct peer_options {
     struct slice principal;  /* Who was let in; copied. */
     struct slice scopes;     /* What his token allows; copied.  Null data: all. */
     size_t headroom;         /* Bytes to keep free in front of each message in the outbox. */
+    uint64_t asks_from;      /* The first id of a request to it, but one. */
     bool moves;              /* struct envelope's. */
     bool lines;              /* A message is one line, and ends in LF. */
     void (*wake)(void *arg); /* outbox.h's. */

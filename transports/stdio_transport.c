@@ -387,7 +387,8 @@ start(const struct transport_context *context, struct transport **transport, str
     t->magic = MAGIC;
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
-    lines_init(&t->lines, context, false, wake_thread, write_out, t);
+    lines_init(&t->lines, context, false, context->estate ? context->estate->asks_from : 0,
+               wake_thread, write_out, t);
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
     if (!err) {

@@ -21,6 +21,7 @@ struct transport_estate {
     struct slice session; /* Lines that make the session; what is answered is not for the client. */
     struct slice listens; /* Lines; the client has the acknowledgement of each already. */
     struct slice lines;   /* What the client has said, up to a line that it has not finished. */
+    uint64_t asks_from;   /* The first id of a request to the client, but one. */
 };
 
 struct transport_context {

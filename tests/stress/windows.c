@@ -53,9 +53,11 @@ initialize(struct server *s)
 {
     json_t *answer;
 
-    CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"id\":\"i\",\"method\":\"initialize\",\"params\":{"
-                         "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{"
-                         "\"name\":\"window\",\"version\":\"1\"}}}"));
+    CHECK(server_send(
+        s,
+        "{\"jsonrpc\":\"2.0\",\"id\":\"i\",\"method\":\"initialize\",\"params\":{"
+        "\"protocolVersion\":\"2025-11-25\",\"capabilities\":{\"elicitation\":{}},\"clientInfo\":{"
+        "\"name\":\"window\",\"version\":\"1\"}}}"));
     CHECK(server_send(s, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"));
     answer = take_response(s);
     CHECK(json_object_get(answer, "result"));
@@ -229,6 +231,69 @@ windows_outlive_the_first(void **state)
                   0);
         windows[at] = windows[left - 1];
     }
+    harness_remove(root);
+}
+
+/* ---- Questions ---- */
+
+/* A message that asks the client comes next; its id. */
+static json_int_t
+take_question(struct server *s)
+{
+    json_t *message = take_response(s);
+    const char *method = json_string_value(json_object_get(message, "method"));
+    json_int_t id = json_integer_value(json_object_get(message, "id"));
+
+    CHECK(method && strcmp(method, "elicitation/create") == 0);
+    json_decref(message);
+    return id;
+}
+
+/* What was asked by a server that has died is withdrawn; a response to it is no answer to what the
+ * next one asks. */
+static void
+questions_end_with_who_asked(void **state)
+{
+    static const char *const with_tools[] = {"--groups", "core,conformance", "--listen",
+                                             "127.0.0.1:0", NULL};
+    const struct server_options asking = {.args = with_tools};
+    static struct server first, second;
+    char root[HARNESS_ROOT];
+    json_int_t old, new;
+    json_t *message;
+
+    (void)state;
+    harness_project(root, packs);
+    server_start(&first, root, &asking);
+    server_spawn(&second, root, &asking);
+    initialize(&second);
+    CHECK(server_send(&second, "{\"jsonrpc\":\"2.0\",\"id\":\"ask\"," CALL(
+                                   "test_elicitation", "{\"message\":\"who?\"}") "}}"));
+    old = take_question(&second);
+    server_kill(&first);
+    message = server_read(&second, now_ns() + PATIENCE);
+    CHECK_STR(json_string_value(json_object_get(message, "method")), "notifications/cancelled");
+    CHECK_INT(json_integer_value(json_object_get(json_object_get(message, "params"), "requestId")),
+              old);
+    json_decref(message);
+    new = take_question(&second); /* The call only reads: it is made again. */
+    CHECK(new != old);
+#define ACCEPT(NAME)                                                                   \
+    "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"result\":{\"action\":\"accept\",\"content\":{" \
+    "\"username\":\"" NAME "\",\"email\":\"a@b.c\"}}}"
+    CHECK(server_send(&second, ACCEPT("late"), (long long)old));
+    CHECK(server_send(&second, ACCEPT("right"), (long long)new));
+    message = take_response(&second);
+    CHECK_STR(json_string_value(json_object_get(message, "id")), "ask");
+    {
+        char *text = json_dumps(message, JSON_COMPACT);
+
+        CHECK(strstr(text, "right") && !strstr(text, "late"));
+        free(text);
+    }
+    json_decref(message);
+    CHECK_INT(who_serves(&second), second.pid);
+    CHECK_INT(server_end(&second), 0);
     harness_remove(root);
 }
 
@@ -487,6 +552,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fifty_windows_are_one_server),
         cmocka_unit_test(windows_outlive_the_first),
+        cmocka_unit_test(questions_end_with_who_asked),
         cmocka_unit_test(killed_servers_lose_nothing_acknowledged),
     };
     signal(SIGPIPE, SIG_IGN);
