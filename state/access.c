@@ -7,9 +7,12 @@
 
 #include "state/base/hash.h"
 #include "state/base/lock.h"
+#include "state/base/log.h"
 #include "state/jwt.h"
 
 #include <openssl/evp.h>
+
+LOG_MODULE("access");
 
 #define SECOND_NS INT64_C(1000000000)
 #define DIGEST_SIZE 32
@@ -181,6 +184,8 @@ judge(struct access *a, struct slice token, const unsigned char *digest, struct 
     if (!*grant) {
         err = verify(a, token, keys, now_ns, grant, f);
         if (!err) {
+            log_debug("a token was found good",
+                      F_STR("client", (*grant)->client ? (*grant)->client : "unnamed"));
             remember(a, digest, generation, *grant);
         }
     }
