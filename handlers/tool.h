@@ -48,7 +48,8 @@
     ROW(test_input_required_result_multiple_inputs, "tool_conformance_need.c") \
     ROW(test_input_required_result_multi_round, "tool_conformance_need.c")     \
     ROW(test_input_required_result_tampered_state, "tool_conformance_need.c")  \
-    ROW(test_input_required_result_capabilities, "tool_conformance_need.c")
+    ROW(test_input_required_result_capabilities, "tool_conformance_need.c")    \
+    ROW(test_page, "tool_conformance_need.c")
 
 /* And those that run as tasks. */
 #define TASK_TOOLS(ROW)                                 \

@@ -5,6 +5,9 @@
 #include "state/base/json_put.h"
 
 #define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
+#define VISITED                                                               \
+    "{\"type\":\"object\",\"properties\":{\"visited\":{\"type\":\"boolean\"," \
+    "\"description\":\"The user has been there.\"}},\"additionalProperties\":false}"
 #define ONE_TEXT(NAME, WHAT)                                                               \
     "{\"type\":\"object\",\"properties\":{\"" NAME "\":{\"type\":\"string\","              \
     "\"description\":\"" WHAT "\"}},\"required\":[\"" NAME "\"],\"additionalProperties\":" \
@@ -320,6 +323,26 @@ ask_possible(struct request *req, const json_t *args, json_t **result, struct fa
     return err;
 }
 
+/* Not the suite's: a page that must have been visited, which the caller says. */
+static enum err
+visit(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    struct need page = {.key = "visit", .kind = NEED_URL};
+    enum err err = E_OK;
+
+    if (!json_is_true(json_object_get(args, "visited"))) {
+        page.params = need_url("Please visit this page.", "https://example.org/visit", "visit-1");
+        err = need_pages(req, &page, 1, f);
+    } else if (req->session) {
+        err = need_page_done(req->session, "visit-1");
+        err = err ? fault_set(f, err, "the client cannot be told now") : E_OK;
+    }
+    if (!err) {
+        *result = told(xasprintf("Visited: %s", action(&page)));
+    }
+    return err;
+}
+
 /* clang-format off */
 /*      name                                        title                          call              schema                                description */
 #define ROWS(ROW)                                                                                  \
@@ -334,7 +357,8 @@ ask_possible(struct request *req, const json_t *args, json_t **result, struct fa
     ROW(test_input_required_result_multiple_inputs, "Conformance: three at once",  ask_many,         NO_ARGUMENTS, "Asks three questions in one round.") \
     ROW(test_input_required_result_multi_round,     "Conformance: two rounds",     ask_twice,        NO_ARGUMENTS, "Asks two questions, one after the other.") \
     ROW(test_input_required_result_tampered_state,  "Conformance: broken state",   ask_ok,           NO_ARGUMENTS, "Asks, and refuses a state that was changed.") \
-    ROW(test_input_required_result_capabilities,    "Conformance: what it can",    ask_possible,     NO_ARGUMENTS, "Asks only for what the client declares.")
+    ROW(test_input_required_result_capabilities,    "Conformance: what it can",    ask_possible,     NO_ARGUMENTS, "Asks only for what the client declares.") \
+    ROW(test_page,                                  "Conformance: page",           visit,            VISITED,      "Sends the user to a page, unless they have been there.")
 /* clang-format on */
 
 #define ROW(NAME, TITLE, CALL, SCHEMA, DESCRIPTION) \

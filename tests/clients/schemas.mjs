@@ -314,7 +314,7 @@ await test('schemas: each method is answered in each revision that has it', () =
 /** The codes of errors, with the revisions that have them. */
 const CODES = [
     [-32700, REVISIONS], [-32600, REVISIONS], [-32601, REVISIONS], [-32602, REVISIONS], [-32603, REVISIONS],
-    [-32002, REVISIONS.slice(0, 4)], [-32020, [MODERN]], [-32021, [MODERN]], [-32022, [MODERN]],
+    [-32002, REVISIONS.slice(0, 4)], [-32042, ['2025-11-25']], [-32020, [MODERN]], [-32021, [MODERN]], [-32022, [MODERN]],
 ];
 
 await test('schemas: each error is given in each revision that has it', () => {
