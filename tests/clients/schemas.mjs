@@ -322,13 +322,17 @@ await test('schemas: each error is given in each revision that has it', () => {
         .filter((revision) => !counts.get(revision).has(`error ${code}`)).map((revision) => `${code} in ${revision}`)), []);
 });
 
-/** What the server tells of its own accord, with the revisions that have it. */
+/** What the server tells or asks of its own accord, with the revisions that have it. */
 const NOTIFICATIONS = [
     ['ProgressNotification', REVISIONS], ['LoggingMessageNotification', REVISIONS], ['ToolListChangedNotification', REVISIONS],
     ['PromptListChangedNotification', REVISIONS], ['SubscriptionsAcknowledgedNotification', [MODERN]],
+    ['CancelledNotification', REVISIONS.slice(0, 4)], ['TaskStatusNotification', ['2025-11-25']],
+    ['ElicitationCompleteNotification', ['2025-11-25']], ['ElicitRequest', ['2025-06-18', '2025-11-25']],
+    ['CreateMessageRequest', REVISIONS.slice(0, 4)], ['ListRootsRequest', REVISIONS.slice(0, 4)],
+    ['InputRequiredResult', [MODERN]], ['CreateTaskResult', ['2025-11-25', MODERN]],
 ];
 
-await test('schemas: each notification is sent in each revision that has it', () => {
+await test('schemas: each notification and request of the server is sent in each revision that has it', () => {
     assert.deepEqual(NOTIFICATIONS.flatMap(([type, having]) => having
         .filter((revision) => !counts.get(revision).has(type)).map((revision) => `${type} in ${revision}`)), []);
 });

@@ -13,6 +13,7 @@
  * stdio is played through a bridge too: over the stdio of another window of the project
  *     @copy FROM TO        copies a folder of the repository into the project before that
  *     @options --x y       starts the server with these options too
+ *     @capabilities JSON   what @init declares; usual is {}
  *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
  * does; with several versions the case is played for each
  *     @keep NAME A.B.C     behind what is expected: from here on %{NAME} stands for the string
@@ -43,7 +44,7 @@
 #define MODERN "2026-07-28"
 #define META "io.modelcontextprotocol/"
 
-enum kind { LET, CASE, ONLY, COPY, OPTIONS, INIT, HEADER, SEND, END, EXPECT, KEEP };
+enum kind { LET, CASE, ONLY, COPY, CAPABILITIES, OPTIONS, INIT, HEADER, SEND, END, EXPECT, KEEP };
 
 struct line {
     enum kind kind;
@@ -74,8 +75,9 @@ struct play {
     char *session_id, *version;    /* Of a legacy session over HTTP; owned, null before. */
     const struct line *headers[8]; /* For the next message. */
     size_t header_count;
-    json_t *came; /* What came last, an array. */
-    json_t *kept; /* By name; owned, as is the last. */
+    const char *capabilities; /* For @init; borrowed. */
+    json_t *came;             /* What came last, an array. */
+    json_t *kept;             /* By name; owned, as is the last. */
     bool failed;
 };
 
@@ -178,8 +180,10 @@ read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
         const char *word;
         enum kind kind;
     } words[] = {
-        {"== ", CASE},    {"@only ", ONLY},     {"@copy ", COPY}, {"@options ", OPTIONS},
-        {"@init ", INIT}, {"@header ", HEADER}, {"> ", SEND},
+        {"== ", CASE},          {"@only ", ONLY},
+        {"@copy ", COPY},       {"@capabilities ", CAPABILITIES},
+        {"@options ", OPTIONS}, {"@init ", INIT},
+        {"@header ", HEADER},   {"> ", SEND},
     };
     const char *rest;
     int status = 0, used = 0;
@@ -665,8 +669,8 @@ handshake(struct play *p, const struct line *line)
     char *first = xasprintf(
         "{\"jsonrpc\":\"2.0\",\"id\":\"init\",\"method\":\"initialize\",\"params\":{"
         "\"protocolVersion\":"
-        "\"%s\",\"capabilities\":{},\"clientInfo\":{\"name\":\"transcripts\",\"version\":\"1\"}}}",
-        line->text);
+        "\"%s\",\"capabilities\":%s,\"clientInfo\":{\"name\":\"transcripts\",\"version\":\"1\"}}}",
+        line->text, p->capabilities ? p->capabilities : "{}");
     char *expected =
         xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"init\",\"result\":{\"protocolVersion\":\"%s\"}}",
                   line->text);
@@ -817,6 +821,9 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
     for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
         if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, kind)) {
             goto out;
+        }
+        if (t->lines[i].kind == CAPABILITIES) {
+            p.capabilities = t->lines[i].text;
         }
         if (t->lines[i].kind == OPTIONS) {
             free(option_text);
