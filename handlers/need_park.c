@@ -18,12 +18,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-struct asks {
-    struct asks_limits limits; /* Set once, without the secret. */
-    struct seal *seal;         /* Owned. */
-    bool closed GUARDED_BY(LC_INFLIGHT);
-};
-
 UNSHARED struct asks *
 asks_create(const struct asks_limits *limits)
 {
@@ -53,8 +47,8 @@ asks_seal(const struct asks *a)
 /* ---- What is said to the client, INFLIGHT held ---- */
 
 /* Sends the requests that were not sent yet; 'meta' (JSON, or empty) goes with each. */
-static enum err
-send_asks_locked(struct request *req, struct sink *sink, struct slice meta) REQUIRES(LC_INFLIGHT)
+enum err
+needs_send_locked(struct request *req, struct sink *sink, struct slice meta)
 {
     struct needs *n = req->needs;
     enum err err = E_OK;
@@ -89,8 +83,8 @@ send_asks_locked(struct request *req, struct sink *sink, struct slice meta) REQU
 }
 
 /* Takes back what was asked and not answered. */
-static void
-cancel_asks_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT)
+void
+needs_cancel_locked(struct request *req, const char *why)
 {
     for (size_t i = 0; i < req->needs->count; i++) {
         struct need_slot *slot = &req->needs->slots[i];
@@ -111,8 +105,8 @@ cancel_asks_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT)
 
 /* ---- Parking and its end, INFLIGHT held ---- */
 
-static bool
-is_lacking(const struct needs *n)
+bool
+needs_lack(const struct needs *n)
 {
     for (size_t i = 0; i < n->count; i++) {
         if (n->slots[i].wanted && !n->slots[i].answer && !n->slots[i].error) {
@@ -131,13 +125,8 @@ set_parked_locked(struct request *req, bool parked) REQUIRES(LC_INFLIGHT)
     }
 }
 
-/* Taken requests, in a list by 'job.next', which is theirs while no worker has them. */
-struct taken {
-    struct job *first;
-};
-
-static void
-take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT)
+void
+needs_take_locked(struct request *req, struct taken *taken)
 {
     set_parked_locked(req, false);
     req->job.next = taken->first;
@@ -145,13 +134,12 @@ take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT)
 }
 
 /* Ends the waiting with an error, which need() will tell. */
-static void
-fail_locked(struct request *req, const struct fault *f, const char *why, struct taken *taken)
-    REQUIRES(LC_INFLIGHT)
+void
+needs_fail_locked(struct request *req, const struct fault *f, const char *why, struct taken *taken)
 {
     req->needs->failed = *f;
-    cancel_asks_locked(req, why);
-    take_locked(req, taken);
+    needs_cancel_locked(req, why);
+    needs_take_locked(req, taken);
 }
 
 /* ---- What comes after, no lock held ---- */
@@ -190,8 +178,8 @@ run_again(struct request *req)
     }
 }
 
-static void
-run_taken(struct taken *taken)
+void
+needs_run_taken(struct taken *taken)
 {
     while (taken->first) {
         struct request *req = (struct request *)taken->first;
@@ -236,10 +224,10 @@ try_park_locked(struct request *first, struct request *req, struct fault *f) REQ
         return fault_remedy(f, "answer one of those questions, or cancel its call");
     }
     if (!req->host && atomic_load(&req->session->initialized)) {
-        err = send_asks_locked(req, req->sink, SLICE_NONE);
+        err = needs_send_locked(req, req->sink, SLICE_NONE);
     }
     if (err) {
-        cancel_asks_locked(req, "the call was given up");
+        needs_cancel_locked(req, "the call was given up");
         fault_set(f, err == E_REFUSED ? E_NO_INPUT : err, "the client cannot be asked: %s",
                   err == E_REFUSED ? "the answer would have to be an event stream, and Accept does "
                                      "not take one"
@@ -299,17 +287,8 @@ asks_settle(struct request *req)
 
 /* ---- Answers ---- */
 
-struct arrival {
-    const struct mcp_session *session; /* Legacy: whose response it is. */
-    int64_t ask_id;
-    const struct need_host *host; /* Else: whose question. */
-    const char *key;
-    json_t *answer, *error; /* Null once taken. */
-    struct taken taken;
-};
-
-static struct need_slot *
-slot_meant(struct needs *n, const struct arrival *a)
+struct need_slot *
+needs_slot_meant(struct needs *n, const struct arrival *a)
 {
     for (size_t i = 0; i < n->count; i++) {
         struct need_slot *slot = &n->slots[i];
@@ -322,23 +301,23 @@ slot_meant(struct needs *n, const struct arrival *a)
     return NULL;
 }
 
-static void
-arrive(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+void
+needs_arrive(struct request *first, void *arg)
 {
     struct arrival *a = arg;
 
     for (struct request *r = first; r; r = r->next) {
         struct need_slot *slot = r->parked && !r->needs->ready &&
                                          (a->key ? r->host == a->host : r->session == a->session)
-                                     ? slot_meant(r->needs, a)
+                                     ? needs_slot_meant(r->needs, a)
                                      : NULL;
 
         if (slot) {
             slot->answer = a->answer;
             slot->error = a->error;
             a->answer = a->error = NULL;
-            if (!is_lacking(r->needs) && atomic_load(&r->progress) == REQUEST_RUNNING) {
-                take_locked(r, &a->taken);
+            if (!needs_lack(r->needs) && atomic_load(&r->progress) == REQUEST_RUNNING) {
+                needs_take_locked(r, &a->taken);
             }
             return;
         }
@@ -359,258 +338,8 @@ asks_take_response(struct request *response)
         rpc_load(&m->error, "error", &a.error, &f)) {
         a.error = json_must(json_pack("{s:o}", "message", json_text(f.text)));
     }
-    inflight_do(response->dispatcher->inflight, arrive, &a);
+    inflight_do(response->dispatcher->inflight, needs_arrive, &a);
     json_decref(a.answer);
     json_decref(a.error);
-    run_taken(&a.taken);
-}
-
-/* ---- Hosts ---- */
-
-void
-need_add_lacking(const struct request *req, struct buf *out)
-{
-    needs_add_wanted(req->needs, out);
-}
-
-struct lookup {
-    const struct need_host *host;
-    const char *key;
-    struct buf *out;
-    struct sink *sink;
-    struct slice meta;
-    bool found;
-    enum need_kind kind;
-    json_t *params; /* Counted. */
-    enum err err;
-};
-
-static struct request *
-parked_of_locked(struct request *first, const struct need_host *host) REQUIRES(LC_INFLIGHT)
-{
-    for (struct request *r = first; r; r = r->next) {
-        if (r->host == host) {
-            return r->parked ? r : NULL;
-        }
-    }
-    return NULL;
-}
-
-static void
-add_lacking(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct lookup *l = arg;
-    struct request *r = parked_of_locked(first, l->host);
-
-    l->found = r && is_lacking(r->needs);
-    if (l->found) {
-        needs_add_wanted(r->needs, l->out);
-    }
-}
-
-bool
-need_lacks(struct dispatcher *d, const struct need_host *host, struct buf *out)
-{
-    struct lookup l = {.host = host, .out = out};
-
-    inflight_do(d->inflight, add_lacking, &l);
-    return l.found;
-}
-
-static void
-look_question_up(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct lookup *l = arg;
-    struct request *r = parked_of_locked(first, l->host);
-    struct need_slot *slot = r ? slot_meant(r->needs, &(struct arrival){.key = l->key}) : NULL;
-
-    if (slot) {
-        l->kind = slot->kind;
-        l->params = json_incref(slot->params);
-    }
-}
-
-enum err
-need_give(struct dispatcher *d, const struct need_host *host, const char *key, const json_t *answer,
-          struct fault *f)
-{
-    struct lookup l = {.host = host, .key = key};
-    struct arrival a = {.host = host, .key = key};
-    enum err err;
-
-    inflight_do(d->inflight, look_question_up, &l);
-    if (!l.params) {
-        return fault_set(f, E_NOT_FOUND, "'%.64s' is not asked for", key);
-    }
-    a.answer = json_clone(answer);
-    err = need_check(l.kind, l.params, a.answer, f);
-    json_decref(l.params);
-    if (!err) {
-        inflight_do(d->inflight, arrive, &a);
-        err = a.answer ? fault_set(f, E_NOT_FOUND, "'%.64s' is not asked for any more", key) : E_OK;
-    }
-    json_decref(a.answer);
-    run_taken(&a.taken);
-    return err;
-}
-
-static void
-ask_for_host(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct lookup *l = arg;
-    struct request *r = parked_of_locked(first, l->host);
-
-    if (r && r->session && atomic_load(&r->session->initialized)) {
-        l->err = send_asks_locked(r, l->sink, l->meta);
-    }
-}
-
-enum err
-need_ask(struct dispatcher *d, const struct need_host *host, struct sink *sink, struct slice meta)
-{
-    struct lookup l = {.host = host, .sink = sink, .meta = meta};
-
-    inflight_do(d->inflight, ask_for_host, &l);
-    return l.err;
-}
-
-/* ---- What else ends the waiting ---- */
-
-struct ending {
-    struct dispatcher *d;
-    struct taken taken;
-    int64_t now_ns;
-    const struct mcp_session *session;
-};
-
-static void
-take_initialized(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-
-    for (struct request *r = first; r; r = r->next) {
-        struct fault f = FAULT_INIT;
-
-        if (r->parked && !r->host && r->session == e->session &&
-            send_asks_locked(r, r->sink, SLICE_NONE) != E_OK) {
-            fault_set(&f, E_NO_INPUT, "the client cannot be asked");
-            fail_locked(r, &f, "the call was given up", &e->taken);
-        }
-    }
-}
-
-void
-asks_initialized(struct dispatcher *d, const struct mcp_session *session)
-{
-    struct ending e = {.d = d, .session = session};
-
-    inflight_do(d->inflight, take_initialized, &e);
-    run_taken(&e.taken);
-}
-
-static void
-take_stopped(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-
-    for (struct request *r = first; r; r = r->next) {
-        int progress = atomic_load(&r->progress);
-
-        if (r->parked && progress != REQUEST_RUNNING) {
-            if (progress == REQUEST_CANCELLED) {
-                cancel_asks_locked(r, "the call was cancelled");
-            }
-            take_locked(r, &e->taken);
-        }
-    }
-}
-
-void
-asks_drop_stopped(struct dispatcher *d)
-{
-    struct ending e = {.d = d};
-
-    inflight_do(d->inflight, take_stopped, &e);
-    while (e.taken.first) {
-        struct request *req = (struct request *)e.taken.first;
-
-        e.taken.first = req->job.next;
-        dispatch_end_call(req, E_CANCELLED);
-    }
-}
-
-static void
-take_expired(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-    struct fault f = FAULT_INIT;
-
-    fault_set(&f, E_TIMEOUT, "the client did not answer what it was asked in time");
-    fault_remedy(&f, "call again when somebody is there to answer, or raise limits.ask_time");
-    for (struct request *r = first; r; r = r->next) {
-        if (!r->parked || atomic_load(&r->progress) != REQUEST_RUNNING) {
-            continue;
-        }
-        if (r->needs->ready) {
-            take_locked(r, &e->taken);
-        } else if (e->now_ns >= r->needs->expires_ns) {
-            fail_locked(r, &f, "there was no answer in time", &e->taken);
-        }
-    }
-}
-
-void
-asks_tick(struct dispatcher *d)
-{
-    struct ending e = {.d = d, .now_ns = clock_mono(d->clock)};
-
-    inflight_do(d->inflight, take_expired, &e);
-    run_taken(&e.taken);
-}
-
-static void
-close_all(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-    struct fault f = FAULT_INIT;
-
-    fault_set(&f, E_OVERLOAD, "the server is ending, and does not wait for its client any more");
-    e->d->asks->closed = true;
-    for (struct request *r = first; r; r = r->next) {
-        if (r->parked && atomic_load(&r->progress) == REQUEST_RUNNING) {
-            fail_locked(r, &f, "the server is ending", &e->taken);
-        }
-    }
-}
-
-static void
-close_session(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-    struct fault f = FAULT_INIT;
-
-    fault_set(&f, E_CANCELLED, "the client ended its input before it answered");
-    for (struct request *r = first; r; r = r->next) {
-        if (r->parked && r->session == e->session && atomic_load(&r->progress) == REQUEST_RUNNING) {
-            fail_locked(r, &f, "nobody can answer", &e->taken);
-        }
-    }
-}
-
-void
-asks_close_session(struct dispatcher *d, const struct mcp_session *session)
-{
-    struct ending e = {.d = d, .session = session};
-
-    inflight_do(d->inflight, close_session, &e);
-    run_taken(&e.taken);
-}
-
-void
-asks_close(struct dispatcher *d)
-{
-    struct ending e = {.d = d};
-
-    inflight_do(d->inflight, close_all, &e);
-    run_taken(&e.taken);
+    needs_run_taken(&a.taken);
 }

@@ -4,13 +4,16 @@
  *   need_answer.c  what a good answer is
  *   need_page.c    pages that must have been visited
  *   need_state.c   modern: what travels with the client from one round to the next
- *   need_park.c    legacy and tasks: requests that wait, and all that ends their waiting */
+ *   need_park.c    legacy and tasks: requests that wait, and answers that arrive
+ *   need_host.c    what tasks do for them
+ *   need_end.c     what else ends their waiting */
 #ifndef TANDEM_NEED_PRIVATE_H
 #define TANDEM_NEED_PRIVATE_H
 
 #include "handlers/asks.h"
 #include "handlers/need.h"
 #include "handlers/seal.h"
+#include "state/base/lock.h"
 
 #define NEED_ANSWER_MAX ((size_t)256 * 1024) /* Bytes of one answer. */
 #define NEED_STATE_MAX ((size_t)128 * 1024)  /* Bytes of a requestState. */
@@ -61,5 +64,46 @@ void needs_add_wanted(const struct needs *n, struct buf *out);
 enum err need_seal_state(struct request *req, struct buf *out, struct fault *f);
 /* Of the compact text of 'value' with sorted keys. */
 void need_digest(const json_t *value, char out[SEAL_DIGEST_SIZE]);
+
+struct asks {
+    struct asks_limits limits; /* Set once, without the secret. */
+    struct seal *seal;         /* Owned. */
+    bool closed GUARDED_BY(LC_INFLIGHT);
+};
+
+/* ---- need_park.c for need_host.c and need_end.c ---- */
+
+/* Taken requests, in a list by 'job.next', which is theirs while no worker has them. */
+struct taken {
+    struct job *first;
+};
+
+struct arrival {
+    const struct mcp_session *session; /* Legacy: whose response it is. */
+    int64_t ask_id;
+    const struct need_host *host; /* Else: whose question. */
+    const char *key;
+    json_t *answer, *error; /* Null once taken. */
+    struct taken taken;
+};
+
+/* Sends what was not sent yet to the session of 'req', over 'sink'; 'meta' (JSON, or empty) goes
+ * with each. */
+enum err needs_send_locked(struct request *req, struct sink *sink, struct slice meta)
+    REQUIRES(LC_INFLIGHT);
+/* Takes a parked request: it is the caller's, who has to run it again or to end it. */
+void needs_take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT);
+/* Takes back what was asked and not answered. */
+void needs_cancel_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT);
+/* Both, with an error that need() will tell. */
+void needs_fail_locked(struct request *req, const struct fault *f, const char *why,
+                       struct taken *taken) REQUIRES(LC_INFLIGHT);
+/* Whether something is wanted that is not answered. */
+bool needs_lack(const struct needs *n);
+/* The slot that an arrival (the argument of the second) answers, or null; gives it the answer. */
+struct need_slot *needs_slot_meant(struct needs *n, const struct arrival *a);
+void needs_arrive(struct request *first, void *arg) REQUIRES(LC_INFLIGHT);
+/* Has the taken run again.  No lock may be held. */
+void needs_run_taken(struct taken *taken);
 
 #endif
