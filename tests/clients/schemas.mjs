@@ -40,6 +40,9 @@ function close(schema, name) {
     if (schema.properties?.method?.const) {
         closed.properties = { jsonrpc: true, id: true, ...closed.properties }; // Older schemas leave the envelope out.
     }
+    if (name === 'SubscriptionFilter') {
+        closed.properties = { ...closed.properties, taskIds: { type: 'array', items: { type: 'string' } } }; // Of an extension.
+    }
     if (schema.properties && Object.keys(schema.properties).length && !open) {
         closed.additionalProperties = false;
     }
@@ -329,7 +332,7 @@ const NOTIFICATIONS = [
     ['CancelledNotification', REVISIONS.slice(0, 4)], ['TaskStatusNotification', ['2025-11-25']],
     ['ElicitationCompleteNotification', ['2025-11-25']], ['ElicitRequest', ['2025-06-18', '2025-11-25']],
     ['CreateMessageRequest', REVISIONS.slice(0, 4)], ['ListRootsRequest', REVISIONS.slice(0, 4)],
-    ['InputRequiredResult', [MODERN]], ['CreateTaskResult', ['2025-11-25', MODERN]],
+    ['InputRequiredResult', [MODERN]], ['TaskNotification', [MODERN]], ['CreateTaskResult', ['2025-11-25', MODERN]],
 ];
 
 await test('schemas: each notification and request of the server is sent in each revision that has it', () => {

@@ -390,6 +390,7 @@ a_scope_that_lacks_is_named(void **state)
 
 /* ---- Documents ---- */
 
+/* pitfall: PRM mismatch */
 static void
 documents_are_open_to_all(void **state)
 {
