@@ -325,11 +325,16 @@ write_client(struct connection *c, const char *data, size_t len)
     }
 }
 
-/* The channel has said its last. */
+/* The channel has said its last.  What was not listened to is thrown away: a socket that is closed
+ * with it unread would take the close frame back. */
 static void
 finish(struct connection *c)
 {
+    int reads = 0;
+
     websocket_close(c);
+    while (reads++ < 16 && recv(c->fd, c->server->scratch, sizeof c->server->scratch, 0) > 0) {
+    }
     connection_linger(c);
 }
 
