@@ -48,7 +48,7 @@ asks_seal(const struct asks *a)
 
 /* Sends the requests that were not sent yet; 'meta' (JSON, or empty) goes with each. */
 enum err
-needs_send_locked(struct request *req, struct sink *sink, struct slice meta)
+needs_send_locked(struct request *req, struct sink *sink, struct slice meta) REQUIRES(LC_INFLIGHT)
 {
     struct needs *n = req->needs;
     enum err err = E_OK;
@@ -84,7 +84,7 @@ needs_send_locked(struct request *req, struct sink *sink, struct slice meta)
 
 /* Takes back what was asked and not answered. */
 void
-needs_cancel_locked(struct request *req, const char *why)
+needs_cancel_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT)
 {
     for (size_t i = 0; i < req->needs->count; i++) {
         struct need_slot *slot = &req->needs->slots[i];
@@ -126,7 +126,7 @@ set_parked_locked(struct request *req, bool parked) REQUIRES(LC_INFLIGHT)
 }
 
 void
-needs_take_locked(struct request *req, struct taken *taken)
+needs_take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT)
 {
     set_parked_locked(req, false);
     req->job.next = taken->first;
@@ -136,6 +136,7 @@ needs_take_locked(struct request *req, struct taken *taken)
 /* Ends the waiting with an error, which need() will tell. */
 void
 needs_fail_locked(struct request *req, const struct fault *f, const char *why, struct taken *taken)
+    REQUIRES(LC_INFLIGHT)
 {
     req->needs->failed = *f;
     needs_cancel_locked(req, why);
