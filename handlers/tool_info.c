@@ -7,6 +7,7 @@
 #include "state/project_info.h"
 #include "state/state.h"
 #include "state/version.h"
+#include "state/watch.h"
 #include "state/workflow.h"
 
 #include <stdio.h>
@@ -102,10 +103,19 @@ mcp_streams_section(const struct state *state)
                      (json_int_t)c.dropped);
 }
 
+static json_t *
+watched_section(const struct watch_counters *c)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "folders", (json_int_t)c->folders, "entries",
+                     (json_int_t)c->entries, "unwatched", (json_int_t)c->unwatched, "events",
+                     (json_int_t)c->events, "changes", (json_int_t)c->tellings);
+}
+
 json_t *
 tool_info_make(struct request *req)
 {
     json_t *info = json_must(json_object());
+    struct watch_counters watched;
 
     /* In this order, so that the caches count what the project section asked of them. */
     json_put(info, "server", server_section(req->state));
@@ -116,6 +126,9 @@ tool_info_make(struct request *req)
     json_put(info, "requests_in_flight", in_flight_section(req));
     json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
     json_put(info, "mcp_streams", mcp_streams_section(req->state));
+    if (state_watched(req->state, &watched)) {
+        json_put(info, "watched", watched_section(&watched));
+    }
     return info;
 }
 

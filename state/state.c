@@ -208,6 +208,16 @@ state_keep(struct state *state, struct keeper *keeper)
     forget_names(&n);
 }
 
+bool
+state_watched(const struct state *state, struct watch_counters *counters)
+{
+    if (!state->sources) {
+        return false;
+    }
+    *counters = sources_counters(state->sources);
+    return true;
+}
+
 /* One small function a row, so that they can stand in an array and be called backwards. */
 #define ROW(NAME, TYPE, MAKE, END)          \
     static void end_##NAME(struct state *s) \

@@ -12,9 +12,11 @@
 #include "state/base/file.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct keeper;
 struct settings;
+struct watch_counters;
 
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
@@ -44,6 +46,8 @@ enum err state_create(const struct state_options *options, struct state **state,
 /* Has 'keeper', who must outlive it, watch the project's files and tell of what changes.  At most
  * once, before the first transport. */
 void state_keep(struct state *state, struct keeper *keeper);
+/* What is watched; false if nothing is, for there is no keeper.  No lock may be held. */
+bool state_watched(const struct state *state, struct watch_counters *counters);
 /* Null is ignored.  No other thread may use it. */
 void state_destroy(struct state *state);
 

@@ -197,6 +197,9 @@ a_pack_that_is_dropped_is_told_once_to_each(void **state)
 
     /* What is listed now is the new pack. */
     stdio_send("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"prompts/list\"}", "start-dropped_v1");
+    stdio_send("{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"resources/read\",\"params\":{\"uri\":"
+               "\"tandem://server/info\"}}",
+               "\\\"unwatched\\\":0");
     /* A text of the pack changes no list. */
     tree_write(server.project, ".tandem/workflows/dropped_v1/phases/0/phase.md", "# Phase 0\n");
     CHECK(client_until(&modern, "tandem://pack/dropped_v1", SECONDS));

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 
 /* What a job counts, and what a test waits for. */
 struct count {
@@ -163,6 +164,23 @@ call_runs_on_the_keepers_thread(void **state)
     keeper_stop(k);
 }
 
+static void
+without_descriptors_there_is_none(void **state)
+{
+    struct keeper *k = NULL;
+    struct fault f = FAULT_INIT;
+    struct rlimit before, none;
+
+    (void)state;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CHECK_INT(keeper_start(&k, &f), E_IO);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CHECK(k == NULL && f.text[0]);
+}
+
 /* ---- Races ---- */
 
 struct work {
@@ -235,6 +253,7 @@ main(void)
         cmocka_unit_test(job_rests_until_it_is_stirred),
         cmocka_unit_test(dropped_job_does_not_run),
         cmocka_unit_test(call_runs_on_the_keepers_thread),
+        cmocka_unit_test(without_descriptors_there_is_none),
         cmocka_unit_test(no_stir_is_lost),
     };
     return CHECK_RUN(tests);
