@@ -117,15 +117,16 @@ request_progress(struct request *req, double progress, double total, const char 
     const struct json_value *token = &req->message.meta[RPC_META_PROGRESS_TOKEN];
     struct buf note = BUF_INIT;
 
-    if (req->task && message) {
-        tasks_say(req, message);
-    }
-
-    if ((token->kind != KIND_STRING && token->kind != KIND_INTEGER) ||
-        !(progress > req->last_progress) || !isfinite(progress)) {
+    if (!(progress > req->last_progress) || !isfinite(progress)) {
         return;
     }
     req->last_progress = progress;
+    if (req->task && message) {
+        tasks_say(req, message);
+    }
+    if (token->kind != KIND_STRING && token->kind != KIND_INTEGER) {
+        return;
+    }
     buf_adds(&note, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{"
                     "\"progressToken\":");
     buf_add_slice(&note, token->raw);

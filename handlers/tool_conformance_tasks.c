@@ -44,9 +44,12 @@ slow_compute(struct request *req, const json_t *args, json_t **result, struct fa
 {
     const char *label = json_string_value(json_object_get(args, "label"));
     int64_t seconds = json_integer_value(json_object_get(args, "seconds"));
-    enum err err = wait_until(req, req->started_ns + seconds * SECOND, f);
+    enum err err;
 
+    request_progress(req, 0, (double)seconds, "computing"); /* Told once, however often it runs. */
+    err = wait_until(req, req->started_ns + seconds * SECOND, f);
     if (!err) {
+        request_progress(req, (double)seconds, (double)seconds, "computed");
         *result = told(xasprintf("%s: computed for %d s", label ? label : "done", (int)seconds));
     }
     return err;

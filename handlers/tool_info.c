@@ -4,6 +4,7 @@
 #include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
 #include "state/mcp_session.h"
+#include "state/mcp_tasks.h"
 #include "state/project_info.h"
 #include "state/state.h"
 #include "state/version.h"
@@ -92,6 +93,18 @@ mcp_sessions_section(const struct state *state)
 }
 
 static json_t *
+mcp_tasks_section(const struct state *state)
+{
+    struct mcp_tasks_counters c = mcp_tasks_counters(state_tasks(state));
+
+    return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "live", (int)c.live, "bytes",
+                     (json_int_t)c.bytes, "started", (json_int_t)c.started, "completed",
+                     (json_int_t)c.completed, "failed", (json_int_t)c.failed, "cancelled",
+                     (json_int_t)c.cancelled, "expired", (json_int_t)c.expired, "refused",
+                     (json_int_t)c.refused);
+}
+
+static json_t *
 mcp_streams_section(const struct state *state)
 {
     struct mcp_streams_counters c =
@@ -125,6 +138,7 @@ tool_info_make(struct request *req)
     json_put(info, "sessions", sessions_section(req));
     json_put(info, "requests_in_flight", in_flight_section(req));
     json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
+    json_put(info, "mcp_tasks", mcp_tasks_section(req->state));
     json_put(info, "mcp_streams", mcp_streams_section(req->state));
     if (state_watched(req->state, &watched)) {
         json_put(info, "watched", watched_section(&watched));

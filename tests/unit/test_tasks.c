@@ -221,7 +221,7 @@ a_call_goes_on_after_its_answer(void **unused)
 
     (void)unused;
     begin(&legacy, MESSAGE("1", "tools/call", SLOW("5") ",\"task\":{\"ttl\":30000}"), id);
-    expect_of(&legacy, id, GET, "\"status\":\"working\",\"createdAt\":\"");
+    expect_of(&legacy, id, GET, "\"status\":\"working\"");
     expect_of(&legacy, id, GET, "\"ttl\":30000,\"pollInterval\":1000}}");
     begin_result(&waiting[0], "2", id);
     begin_result(&waiting[1], "3", id);
@@ -273,6 +273,29 @@ tools_say_whether_they_can(void **unused)
                   "\"task\":{}"),
           id);
     expect_of(&legacy, id, RESULT("12"), "\"structuredContent\":{");
+}
+
+static void
+progress_is_told_with_the_task(void **unused)
+{
+    char id[MCP_TASK_ID_SIZE];
+
+    (void)unused;
+    begin(&legacy,
+          MESSAGE("1", "tools/call",
+                  SLOW("5") ",\"task\":{},\"_meta\":{\"progressToken\":\"p\"}"),
+          id);
+    wait_parked(1);
+    expect_of(&legacy, id, GET, "\"status\":\"working\",\"statusMessage\":\"computing\"");
+    pass(5);
+    wait_status(id, "", MCP_TASK_COMPLETED);
+    CHECK(strstr(unasked.sent.data,
+                 "\"method\":\"notifications/progress\",\"params\":{\"progressToken\":\"p\","
+                 "\"progress\":0,\"total\":5,\"message\":\"computing\",\"_meta\":{\"io."
+                 "modelcontextprotocol/related-task\":{\"taskId\":\""));
+    CHECK(strstr(unasked.sent.data, "\"progress\":5,\"total\":5,\"message\":\"computed\""));
+    CHECK(strstr(strstr(unasked.sent.data, "\"progress\":5"), "\"status\":\"completed\""));
+    expect_of(&legacy, id, GET, "\"status\":\"completed\",\"createdAt\"");
 }
 
 static void
@@ -708,6 +731,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_call_goes_on_after_its_answer),
         TEST(tools_say_whether_they_can),
+        TEST(progress_is_told_with_the_task),
         TEST(cancelling_ends_it_at_once),
         TEST(it_asks_where_its_result_is_awaited),
         TEST(it_asks_who_awaited_it_before),
