@@ -316,13 +316,13 @@ undo_copy(struct request *req, struct request *copy)
     free(copy);
 }
 
-/* A call that is to be a task becomes one here, unless its tool wants to ask its client before. */
+/* A call that is to be a task becomes one here, unless that is its tool's to say. */
 static enum err
 begin_task(struct request *req)
 {
     enum err err = E_OK;
 
-    if (req->as_task && !req->tool->task_late) {
+    if (req->as_task && (req->era == ERA_LEGACY || !req->tool->task_late)) {
         err = tasks_detach(req);
         if (err == E_BUSY && req->era == ERA_MODERN && req->tool->task != TASK_REQUIRED) {
             req->as_task = false; /* It is ours to decide: it is answered when it is done. */

@@ -202,7 +202,7 @@ tasks_prepare_call(struct request *req, enum runs *runs)
         if (support == TASK_REQUIRED) {
             err = tasks_need_declared(req, req->tool->name);
         }
-        req->as_task = support >= TASK_OPTIONAL && tasks_declared(req);
+        req->as_task = support != TASK_FORBIDDEN && tasks_declared(req);
     } else if (era_knows(req, REVISION_2025_11_25)) {
         if (asked && support == TASK_FORBIDDEN) {
             fault_set(&req->fault, E_NO_METHOD, "'%s' cannot be called as a task", req->tool->name);

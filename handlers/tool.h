@@ -91,9 +91,8 @@ enum gives {
 /* Whether a call may go on as a task (tasks.h). */
 enum task_support {
     TASK_FORBIDDEN,
-    TASK_IF_ASKED, /* A client of 2025-11-25 may ask for it; a modern one gets none, as it is short.
+    TASK_OPTIONAL, /* A client of 2025-11-25 may ask for it; a modern one that knows tasks gets one.
                     */
-    TASK_OPTIONAL, /* And a modern client that knows tasks gets one. */
     TASK_REQUIRED, /* And who knows no tasks cannot call it. */
 };
 
@@ -109,7 +108,7 @@ struct tool {
     enum runs runs;
     enum gives gives;
     enum task_support task;
-    bool task_late;    /* It asks its client before it becomes a task: it calls tasks_begin(). */
+    bool task_late;    /* Modern: it becomes one where it calls tasks_begin(), if it does. */
     const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
     /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On

@@ -3,6 +3,7 @@
  * A row per action; this file reads the arguments and finds the row, the engine does the rest.
  * Names of actions and arguments are those that packs mention in their text. */
 #include "handlers/need.h"
+#include "handlers/tasks.h"
 #include "handlers/tool.h"
 #include "state/base/json_put.h"
 #include "state/base/rune.h"
@@ -230,6 +231,11 @@ ask_approval(struct request *req, const struct workflow_args *a, bool *asked,
     }
     n.params = approval_form(about);
     json_decref(about);
+    err = tasks_begin(req); /* A person may take longer than a client waits for an answer. */
+    if (err) {
+        json_decref(n.params);
+        return err;
+    }
     err = need(req, &n, 1, f);
     if (!err) {
         bool yes = json_is_true(json_object_get(n.answer, "approve"));
@@ -341,6 +347,7 @@ const struct tool tool_pos_workflow = {
     .hints = HINT_DESTRUCTIVE, /* delete_session and rollback. */
     .repeatable = is_repeatable,
     .runs = WORKER, /* Reads and writes files. */
-    .task = TASK_IF_ASKED,
+    .task = TASK_OPTIONAL,
+    .task_late = true, /* While a person is asked: the rest is short. */
     .call = call_workflow,
 };

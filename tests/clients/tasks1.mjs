@@ -1,5 +1,8 @@
-// tasks1.mjs -- tasks as the official TypeScript SDK, version 1, follows them (2025-11-25), over stdio and HTTP.
+// tasks1.mjs -- tasks as the official TypeScript SDK, version 1, follows them (2025-11-25), over stdio and HTTP; and a
+// real one of 2026-07-28, whose official client knows no tasks yet, by hand.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -14,7 +17,8 @@ async function connect(transport) {
     client.asked = [];
     client.setRequestHandler(ElicitRequestSchema, async (request) => {
         client.asked.push(request.params);
-        return { action: 'accept', content: { confirm: true } };
+        return { action: 'accept', content: request.params.message.includes('approval') ? { approve: true, name: 'Ann' }
+                                                                                         : { confirm: true } };
     });
     await client.connect(transport);
     await client.listTools(); // It remembers which tools can be tasks.
@@ -29,6 +33,22 @@ async function follow(client, name, args) {
         seen.push(message);
     }
     return seen;
+}
+
+/** Adds a pack of one phase, which a person must approve. */
+function addGate(project) {
+    const write = (name, text) => {
+        const file = path.join(project.root, '.tandem/workflows/approved', name);
+        fs.mkdirSync(path.dirname(file), { recursive: true });
+        fs.writeFileSync(file, text);
+    };
+    write('metadata.json', JSON.stringify({ workflow_type: 'approved', version: '1.0', total_phases: 1, phases: [
+        { phase_number: 0, phase_name: 'Release', purpose: 'p',
+          tasks: [{ task_number: 1, name: 'do', file: 'task-1-do.md' }] }] }));
+    write('phases/0/phase.md', '# Release\n\nDo it.\n');
+    write('phases/0/task-1-do.md', '# Do\n\nDo this.\n');
+    write('phases/0/gate-definition.yaml', 'human_approval_required: true\ncheckpoint: {strict: true}\n' +
+          'evidence_schema:\n  notes: {type: string, required: true}\n');
 }
 
 async function begin(client, name, args) {
@@ -86,9 +106,66 @@ async function checkTasks(where, client) {
         assert.equal(client.asked.length, 1);
         assert.equal(client.asked[0]._meta['io.modelcontextprotocol/related-task'].taskId, seen[0].task.taskId);
     });
+    await test(`tasks1 ${where}: a person approves a gate while the call is a task`, async () => {
+        const { structuredContent: { session_id } } = await client.callTool({ name: 'pos_workflow', arguments: {
+            action: 'start', workflow_type: 'approved', target_file: `${where}.c` } });
+        const seen = await follow(client, 'pos_workflow', { action: 'complete_phase', session_id, phase: 0,
+                                                            evidence: { notes: 'released' } });
+        assert.ok(seen.some(({ type, task }) => type === 'taskStatus' && task.status === 'input_required'));
+        assert.equal(seen.at(-1).type, 'result', JSON.stringify(seen.at(-1)));
+        assert.equal(seen.at(-1).result.structuredContent.workflow_complete, true);
+        assert.match(client.asked.at(-1).message, /needs your approval/);
+    });
+}
+
+let lastId = 0;
+
+/** The result of a modern request of a client that declares tasks. */
+async function modern(server, method, name, params) {
+    const META = 'io.modelcontextprotocol/';
+    const answer = await server.fetch('/mcp', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream',
+                   'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': name },
+        body: JSON.stringify({ jsonrpc: '2.0', id: ++lastId, method, params: { ...params, _meta: {
+            [`${META}protocolVersion`]: '2026-07-28',
+            [`${META}clientCapabilities`]: { elicitation: {}, extensions: { [`${META}tasks`]: {} } } } } }),
+    });
+    const { result, error } = await answer.json();
+    assert.ok(result, JSON.stringify(error));
+    return result;
+}
+
+async function checkModern(server) {
+    const workflow = (args) => modern(server, 'tools/call', 'pos_workflow', { name: 'pos_workflow', arguments: args });
+
+    await test('tasks1 modern: what is short is answered, and a person\'s approval is a task', async () => {
+        const started = await workflow({ action: 'start', workflow_type: 'approved', target_file: 'modern.c' });
+        assert.equal(started.resultType, 'complete');
+        const { session_id } = started.structuredContent;
+        const created = await workflow({ action: 'complete_phase', session_id, phase: 0, evidence: { notes: 'n' } });
+        assert.equal(created.resultType, 'task');
+        const { taskId } = created;
+        let task;
+        do {
+            task = await modern(server, 'tasks/get', taskId, { taskId });
+        } while (task.status === 'working');
+        assert.equal(task.status, 'input_required');
+        assert.equal(task.inputRequests.approval.method, 'elicitation/create');
+        await modern(server, 'tasks/update', taskId, { taskId, inputResponses: {
+            approval: { action: 'accept', content: { approve: true, name: 'Ann' } } } });
+        do {
+            task = await modern(server, 'tasks/get', taskId, { taskId });
+        } while (task.status === 'working');
+        assert.equal(task.status, 'completed');
+        assert.equal(task.result.structuredContent.workflow_complete, true);
+        const info = await modern(server, 'tools/call', 'get_server_info', { name: 'get_server_info', arguments: {} });
+        assert.ok(info.structuredContent.mcp_tasks.completed > 0);
+    });
 }
 
 const project = new Project();
+addGate(project);
 {
     const client = await connect(new StdioClientTransport(project.command(...GROUPS)));
     const { pid } = project.discover();
@@ -108,6 +185,7 @@ const project = new Project();
     }));
     await checkTasks('http', client);
     await client.close();
+    await checkModern(server);
     await server.stop();
 }
 project.remove();
