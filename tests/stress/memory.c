@@ -5,7 +5,7 @@
  * has a process of its own, made by fork() before there are threads. */
 #include "tests/check.h"
 
-#include "handlers/dispatch.h"
+#include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -253,6 +254,74 @@ play_stream(struct dispatcher *d, struct state *state)
     mcp_session_unref(session);
 }
 
+struct quiet {
+    bool none_runs, none_left;
+};
+
+static void
+look(struct request *first, void *arg)
+{
+    struct quiet *q = arg;
+
+    *q = (struct quiet){true, !first};
+    for (const struct request *r = first; r; r = r->next) {
+        q->none_runs = q->none_runs && (r->parked || r->waiting);
+    }
+}
+
+/* Sends a message of a task, and waits until nothing runs. */
+static const char *
+play_quietly(struct dispatcher *d, const struct envelope *env, const char *text, struct quiet *q)
+{
+    const char *body;
+
+    arm();
+    dispatch_message(d, env, slice_of(text), new_answer());
+    body = wait_for_answer(text);
+    do {
+        sched_yield();
+        inflight_do(d->inflight, look, q);
+    } while (!q->none_runs);
+    disarm();
+    return body;
+}
+
+/* A task that asks two things, is told both, and is cancelled should it not have ended by then. */
+static void
+play_task(struct dispatcher *d, const struct envelope *env)
+{
+    static const char meta[] =
+        "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+        "\"io.modelcontextprotocol/clientCapabilities\":{\"elicitation\":{},"
+        "\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}}";
+    static const char *const steps[] = {
+        "tasks/get",
+        "tasks/update\",\"params\":{\"inputResponses\":{\"name\":{\"action\":\"decline\"},"
+        "\"confirm\":{\"action\":\"decline\"}},",
+        "tasks/get",
+        "tasks/cancel",
+    };
+    char *text = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+                           "\"name\":\"multi_input\",%s}}",
+                           meta);
+    struct quiet q;
+    const char *body = play_quietly(d, env, text, &q), *at = strstr(body, "\"taskId\":\"");
+    char id[33];
+
+    check_answer(text, "1", body);
+    snprintf(id, sizeof id, "%.32s", at ? at + 10 : "none");
+    free(text);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        text = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"%s%s\"taskId\":\"%s\",%s}}",
+                         steps[i], strchr(steps[i], ',') ? "" : "\",\"params\":{", id, meta);
+        check_answer(text, "2", play_quietly(d, env, text, &q));
+        free(text);
+    }
+    if (at && !q.none_left && !failed) {
+        wrong("the task has not ended", "", "");
+    }
+}
+
 /* In a process of its own. */
 static void
 scenario(long n)
@@ -302,6 +371,8 @@ scenario(long n)
     }
     json_decref(script);
     play_stream(d, project.state);
+    play_task(d, &env);
+    dispatch_end_all(d);
     pool_destroy(pool);
     dispatcher_destroy(d);
     mcp_session_unref(env.session);
