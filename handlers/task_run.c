@@ -303,16 +303,6 @@ tasks_detach(struct request *req)
     return err;
 }
 
-enum err
-tasks_begin(struct request *req)
-{
-    if (!req->as_task || req->task) {
-        return E_OK;
-    }
-    req->begins_task = true;
-    return E_INPUT;
-}
-
 /* ---- Running ---- */
 
 void

@@ -42,9 +42,14 @@ bool tasks_declared(const struct request *req);
 /* Makes a request in flight a task, and answers it; that of tasks_prepare_call().  On error it is
  * what it was: E_BUSY where there are too many tasks, E_CANCELLED if its client has left. */
 enum err tasks_detach(struct request *req);
-/* For a tool with 'task_late': from here on a modern call is a task, if it may be one.  E_INPUT: to be
- * returned at once, as of need(); the handler is run again, then as a task.  Else E_OK. */
-enum err tasks_begin(struct request *req);
+/* For a tool with 'task_late': from here on a modern call is a task, if it may be one.  E_INPUT: to
+ * be returned at once, as of need(); the handler is run again, then as a task.  Else E_OK. */
+static inline enum err
+tasks_begin(struct request *req)
+{
+    req->begins_task = req->as_task && !req->task;
+    return req->begins_task ? E_INPUT : E_OK;
+}
 /* Keeps what a task's request gave, in the place of an answer. */
 void tasks_finish(struct request *req, enum err err);
 /* Frees what a request has as a task. */
