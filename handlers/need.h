@@ -94,5 +94,7 @@ enum err need_give(struct dispatcher *d, const struct need_host *host, const cha
  * find their way by themselves. */
 enum err need_ask(struct dispatcher *d, const struct need_host *host, struct sink *sink,
                   struct slice meta);
+/* What was sent and not answered will not be: the next need_ask() sends it again. */
+void need_unask(struct dispatcher *d, const struct need_host *host);
 
 #endif

@@ -112,3 +112,24 @@ need_ask(struct dispatcher *d, const struct need_host *host, struct sink *sink, 
     inflight_do(d->inflight, ask_for_host, &l);
     return l.err;
 }
+
+static void
+unask_for_host(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+{
+    struct lookup *l = arg;
+    struct request *r = parked_of_locked(first, l->host);
+
+    for (size_t i = 0; r && i < r->needs->count; i++) {
+        struct need_slot *slot = &r->needs->slots[i];
+
+        slot->ask_id = slot->answer || slot->error ? slot->ask_id : 0;
+    }
+}
+
+void
+need_unask(struct dispatcher *d, const struct need_host *host)
+{
+    struct lookup l = {.host = host};
+
+    inflight_do(d->inflight, unask_for_host, &l);
+}

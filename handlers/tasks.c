@@ -136,17 +136,39 @@ tell_result(struct request *req, const struct mcp_task *task, const struct mcp_t
     return E_OK;
 }
 
+/* The sink of a request in flight, until that is ended: what is sent with INFLIGHT held never comes
+ * after the answer. */
+struct live_sink {
+    struct sink sink; /* First. */
+    struct request *req;
+};
+
+static enum err
+send_alive(struct sink *sink, const struct event *event)
+{
+    struct request *req = ((struct live_sink *)sink)->req;
+
+    return atomic_load(&req->progress) == REQUEST_RUNNING ? req->sink->class->send(req->sink, event)
+                                                          : E_CANCELLED;
+}
+
 /* Asks for what the task lacks on the stream of this request; who takes nothing there is asked
  * where somebody else waits, or not at all. */
 static void
 ask(struct request *req, const struct mcp_task *task)
 {
+    static const struct sink_class class = {.send = send_alive};
     struct task_run *run = tasks_find_run(req->dispatcher, task);
+    struct live_sink alive = {{&class}, req};
     struct buf meta = BUF_INIT;
 
     task_add_related(&meta, mcp_task_id(task));
-    if (run && !meta.failed) {
-        need_ask(req->dispatcher, tasks_host(run), req->sink, buf_slice(&meta));
+    /* Another session could not answer: its ids are its own. */
+    if (run && !meta.failed && mcp_task_session(task) == req->session) {
+        if (!req->wait.task && !wait_for_task_by_others(req, task)) {
+            need_unask(req->dispatcher, tasks_host(run)); /* Whoever was asked waits no more. */
+        }
+        need_ask(req->dispatcher, tasks_host(run), &alive.sink, buf_slice(&meta));
     }
     buf_fini(&meta);
     tasks_unref_run(run);

@@ -35,6 +35,31 @@ wait_for_task(struct request *req, struct mcp_task *task, unsigned changes)
     return E_INPUT;
 }
 
+struct others {
+    const struct request *req;
+    const struct mcp_task *task;
+    bool any;
+};
+
+static void
+find_others(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+{
+    struct others *o = arg;
+
+    for (const struct request *r = first; r; r = r->next) {
+        o->any = o->any || (r != o->req && r->waiting && r->wait.task == o->task);
+    }
+}
+
+bool
+wait_for_task_by_others(const struct request *req, const struct mcp_task *task)
+{
+    struct others o = {.req = req, .task = task};
+
+    inflight_do(req->dispatcher->inflight, find_others, &o);
+    return o.any;
+}
+
 bool
 wait_wanted(const struct request *req)
 {

@@ -16,6 +16,9 @@ enum err wait_until(struct request *req, int64_t until_ns, struct fault *f);
 /* Waits until the status of 'task' has changed more than 'changes' times: E_INPUT. */
 enum err wait_for_task(struct request *req, struct mcp_task *task, unsigned changes);
 
+/* Whether any request but 'req' waits for the task. */
+bool wait_for_task_by_others(const struct request *req, const struct mcp_task *task);
+
 /* ---- Called by dispatch ---- */
 
 /* After a run that ended in E_INPUT: whether it is one of these; what becomes of it then. */

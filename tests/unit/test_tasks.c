@@ -282,8 +282,7 @@ progress_is_told_with_the_task(void **unused)
 
     (void)unused;
     begin(&legacy,
-          MESSAGE("1", "tools/call",
-                  SLOW("5") ",\"task\":{},\"_meta\":{\"progressToken\":\"p\"}"),
+          MESSAGE("1", "tools/call", SLOW("5") ",\"task\":{},\"_meta\":{\"progressToken\":\"p\"}"),
           id);
     wait_parked(1);
     expect_of(&legacy, id, GET, "\"status\":\"working\",\"statusMessage\":\"computing\"");
@@ -356,6 +355,47 @@ it_asks_where_its_result_is_awaited(void **unused)
     answered(&waiting, "a.txt would be deleted.");
     expect_of(&legacy, id, GET, "\"completed\"");
     CHECK(strstr(unasked.sent.data, "\"status\":\"input_required\""));
+}
+
+/* Who was asked stops waiting: the next one who waits is asked again. */
+static void
+a_question_is_not_lost_with_who_was_asked(void **unused)
+{
+    struct fake_sink first, second, third;
+    char id[MCP_TASK_ID_SIZE];
+
+    (void)unused;
+    begin(&legacy,
+          MESSAGE("1", "tools/call",
+                  "\"name\":\"confirm_delete\",\"arguments\":{\"filename\":\"a.txt\"},\"task\":{}"),
+          id);
+    wait_status(id, "", MCP_TASK_INPUT_REQUIRED);
+    begin_result(&first, "2", id);
+    fake_sink_wait_sent(&first, 1);
+    wait_parked(2);
+    begin_result(&second, "3", id); /* One is asked already. */
+    wait_parked(3);
+    expect(&legacy,
+           "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":2"
+           "}}",
+           "");
+    fake_sink_wait(&first);
+    fake_sink_fini(&first);
+    expect(&legacy,
+           "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":3"
+           "}}",
+           "");
+    fake_sink_wait(&second);
+    CHECK_INT(second.sent.len, 0);
+    fake_sink_fini(&second);
+    begin_result(&third, "4", id);
+    fake_sink_wait_sent(&third, 1);
+    CHECK(strstr(third.sent.data, "\"id\":2,\"method\":\"elicitation/create\""));
+    expect(&legacy,
+           "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"action\":\"accept\",\"content\":{"
+           "\"confirm\":true}}}",
+           "");
+    answered(&third, "a.txt would be deleted.");
 }
 
 /* The result is awaited before there is anything to ask. */
@@ -734,6 +774,7 @@ main(void)
         TEST(progress_is_told_with_the_task),
         TEST(cancelling_ends_it_at_once),
         TEST(it_asks_where_its_result_is_awaited),
+        TEST(a_question_is_not_lost_with_who_was_asked),
         TEST(it_asks_who_awaited_it_before),
         TEST(lists_have_pages),
         TEST(older_revisions_know_no_tasks),
