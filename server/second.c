@@ -24,6 +24,8 @@ LOG_MODULE("second");
 /* How long the lock may be held by somebody who does not say who he is, or does not answer: while
  * one server ends and the next begins, or for a short call. */
 #define PATIENCE_NS (5 * SECOND_NS)
+#define SHORT_NS (SECOND_NS / 10) /* A server that is lost sooner than that is not asked at once. \
+                                   */
 #define UPGRADE_NS (1 * SECOND_NS)
 
 /* The first has no HTTP, so nobody can join it. */
@@ -126,6 +128,8 @@ try_first(struct second *x, enum bridge_end *end, struct fault *f)
     int link_fd = -1;
 
     if (err) {
+        fault_set(f, E_CONFLICT, "another process has the project's lock, and does not serve");
+        fault_remedy(f, "end it, or wait until it has ended");
         return E_NOT_READY;
     }
     err = join(x, &first, &link_fd, f);
@@ -134,8 +138,13 @@ try_first(struct second *x, enum bridge_end *end, struct fault *f)
     }
     discovery_fini(&first);
     if (!err) {
+        int64_t joined_ns = clock_mono(clock_real());
+
         malloc_trim(0);
         *end = bridge_run(x->bridge, link_fd, 0);
+        if (*end == BRIDGE_PARTED && clock_mono(clock_real()) - joined_ns < SHORT_NS) {
+            *end = bridge_run(x->bridge, -1, LOOK_MS); /* Not round in circles with it. */
+        }
     }
     return err;
 }

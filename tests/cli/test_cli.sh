@@ -182,17 +182,64 @@ with_a_server() {
     lacks "$(tr '\0' '\n' <"/proc/$pid/cmdline")" "$token"
 }
 
+# window FOLDER WORD...: a further window on a project that is served.
+window() {
+    local folder=$1
+    shift
+    out=$(echo '{"jsonrpc":"2.0","id":1,"method":"ping"}' |
+        "$tandem" serve --root "$folder" "$@" 2>"$top/err") || problem="a window failed with $*"
+    err=$(cat "$top/err")
+    has "$out" '{"jsonrpc":"2.0","id":1,"result":{}}'
+    has "$err" "another window of a project that is served"
+}
+
+windows_need_the_project_s_own_token() {
+    # The public key of RFC 8037, A.2.
+    local x=11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo
+    mkdir w v
+    serve w --auth none
+    window w
+    is_private w/.tandem/token
+    echo '{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","x":"'$x'"}]}' >v/keys.json
+    "$tandem" serve --root v --transport http --auth jwt --jwt-issuer https://issuer.example \
+        --jwt-resource https://v.example/mcp --jwt-keys "$top/v/keys.json" </dev/null 2>v/log &
+    servers+=($!)
+    wait_for test -e v/.tandem/server.json
+    window v
+    lacks "$(cat v/.tandem/server.json)" "$(cat v/.tandem/token)"
+    chmod 644 v/.tandem/token
+    run_window 1 v && has "$err" "can be read by others"
+}
+
+# run_window STATUS FOLDER: a window that is refused.
+run_window() {
+    local status
+    echo | "$tandem" serve --root "$2" >"$top/out" 2>"$top/err"
+    status=$?
+    err=$(cat "$top/err")
+    [ "$status" -eq "$1" ] || problem="a window: status $status, not $1; said: $err"
+}
+
+a_server_without_http_takes_no_windows() {
+    mkdir only
+    mkfifo only/in
+    "$tandem" serve --root only --transport stdio <only/in >only/out 2>only/log &
+    servers+=($!)
+    exec 8>only/in
+    wait_for test -e only/.tandem/server.json
+    run_window 1 only && has "$err" "on its standard input only" && has "$err" "--transport stdio"
+    exec 8>&-
+    ends "${servers[-1]}"
+}
+
 one_server_a_project() {
     run 1 serve --root p --transport http
     has "$err" "served already, by process $pid at http://127.0.0.1:"
     has "$err" "kill $pid"
-    ask='{"jsonrpc":"2.0","id":1,"method":"ping"}'
     for transport in auto dual stdio; do
-        out=$(echo "$ask" | "$tandem" serve --root p --transport $transport 2>"$top/err") ||
-            problem="a second window failed with --transport $transport"
-        has "$out" '{"jsonrpc":"2.0","id":1,"result":{}}'
-        has "$(cat "$top/err")" "another window of a project that is served"
+        window p --transport $transport
     done
+    window p --groups full && has "$err" "these settings count once this process serves"
     run 1 serve --root p --transport stdio --exclusive && has "$err" "served already"
     run 0 status --root p && has "$out" "pid          $pid"
 }
@@ -229,6 +276,7 @@ a_unix_socket() {
     is_private u/s.sock
     run 0 call current_date --root u && has "$out" '"iso_date"'
     run 0 status --root u && has "$out" "http+unix://"
+    window u
     kill "${servers[-1]}"
     ends "${servers[-1]}"
     [ ! -e u/s.sock ] || problem="the socket was left"
@@ -453,7 +501,8 @@ check_tells_every_problem() {
 }
 
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
-    a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project \
+    a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
+    a_server_without_http_takes_no_windows \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
