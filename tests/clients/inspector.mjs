@@ -94,7 +94,7 @@ async function check(project, era, where, target) {
 }
 
 const project = new Project({ example: true });
-const stdio = ['--', binary, 'serve', '--transport', 'stdio', '--root', project.root];
+const stdio = ['--', binary, 'serve', '--root', project.root]; // Two at once: the second joins the first.
 await check(project, 'legacy', 'stdio', stdio);
 await check(project, 'modern', 'stdio', stdio);
 const server = await HttpServer.start(project);

@@ -104,6 +104,6 @@ if [ "$listed" -lt 60 ] || [ "$required" -lt 80 ]; then
 fi
 cat "$work/missing"
 failed=$((failed + $(wc -l <"$work/missing")))
-echo "# conformance: $passed of $((passed + failed)) passed (${told#, }); the suite lists $listed, of which $required are" \
-    "required by a revision"
+echo "# conformance: $passed of $((passed + failed)) passed (${told#, }); the suite lists $listed, and its" \
+    "revisions require $required runs"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
