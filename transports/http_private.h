@@ -8,7 +8,7 @@
  *   http_auth.c        tokens and challenges; what tells clients where to get a token
  *   http_lines.c       connections that became lines: the other windows of a project
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
- *   http_ws.c          connections that have become WebSockets
+ *   http_ws_handshake.c, http_ws.c   what asks to become a WebSocket; those that have
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
 #ifndef TANDEM_HTTP_PRIVATE_H
@@ -285,12 +285,16 @@ size_t http_challenge_scope(const struct connection *c, struct slice scope, char
 void http_resource_metadata(struct connection *c, const struct http_parser *p);
 void http_issuer_metadata(struct connection *c, const struct http_parser *p);
 
-/* http_ws.c */
+/* http_ws_handshake.c */
 
+#define WS_SUBPROTOCOL "mcp"
 /* Whether a request means to become a WebSocket, however badly it says so. */
 bool http_ws_wanted(const struct http_parser *p);
 /* Checks the handshake of one whose route has passed. */
 void http_ws_check(const struct http_parser *p, struct verdict *v);
+
+/* http_ws.c */
+
 /* Begins a WebSocket, or refuses for want of what it needs. */
 void http_ws(struct connection *c, const struct http_parser *p);
 /* What else the client has sent with its request. */
