@@ -5,6 +5,7 @@
 #include "state/mcp_session.h"
 #include "state/workflow_approval.h"
 #include "tests/engine_rig.h"
+#include "tests/threads.h"
 
 #include <string.h>
 
@@ -253,6 +254,71 @@ modern_rounds(void **unused)
     free(state);
 }
 
+/* ---- The same yes, many times at once ---- */
+
+struct crowd {
+    const char *text;
+    _Atomic unsigned passed, late, other;
+};
+
+static void
+hand_in(void *arg, unsigned number)
+{
+    struct crowd *c = arg;
+    struct fake_sink sink;
+    const char *body;
+
+    const struct envelope http = {.transport = TRANSPORT_HTTP,
+                                  .protocol_version = SLICE("2026-07-28"),
+                                  .method = SLICE("tools/call"),
+                                  .name = SLICE("pos_workflow")};
+
+    (void)number;
+    fake_sink_init(&sink);
+    dispatch_message(dispatcher, &http, slice_of(c->text), &sink.sink);
+    body = fake_sink_wait(&sink);
+    atomic_fetch_add(strstr(body, "\"checkpoint_passed\":true") ? &c->passed
+                     : strstr(body, "wrong_state")              ? &c->late
+                                                                : &c->other,
+                     1);
+    fake_sink_fini(&sink);
+}
+
+static void
+one_yes_passes_one_phase(void **unused)
+{
+    (void)unused;
+    for (const unsigned *size = race_sizes; *size && *size <= 32; size++) {
+        char *text, *more, *state, target[16];
+        struct crowd c = {.text = NULL};
+        struct fake_sink sink;
+        json_t *answer;
+
+        snprintf(target, sizeof target, "%u.c", *size);
+        start_session(&rig, "open", target, id);
+        text = completion("{\"notes\":\"all done\"}", "," CAN_ASK);
+        begin(&sink, text);
+        free(text);
+        answer = answered(&sink, "input_required");
+        state = xstrdup(
+            json_string_value(json_object_get(json_object_get(answer, "result"), "requestState")));
+        json_decref(answer);
+        more = xasprintf("," CAN_ASK ",\"inputResponses\":{\"approval\":{\"action\":\"accept\","
+                         "\"content\":{\"approve\":true}}},\"requestState\":\"%s\"",
+                         state);
+        text = completion("{\"notes\":\"all done\"}", more);
+        c.text = text;
+        threads_run(*size, hand_in, &c);
+        CHECK_INT(c.passed, 1);
+        CHECK_INT(c.late, *size - 1);
+        CHECK_INT(c.other, 0);
+        CHECK_INT(current_phase(), 1);
+        free(text);
+        free(more);
+        free(state);
+    }
+}
+
 #define T(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -264,6 +330,7 @@ main(void)
         T(nobody_is_asked_about_what_fails),
         T(who_cannot_be_asked_is_told_how),
         T(modern_rounds),
+        T(one_yes_passes_one_phase),
     };
     return CHECK_RUN(tests);
 }
