@@ -584,6 +584,51 @@ another_principals_task_is_unknown(void **unused)
     expect_of(&ann, id, MODERN_GET, "\"working\"");
 }
 
+/* What waits without being a task holds no worker either, and has its own time only. */
+static void
+a_plain_call_waits_too(void **unused)
+{
+    struct fake_sink late, cancelled;
+
+    (void)unused;
+    send_text(&legacy, &late, MESSAGE("1", "tools/call", SLOW("600")));
+    send_text(&legacy, &cancelled, MESSAGE("2", "tools/call", SLOW("5")));
+    wait_parked(2);
+    expect(&legacy,
+           "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":2"
+           "}}",
+           "");
+    fake_sink_wait(&cancelled);
+    CHECK_STR(cancelled.body, "");
+    fake_sink_fini(&cancelled);
+    pass(60);
+    answered(&late, "the time that a call may take is over");
+}
+
+static void
+a_question_may_come_before_the_task(void **unused)
+{
+    struct fake_sink sink;
+    char id[MCP_TASK_ID_SIZE], *state, *retry;
+
+    (void)unused;
+    send_text(&modern, &sink,
+              MESSAGE("1", "tools/call", "\"name\":\"test_tool_with_task\"," WITH_TASKS));
+    state = strstr(fake_sink_wait(&sink), "\"requestState\":");
+    CHECK(state && strstr(sink.body, "\"resultType\":\"input_required\""));
+    CHECK(!strstr(sink.body, "taskId"));
+    retry =
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
+                  "\"test_tool_with_task\",\"inputResponses\":{\"user_name\":{\"action\":"
+                  "\"accept\",\"content\":{\"name\":\"Ann\"}}},%.*s," WITH_TASKS "}}",
+                  (int)strcspn(state + 17, "\"") + 18, state);
+    fake_sink_fini(&sink);
+    begin(&modern, retry, id);
+    wait_status(id, "", MCP_TASK_COMPLETED);
+    expect_of(&modern, id, MODERN_GET, "Hello, Ann!");
+    free(retry);
+}
+
 /* ---- Limits and ends ---- */
 
 static void
@@ -782,6 +827,8 @@ main(void)
         TEST(modern_input_comes_in_parts),
         TEST(followers_are_told),
         TEST(another_principals_task_is_unknown),
+        TEST(a_plain_call_waits_too),
+        TEST(a_question_may_come_before_the_task),
         TEST(tasks_that_wait_hold_no_worker),
         TEST(time_to_live_ends_it),
         TEST(it_outlives_its_session),
