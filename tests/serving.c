@@ -60,10 +60,22 @@ spawn(struct serving *s, const char *transport, const char *const *options)
 }
 
 void
-serving_start(struct serving *s, const char *transport, const char *const *options)
+serving_prepare(struct serving *s)
 {
     *s = (struct serving){.project = tree_create()};
     tree_mkdir(s->project, ".tandem");
+}
+
+void
+serving_start_prepared(struct serving *s, const char *transport, const char *const *options)
+{
+    spawn(s, transport, options);
+}
+
+void
+serving_start(struct serving *s, const char *transport, const char *const *options)
+{
+    serving_prepare(s);
     spawn(s, transport, options);
 }
 

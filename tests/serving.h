@@ -25,6 +25,9 @@ struct serving {
 /* Starts "tandem serve" with 'transport' ("stdio" or "dual") and the given further options, ended
  * by null. */
 void serving_start(struct serving *s, const char *transport, const char *const *options);
+/* The same in two steps: the project is there between them. */
+void serving_prepare(struct serving *s);
+void serving_start_prepared(struct serving *s, const char *transport, const char *const *options);
 /* Starts one more on the project of 'first', over stdio; 'first' is to outlive it. */
 void serving_join(struct serving *s, const struct serving *first, const char *const *options);
 /* Writes one line and its end. */

@@ -700,15 +700,38 @@ handshake(struct play *p, const struct line *line)
     free(first);
 }
 
+/* Copies what the lines from 'first' to 'end' say, into a project that is not served yet. */
+static void
+copy_folders(struct play *p, const struct serving *server, size_t first, size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        const struct line *line = &p->transcript->lines[i];
+        char *from, *to;
+
+        if (line->kind != COPY) {
+            continue;
+        }
+        to = strchr(line->text, ' ');
+        if (!to) {
+            bad_transcript(p->transcript, line->number, "@copy FROM TO");
+        }
+        from = xstrndup(line->text, (size_t)(to - line->text));
+        tree_copy(server->project, from, to + 1);
+        free(from);
+    }
+}
+
 /* The server behind HTTP is one for all; that it answers on stdio shows that it is up. */
 static void
-begin(struct play *p, const char *const *options)
+begin(struct play *p, const char *const *options, size_t from, size_t to)
 {
     static const char probe[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"ping\"}";
     struct serving *first = p->transport == BRIDGE ? &p->first : &p->server;
     char *answer;
 
-    serving_start(first, p->transport == STDIO ? "stdio" : "dual", options);
+    serving_prepare(first);
+    copy_folders(p, first, from, to);
+    serving_start_prepared(first, p->transport == STDIO ? "stdio" : "dual", options);
     if (p->transport != STDIO) {
         serving_send(first, slice_of(probe));
         answer = serving_line(first, SECONDS);
@@ -782,27 +805,6 @@ split_options(char *text, const char **options, size_t max)
     options[count] = NULL;
 }
 
-/* Copies what the lines from 'first' to 'end' say: the server reads files when it is asked. */
-static void
-copy_folders(struct play *p, size_t first, size_t end)
-{
-    for (size_t i = first; i < end; i++) {
-        const struct line *line = &p->transcript->lines[i];
-        char *from, *to;
-
-        if (line->kind != COPY) {
-            continue;
-        }
-        to = strchr(line->text, ' ');
-        if (!to) {
-            bad_transcript(p->transcript, line->number, "@copy FROM TO");
-        }
-        from = xstrndup(line->text, (size_t)(to - line->text));
-        tree_copy(p->server.project, from, to + 1);
-        free(from);
-    }
-}
-
 /* Plays the case that begins at line 'first' and ends before 'end'. */
 static void
 play_case(const struct transcript *t, size_t first, size_t end, enum transport transport)
@@ -831,9 +833,8 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
             split_options(option_text, options, 15);
         }
     }
-    begin(&p, options);
+    begin(&p, options, first, i);
     traffic_begin(name, t->lines[first].text);
-    copy_folders(&p, first, i);
     while (i < end && !p.failed) {
         size_t sent = i, expects;
 
