@@ -3,37 +3,9 @@
  * DESIGN.  The server says how many lines it has taken before it acts on them (http_lines.c), so an
  * entry is untaken, and surely not done, or taken, and nobody knows.  There are never more entries
  * than calls in flight and lines on the way, so they are a plain list. */
-#include "transports/bridge_ledger.h"
+#include "transports/bridge_ledger_private.h"
 
 #include <stdio.h>
-
-#define META "io.modelcontextprotocol/"
-#define REPLAY "\"tandem-bridge:"
-
-enum entry_kind {
-    NOTE,     /* Needs no answer. */
-    RESPONSE, /* To a request of this server: for no other. */
-    REQUEST,
-    INITIALIZE,
-    SET_LEVEL,
-    SUBSCRIBE,
-    UNSUBSCRIBE,
-    LISTEN,
-    BATCH, /* Answered as one, by the id of its first request. */
-};
-
-struct ledger_entry {
-    struct ledger_entry *next;
-    enum entry_kind kind;
-    uint64_t number; /* Of its line, from 1. */
-    bool taken;
-    bool repeatable;
-    bool acknowledged;   /* LISTEN: the client knows that it is open. */
-    struct buf text;     /* The line; empty once it is of no more use. */
-    struct buf honoured; /* LISTEN: what was acknowledged, a JSON object. */
-    size_t id_len;
-    char id[]; /* As written; its length is bounded by RPC_ID_MAX. */
-};
 
 static const struct {
     const char *method;
@@ -44,24 +16,11 @@ static const struct {
     {"subscriptions/listen", LISTEN},
 };
 
-/* Lists that may change, by what tells of it. */
-static const struct {
-    const char *capability; /* Of the server, in initialize. */
-    const char *filter;     /* In subscriptions/listen. */
-} lists[LEDGER_LISTS] = {
+const struct ledger_list ledger_lists[LEDGER_LISTS] = {
     {"tools", "toolsListChanged"},
     {"prompts", "promptsListChanged"},
     {"resources", "resourcesListChanged"},
 };
-
-struct ledger_question {
-    struct ledger_question *next;
-    size_t id_len;
-    char id[];
-};
-
-static const char lost_text[] = "the server ended while it had this request, which may or may not "
-                                "have been done; look before you send it again";
 
 void
 ledger_init(struct ledger *l, const struct ledger_options *options)
@@ -70,8 +29,8 @@ ledger_init(struct ledger *l, const struct ledger_options *options)
     l->last = &l->first;
 }
 
-static struct slice
-id_of(const struct ledger_entry *e)
+struct slice
+ledger_id(const struct ledger_entry *e)
 {
     return (struct slice){e->id, e->id_len};
 }
@@ -98,14 +57,14 @@ take_out(struct ledger *l, struct ledger_entry **at)
     return e;
 }
 
-static void
-strike(struct ledger *l, struct ledger_entry **at)
+void
+ledger_strike(struct ledger *l, struct ledger_entry **at)
 {
     free_entry(take_out(l, at));
 }
 
-static void
-forget_questions(struct ledger *l)
+void
+ledger_forget_questions(struct ledger *l)
 {
     for (struct ledger_question *q; (q = l->questions);) {
         l->questions = q->next;
@@ -113,8 +72,8 @@ forget_questions(struct ledger *l)
     }
 }
 
-static void
-forget_session(struct ledger *l)
+void
+ledger_forget_session(struct ledger *l)
 {
     for (struct ledger_entry *e; (e = l->subscribed);) {
         l->subscribed = e->next;
@@ -129,10 +88,10 @@ void
 ledger_fini(struct ledger *l)
 {
     while (l->first) {
-        strike(l, &l->first);
+        ledger_strike(l, &l->first);
     }
-    forget_questions(l);
-    forget_session(l);
+    ledger_forget_questions(l);
+    ledger_forget_session(l);
 }
 
 bool
@@ -222,9 +181,9 @@ static void
 strike_cancelled(struct ledger *l, struct slice id)
 {
     for (struct ledger_entry **at = &l->first; id.len && *at; at = &(*at)->next) {
-        if (((*at)->kind == REQUEST || (*at)->kind == LISTEN) && rpc_id_equal(id_of(*at), id)) {
+        if (((*at)->kind == REQUEST || (*at)->kind == LISTEN) && rpc_id_equal(ledger_id(*at), id)) {
             if ((*at)->taken) {
-                strike(l, at);
+                ledger_strike(l, at);
             } else { /* Its line is on the way all the same. */
                 (*at)->kind = NOTE;
             }
@@ -295,7 +254,7 @@ note_taken(struct ledger *l, uint64_t taken)
 
         e->taken = true;
         if (e->kind < REQUEST) {
-            strike(l, at);
+            ledger_strike(l, at);
             continue;
         }
         if (e->kind != BATCH && (!e->repeatable || l->kept > l->options.keep)) {
@@ -318,15 +277,15 @@ note_session(struct ledger *l, const struct rpc_message *m, struct slice line)
         (json_string_is(version.raw, "2025-03-26") || json_string_is(version.raw, "2024-11-05"));
     for (int i = 0; i < LEDGER_LISTS; i++) {
         l->changes[i] = json_slice_member(m->result.raw, "capabilities", &capabilities) &&
-                        json_slice_member(capabilities.raw, lists[i].capability, &one) &&
+                        json_slice_member(capabilities.raw, ledger_lists[i].capability, &one) &&
                         json_slice_member(one.raw, "listChanged", &changes) &&
                         changes.kind == KIND_TRUE;
     }
 }
 
 /* The uri of a request to subscribe, as it was written. */
-static struct slice
-uri_of(const struct ledger *l, const struct ledger_entry *e, struct rpc_message *m)
+struct slice
+ledger_uri(const struct ledger *l, const struct ledger_entry *e, struct rpc_message *m)
 {
     rpc_parse(buf_slice(&e->text), &l->options.json, m, NULL);
     return m->param[RPC_PARAM_URI].raw;
@@ -342,7 +301,7 @@ note_subscribed(struct ledger *l, struct slice uri, struct ledger_entry *e)
     for (struct ledger_entry **at = &l->subscribed; *at; at = &(*at)->next) {
         struct ledger_entry *old = *at;
 
-        if (rpc_id_equal(uri_of(l, old, &m), uri)) {
+        if (rpc_id_equal(ledger_uri(l, old, &m), uri)) {
             *at = old->next;
             free_entry(old);
             break;
@@ -368,10 +327,10 @@ note_done(struct ledger *l, struct ledger_entry *e, const struct rpc_message *m)
         keep(&l->level, buf_slice(&e->text));
         return false;
     case SUBSCRIBE:
-        note_subscribed(l, uri_of(l, e, &asked), e);
+        note_subscribed(l, ledger_uri(l, e, &asked), e);
         return true;
     case UNSUBSCRIBE:
-        note_subscribed(l, uri_of(l, e, &asked), NULL);
+        note_subscribed(l, ledger_uri(l, e, &asked), NULL);
         return false;
     default:
         return false;
@@ -385,7 +344,7 @@ note_answer(struct ledger *l, const struct rpc_message *m)
     for (struct ledger_entry **at = &l->first; *at; at = &(*at)->next) {
         struct ledger_entry *e = *at;
 
-        if (e->kind < REQUEST || !rpc_id_equal(id_of(e), m->id)) {
+        if (e->kind < REQUEST || !rpc_id_equal(ledger_id(e), m->id)) {
             continue;
         }
         take_out(l, at);
@@ -434,7 +393,7 @@ note_acknowledged(struct ledger *l, const struct rpc_message *m)
         return true;
     }
     for (struct ledger_entry *e = l->first; e; e = e->next) {
-        if (e->kind == LISTEN && rpc_id_equal(id_of(e), id.raw)) {
+        if (e->kind == LISTEN && rpc_id_equal(ledger_id(e), id.raw)) {
             bool first = !e->acknowledged;
 
             e->acknowledged = true;
@@ -450,7 +409,8 @@ note_acknowledged(struct ledger *l, const struct rpc_message *m)
 static bool
 is_replay(struct slice id)
 {
-    return id.len > sizeof REPLAY && memcmp(id.data, REPLAY, sizeof REPLAY - 1) == 0;
+    return id.len > sizeof LEDGER_REPLAY &&
+           memcmp(id.data, LEDGER_REPLAY, sizeof LEDGER_REPLAY - 1) == 0;
 }
 
 static bool
@@ -493,228 +453,4 @@ ledger_hear(struct ledger *l, struct slice line)
         return note_acknowledged(l, &m);
     }
     return true;
-}
-
-/* ---- From one server to the next ---- */
-
-static void
-tell_lost_id(struct slice id, struct buf *told)
-{
-    buf_adds(told, "{\"jsonrpc\":\"2.0\",\"id\":");
-    buf_add_slice(told, id);
-    buf_addf(told, ",\"error\":{\"code\":%d,\"message\":\"%s\"}}", err_info(E_OVERLOAD)->rpc_code,
-             lost_text);
-}
-
-/* Answers a request in the place of the server that had it. */
-static void
-tell_lost(const struct ledger *l, const struct ledger_entry *e, struct buf *told)
-{
-    struct rpc_message batch, m;
-    struct json_iter it;
-    struct slice text;
-    const char *separator = "[";
-
-    if (e->kind != BATCH) {
-        tell_lost_id(id_of(e), told);
-        buf_addc(told, '\n');
-        return;
-    }
-    rpc_parse(buf_slice(&e->text), &l->options.json, &batch, NULL);
-    rpc_batch_init(&it, &batch);
-    while (rpc_batch_next(&it, &text)) {
-        rpc_parse(text, &l->options.json, &m, NULL);
-        if (m.shape == RPC_REQUEST && m.id.len) {
-            buf_adds(told, separator);
-            tell_lost_id(m.id, told);
-            separator = ",";
-        }
-    }
-    buf_adds(told, "]\n");
-}
-
-/* The client is answering questions that nobody asks any more. */
-static void
-withdraw_questions(struct ledger *l, struct buf *told)
-{
-    for (const struct ledger_question *q = l->questions; q; q = q->next) {
-        buf_adds(told, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
-                       "\"requestId\":");
-        buf_add(told, q->id, q->id_len);
-        buf_adds(told, ",\"reason\":\"the server that asked has ended\"}}\n");
-    }
-    forget_questions(l);
-}
-
-static void
-tell_change(struct buf *told, const char *what, const char *params)
-{
-    buf_addf(told, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\"%s}\n", what, params);
-}
-
-/* A subscription of the modern era goes on: what it would have told meanwhile may have happened. */
-static void
-tell_listener(const struct ledger_entry *e, struct buf *told)
-{
-    struct slice honoured = buf_slice(&e->honoured);
-    struct buf params = BUF_INIT;
-    struct json_value value, uri;
-    struct json_iter it;
-
-    for (int i = 0; i < LEDGER_LISTS; i++) {
-        if (json_slice_member(honoured, lists[i].filter, &value) && value.kind == KIND_TRUE) {
-            char what[64];
-
-            snprintf(what, sizeof what, "%s/list_changed", lists[i].capability);
-            buf_reset(&params);
-            buf_addf(&params, ",\"params\":{\"_meta\":{\"" META "subscriptionId\":%.*s}}",
-                     (int)e->id_len, e->id);
-            tell_change(told, what, params.data);
-        }
-    }
-    if (json_slice_member(honoured, "resourceSubscriptions", &value) &&
-        json_iter_init(&it, value.raw)) {
-        while (json_iter_next(&it, NULL, &uri)) {
-            buf_reset(&params);
-            buf_adds(&params, ",\"params\":{\"uri\":");
-            buf_add_slice(&params, uri.raw);
-            buf_addf(&params, ",\"_meta\":{\"" META "subscriptionId\":%.*s}}", (int)e->id_len,
-                     e->id);
-            tell_change(told, "resources/updated", params.data);
-        }
-    }
-    buf_fini(&params);
-}
-
-/* The same for a session of the legacy era. */
-static void
-tell_session(const struct ledger *l, struct buf *told)
-{
-    struct rpc_message m;
-
-    for (int i = 0; i < LEDGER_LISTS; i++) {
-        if (l->initialize.len && l->changes[i]) {
-            char what[64];
-
-            snprintf(what, sizeof what, "%s/list_changed", lists[i].capability);
-            tell_change(told, what, "");
-        }
-    }
-    for (const struct ledger_entry *e = l->subscribed; e; e = e->next) {
-        struct buf params = BUF_INIT;
-
-        buf_adds(&params, ",\"params\":{\"uri\":");
-        buf_add_slice(&params, uri_of(l, e, &m));
-        buf_adds(&params, "}");
-        tell_change(told, "resources/updated", params.data);
-        buf_fini(&params);
-    }
-}
-
-void
-ledger_lose(struct ledger *l, struct buf *told)
-{
-    struct ledger_entry **at = &l->first;
-
-    withdraw_questions(l, told);
-    l->lost = true;
-    while (*at) {
-        struct ledger_entry *e = *at;
-
-        if (e->kind == RESPONSE || (e->taken && !e->repeatable) || !e->text.len) {
-            if (e->kind >= REQUEST) {
-                tell_lost(l, e, told);
-            }
-            strike(l, at);
-            continue;
-        }
-        e->taken = false;
-        at = &e->next;
-    }
-    l->replayed = 0;
-}
-
-void
-ledger_give_up(struct ledger *l, struct buf *told)
-{
-    for (; l->first; strike(l, &l->first)) {
-        if (l->first->kind >= REQUEST) {
-            tell_lost(l, l->first, told);
-        }
-    }
-}
-
-/* Adds a request of the client's under an id of our own. */
-static void
-replay(struct ledger *l, struct slice line, struct buf *out)
-{
-    struct rpc_message m;
-
-    if (line.len) {
-        rpc_parse(line, &l->options.json, &m, NULL);
-        buf_add(out, line.data, (size_t)(m.id.data - line.data));
-        buf_addf(out, REPLAY "%u\"", ++l->replayed);
-        buf_add(out, m.id.data + m.id.len, line.len - (size_t)(m.id.data - line.data) - m.id.len);
-        buf_addc(out, '\n');
-        l->sent++;
-    }
-}
-
-/* Adds what makes the session anew. */
-static void
-replay_session(struct ledger *l, struct buf *out)
-{
-    replay(l, buf_slice(&l->initialize), out);
-    if (l->initialize.len && l->initialized.len) {
-        buf_add_slice(out, buf_slice(&l->initialized));
-        buf_addc(out, '\n');
-        l->sent++;
-    }
-    replay(l, buf_slice(&l->level), out);
-    for (const struct ledger_entry *e = l->subscribed; e; e = e->next) {
-        replay(l, buf_slice(&e->text), out);
-    }
-}
-
-/* Between two servers nobody listened: what may have changed meanwhile is told as changed. */
-static void
-tell_missed(struct ledger *l, struct buf *told)
-{
-    if (l->lost) {
-        tell_session(l, told);
-        for (const struct ledger_entry *e = l->first; e; e = e->next) {
-            if (e->kind == LISTEN && e->acknowledged) {
-                tell_listener(e, told);
-            }
-        }
-    }
-    l->lost = false;
-}
-
-void
-ledger_resume(struct ledger *l, struct buf *up, struct buf *told)
-{
-    tell_missed(l, told);
-    l->sent = l->taken = 0;
-    replay_session(l, up);
-    for (struct ledger_entry *e = l->first; e; e = e->next) {
-        e->number = ++l->sent;
-        buf_add_slice(up, buf_slice(&e->text));
-        buf_addc(up, '\n');
-    }
-}
-
-void
-ledger_hand_over(struct ledger *l, struct ledger_estate *estate, struct buf *told)
-{
-    tell_missed(l, told);
-    replay_session(l, &estate->session);
-    for (; l->first; strike(l, &l->first)) {
-        struct ledger_entry *e = l->first;
-        struct buf *to = e->kind == LISTEN && e->acknowledged ? &estate->listens : &estate->lines;
-
-        buf_add_slice(to, buf_slice(&e->text));
-        buf_addc(to, '\n');
-    }
-    forget_session(l);
 }
