@@ -127,10 +127,18 @@ refuse_kinds(struct request *req, unsigned lacking, unsigned extra, struct fault
     for (int i = 0; i < NEED_KIND_COUNT; i++) {
         if (lacking & kinds[i].can) {
             buf_addf(&names, "%s%s", names.len ? ", " : "", kinds[i].what);
+        }
+    }
+    if ((lacking & CAN_FORM) && (lacking & CAN_URL)) { /* Both are of one capability. */
+        buf_adds(&data, "\"elicitation\":{\"form\":{},\"url\":{}}");
+        lacking &= ~(unsigned)(CAN_FORM | CAN_URL);
+    }
+    for (int i = 0; i < NEED_KIND_COUNT; i++) {
+        if (lacking & kinds[i].can) {
             buf_addf(&data, "%s%s", data.len ? "," : "", kinds[i].required);
         }
     }
-    if (extra && !lacking) {
+    if (extra && !names.len) {
         const char *word = extra & CAN_SAMPLING_TOOLS ? "tools" : "context";
         buf_addf(&names, "sampling.%s", word);
         buf_addf(&data, "\"sampling\":{\"%s\":{}}", word);
@@ -376,6 +384,7 @@ need(struct request *req, struct need *needs, size_t count, struct fault *f)
         req->needs->slots[i].wanted = false;
     }
     for (size_t i = 0; i < count; i++) {
+        err = err ? err : need_form_fit(req, &needs[i], f);
         slots[i] = take_slot(req, &needs[i]);
     }
     for (size_t i = 0; i < count && !err; i++) {

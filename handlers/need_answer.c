@@ -9,8 +9,8 @@
 
 #define ROOTS_MAX 1000u
 
-static bool
-is_required(const json_t *schema, const char *name)
+bool
+need_form_requires(const json_t *schema, const char *name)
 {
     size_t i;
     json_t *item;
@@ -35,7 +35,7 @@ strip(const json_t *schema, json_t *content)
     json_object_foreach_safe(content, next, key, value)
     {
         if (!json_object_get(properties, key) ||
-            (json_is_null(value) && !is_required(schema, key))) {
+            (json_is_null(value) && !need_form_requires(schema, key))) {
             json_object_del(content, key);
         }
     }

@@ -2,6 +2,7 @@
  *
  *   need.c         need() itself: which answers are there, which must be asked for
  *   need_answer.c  what a good answer is
+ *   need_form.c    forms for clients that know less of them
  *   need_page.c    pages that must have been visited
  *   need_state.c   modern: what travels with the client from one round to the next
  *   need_park.c    legacy and tasks: requests that wait, and answers that arrive
@@ -58,6 +59,10 @@ struct need_slot *needs_find(struct needs *n, const char *key);
 void need_slot_forget(struct need_slot *slot);
 /* Checks an answer as it came and takes out of it what was not asked for.  E_ARGUMENT. */
 enum err need_check(enum need_kind kind, const json_t *params, json_t *answer, struct fault *f);
+/* Whether a form's schema requires the member 'name'. */
+bool need_form_requires(const json_t *schema, const char *name);
+/* Says a form as the client's revision knows it.  E_NO_INPUT if that has no words for it. */
+enum err need_form_fit(const struct request *req, struct need *want, struct fault *f);
 /* Adds {"key":{...},...} of what is wanted to 'out'. */
 void needs_add_wanted(const struct needs *n, struct buf *out);
 /* Seals what the next round must know into 'out', as JSON text.  E_TOO_LARGE. */

@@ -689,6 +689,48 @@ answers_are_checked(void **unused)
     json_decref(params);
 }
 
+/* The form as a client of 'revision' gets it, or why it gets none. */
+static void
+fits(enum revision revision, const char *schema, const char *want)
+{
+    struct request req = {.era = ERA_LEGACY, .revision = revision};
+    struct need n = {.kind = NEED_FORM, .params = need_form("m", json_loads(schema, 0, NULL))};
+    struct fault f = FAULT_INIT;
+    enum err err = need_form_fit(&req, &n, &f);
+    char *got = json_dumps(json_object_get(n.params, "requestedSchema"), JSON_COMPACT);
+
+    if (err ? err != E_NO_INPUT || !strstr(f.text, want) : strcmp(got, want) != 0) {
+        fail_msg("%s\nwanted %s\ngot    %s %s", schema, want, got, f.text);
+    }
+    free(got);
+    json_decref(n.params);
+}
+
+static void
+older_clients_get_forms_in_their_words(void **unused)
+{
+    static const char several[] =
+        "{\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"enum\":[\"x\"]}},"
+        "\"b\":{\"type\":\"boolean\",\"default\":true}},\"required\":[\"%s\"]}";
+    static const char titled[] =
+        "{\"properties\":{\"c\":{\"type\":\"string\",\"oneOf\":[{\"const\":\"v\",\"title\":\"V\"},"
+        "{\"const\":\"w\"}],\"default\":\"w\"},\"n\":{\"type\":\"number\",\"minimum\":1,"
+        "\"default\":2}}}";
+    char room[256];
+
+    (void)unused;
+    fits(REVISION_2025_11_25, titled, titled);
+    fits(REVISION_2025_06_18, titled,
+         "{\"properties\":{\"c\":{\"type\":\"string\",\"enum\":[\"v\",\"w\"],\"enumNames\":[\"V\","
+         "\"w\"]},\"n\":{\"type\":\"number\",\"minimum\":1}}}");
+    snprintf(room, sizeof room, several, "b");
+    fits(REVISION_2025_11_25, room, room);
+    fits(REVISION_2025_06_18, room,
+         "{\"properties\":{\"b\":{\"type\":\"boolean\",\"default\":true}},\"required\":[\"b\"]}");
+    snprintf(room, sizeof room, several, "a");
+    fits(REVISION_2025_06_18, room, "a choice of several");
+}
+
 #define T(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
 
 int
@@ -718,6 +760,7 @@ main(void)
         T(who_does_not_read_is_not_asked_after_initialized),
         T(responses_to_nothing_are_dropped),
         T(answers_are_checked),
+        T(older_clients_get_forms_in_their_words),
     };
     return CHECK_RUN(tests);
 }
