@@ -162,8 +162,8 @@ read_content(struct request *req, struct slice uri, struct content *content, str
 
     if (offers_fixtures(req)) {
         content->fixture = fixtures_read(uri.data);
-        content->kept = true;
         if (content->fixture) {
+            content->kept = true;
             return E_OK;
         }
     }

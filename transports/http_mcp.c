@@ -22,29 +22,34 @@ joined(const struct http_parser *p, enum http_header header, struct buf *room)
     return (struct slice){room->data + start, room->len - start};
 }
 
-static bool
-accepts(const struct http_parser *p, struct slice type, struct slice range)
+/* What all Accept headers together say of 'type'; without any, or with empty ones, it is taken. */
+static struct http_wish
+wish_for(const struct http_parser *p, struct slice type)
 {
-    return http_header_has(p, HTTP_HEADER_ACCEPT, type) ||
-           http_header_has(p, HTTP_HEADER_ACCEPT, range) ||
-           http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("*/*"));
+    struct slice accept = slice_of(http_header_name(HTTP_HEADER_ACCEPT)), name, value;
+    struct http_wish wish = {.fit = 0};
+    bool said = false;
+
+    for (unsigned i = 0; http_header_next(p, &i, &name, &value);) {
+        if (http_same(name, accept)) {
+            http_wish_read(value, type, &wish);
+            said |= value.len > 0;
+        }
+    }
+    wish.taken |= !said;
+    return wish;
 }
 
 static void
 post_message(struct connection *c, const struct http_parser *p, struct envelope *env)
 {
-    bool json = !http_header(p, HTTP_HEADER_ACCEPT).data ||
-                accepts(p, SLICE("application/json"), SLICE("application/*"));
+    bool json = wish_for(p, SLICE("application/json")).taken;
+    struct http_wish events = wish_for(p, SLICE("text/event-stream"));
 
     /* Events that nobody asked for go to who names their type; a subscription asks for them. */
-    c->takes_events = http_header(p, HTTP_HEADER_ACCEPT).data &&
-                      (http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("text/event-stream")) ||
-                       http_header_has(p, HTTP_HEADER_ACCEPT, SLICE("text/*")));
-    if (slice_is(env->method, "subscriptions/listen")) {
-        c->takes_events = !http_header(p, HTTP_HEADER_ACCEPT).data ||
-                          accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
-    }
-    c->event_stream = !json && accepts(p, SLICE("text/event-stream"), SLICE("text/*"));
+    c->takes_events =
+        events.taken && (events.fit > 1 || slice_is(env->method, "subscriptions/listen"));
+    c->event_stream = !json && events.taken;
     env->events = c->takes_events;
     if (json || c->event_stream) {
         dispatch_message(c->server->context.dispatcher, env, http_body(p), connection_take_sink(c));
@@ -65,8 +70,7 @@ open_stream(struct connection *c, const struct http_parser *p, const struct enve
                           "a stream by GET is for a session: send initialize first, and its "
                           "Mcp-Session-Id with the GET",
                           "Allow: GET, POST, DELETE\r\n");
-    } else if (http_header(p, HTTP_HEADER_ACCEPT).data &&
-               !accepts(p, SLICE("text/event-stream"), SLICE("text/*"))) {
+    } else if (!wish_for(p, SLICE("text/event-stream")).taken) {
         connection_refuse(c, true, 406, "not_acceptable",
                           "a stream is text/event-stream, and Accept does not take that", NULL);
     } else {

@@ -94,6 +94,74 @@ http_list_has(struct slice list, struct slice token)
     return false;
 }
 
+/* Whether the parameters of an element of Accept give it the weight 0: "q=0", "q=0.000". */
+static bool
+weighs_nothing(struct slice parameters)
+{
+    const char *semicolon;
+
+    do {
+        struct slice one = parameters;
+
+        semicolon = memchr(parameters.data, ';', parameters.len);
+        if (semicolon) {
+            one.len = (size_t)(semicolon - parameters.data);
+            parameters.data += one.len + 1;
+            parameters.len -= one.len + 1;
+        }
+        one = http_trim(one);
+        if (one.len >= 3 && http_same((struct slice){one.data, 2}, SLICE("q="))) {
+            for (size_t i = 2; i < one.len; i++) {
+                if (one.data[i] != '0' && one.data[i] != '.') {
+                    return false;
+                }
+            }
+            return true;
+        }
+    } while (semicolon);
+    return false;
+}
+
+/* How closely 'name' names 'type'; see struct http_wish. */
+static unsigned
+fit_of(struct slice name, struct slice type)
+{
+    size_t kind = (size_t)((const char *)memchr(type.data, '/', type.len) - type.data) + 1;
+
+    if (http_same(name, type)) {
+        return 3;
+    }
+    if (name.len == kind + 1 && name.data[kind] == '*' &&
+        http_same((struct slice){name.data, kind}, (struct slice){type.data, kind})) {
+        return 2;
+    }
+    return slice_is(name, "*/*") ? 1 : 0;
+}
+
+void
+http_wish_read(struct slice accept, struct slice type, struct http_wish *wish)
+{
+    struct slice element;
+
+    while (http_list_next(&accept, &element)) {
+        const char *semicolon = memchr(element.data, ';', element.len);
+        struct slice parameters = SLICE_NONE;
+        unsigned fit;
+
+        if (semicolon) {
+            size_t len = (size_t)(semicolon - element.data);
+
+            parameters = (struct slice){semicolon + 1, element.len - len - 1};
+            element = http_trim((struct slice){element.data, len});
+        }
+        fit = fit_of(element, type);
+        if (fit > wish->fit) {
+            wish->fit = fit;
+            wish->taken = !semicolon || !weighs_nothing(parameters);
+        }
+    }
+}
+
 /* RFC 3986 lets a registered name be of any length; the names of DNS end at 255. */
 #define HOST_MAX 255
 

@@ -53,6 +53,16 @@ bool http_list_next(struct slice *list, struct slice *element);
 /* Whether a comma list of tokens has 'token', in any case; parameters (";q=1") are ignored. */
 bool http_list_has(struct slice list, struct slice token);
 
+/* What the values of Accept say of one media type. */
+struct http_wish {
+    unsigned fit; /* How closely it is named: not, by any type, by its kind, itself. */
+    bool taken;   /* By the closest of them: one of weight 0 refuses it. */
+};
+
+/* Adds what one value of Accept says of 'type' (lower case, with a slash) to 'wish', which begins
+ * as zeroes. */
+void http_wish_read(struct slice accept, struct slice type, struct http_wish *wish);
+
 /* Reads "host" or "host:port" as a Host header or an absolute target has it, without user name:
  * stores the host (an IPv6 address with its brackets) and the port, 0 if there is none.  False if
  * it is not one.  Names are checked by their characters, addresses not at all: who compares with

@@ -568,6 +568,13 @@ media_types_and_accept(void **state)
         {JSON "Accept: text/event-stream\r\n", 200, "text/event-stream"},
         {JSON "Accept: text/*\r\n", 200, "text/event-stream"},
         {JSON "Accept: text/html\r\n", 406, "application/json"},
+        {JSON "Accept:\r\n", 200, "application/json"},
+        {JSON "Accept: application/json;q=0, */*\r\n", 200, "text/event-stream"},
+        {JSON "Accept: */*;q=0.1\r\nAccept: application/json; q=0.000\r\n", 200,
+         "text/event-stream"},
+        {JSON "Accept: application/json;q=0\r\n", 406, "application/json"},
+        {JSON "Accept: text/*;q=0, application/json;v=1;q=0.001\r\n", 200, "application/json"},
+        {JSON "Accept: */*;q=0\r\n", 406, "application/json"},
     };
 
     (void)state;
