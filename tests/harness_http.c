@@ -1,6 +1,7 @@
 /* harness_http.c -- requests over a kept connection, and what an MCP answer must look like. */
 #include "tests/harness_http.h"
 
+#include "tests/http_client.h"
 #include "tests/ws_client.h"
 
 #include <arpa/inet.h>
@@ -132,6 +133,59 @@ drop_front(struct buf *b, size_t len)
     b->data[b->len] = '\0';
 }
 
+/* Reads a body whose length the head has told. */
+static bool
+read_body(struct http_peer *p, size_t length, struct buf *body)
+{
+    while (p->in.len < length) {
+        if (!read_more(p)) {
+            return false;
+        }
+    }
+    if (length) {
+        buf_add(body, p->in.data, length);
+        drop_front(&p->in, length);
+    }
+    return true;
+}
+
+static bool
+read_chunks(struct http_peer *p, struct buf *body)
+{
+    size_t held, len;
+
+    while (!p->in.len || !(len = client_take_chunks(p->in.data, p->in.len, &held))) {
+        if (!read_more(p)) {
+            return false;
+        }
+    }
+    buf_add(body, p->in.data, held);
+    drop_front(&p->in, len);
+    return true;
+}
+
+/* Leaves of an event stream the last message, which is the answer; what went ahead of it, and the
+ * event without data that a stream may begin with, are passed over. */
+static void
+keep_last_event(struct buf *body)
+{
+    static const char field[] = "\ndata: ";
+    const size_t skip = sizeof field - 1;
+    struct slice last = SLICE_NONE;
+
+    for (const char *at = body->data; at && (at = strstr(at, field));) {
+        size_t len = strcspn(at + skip, "\n");
+
+        if (len) {
+            last = (struct slice){at + skip, len};
+        }
+        at += skip + len;
+    }
+    memmove(body->data, last.len ? last.data : "", last.len);
+    body->len = last.len;
+    body->data[body->len] = '\0';
+}
+
 bool
 http_read(struct http_peer *p, struct http_reply *reply)
 {
@@ -156,14 +210,14 @@ http_read(struct http_peer *p, struct http_reply *reply)
     length = http_reply_header(reply, "content-length", value, sizeof value)
                  ? strtoul(value, NULL, 10)
                  : 0;
-    while (p->in.len < length) {
-        if (!read_more(p)) {
-            return false;
-        }
+    if (http_reply_header(reply, "transfer-encoding", value, sizeof value)
+            ? !read_chunks(p, &reply->body)
+            : !read_body(p, length, &reply->body)) {
+        return false;
     }
-    if (length) {
-        buf_add(&reply->body, p->in.data, length);
-        drop_front(&p->in, length);
+    if (reply->body.len && http_reply_header(reply, "content-type", value, sizeof value) &&
+        strcasecmp(value, "text/event-stream") == 0) {
+        keep_last_event(&reply->body);
     }
     if (reply->closing) {
         disconnect(p);

@@ -27,7 +27,7 @@ struct http_reply {
     int status;
     bool closing;    /* It said "Connection: close". */
     struct buf head; /* Status line and header lines. */
-    struct buf body;
+    struct buf body; /* Of an event stream, the last message: the answer. */
 };
 void http_reply_fini(struct http_reply *r);
 /* The value of a header, copied; false if it is not there. */

@@ -114,10 +114,8 @@ find_header(struct slice head, const char *name)
     return SLICE_NONE;
 }
 
-/* The length of a chunked body at 'from' up to its end, 0 if that is not there yet; puts what the
- * chunks hold together, at 'from', once it is, and stores how much that is. */
-static size_t
-take_chunks(char *from, size_t len, size_t *held)
+size_t
+client_take_chunks(char *from, size_t len, size_t *held)
 {
     size_t at = 0;
 
@@ -182,7 +180,8 @@ client_read(struct client *c, bool bodiless, int seconds)
             length = find_header((struct slice){start, head_len}, "Content-Length");
             body_len = length.data && !bodiless ? strtoul(length.data, NULL, 10) : 0;
             if (find_header((struct slice){start, head_len}, "Transfer-Encoding").data) {
-                chunks_len = take_chunks(c->in.data + c->at + head_len, len - head_len, &body_len);
+                chunks_len =
+                    client_take_chunks(c->in.data + c->at + head_len, len - head_len, &body_len);
                 if (chunks_len) {
                     break;
                 }

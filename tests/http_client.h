@@ -33,6 +33,9 @@ int client_more(struct client *c, int seconds);
 struct response client_read(struct client *c, bool bodiless, int seconds);
 /* The same for at most ten seconds, with a body. */
 struct response client_next(struct client *c);
+/* The length of a chunked body at 'from' up to its end, 0 if that is not there yet; puts what the
+ * chunks hold together, at 'from', once it is, and stores how much that is. */
+size_t client_take_chunks(char *from, size_t len, size_t *held);
 /* Waits until 'text' has come, and steps over all up to its end; false if it does not come. */
 bool client_until(struct client *c, const char *text, int seconds);
 /* The value of a header in 'r', "" if it is not there; new. */
