@@ -14,7 +14,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-PACKAGES := jansson libuv libwebsockets yaml-0.1 libcrypto
+PACKAGES := jansson libuv libwebsockets yaml-0.1 libcrypto sqlite3
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
         -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Werror
 CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection

@@ -46,7 +46,7 @@ library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/base/
 library libwebsockets 'libwebsockets'      'transports/ws_(channel|client)\.c'
 library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'
-library sqlite        'sqlite3'            'state/search_[a-z_]+\.c|state/helpdesk\.c'
+library sqlite        'sqlite3'            'state/base/sql\.h'
 library curl          'curl/'              '(state/(provider|fetch)|server/client)[a-z_]*\.c'
 library hiredis       'hiredis'            'state/storage_redis[a-z_]*\.c'
 library openssl       'openssl/'           '(state/(workflow_|skills|jwt|jwk|access|token)|handlers/seal|transports/http|server/)[a-z_]*\.c'
