@@ -176,3 +176,13 @@ standards_read(const struct dir *data, struct slice path, struct buf *out, struc
     }
     return err;
 }
+
+enum err
+standards_identity(const struct dir *data, struct slice path, struct file_identity *identity,
+                   struct fault *f)
+{
+    char whole[WHOLE_MAX];
+    enum err err = place_of(path, whole) ? dir_identity(data, whole, identity, f) : E_ARGUMENT;
+
+    return err == E_ARGUMENT ? fault_set(f, E_NOT_FOUND, "this names no standard") : err;
+}

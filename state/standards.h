@@ -15,7 +15,7 @@
 
 #define STANDARDS_PATH_MAX 1024u          /* Bytes of a path. */
 #define STANDARDS_DEPTH_MAX 16u           /* Folders below each other. */
-#define STANDARDS_MAX 10000u              /* Files. */
+#define STANDARDS_MAX 50000u              /* Files. */
 #define STANDARDS_TEXT_MAX (1024u * 1024) /* Bytes of one. */
 
 struct standards_list {
@@ -45,5 +45,9 @@ bool standards_look(const struct dir *data, struct slice path, struct standard_l
  * E_REFUSED if it is not UTF-8; E_IO. */
 enum err standards_read(const struct dir *data, struct slice path, struct buf *out,
                         struct fault *f);
+
+/* Which version of one there is.  E_NOT_FOUND, E_IO. */
+enum err standards_identity(const struct dir *data, struct slice path,
+                            struct file_identity *identity, struct fault *f);
 
 #endif

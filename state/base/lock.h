@@ -33,7 +33,9 @@
     ROW(CHANGES,      TASK,         "who listens for changes")                                   \
     ROW(KEEPER,       CHANGES,      "what the keeper's thread was asked to do")                  \
     ROW(MCP_STREAMS,  KEEPER,       "events of legacy sessions, and who carries them")           \
-    ROW(POOL,         MCP_STREAMS,  "jobs waiting for a worker")                                 \
+    ROW(SEARCH,       MCP_STREAMS, "which generation of an index is current, what it is to do") \
+    ROW(SEARCH_READERS, SEARCH,     "connections of one generation that are idle")               \
+    ROW(POOL,         SEARCH_READERS, "jobs waiting for a worker")                               \
     ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
     ROW(LOG,          OUTBOX,       "the line being written; last of all")
 

@@ -1,0 +1,54 @@
+/* search_life.h -- what search.c, which builds, and search_answers.c, which asks, share. */
+#ifndef TANDEM_SEARCH_LIFE_H
+#define TANDEM_SEARCH_LIFE_H
+
+#include "state/base/lock.h"
+#include "state/search.h"
+#include "state/search_look.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct edition {
+    _Atomic unsigned refs;
+    uint64_t number;            /* Of all editions, rising. */
+    struct search_store *store; /* Counted. */
+    struct synonyms *synonyms;  /* Owned. */
+    bool scan, partial;         /* Made for one query, of some files. */
+};
+
+struct search {
+    struct search_options options;
+    struct slots *answers;
+    pthread_t thread;
+    bool started; /* Set before there are other threads. */
+    _Atomic bool stopping;
+
+    struct lock lock;
+    struct cond wake;                              /* The thread: there is something to do. */
+    struct cond settled;                           /* Others: 'seen' has risen. */
+    uint64_t wanted GUARDED_BY(LC_SEARCH);         /* Rises with each change. */
+    uint64_t seen GUARDED_BY(LC_SEARCH);           /* What the last look had. */
+    bool damaged GUARDED_BY(LC_SEARCH);            /* The current index is to be made anew. */
+    struct edition *current GUARDED_BY(LC_SEARCH); /* Counted, or null. */
+    struct search_look told GUARDED_BY(LC_SEARCH); /* By the last look. */
+    uint64_t builds GUARDED_BY(LC_SEARCH), failures GUARDED_BY(LC_SEARCH);
+    char trouble[512] GUARDED_BY(LC_SEARCH);
+
+    /* The thread's own. */
+    struct dir *index;   /* Counted; null: generations live in memory. */
+    uint64_t generation; /* The highest there was. */
+    uint64_t editions;
+    struct file_identity synonyms; /* Of the file that the current edition has. */
+};
+
+/* A new edition, counted.  Takes the reference to 'store'. */
+struct edition *edition_make(const struct search *s, struct search_store *store, uint64_t number);
+/* Null is ignored. */
+void edition_unref(struct edition *e);
+/* The one in use, counted, or null; '*stale': files have changed since it was made. */
+struct edition *edition_current(struct search *s, bool *stale);
+
+extern const struct slots_class search_answers_class;
+
+#endif
