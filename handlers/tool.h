@@ -9,10 +9,11 @@
 #include "handlers/request.h"
 
 /*      name              answered in        */
-#define OWN_TOOLS(ROW)                  \
-    ROW(current_date, "tool_info.c")    \
-    ROW(get_server_info, "tool_info.c") \
-    ROW(pos_workflow, "tool_workflow.c")
+#define OWN_TOOLS(ROW)                   \
+    ROW(current_date, "tool_info.c")     \
+    ROW(get_server_info, "tool_info.c")  \
+    ROW(pos_workflow, "tool_workflow.c") \
+    ROW(search_standards, "tool_search.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -68,6 +69,7 @@
 #define TOOL_GROUPS(ROW) \
     ROW(info, ALWAYS)    \
     ROW(workflow, CORE)  \
+    ROW(search, CORE)    \
     ROW(conformance, NAMED)
 
 enum runs {

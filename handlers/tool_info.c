@@ -6,6 +6,7 @@
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
+#include "state/search.h"
 #include "state/state.h"
 #include "state/version.h"
 #include "state/watch.h"
@@ -50,7 +51,7 @@ capabilities_section(const struct request *req)
     const char *mode = state_options(req->state)->mode;
 
     return json_pack("{s:i, s:b, s:b, s:b, s:b, s:b}", "tools_available",
-                     (int)tools_count(req->dispatcher->tools), "rag_enabled", 0, "workflow_enabled",
+                     (int)tools_count(req->dispatcher->tools), "rag_enabled", 1, "workflow_enabled",
                      1, "browser_enabled", 0, "dual_transport", strcmp(mode, "dual") == 0,
                      "http_transport", strcmp(mode, "dual") == 0 || strcmp(mode, "http") == 0);
 }
@@ -80,6 +81,34 @@ sessions_section(const struct request *req)
                      (json_int_t)c.sessions_paused, "failed", (json_int_t)c.sessions_failed,
                      "completed", (json_int_t)c.sessions_completed, "changes",
                      (json_int_t)c.action_acquisitions, "change_waits", (json_int_t)c.action_waits);
+}
+
+static json_t *
+index_section(const struct state *state)
+{
+    struct search_status status;
+    char built[CLOCK_TEXT_SIZE];
+    json_t *section = json_must(json_object());
+
+    search_status(state_search(state), &status);
+    json_put_text(section, "state",
+                  status.ready        ? status.stale ? "stale" : "ready"
+                  : status.trouble[0] ? "failed"
+                                      : "none");
+    json_put_int(section, "files", (int64_t)status.index.files);
+    json_put_int(section, "chunks", (int64_t)status.index.passages);
+    json_put_int(section, "generation", (int64_t)status.index.generation);
+    json_put_int(section, "bytes", (int64_t)status.index.bytes);
+    json_put_bool(section, "on_disk", status.index.on_disk);
+    json_put_int(section, "skipped", status.skipped);
+    if (status.ready) {
+        clock_format_utc(status.index.built_ms * 1000000, built);
+        json_put_text(section, "built_at", built);
+    }
+    if (status.trouble[0]) {
+        json_put_text(section, "error", status.trouble);
+    }
+    return section;
 }
 
 static json_t *
@@ -136,6 +165,7 @@ tool_info_make(struct request *req)
     json_put(info, "capabilities", capabilities_section(req));
     json_put(info, "caches", state_caches(req->state));
     json_put(info, "sessions", sessions_section(req));
+    json_put(info, "index", index_section(req->state));
     json_put(info, "requests_in_flight", in_flight_section(req));
     json_put(info, "mcp_sessions", mcp_sessions_section(req->state));
     json_put(info, "mcp_tasks", mcp_tasks_section(req->state));

@@ -323,6 +323,25 @@ step_finish(struct demo *d)
 }
 
 static bool
+step_search(struct demo *d)
+{
+    struct fault f = FAULT_INIT;
+    json_t *answer, *first;
+    bool good;
+
+    begin(d);
+    answer = play_second_tool(&d->play, "search_standards",
+                              json_pack("{s:s}", "query", "how do I reproduce a bug first"), &f);
+    first = json_array_get(json_object_get(answer, "results"), 0);
+    good = strcmp(text_of(first, "file"), "testing/reproducing-bugs.md") == 0;
+    good = good ? held(d, "agent B", "asks the standards: %s, line %d", text_of(first, "file"),
+                       (int)json_integer_value(json_object_get(first, "line")))
+                : did_not_hold("search_standards", answer, &f);
+    json_decref(answer);
+    return good;
+}
+
+static bool
 step_counters(struct demo *d)
 {
     struct fault f = FAULT_INIT;
@@ -345,7 +364,7 @@ step_counters(struct demo *d)
 
 static bool (*const story[])(struct demo *) = {
     step_lists_agree, step_start,          step_same_start, step_read_task, step_claim_refused,
-    step_gate_passes, step_one_completion, step_finish,     step_counters,
+    step_gate_passes, step_one_completion, step_finish,     step_search,    step_counters,
 };
 
 /* The example: beside the sources, or where "make install" puts it. */

@@ -6,6 +6,7 @@
 #include "state/base/keeper.h"
 #include "state/base/file.h"
 #include "state/base/pool.h"
+#include "state/search.h"
 #include "state/state.h"
 
 #include <pthread.h>
@@ -83,6 +84,7 @@ core_keep(struct core *core, struct fault *f)
     if (!err) {
         state_keep(core->state, core->keeper);
         dispatch_keep(core->dispatcher, core->keeper);
+        err = search_start(state_search(core->state), f); /* Looks once changes are told of. */
     }
     return err;
 }

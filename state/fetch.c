@@ -20,9 +20,10 @@
     ROW(easy_init)                                                                    \
     ROW(easy_setopt)                                                                  \
     ROW(easy_getinfo)                                                                 \
-    ROW(easy_cleanup) ROW(easy_strerror) ROW(multi_init) ROW(multi_add_handle)        \
-        ROW(multi_remove_handle) ROW(multi_perform) ROW(multi_poll) ROW(multi_wakeup) \
-            ROW(multi_info_read) ROW(multi_cleanup)
+    ROW(easy_cleanup)                                                                 \
+    ROW(easy_strerror) ROW(multi_init) ROW(multi_add_handle) ROW(multi_remove_handle) \
+        ROW(multi_perform) ROW(multi_poll) ROW(multi_wakeup) ROW(multi_info_read)     \
+            ROW(multi_cleanup)
 
 /* What is used of the library. */
 struct curl {

@@ -50,8 +50,8 @@ struct mcp_session {
     _Atomic bool initialized; /* notifications/initialized came. */
     _Atomic bool ended;
     _Atomic unsigned in_flight;
-    _Atomic unsigned client_can; /* What the client declared: enum asks_can. */
-    _Atomic uint64_t asks;       /* Requests that were sent to it: the last one's id. */
+    _Atomic unsigned client_can;   /* What the client declared: enum asks_can. */
+    _Atomic uint64_t asks;         /* Requests that were sent to it: the last one's id. */
     struct rate calls;             /* How often its tools may be called. */
     _Atomic int64_t idle_since_ns; /* End of the last request, monotonic. */
     /* Of a connection that is its own session. */

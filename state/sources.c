@@ -15,7 +15,7 @@ struct source {
 };
 
 struct sources {
-    struct changes *changes; /* Borrowed. */
+    struct sources_options options;
     struct watch *watch;
     struct source each[SKILLS_SOURCES_MAX];
 };
@@ -144,9 +144,13 @@ static void
 tell(void *arg, const struct watch_news *news)
 {
     const struct source *source = arg;
-    struct changes *changes = source->sources->changes;
+    const struct sources_options *options = &source->sources->options;
+    struct changes *changes = options->changes;
     struct outcome o = {.uris = NULL};
 
+    if (source->kind == SKILL_STANDARDS && options->standards_changed) {
+        options->standards_changed(options->arg);
+    }
     for (size_t i = 0; i < news->count; i++) {
         add_change(&o, source->kind, &news->all[i]);
     }
@@ -177,18 +181,18 @@ tell(void *arg, const struct watch_news *news)
 }
 
 struct sources *
-sources_start(struct keeper *keeper, struct changes *changes, struct dir *workspace,
-              const struct skill_source *sources, size_t count, unsigned folders)
+sources_start(const struct sources_options *options, const struct skill_source *sources,
+              size_t count)
 {
     struct sources *s = xcalloc(1, sizeof *s);
-    struct watch_options options = WATCH_OPTIONS_INIT;
+    struct watch_options watch = WATCH_OPTIONS_INIT;
 
-    options.folders = folders;
-    s->changes = changes;
-    s->watch = watch_create(keeper, &options);
+    watch.folders = options->folders;
+    s->options = *options;
+    s->watch = watch_create(options->keeper, &watch);
     for (size_t i = 0; i < count && i < SKILLS_SOURCES_MAX; i++) {
         s->each[i] = (struct source){s, sources[i].kind};
-        watch_add(s->watch, workspace, sources[i].folder, tell, &s->each[i]);
+        watch_add(s->watch, options->workspace, sources[i].folder, tell, &s->each[i]);
     }
     return s;
 }

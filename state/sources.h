@@ -12,10 +12,19 @@
 
 struct sources;
 
-/* Watches the folders 'sources' beneath 'workspace' from now on, and publishes to 'changes', which
- * is borrowed as 'keeper' is.  At most 'folders' folders are watched. */
-struct sources *sources_start(struct keeper *keeper, struct changes *changes, struct dir *workspace,
-                              const struct skill_source *sources, size_t count, unsigned folders);
+struct sources_options {
+    struct keeper *keeper;   /* Borrowed, as are 'changes' and 'arg'. */
+    struct changes *changes; /* Where news are published. */
+    struct dir *workspace;   /* What the folders are beneath. */
+    unsigned folders;        /* At most so many are watched. */
+    /* Something below the folder of standards has changed; the keeper's thread.  May be null. */
+    void (*standards_changed)(void *arg);
+    void *arg;
+};
+
+/* Watches the folders 'sources' from now on. */
+struct sources *sources_start(const struct sources_options *options,
+                              const struct skill_source *sources, size_t count);
 /* Nothing is published any more.  Null is ignored. */
 void sources_stop(struct sources *s);
 struct watch_counters sources_counters(struct sources *s);

@@ -7,6 +7,7 @@
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
+#include "state/search.h"
 #include "state/settings.h"
 #include "state/skills.h"
 #include "state/sources.h"
@@ -167,6 +168,14 @@ make_skills(const struct state_options *o, struct fault *f)
     return skills;
 }
 
+static struct search *
+make_search(const struct state_options *o, struct fault *f)
+{
+    (void)f;
+    return search_create(
+        &(struct search_options){.data = o->data, .clock = o->clock, .keep = true});
+}
+
 static void
 session_changed(void *changes, const char *session_id, bool list)
 {
@@ -195,6 +204,12 @@ state_create(const struct state_options *options, struct state **state, struct f
     return E_OK;
 }
 
+static void
+standards_changed(void *search)
+{
+    search_stir(search);
+}
+
 void
 state_keep(struct state *state, struct keeper *keeper)
 {
@@ -203,8 +218,13 @@ state_keep(struct state *state, struct keeper *keeper)
 
     changes_keep(state->changes, keeper);
     name_sources(o, &n);
-    state->sources =
-        sources_start(keeper, state->changes, o->root, n.all, n.count, o->settings->limits_watches);
+    state->sources = sources_start(&(struct sources_options){.keeper = keeper,
+                                                             .changes = state->changes,
+                                                             .workspace = o->root,
+                                                             .folders = o->settings->limits_watches,
+                                                             .standards_changed = standards_changed,
+                                                             .arg = state->search},
+                                   n.all, n.count);
     forget_names(&n);
 }
 
@@ -309,10 +329,11 @@ state_caches(const struct state *state)
     json_t *caches = json_must(json_object());
     struct slots_counters c = project_info_counters(state->project);
     struct workflow_counters w = workflow_counters(state->workflow);
-
     struct slots_counters files = skills_counters(state->skills);
+    struct slots_counters answers = search_counters(state->search);
 
     add_cache(caches, "project_info", &c);
+    add_cache(caches, "search_answers", &answers);
     add_cache(caches, "skill_files", &files);
     add_cache(caches, "workflow_gates", &w.gates);
     add_cache(caches, "workflow_sessions", &w.sessions);

@@ -25,7 +25,8 @@ struct watch_counters;
     ROW(changes, struct changes, make_changes, changes_destroy)             \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
-    ROW(skills, struct skills, make_skills, skills_destroy)
+    ROW(skills, struct skills, make_skills, skills_destroy)                 \
+    ROW(search, struct search, make_search, search_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {

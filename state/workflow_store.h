@@ -32,7 +32,8 @@ struct session_class {
     void *(*open)(void *owner, const json_t *raw, json_t **structure);
     /* Frees what open() or a start's build() made.  Any thread; null is ignored. */
     void (*close)(void *content);
-    /* A session was made, changed or removed; 'list': its state or phase is another one.  May be null. */
+    /* A session was made, changed or removed; 'list': its state or phase is another one.  May be
+     * null. */
     void (*changed)(void *owner, const char *id, bool list);
 };
 

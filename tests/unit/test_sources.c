@@ -82,7 +82,10 @@ set_up(void **state)
         return -1;
     }
     changes = changes_create();
-    sources = sources_start(keeper, changes, tree_dir(tree), folders, 4, 100);
+    sources = sources_start(
+        &(struct sources_options){
+            .keeper = keeper, .changes = changes, .workspace = tree_dir(tree), .folders = 100},
+        folders, 4);
     hearer = (struct hearer){.listener = {.class = &class, .kinds = 7}};
     sem_init(&hearer.last, 0, 0);
     listener_want(&hearer.listener, SLICE("tandem://pack/"), NULL);

@@ -268,7 +268,9 @@ the_list_tells_all_of_a_row(void **unused)
 static const char *
 some_arguments(const struct tool *tool)
 {
-    return strcmp(tool->name, "pos_workflow") == 0 ? "{\"action\":\"list_workflows\"}" : "{}";
+    return strcmp(tool->name, "pos_workflow") == 0       ? "{\"action\":\"list_workflows\"}"
+           : strcmp(tool->name, "search_standards") == 0 ? "{\"query\":\"anything\"}"
+                                                         : "{}";
 }
 
 static const char *

@@ -1,0 +1,132 @@
+/* tool_search.c -- search_standards: what the project's standards say about something. */
+#include "handlers/dispatch_private.h"
+#include "state/base/json_put.h"
+#include "state/search.h"
+#include "state/state.h"
+#include "state/uri.h"
+
+#define RESULTS_DEFAULT 5
+
+/* The tags of a question, in the form in which they are kept. */
+static enum err
+read_tags(const json_t *args, struct tag_list *tags, struct fault *f)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(json_object_get(args, "filter_tags"), i, item) {
+        char tag[SEARCH_TAG_BYTES_MAX + 1];
+        struct slice text = {json_string_value(item), json_string_length(item)};
+
+        if (tags->count == SEARCH_TAGS_MAX || !search_tag(text, tag)) {
+            fault_set(f, E_ARGUMENT, "filter_tags[%zu] is no tag", i);
+            return fault_remedy(f, "a tag is a word or some joined by '-', as \"testing\"");
+        }
+        tags->items[tags->count++] = xstrdup(tag);
+    }
+    return E_OK;
+}
+
+static json_t *
+result_of(const struct search_hit *hit)
+{
+    json_t *result = json_must(json_object()), *ranking = json_must(json_object());
+    struct buf uri = BUF_INIT;
+
+    buf_adds(&uri, URI_STANDARD);
+    uri_add_path(&uri, slice_of(hit->path));
+    json_put_text(result, "content", hit->text);
+    json_put_text(result, "file", hit->path);
+    json_put_text(result, "section", hit->heading);
+    json_put_int(result, "line", hit->line);
+    json_put(result, "relevance_score", json_real(rank_total(&hit->score)));
+    json_put_int(result, "tokens", chunk_tokens(strlen(hit->text)));
+    json_put_text(result, "uri", uri.failed ? "" : uri.data);
+    if (hit->phase >= 0) {
+        json_put_int(result, "phase", hit->phase);
+    }
+    json_put(ranking, "words", json_real(hit->score.words));
+    json_put(ranking, "synonyms", json_real(hit->score.synonyms));
+    json_put(ranking, "nearness", json_real(hit->score.nearness));
+    json_put(ranking, "document", json_real(hit->score.document));
+    json_put(result, "ranking", ranking);
+    buf_fini(&uri);
+    return result;
+}
+
+static json_t *
+answer_of(const struct search_answer *answer, int64_t took_ns)
+{
+    json_t *result = json_must(json_object()), *results = json_must(json_array());
+    int64_t tokens = 0;
+
+    for (size_t i = 0; i < answer->hits->count; i++) {
+        json_add(results, result_of(&answer->hits->items[i]));
+        tokens += chunk_tokens(strlen(answer->hits->items[i].text));
+    }
+    json_put(result, "results", results);
+    json_put_int(result, "total_tokens", tokens);
+    json_put_text(result, "retrieval_method", answer->scan ? "scan" : "index");
+    json_put_int(result, "index_generation", (int64_t)answer->hits->generation);
+    json_put_bool(result, "stale", answer->stale);
+    json_put_bool(result, "cache_hit", answer->cached);
+    json_put(result, "query_time_ms", json_real((double)took_ns / 1e6));
+    if (answer->partial) {
+        json_put_bool(result, "partial", true);
+    }
+    return result;
+}
+
+static enum err
+search_standards(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    const struct clock *clock = state_clock(req->state);
+    const json_t *query = json_object_get(args, "query");
+    const json_t *phase = json_object_get(args, "filter_phase");
+    const json_t *n = json_object_get(args, "n_results");
+    struct tag_list tags = {.count = 0};
+    struct search_ask ask = {
+        .query = {json_string_value(query), json_string_length(query)},
+        .limit = n ? (unsigned)json_number_value(n) : RESULTS_DEFAULT,
+        .phase = phase ? (int)json_number_value(phase) : -1,
+        .tags = &tags,
+    };
+    struct search_answer answer;
+    int64_t began = clock_mono(clock);
+    enum err err = read_tags(args, &tags, f);
+
+    err = err ? err : search_ask(state_search(req->state), &ask, &answer, f);
+    if (!err) {
+        *result = answer_of(&answer, clock_mono(clock) - began);
+        search_release(state_search(req->state), &answer);
+    }
+    search_tags_fini(&tags);
+    return err;
+}
+
+const struct tool tool_search_standards = {
+    .name = "search_standards",
+    .title = "Search the standards",
+    .group = "search",
+    .description = "Finds the passages of this project's standards that answer a question, best "
+                   "first. Ask in plain words before you write code, design or tests; read a whole "
+                   "standard by its 'uri'.",
+    .input_schema =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"query\":{\"type\":\"string\",\"description\":\"What you want to know\"},"
+        "\"n_results\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,\"default\":5},"
+        "\"filter_phase\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"Only passages on this phase\"},"
+        "\"filter_tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":16,"
+        "\"description\":\"Only passages that have all of these\"}},"
+        "\"required\":[\"query\"],\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{"
+                     "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+                     "\"total_tokens\":{\"type\":\"integer\"},"
+                     "\"retrieval_method\":{\"type\":\"string\"},"
+                     "\"index_generation\":{\"type\":\"integer\"}},"
+                     "\"required\":[\"results\",\"total_tokens\",\"retrieval_method\"]}",
+    .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
+    .runs = WORKER,
+    .call = search_standards,
+};

@@ -1,0 +1,67 @@
+/* search.h -- the search over a project's standards: always fresh, never in the way.
+ *
+ * A thread of its own builds a generation of the index when the server starts and when the files
+ * have changed, beside the one that is in use; then it is put in its place.  Whoever searches uses
+ * the generation that is current when he begins, and waits for no build.  While there is none yet,
+ * the files are searched as they are ("scan"), not all of them if they are many.
+ *
+ * Answers are kept by query, filters and generation.  Any thread that holds no lock. */
+#ifndef TANDEM_SEARCH_H
+#define TANDEM_SEARCH_H
+
+#include "state/base/clock.h"
+#include "state/base/slots.h"
+#include "state/search_find.h"
+
+struct search;
+
+struct search_options {
+    struct dir *data;          /* Holds "standards" (with "synonyms.txt") and "index"; borrowed. */
+    const struct clock *clock; /* Borrowed. */
+    bool keep;                 /* The index may be kept on disk: nobody else writes it. */
+    /* Called on the building thread when a generation has become current, with no lock held; may be
+     * null. */
+    void (*published)(void *arg, const struct search_store_info *info);
+    void *arg;
+};
+
+/* A new search, which looks at the files for each question until it is started.  Never null. */
+struct search *search_create(const struct search_options *options);
+/* Starts the thread that keeps an index: what a server does, which then stirs it.  At most once.
+ * E_IO if there can be no thread. */
+enum err search_start(struct search *s, struct fault *f);
+/* Ends the thread within a moment, and frees.  Null is ignored. */
+void search_destroy(struct search *s);
+
+/* The files may have changed: they are looked at again.  Any thread, whatever it holds but SEARCH
+ * and what is below it. */
+void search_stir(struct search *s);
+/* Waits until all changes made before the call are in the current generation, or it is clear that
+ * they cannot be; false when 'deadline_ns' (monotonic) came first. */
+bool search_settle(struct search *s, int64_t deadline_ns);
+
+struct search_answer {
+    const struct search_hits *hits; /* Valid until released. */
+    bool scan;                      /* There was no index yet. */
+    bool partial;                   /* And not all files could be looked at. */
+    bool stale;                     /* Files have changed since, and are being looked at. */
+    bool cached;                    /* Somebody had asked that before. */
+    struct slot_pin pin;
+};
+
+/* Answers 'ask', whose 'synonyms' are the search's own affair.  As search_find(); E_NOT_READY. */
+enum err search_ask(struct search *s, const struct search_ask *ask, struct search_answer *answer,
+                    struct fault *f);
+void search_release(struct search *s, struct search_answer *answer);
+
+struct search_status {
+    struct search_store_info index; /* All 0 while there is none. */
+    bool ready, stale;
+    unsigned skipped; /* Files that could not be read, or are no UTF-8. */
+    uint64_t builds, failures;
+    char trouble[512]; /* Why the last build failed; empty if it did not. */
+};
+void search_status(struct search *s, struct search_status *status);
+struct slots_counters search_counters(struct search *s);
+
+#endif
