@@ -43,12 +43,21 @@ offers_sort(struct offers *o)
     }
 }
 
-/* ---- Cursors: "c" and the last key, in hexadecimal ---- */
+/* ---- Cursors: a letter of the list, and the last key, in hexadecimal ---- */
+
+/* A cursor is good for the method that gave it. */
+static char
+letter_of(const struct request *req)
+{
+    const char *name = req->method->name;
+
+    return strcmp(name, "resources/directory/read") == 0 ? 'd' : name[0];
+}
 
 static void
-write_cursor(struct buf *out, const char *key)
+write_cursor(struct buf *out, char letter, const char *key)
 {
-    buf_adds(out, "\"c");
+    buf_addf(out, "\"%c", letter);
     for (; *key; key++) {
         buf_addc(out, hex[(unsigned char)*key >> 4]);
         buf_addc(out, hex[*key & 15]);
@@ -66,13 +75,13 @@ hex_digit(char c)
 
 /* Reads a cursor into the key that it names. */
 static bool
-read_cursor(const struct json_value *cursor, struct buf *key)
+read_cursor(const struct json_value *cursor, char letter, struct buf *key)
 {
     char text[2 * OFFERS_URI_MAX + 2];
     ssize_t len =
         cursor->kind == KIND_STRING ? json_string_into(cursor->raw, text, sizeof text) : -1;
 
-    if (len < 3 || len % 2 == 0 || text[0] != 'c') {
+    if (len < 3 || len % 2 == 0 || text[0] != letter) {
         return false;
     }
     for (ssize_t i = 1; i < len; i += 2) {
@@ -117,7 +126,7 @@ offers_write(struct request *req, const char *member, const struct offers *o, si
     buf_addc(&req->out, ']');
     if (end < o->count) {
         request_member(req, "nextCursor");
-        write_cursor(&req->out, o->all[end - 1].key);
+        write_cursor(&req->out, letter_of(req), o->all[end - 1].key);
     }
 }
 
@@ -126,7 +135,7 @@ offers_find_page(struct request *req, struct offers *o, size_t page, size_t *fir
 {
     const struct json_value *cursor = &req->message.param[RPC_PARAM_CURSOR];
     struct buf after = {.limit = OFFERS_URI_MAX};
-    bool good = cursor->kind == KIND_NONE || read_cursor(cursor, &after);
+    bool good = cursor->kind == KIND_NONE || read_cursor(cursor, letter_of(req), &after);
 
     offers_sort(o);
     *first = 0;
