@@ -1,9 +1,11 @@
 /* err.h -- what can go wrong, and how each peer is told.
  *
  * One table.  A row gives the JSON-RPC code, the HTTP status, how MCP tells it (as a protocol
- * error, or as the result of a tool that ran and failed), the word that scripts match on, and
- * the error type that workflow packs know.  Bugs are not here: they are assertions, kept in
- * release builds.  Nor is a lack of memory for small fixed things: see mem.h. */
+ * error, or as the result of a tool that ran and failed), the word that scripts match on, and the
+ * error type that workflow packs know.  Codes of our own are those of HTTP: outside the range that
+ * JSON-RPC and MCP reserve, in which clients know -32000 as a lost connection.  Bugs are not here:
+ * they are assertions, kept in release builds.  Nor is a lack of memory for small fixed things:
+ * see mem.h. */
 #ifndef TANDEM_ERR_H
 #define TANDEM_ERR_H
 
@@ -26,9 +28,9 @@
     ROW(SCOPE,           -32600, 403, PROTOCOL, "insufficient_scope",    "ValueError")         \
     ROW(NO_RESOURCE,     -32002, 200, PROTOCOL, "resource_not_found",    "NotFoundError")      \
     ROW(MESSAGE_LARGE,   -32600, 413, PROTOCOL, "message_too_large",     "ValueError")         \
-    ROW(STREAMS,         -32000, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \
-    ROW(BUSY,            -32000, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
-    ROW(OVERLOAD,        -32000, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
+    ROW(STREAMS,            409, 409, PROTOCOL, "too_many_streams",      "ConflictError")      \
+    ROW(BUSY,               429, 429, PROTOCOL, "rate_limited",          "RuntimeError")       \
+    ROW(OVERLOAD,           503, 503, PROTOCOL, "overloaded",            "RuntimeError")       \
     ROW(PAGES,           -32042, 200, PROTOCOL, "pages_needed",          "RuntimeError")       \
     ROW(INPUT,           -32603, 500, PROTOCOL, "input_needed",          "RuntimeError") /* Never told: see handlers/need.h. */ \
     ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \

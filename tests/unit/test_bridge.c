@@ -191,7 +191,7 @@ expect_closed(int fd)
     "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}\n"
 #define PING(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"ping\"}\n"
 #define DONE(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"result\":{}}\n"
-#define LOST_START(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":-32000,"
+#define LOST_START(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":503,"
 
 /* A line that begins so comes next. */
 static void

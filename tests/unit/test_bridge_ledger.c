@@ -90,7 +90,7 @@ resume_and_take(void)
 #define PING(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"ping\"}"
 #define DONE(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"result\":{}}"
 #define LOST(ID)                                                                              \
-    "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":-32000,\"message\":\"the server " \
+    "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":503,\"message\":\"the server " \
     "ended while it had this request, which may or may not have been done; look before you "  \
     "send it again\"}}"
 #define INITIALIZE(ID)                                                                       \

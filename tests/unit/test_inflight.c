@@ -313,9 +313,9 @@ the_end_answers_what_still_runs(void **unused)
                   SLICE("get_server_info"), SLICE_NONE, &rest.sink);
     CHECK_INT(dispatch_end_all(dispatcher), 3);
     /* Whether or not their workers have begun. */
-    CHECK(strstr(a.body, "\"id\":1,\"error\":{\"code\":-32000,") &&
+    CHECK(strstr(a.body, "\"id\":1,\"error\":{\"code\":503,") &&
           strstr(a.body, "the server is ending"));
-    CHECK(strstr(b.body, "\"id\":\"x\",\"error\":{\"code\":-32000,"));
+    CHECK(strstr(b.body, "\"id\":\"x\",\"error\":{\"code\":503,"));
     CHECK_INT(b.status, 503);
     CHECK(strstr(rest.body, "\"code\":\"overloaded\""));
     send_call(&stdio, "2", &late);
@@ -355,7 +355,7 @@ a_loop_of_calls_is_slowed_down(void **unused)
             &sink.sink);
         fake_sink_wait(&sink);
         CHECK_INT(sink.status, i < 2 ? 200 : 429);
-        CHECK(i < 2 || strstr(sink.body, "-32000"));
+        CHECK(i < 2 || strstr(sink.body, "\"code\":429"));
         fake_sink_fini(&sink);
     }
     mcp_session_unref(env.session);

@@ -224,7 +224,7 @@ the_end_of_the_server_is_a_result(void **unused)
     CHECK(strstr(fake_sink_wait(&sinks[0]), "\"id\":0,\"result\":{"));
     CHECK_INT(sinks[0].status, 200);
     dispatch_message(dispatcher, &env, slice_of(LISTEN("1", "{}")), &sinks[1].sink);
-    CHECK(strstr(fake_sink_wait(&sinks[1]), "-32000"));
+    CHECK(strstr(fake_sink_wait(&sinks[1]), "\"code\":503"));
     CHECK_INT(sinks[1].status, 503);
     CHECK_INT(lines(&sinks[1]), 0);
 }

@@ -655,8 +655,9 @@ tasks_that_wait_hold_no_worker(void **unused)
      * for. */
     expect(&modern, MESSAGE("3", "tools/call", SLOW("0") "," WITH_TASKS),
            "\"resultType\":\"complete\"");
-    expect(&modern, MESSAGE("4", "tools/call", "\"name\":\"failing_job\"," WITH_TASKS), "-32000");
-    expect(&legacy, MESSAGE("5", "tools/call", SLOW("0") ",\"task\":{}"), "-32000");
+    expect(&modern, MESSAGE("4", "tools/call", "\"name\":\"failing_job\"," WITH_TASKS),
+           "\"code\":429");
+    expect(&legacy, MESSAGE("5", "tools/call", SLOW("0") ",\"task\":{}"), "\"code\":429");
     pass(60);
     wait_status(id, "", MCP_TASK_COMPLETED);
 }
@@ -800,7 +801,7 @@ at_the_limit_each_is_answered(void **unused)
         const char *body = fake_sink_wait(&sinks[i]);
 
         made += strstr(body, "\"taskId\"") != NULL;
-        refused += strstr(body, "-32000") != NULL;
+        refused += strstr(body, "\"code\":429") != NULL;
         fake_sink_fini(&sinks[i]);
     }
     CHECK_INT(made + refused, 100);
