@@ -152,13 +152,42 @@ build(struct search *s, struct search_look *told, struct fault *f)
     return err;
 }
 
+/* Opens what an earlier server has left. */
+static void
+open_index(struct search *s)
+{
+    struct search_store *store = NULL;
+    struct fault f = FAULT_INIT;
+
+    if (!s->options.keep || dir_sub(s->options.data, "index", true, &s->index, &f) != E_OK) {
+        s->index = NULL;
+        return;
+    }
+    dir_sweep(s->index);
+    if (search_store_open(s->index, NAME, &store, &f) == E_OK) {
+        s->generation = search_store_info(store)->generation;
+        publish(s, edition_make(s, store, ++s->editions));
+    }
+}
+
+/* False while there is nothing to search: a project without standards costs no index. */
+static bool
+has_standards(struct search *s)
+{
+    if (!s->opened && dir_is_folder(s->options.data, NAME)) {
+        s->opened = true;
+        open_index(s);
+    }
+    return s->opened;
+}
+
 /* One look, and what becomes of it; what fails for its place on disk is made in memory. */
 static void
 look(struct search *s, uint64_t wanted)
 {
     struct search_look told = {.files = 0};
     struct fault f = FAULT_INIT;
-    enum err err = build(s, &told, &f);
+    enum err err = has_standards(s) ? build(s, &told, &f) : E_OK;
 
     if (err == E_REFUSED) {
         log_warn("a damaged index is made anew", F_STR("why", f.text));
@@ -184,31 +213,12 @@ look(struct search *s, uint64_t wanted)
     UNLOCK(SEARCH, &s->lock);
 }
 
-/* Opens what an earlier server has left. */
-static void
-open_index(struct search *s)
-{
-    struct search_store *store = NULL;
-    struct fault f = FAULT_INIT;
-
-    if (!s->options.keep || dir_sub(s->options.data, "index", true, &s->index, &f) != E_OK) {
-        s->index = NULL;
-        return;
-    }
-    dir_sweep(s->index);
-    if (search_store_open(s->index, NAME, &store, &f) == E_OK) {
-        s->generation = search_store_info(store)->generation;
-        publish(s, edition_make(s, store, ++s->editions));
-    }
-}
-
 static void *
 run_thread(void *arg)
 {
     struct search *s = arg;
     uint64_t wanted;
 
-    open_index(s);
     for (;;) {
         LOCK(SEARCH, &s->lock);
         while (s->seen == s->wanted && !atomic_load(&s->stopping)) {

@@ -36,6 +36,7 @@ struct search {
     char trouble[512] GUARDED_BY(LC_SEARCH);
 
     /* The thread's own. */
+    bool opened;         /* There have been standards. */
     struct dir *index;   /* Counted; null: generations live in memory. */
     uint64_t generation; /* The highest there was. */
     uint64_t editions;

@@ -246,6 +246,23 @@ what_cannot_be_read_keeps_its_last_passages(void **state)
 }
 
 static void
+without_standards_there_is_no_index(void **state)
+{
+    struct rig r = {.tree = tree_create()};
+
+    (void)state;
+    start(&r, true);
+    finds(&r, "mutex", "");
+    CHECK(!status_of(&r).ready);
+    CHECK(!dir_is_folder(tree_dir(r.tree), "index"));
+    tree_write(r.tree, "standards/first.md", "# First\n\nA mutex.\n");
+    follow(&r);
+    finds(&r, "mutex", "first.md");
+    CHECK(status_of(&r).index.on_disk);
+    rig_destroy(&r);
+}
+
+static void
 nothing_new_is_no_generation(void **state)
 {
     struct rig r = rig_create(false);
@@ -502,6 +519,7 @@ main(void)
         cmocka_unit_test(users_add_synonyms),
         cmocka_unit_test(files_are_followed),
         cmocka_unit_test(what_cannot_be_read_keeps_its_last_passages),
+        cmocka_unit_test(without_standards_there_is_no_index),
         cmocka_unit_test(nothing_new_is_no_generation),
         cmocka_unit_test(the_index_outlives_the_server),
         cmocka_unit_test(a_damaged_index_heals),
