@@ -10,6 +10,7 @@
 #include "state/base/log.h"
 #include "state/jwt.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 
 LOG_MODULE("access");
@@ -169,7 +170,7 @@ refuse(struct access *a)
     return ACCESS_REFUSED;
 }
 
-/* Judges with the keys of now.  E_CONFLICT: they are others by now. */
+/* Judges with the keys of now.  E_CONFLICT: they are others by now, and nothing is said yet. */
 static enum err
 judge(struct access *a, struct slice token, const unsigned char *digest, struct jwks_waiter *waiter,
       struct grant **grant, enum access_answer *answer, struct fault *f)
@@ -179,7 +180,6 @@ judge(struct access *a, struct slice token, const unsigned char *digest, struct 
     struct jwk_set *keys = jwks_current(a->jwks, &generation);
     enum err err = E_OK;
 
-    *answer = ACCESS_GRANTED;
     *grant = recall(a, digest, generation, now_ns);
     if (!*grant) {
         err = verify(a, token, keys, now_ns, grant, f);
@@ -204,9 +204,7 @@ judge(struct access *a, struct slice token, const unsigned char *digest, struct 
             break;
         }
     }
-    if (err) {
-        *answer = refuse(a);
-    }
+    *answer = err ? refuse(a) : ACCESS_GRANTED;
     return E_OK;
 }
 
@@ -215,7 +213,7 @@ access_check(struct access *a, struct slice token, struct jwks_waiter *waiter, s
              struct fault *f)
 {
     unsigned char digest[DIGEST_SIZE];
-    enum access_answer answer = ACCESS_REFUSED;
+    enum access_answer answer = ACCESS_UNKNOWN; /* While the keys change faster than we look. */
 
     *grant = NULL;
     if (token.len > JWT_BYTES_MAX) {
@@ -231,6 +229,7 @@ access_check(struct access *a, struct slice token, struct jwks_waiter *waiter, s
             break;
         }
     }
+    assert((answer == ACCESS_GRANTED) == (*grant != NULL)); /* Nobody is let in as nobody. */
     return answer;
 }
 
