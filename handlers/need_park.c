@@ -145,16 +145,21 @@ needs_fail_locked(struct request *req, const struct fault *f, const char *why, s
 
 /* ---- What comes after, no lock held ---- */
 
+struct parking {
+    struct request *req;
+    enum asks_step step;
+};
+
+/* Its host hears nothing of it: the request asks for nothing now. */
 static void
 park_ready(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
 {
-    struct request *req = arg;
+    struct parking *p = arg;
+    bool runs = atomic_load(&p->req->progress) == REQUEST_RUNNING;
 
     (void)first;
-    if (atomic_load(&req->progress) == REQUEST_RUNNING) {
-        req->needs->ready = true;
-        set_parked_locked(req, true);
-    }
+    p->req->needs->ready = p->req->parked = runs;
+    p->step = runs ? ASKS_PARKED : ASKS_OVER;
 }
 
 /* Has a taken request run again.  If no worker is to be had now, it waits for one as it waited for
@@ -171,8 +176,10 @@ run_again(struct request *req)
     req->needs->ready = false;
     err = pool_submit(d->pool, &req->job, dispatch_lane(req));
     if (err == E_BUSY) {
-        inflight_do(d->inflight, park_ready, req);
-        return;
+        struct parking p = {.req = req};
+
+        inflight_do(d->inflight, park_ready, &p);
+        err = p.step == ASKS_OVER ? E_CANCELLED : E_OK; /* Stopped while nobody had it parked. */
     }
     if (err) {
         dispatch_end_call(req, fault_set(&req->fault, err, "the server is ending"));
@@ -192,11 +199,7 @@ needs_run_taken(struct taken *taken)
 
 /* ---- Parking ---- */
 
-struct parking {
-    struct request *req;
-    enum asks_step step;
-};
-
+/* Tasks are not counted: they have limits of their own, and may wait for long. */
 static enum err
 check_room_locked(struct request *first, const struct request *req) REQUIRES(LC_INFLIGHT)
 {
@@ -204,8 +207,10 @@ check_room_locked(struct request *first, const struct request *req) REQUIRES(LC_
     unsigned all = 0, own = 0;
 
     for (const struct request *r = first; r; r = r->next) {
-        all += r->parked;
-        own += r->parked && r->session == req->session;
+        bool counts = r->parked && !r->host;
+
+        all += counts;
+        own += counts && r->session == req->session;
     }
     return all >= limits->parked || own >= limits->parked_each ? E_LIMIT : E_OK;
 }

@@ -426,6 +426,30 @@ it_asks_who_awaited_it_before(void **unused)
     }
 }
 
+/* limits.asks and limits.asks_each are for calls whose clients wait: not for tasks, which do long.
+ */
+static void
+tasks_leave_room_to_ask_others(void **unused)
+{
+    struct fake_sink asking;
+    char id[MCP_TASK_ID_SIZE];
+
+    (void)unused;
+    for (int i = 0; i < 4; i++) {
+        begin(&legacy,
+              MESSAGE("1", "tools/call",
+                      "\"name\":\"confirm_delete\",\"arguments\":{\"filename\":\"a\"},\"task\":{}"),
+              id);
+        wait_status(id, "", MCP_TASK_INPUT_REQUIRED);
+    }
+    send_text(&legacy, &asking,
+              MESSAGE("7", "tools/call",
+                      "\"name\":\"test_elicitation\",\"arguments\":{\"message\":\"?\"}"));
+    fake_sink_wait_sent(&asking, 1);
+    expect(&legacy, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"action\":\"decline\"}}", "");
+    answered(&asking, "action=decline");
+}
+
 static void
 lists_have_pages(void **unused)
 {
@@ -822,6 +846,7 @@ main(void)
         TEST(it_asks_where_its_result_is_awaited),
         TEST(a_question_is_not_lost_with_who_was_asked),
         TEST(it_asks_who_awaited_it_before),
+        TEST(tasks_leave_room_to_ask_others),
         TEST(lists_have_pages),
         TEST(older_revisions_know_no_tasks),
         TEST(modern_tasks_are_flat),
