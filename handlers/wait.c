@@ -10,6 +10,8 @@
 #include "state/base/lock.h"
 #include "state/mcp_tasks.h"
 
+#include <assert.h>
+
 enum err
 wait_until(struct request *req, int64_t until_ns, struct fault *f)
 {
@@ -167,8 +169,8 @@ run_taken(struct taking *t)
 
             req->wait.ready = true;
             inflight_do(d->inflight, park, &p);
-            more = p.step == ASKS_PARKED;
-            err = more ? E_OK : E_CANCELLED;
+            err = p.step == ASKS_PARKED ? E_OK : E_CANCELLED;
+            more = more || !err;
         }
         if (err) {
             dispatch_end_call(req, fault_set(&req->fault, err, "the server is ending"));
@@ -183,6 +185,7 @@ wait_settle(struct request *req)
     struct dispatcher *d = req->dispatcher;
     struct parking p = {.req = req};
 
+    assert(req->bytes); /* It runs on a worker: the transport's thread cannot wait. */
     inflight_do(d->inflight, park, &p);
     if (p.step == ASKS_PARKED) {
         if (d->waking) {
