@@ -97,8 +97,9 @@ core_close(struct core *core)
         dispatch_end_all(core->dispatcher);
         state_give_up(core->state);
     }
-    pool_destroy(core->pool); /* Joins the workers, so nothing is in flight after it. */
-    dispatcher_destroy(core->dispatcher);
+    pool_stop(core->pool); /* Joins the workers; only the keeper may hand it anything now, */
+    dispatcher_destroy(core->dispatcher); /* and has done so for the last time after this. */
+    pool_destroy(core->pool);
     state_destroy(core->state);
     keeper_stop(core->keeper);
     *core = (struct core)CORE_INIT;

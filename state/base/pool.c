@@ -134,7 +134,7 @@ pool_submit(struct pool *p, struct job *job, enum pool_lane lane)
 }
 
 UNSHARED void
-pool_destroy(struct pool *p)
+pool_stop(struct pool *p)
 {
     if (!p) {
         return;
@@ -143,14 +143,25 @@ pool_destroy(struct pool *p)
     p->closing = true;
     cond_broadcast(&p->work);
     UNLOCK(POOL, &p->lock);
-    /* Nobody submits any more, so the count stays. */
-    for (unsigned i = 0; i < p->thread_count; i++) {
-        pthread_join(p->threads[i], NULL);
+    /* A pool that is closing makes no threads, so the count is nobody else's. */
+    while (p->thread_count) {
+        pthread_join(p->threads[p->thread_count - 1], NULL);
+        LOCK(POOL, &p->lock);
+        p->thread_count--;
+        UNLOCK(POOL, &p->lock);
     }
-    cond_fini(&p->work);
-    lock_fini(&p->lock);
-    free(p->threads);
-    free(p);
+}
+
+UNSHARED void
+pool_destroy(struct pool *p)
+{
+    if (p) {
+        pool_stop(p);
+        cond_fini(&p->work);
+        lock_fini(&p->lock);
+        free(p->threads);
+        free(p);
+    }
 }
 
 struct pool_counters

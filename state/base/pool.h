@@ -30,8 +30,12 @@ struct pool *pool_create(unsigned threads, unsigned reserve, unsigned queue);
 /* Queues 'job'.  E_BUSY if the queue is full, E_OVERLOAD once the pool is closing; then 'job' is
  * still the caller's. */
 enum err pool_submit(struct pool *p, struct job *job, enum pool_lane lane);
-/* Takes no more jobs, runs what is queued, joins all threads and frees.  Jobs must end by
- * themselves: who wants them to end early cancels them first.  Null is ignored. */
+/* Takes no more jobs, runs what is queued, and joins all threads.  Jobs must end by themselves: who
+ * wants them to end early cancels them first.  Others may still submit, and are refused.  Null is
+ * ignored. */
+void pool_stop(struct pool *p);
+/* The same, unless that was done before, and frees.  Nobody may submit any more.  Null is ignored.
+ */
 void pool_destroy(struct pool *p);
 
 struct pool_counters {

@@ -355,6 +355,22 @@ submit_some(void *arg, unsigned number)
 }
 
 static void
+a_stopped_pool_takes_nothing_and_ends_later(void **state)
+{
+    struct bench b;
+    struct unit unit = {.bench = &b};
+
+    (void)state;
+    set_up(&b, 2, 1, 4);
+    pool_stop(NULL);
+    pool_stop(b.pool);
+    CHECK_INT(pool_submit(b.pool, &unit.job, LANE_IDE), E_OVERLOAD);
+    CHECK_INT(pool_counters(b.pool).threads, 0);
+    pool_stop(b.pool);
+    tear_down(&b);
+}
+
+static void
 each_job_runs_once(void **state)
 {
     (void)state;
@@ -384,6 +400,7 @@ main(void)
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(the_end_runs_what_waits),
         cmocka_unit_test(a_closing_pool_takes_nothing),
+        cmocka_unit_test(a_stopped_pool_takes_nothing_and_ends_later),
         cmocka_unit_test(each_job_runs_once),
     };
     alarm(300);
