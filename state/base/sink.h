@@ -38,12 +38,13 @@ struct sink_class {
     /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
      * when too much waits for the peer already; E_CANCELLED when it has left; E_REFUSED when it
      * takes nothing ahead of its answer.  Events keep their order, and the answer comes after them.
-     * Any thread, never after answer(); never blocks; the caller may hold INFLIGHT, CHANGES or
-     * MCP_STREAMS. */
+     * Any thread, never after answer(); never blocks; the caller may hold what comes before OUTBOX:
+     * INFLIGHT, TASK, CHANGES, MCP_STREAMS. */
     enum err (*send)(struct sink *sink, const struct event *event);
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
-     * never blocks; the caller holds no lock, or INFLIGHT.  What cannot be delivered, because the
-     * peer has left, is dropped. */
+     * never blocks; the caller may hold the same, but for MCP_STREAMS: a stream's connection is
+     * ended by whoever sent to it in vain.  What cannot be delivered, because the peer has left, is
+     * dropped. */
     void (*answer)(struct sink *sink, const struct reply *reply);
     /* Drops the reference that dispatch was given.  Called once, after answer(). */
     void (*unref)(struct sink *sink);
