@@ -87,11 +87,7 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
     enum err err;
 
     request_init(&req, d, env, sink, DIALECT_RPC);
-    if (!env->session_id.data) {
-        err = fault_set(&req.fault, E_INVALID_REQUEST, "the Mcp-Session-Id header is missing");
-    } else {
-        err = mcp_session_find(sessions, env->session_id, env->principal, &req.session, &req.fault);
-    }
+    err = era_decide_bare(&req);
     if (!err) {
         mcp_session_end(sessions, req.session);
         dispatch_cancel(d, &(struct inflight_match){.session = req.session});

@@ -58,6 +58,7 @@ tasks_prepare(struct request *req, enum runs *runs)
     if (!err && value->kind == KIND_STRING && json_string_add(value->raw, &id)) {
         err = era_check_name(req, buf_slice(&id));
     }
+    err = err ? err : request_check_scope(req, req->method->scope);
     if (!err && req->era == ERA_MODERN) {
         err = tasks_need_declared(req, req->method->name);
     }

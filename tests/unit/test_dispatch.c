@@ -179,6 +179,13 @@ a_legacy_http_session_lives_and_ends(void **unused)
     env.principal = SLICE("q");
     expect(&env, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}", 404, "unknown");
     env.principal = SLICE("p");
+    env.protocol_version = SLICE("2026-07-28"); /* Not one of a session, whatever is asked. */
+    fake_sink_init(&sink);
+    dispatch_end(dispatcher, &env, &sink.sink);
+    fake_sink_wait(&sink);
+    CHECK_INT(sink.status, 400);
+    fake_sink_fini(&sink);
+    env.protocol_version = SLICE_NONE;
     fake_sink_init(&sink);
     dispatch_end(dispatcher, &env, &sink.sink);
     fake_sink_wait(&sink);

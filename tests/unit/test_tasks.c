@@ -512,6 +512,10 @@ modern_tasks_are_flat(void **unused)
     expect_of(&modern, id, MESSAGE("2", "tasks/get", "\"taskId\":\"%s\"," META_OF("{}")),
               "-32021,");
     expect_of(&modern, id, MESSAGE("3", "tasks/result", "\"taskId\":\"%s\"," WITH_TASKS), "-32601");
+    modern.scopes = SLICE("other"); /* What a token allows is asked before what a client can. */
+    expect_of(&modern, id, MESSAGE("3", "tasks/get", "\"taskId\":\"%s\"," META_OF("{}")),
+              "needs the scope");
+    modern.scopes = SLICE_NONE;
     expect(&modern, MESSAGE("4", "tasks/get", WITH_TASKS), "-32602");
     expect(&modern, MESSAGE("5", "tasks/get", "\"taskId\":\"nope\"," WITH_TASKS), "-32602");
     expect(&modern, MESSAGE("6", "tools/call", "\"name\":\"failing_job\"," META_OF("{}")),
