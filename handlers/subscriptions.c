@@ -358,8 +358,7 @@ want_tasks(struct request *req, const json_t *filter, struct subscription *s, st
         struct slice name = {json_string_value(id), json_string_length(id)};
         struct mcp_task *task = NULL;
 
-        if (name.len &&
-            mcp_task_find(state_tasks(req->state), name, req->env.principal, &task, NULL) == E_OK) {
+        if (name.len && tasks_find(req, name, &task, NULL) == E_OK) {
             buf_addf(honoured, "%s\"%s\"", s->task_count ? "," : "", mcp_task_id(task));
             memcpy(s->tasks[s->task_count++], mcp_task_id(task), MCP_TASK_ID_SIZE);
         }

@@ -69,6 +69,20 @@ tasks_prepare(struct request *req, enum runs *runs)
     return err;
 }
 
+enum err
+tasks_find(const struct request *req, struct slice id, struct mcp_task **task, struct fault *f)
+{
+    enum err err = mcp_task_find(state_tasks(req->state), id, req->env.principal, task, f);
+
+    if (!err && (mcp_task_session(*task) != NULL) != (req->era == ERA_LEGACY)) {
+        mcp_task_unref(*task);
+        *task = NULL;
+        fault_set(f, E_PARAMS, "this task was begun by a client of the other era");
+        err = fault_remedy(f, "follow it in the version in which it was begun");
+    }
+    return err;
+}
+
 /* The task that the request names, counted. */
 static enum err
 find(struct request *req, struct mcp_task **task)
@@ -77,9 +91,7 @@ find(struct request *req, struct mcp_task **task)
     enum err err = read_id(req, id);
 
     *task = NULL;
-    return err ? err
-               : mcp_task_find(state_tasks(req->state), slice_of(id), req->env.principal, task,
-                               &req->fault);
+    return err ? err : tasks_find(req, slice_of(id), task, &req->fault);
 }
 
 /* Adds the members of a task, which are a whole result; modern: with what it gave, or asks for. */

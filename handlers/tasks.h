@@ -39,6 +39,11 @@ enum err tasks_prepare_call(struct request *req, enum runs *runs);
 /* Whether a modern client declares that it knows tasks. */
 bool tasks_declared(const struct request *req);
 
+/* Finds a task of the request's principal and era, counted: each era has errors, questions and
+ * results that the other does not know.  As mcp_task_find(). */
+enum err tasks_find(const struct request *req, struct slice id, struct mcp_task **task,
+                    struct fault *f);
+
 /* Makes a request in flight a task, and answers it; that of tasks_prepare_call().  On error it is
  * what it was: E_BUSY where there are too many tasks, E_CANCELLED if its client has left. */
 enum err tasks_detach(struct request *req);
