@@ -154,6 +154,12 @@ export function toolResult(answer) {
     return answer.structuredContent;
 }
 
+/** Arguments with which each tool that needs some answers something; a tool without a row is called without any. */
+export const someArguments = {
+    pos_workflow: { action: 'list_workflows' },
+    search_standards: { query: 'how do I reproduce a bug' },
+};
+
 /** Evidence that passes each gate of bug_fix_v1. */
 export const bugFixEvidence = [
     { failing_test: 'test_leap_day', test_output: 'FAIL: test_leap_day expected 29, got 28',

@@ -10,7 +10,7 @@
 //   status(error)      HTTP status of a request that was refused
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { bugFixEvidence, Project, test, toolResult, TOOL_TIMEOUT_MS } from './lib.mjs';
+import { bugFixEvidence, Project, someArguments, test, toolResult, TOOL_TIMEOUT_MS } from './lib.mjs';
 
 async function call(peer, name, args = {}) {
     return peer.client.callTool({ name, arguments: args }, ...peer.callOptions);
@@ -170,6 +170,12 @@ async function checkPeer(kit, peer, where) {
         const names = (await peer.client.listTools()).tools.map((tool) => tool.name);
         for (const name of ['pos_workflow', 'current_date', 'get_server_info']) {
             assert.ok(names.includes(name), name);
+        }
+    });
+    await test(`${label}: calls each tool that is listed`, async () => {
+        for (const { name } of (await peer.client.listTools()).tools) {
+            const answer = await call(peer, name, someArguments[name]);
+            assert.ok(!answer.isError, `${name}: ${answer.content[0]?.text}`);
         }
     });
     await test(`${label}: tells the date`, async () => {
