@@ -275,6 +275,9 @@ void
 connection_take_answer(struct connection *c, const struct reply *reply)
 {
     bool event = c->event_stream && reply->status == 200 && reply->body.len > 0;
+    /* A call that was cancelled has no answer.  Official clients take 202 for that, as for any
+     * message without one, and 204 for a mistake. */
+    int status = reply->status == 204 && c->posted ? 202 : reply->status;
     char extra[1024] = "";
     size_t n;
 
@@ -303,6 +306,6 @@ connection_take_answer(struct connection *c, const struct reply *reply)
                  "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n");
         answer_event(c, extra, reply);
     } else {
-        connection_answer(c, reply->status, "application/json", extra, reply->body);
+        connection_answer(c, status, "application/json", extra, reply->body);
     }
 }

@@ -195,7 +195,7 @@ refuse_bytes(struct connection *c, const struct http_parser *p)
 
     c->state = HANDLING;
     c->close_after = true;
-    c->old = c->head_only = false;
+    c->old = c->head_only = c->posted = false;
     connection_refuse(c, http_is_mcp(c->server, http_path(p)), why->status, why->word, why->text,
                       NULL);
 }
@@ -222,6 +222,7 @@ take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
 
     c->old = p->minor == 0;
     c->head_only = p->method == HTTP_METHOD_HEAD;
+    c->posted = p->method == HTTP_METHOD_POST;
     c->route = http_route(c, p, &v);
     if (v.later) {
         c->state = CHECKING; /* It is parsed again then; until then all of it is kept. */
@@ -483,7 +484,7 @@ time_out(struct connection *c)
     }
     c->state = HANDLING;
     c->close_after = true;
-    c->old = c->head_only = false;
+    c->old = c->head_only = c->posted = false;
     c->origin = SLICE_NONE;
     connection_refuse(c, false, 408, "request_timeout",
                       "the request did not arrive in time; send it again, faster", NULL);

@@ -134,6 +134,7 @@ struct connection {
     _Atomic bool woken;            /* It is in the server's list. */
     struct connection *next_woken; /* There. */
     bool head_only;                /* HEAD: no body. */
+    bool posted;                   /* POST. */
     struct slice origin;           /* To be allowed by CORS, from the settings; else empty. */
 };
 
