@@ -67,6 +67,24 @@ await test('streams: a call whose connection is cut while it asks is answered on
     await client.close();
 });
 
+await test('streams: a call that is cancelled is over, and nothing is amiss', async () => {
+    const { client } = await connect();
+    const amiss = [], stop = new AbortController();
+    const running = async () => {
+        const { structuredContent } = await client.callTool({ name: 'get_server_info', arguments: {} });
+        return structuredContent.requests_in_flight.http - 1;
+    };
+    client.onerror = (error) => amiss.push(error.message);
+    const call = client.callTool({ name: 'slow_compute', arguments: { seconds: 600 } }, undefined, { signal: stop.signal });
+    while (await running() === 0);
+    stop.abort('enough');
+    await assert.rejects(call);
+    while (await running() > 0);
+    await client.ping();
+    assert.deepEqual(amiss, []);
+    await client.close();
+});
+
 await test('streams: news comes by GET, also after its connection was cut', async () => {
     const { client } = await connect();
     const other = await connect();
