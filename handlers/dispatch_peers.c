@@ -162,6 +162,7 @@ dispatch_drain(struct dispatcher *d)
     subscriptions_end(d);
     mcp_streams_drain(mcp_sessions_streams(state_sessions(d->state)));
     asks_close(d);
+    wait_close(d);
     notices_end_all(d);
 }
 

@@ -6,11 +6,12 @@
 #include "handlers/inflight.h"
 #include "handlers/methods.h"
 #include "handlers/tools.h"
+#include "state/base/lock.h"
 
 struct asks;
 
 struct dispatcher {
-    struct state *state; /* Borrowed; all members are set once. */
+    struct state *state; /* Borrowed; all members are set once, but for the last ones. */
     struct pool *pool;   /* Borrowed. */
     const struct clock *clock;
     struct dispatch_limits limits;
@@ -19,7 +20,8 @@ struct dispatcher {
     struct asks *asks; /* need_park.c. */
     /* Call dispatch_tick(), and wait_tick(), which is more exact; null without a keeper. */
     struct keeper_job *ticking, *waking;
-    _Atomic bool fixture_prompt_shown; /* Of the conformance suite's fixtures. */
+    bool waits_closed GUARDED_BY(LC_INFLIGHT); /* wait.c: nobody waits for a task any more. */
+    _Atomic bool fixture_prompt_shown;         /* Of the conformance suite's fixtures. */
 };
 
 /* dispatch.c: what becomes of every request.  It begins with what its transport told; the sink's

@@ -78,6 +78,7 @@ enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED, REQUE
 struct request_wait {
     bool wanted;           /* It is such a request now. */
     bool ready;            /* It waits for a worker only. */
+    bool vain;             /* The server is ending: it is not to wait for a task again. */
     int64_t until_ns;      /* Monotonic. */
     struct mcp_task *task; /* Counted; or null. */
     unsigned changes;      /* Of 'task', that it has seen. */

@@ -201,8 +201,9 @@ tasks_result(struct request *req)
     if (look.status == MCP_TASK_INPUT_REQUIRED) {
         ask(req, task);
     }
-    err = look.status <= MCP_TASK_INPUT_REQUIRED ? wait_for_task(req, task, look.changes)
-                                                 : tell_result(req, task, &look);
+    err = look.status <= MCP_TASK_INPUT_REQUIRED
+              ? wait_for_task(req, task, look.changes, &req->fault)
+              : tell_result(req, task, &look);
     mcp_task_look_fini(&look);
     mcp_task_unref(task);
     return err;

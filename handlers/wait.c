@@ -28,10 +28,20 @@ wait_until(struct request *req, int64_t until_ns, struct fault *f)
     return E_INPUT;
 }
 
+static enum err
+tell_close(struct fault *f)
+{
+    fault_set(f, E_OVERLOAD, "the server is ending, and does not wait for the task any more");
+    return fault_remedy(f, "begin the task anew once a server runs: it ends with this one");
+}
+
 enum err
-wait_for_task(struct request *req, struct mcp_task *task, unsigned changes)
+wait_for_task(struct request *req, struct mcp_task *task, unsigned changes, struct fault *f)
 {
     wait_end(req);
+    if (req->wait.vain) {
+        return tell_close(f);
+    }
     req->wait = (struct request_wait){
         .wanted = true, .until_ns = INT64_MAX, .task = mcp_task_ref(task), .changes = changes};
     return E_INPUT;
@@ -97,6 +107,9 @@ park(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     (void)first;
     if (atomic_load(&req->progress) != REQUEST_RUNNING) {
         p->step = ASKS_OVER;
+    } else if (req->dispatcher->waits_closed && req->wait.task) {
+        req->wait.vain = true; /* Which its handler tells, unless what it waited for has come. */
+        p->step = ASKS_AGAIN;
     } else if (!req->wait.ready && is_due(&req->wait, clock_mono(req->dispatcher->clock))) {
         p->step = ASKS_AGAIN;
     } else {
@@ -134,6 +147,27 @@ take(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
             t->first = &r->job;
         } else if (r->wait.until_ns < INT64_MAX) {
             t->more = true;
+        }
+    }
+}
+
+struct closing {
+    struct dispatcher *d;
+    struct taking taken;
+};
+
+static void
+close_all(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+{
+    struct closing *c = arg;
+
+    c->d->waits_closed = true;
+    for (struct request *r = first; r; r = r->next) {
+        if (r->waiting && r->wait.task && !is_due(&r->wait, 0) &&
+            atomic_load(&r->progress) == REQUEST_RUNNING) {
+            r->waiting = false;
+            r->job.next = c->taken.first;
+            c->taken.first = &r->job;
         }
     }
 }
@@ -217,6 +251,18 @@ wait_drop_stopped(struct dispatcher *d)
     inflight_do(d->inflight, take, &t);
     while ((req = next_taken(&t))) {
         dispatch_end_call(req, E_CANCELLED);
+    }
+}
+
+void
+wait_close(struct dispatcher *d)
+{
+    struct closing c = {.d = d};
+    struct request *req;
+
+    inflight_do(d->inflight, close_all, &c);
+    while ((req = next_taken(&c.taken))) {
+        dispatch_end_call(req, tell_close(&req->fault));
     }
 }
 

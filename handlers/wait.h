@@ -13,8 +13,10 @@ struct mcp_task;
 /* E_OK once 'until_ns', monotonic, is past; before, E_INPUT, or E_TIMEOUT if the request's own time
  * is over by then.  The thread that runs the request. */
 enum err wait_until(struct request *req, int64_t until_ns, struct fault *f);
-/* Waits until the status of 'task' has changed more than 'changes' times: E_INPUT. */
-enum err wait_for_task(struct request *req, struct mcp_task *task, unsigned changes);
+/* Waits until the status of 'task' has changed more than 'changes' times: E_INPUT; E_OVERLOAD once
+ * the server is ending. */
+enum err wait_for_task(struct request *req, struct mcp_task *task, unsigned changes,
+                       struct fault *f);
 
 /* Whether any request but 'req' waits for the task. */
 bool wait_for_task_by_others(const struct request *req, const struct mcp_task *task);
@@ -30,6 +32,9 @@ void wait_end(struct request *req);
 void wait_wake(struct dispatcher *d, const struct mcp_task *task);
 /* Lets waiting requests go that were cancelled or ended. */
 void wait_drop_stopped(struct dispatcher *d);
+/* The server is about to end: who waits for a task is told so now.  What waits for a moment does
+ * work, as its client sees it, and has until the end of the drain as all that does. */
+void wait_close(struct dispatcher *d);
 /* Runs those whose time has come.  True while any waits for a moment, or for a worker. */
 bool wait_tick(struct dispatcher *d);
 

@@ -743,6 +743,40 @@ the_end_of_the_server_ends_them(void **unused)
     wait_status(asking, "", MCP_TASK_FAILED);
 }
 
+/* The drain ends what only waits at once, and lets run what does something. */
+static void
+the_drain_does_not_wait_for_tasks(void **unused)
+{
+    struct fake_sink waiting[3], plain;
+    char id[MCP_TASK_ID_SIZE], asking[MCP_TASK_ID_SIZE];
+
+    (void)unused;
+    begin(&legacy, MESSAGE("1", "tools/call", SLOW("60") ",\"task\":{}"), id);
+    begin(&legacy,
+          MESSAGE("1", "tools/call",
+                  "\"name\":\"confirm_delete\",\"arguments\":{\"filename\":\"a.txt\"},\"task\":{}"),
+          asking);
+    wait_status(asking, "", MCP_TASK_INPUT_REQUIRED);
+    send_text(&modern, &plain, MESSAGE("2", "tools/call", SLOW("5") "," META_OF("{}")));
+    begin_result(&waiting[0], "2", id);
+    begin_result(&waiting[1], "3", asking);
+    fake_sink_wait_sent(&waiting[1], 1);
+    wait_parked(5);
+    dispatch_drain(dispatcher);
+    answered(&waiting[0], "the server is ending, and does not wait for the task any more");
+    answered(&waiting[1], "the server is ending");
+    wait_status(asking, "", MCP_TASK_FAILED);
+    wait_parked(2);
+    begin_result(&waiting[2], "4", id); /* Nor is it waited for anew, */
+    answered(&waiting[2], "the server is ending, and does not wait for the task any more");
+    begin_result(&waiting[2], "5", asking); /* but what is there is told. */
+    answered(&waiting[2], "does not wait for its client any more");
+    pass(5);
+    answered(&plain, "computed for 5 s");
+    pass(60);
+    wait_status(id, "", MCP_TASK_COMPLETED);
+}
+
 /* ---- Races ---- */
 
 struct race {
@@ -868,6 +902,7 @@ main(void)
         TEST(time_to_live_ends_it),
         TEST(it_outlives_its_session),
         TEST(the_end_of_the_server_ends_them),
+        TEST(the_drain_does_not_wait_for_tasks),
         TEST(every_end_is_told_once),
         TEST(at_the_limit_each_is_answered),
     };
