@@ -72,15 +72,15 @@ tell_locked(struct outbox *ob) REQUIRES(LC_OUTBOX)
     }
 }
 
-enum err
-outbox_add(struct outbox *ob, struct bytes *message)
+static enum err
+add(struct outbox *ob, struct bytes *message, bool owed)
 {
     enum err err = E_OK;
 
     LOCK(OUTBOX, &ob->lock);
     if (ob->closed) {
         err = E_CANCELLED;
-    } else if (!fits_locked(ob, message->len)) {
+    } else if (!owed && !fits_locked(ob, message->len)) {
         err = E_LIMIT;
     } else {
         if (ob->count == ob->room) {
@@ -96,6 +96,18 @@ outbox_add(struct outbox *ob, struct bytes *message)
         bytes_unref(message);
     }
     return err;
+}
+
+enum err
+outbox_add(struct outbox *ob, struct bytes *message)
+{
+    return add(ob, message, false);
+}
+
+enum err
+outbox_add_owed(struct outbox *ob, struct bytes *message)
+{
+    return add(ob, message, true);
 }
 
 void

@@ -5,7 +5,7 @@
  * connections exists once. What is added wakes the owner, once: it is not woken again before it has
  * found the outbox empty.
  *
- * A full outbox refuses: whether that closes the connection or drops something is its owner's
+ * A full outbox refuses what is not owed: whether that closes the connection or drops something is its owner's
  * choice, made where it adds.  Takes the OUTBOX lock. */
 #ifndef TANDEM_OUTBOX_H
 #define TANDEM_OUTBOX_H
@@ -34,6 +34,8 @@ void outbox_destroy(struct outbox *ob);
  * E_CANCELLED once closed.  A message is taken whatever its size if the outbox is empty.  Any
  * thread. */
 enum err outbox_add(struct outbox *ob, struct bytes *message);
+/* The same for what is owed, and bounded elsewhere: taken however full it is. */
+enum err outbox_add_owed(struct outbox *ob, struct bytes *message);
 /* Wakes the owner though nothing is added.  Any thread; nothing happens once closed. */
 void outbox_wake(struct outbox *ob);
 /* Bytes that are not yet popped.  Any thread. */

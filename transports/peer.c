@@ -5,7 +5,10 @@
 #include "transports/peer.h"
 
 #include "handlers/dispatch.h"
+#include "state/base/log.h"
 #include "state/mcp_session.h"
+
+LOG_MODULE("peer");
 
 struct peer {
     struct sink sink;           /* First. */
@@ -13,6 +16,7 @@ struct peer {
     _Atomic unsigned in_flight; /* Messages that dispatch has not let go. */
     _Atomic bool wake_when_idle;
     _Atomic bool lost;
+    _Atomic bool slow; /* The last message that might be refused was. */
     /* Set once. */
     struct dispatcher *dispatcher; /* Borrowed. */
     struct envelope envelope;      /* Of every message; the session in it is counted. */
@@ -85,7 +89,7 @@ peer_send(struct peer *peer, struct slice body)
     struct bytes *message = message_of(peer, body);
 
     if (message) {
-        outbox_add(peer->outbox, message); /* Fails once it is closed: then nobody listens. */
+        outbox_add_owed(peer->outbox, message); /* Fails once it is closed: then nobody listens. */
     } else {
         atomic_store(&peer->lost, true);
         outbox_wake(peer->outbox);
@@ -96,13 +100,18 @@ static enum err
 sink_send(struct sink *sink, const struct event *event)
 {
     struct peer *peer = (struct peer *)sink;
-    struct bytes *message;
+    struct bytes *message = message_of(peer, event->body);
+    enum err err = message ? outbox_add(peer->outbox, message) : E_LIMIT;
 
-    if (outbox_bytes(peer->outbox) + event->body.len > SINK_WAITING_BYTES) {
-        return E_LIMIT;
+    if (err == E_LIMIT && !atomic_exchange(&peer->slow, true)) {
+        log_warn("a client reads too slowly: it is not told everything until it has caught up",
+                 F_STR("transport", peer->envelope.transport == TRANSPORT_WS ? "ws" : "stdio"),
+                 F_UINT("refused_bytes", event->body.len),
+                 F_UINT("waiting_bytes", outbox_bytes(peer->outbox)));
+    } else if (err == E_OK) {
+        atomic_store(&peer->slow, false);
     }
-    message = message_of(peer, event->body);
-    return message ? outbox_add(peer->outbox, message) : E_LIMIT;
+    return err;
 }
 
 static void
@@ -129,7 +138,7 @@ peer_create(const struct peer_options *options)
 {
     static const struct sink_class class = {
         .send = sink_send, .answer = sink_answer, .unref = sink_unref};
-    static const struct outbox_limits none = {0, 0};
+    static const struct outbox_limits limits = {SINK_WAITING_MESSAGES, SINK_WAITING_BYTES};
     struct peer *peer = xcalloc(1, sizeof *peer);
 
     peer->sink.class = &class;
@@ -149,7 +158,7 @@ peer_create(const struct peer_options *options)
     atomic_store(&peer->envelope.session->asks, options->asks_from);
     peer->headroom = options->headroom;
     peer->lines = options->lines;
-    peer->outbox = outbox_create(&none, options->wake, options->arg);
+    peer->outbox = outbox_create(&limits, options->wake, options->arg);
     mcp_session_set_sink(peer->envelope.session, &peer->sink);
     return peer;
 }

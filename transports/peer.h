@@ -30,8 +30,8 @@ struct peer_options {
 /* A new peer with a session of its own, and one reference. */
 struct peer *peer_create(const struct peer_options *options);
 void peer_unref(struct peer *peer);
-/* Borrowed from 'peer'.  Has no limits: what is in flight when input stops being read is bounded by
- * dispatch. */
+/* Borrowed from 'peer'.  It has the limits of sink.h for what is sent ahead of answers or unasked,
+ * and none for answers: what is in flight when input stops being read is bounded by dispatch. */
 struct outbox *peer_outbox(struct peer *peer);
 
 /* Hands one message to dispatch.  'body' is borrowed for the call. */

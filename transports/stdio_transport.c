@@ -298,7 +298,7 @@ take_estate(struct transport *t)
     struct bytes *out = estate->out.len ? bytes_new(estate->out.data, estate->out.len) : NULL;
 
     if (out) {
-        outbox_add(t->lines.outbox, out);
+        outbox_add_owed(t->lines.outbox, out);
     } else if (estate->out.len) {
         lose_peer(t, "no memory for its answers");
     }

@@ -30,13 +30,15 @@ struct event {
 
 struct sink;
 
-/* How much may wait for a peer that does not read, beside answers: over either, send() refuses. */
+/* How much may wait for a peer that does not read: over either, send() refuses, whatever the
+ * transport, but where nothing waits a message is taken however long it is.  Answers are never
+ * refused. */
 #define SINK_WAITING_MESSAGES 256
 #define SINK_WAITING_BYTES ((size_t)1024 * 1024)
 
 struct sink_class {
     /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
-     * when too much waits for the peer already; E_CANCELLED when it has left; E_REFUSED when it
+     * when too much waits for the peer already, and it is the caller's to keep it or to do without; E_CANCELLED when it has left; E_REFUSED when it
      * takes nothing ahead of its answer.  Events keep their order, and the answer comes after them.
      * Any thread, never after answer(); never blocks; the caller may hold what comes before OUTBOX:
      * INFLIGHT, TASK, CHANGES, MCP_STREAMS. */
