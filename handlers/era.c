@@ -7,6 +7,7 @@
 
 #include "handlers/icons.h"
 #include "handlers/methods.h"
+#include "state/base/base64.h"
 #include "state/base/rune.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
@@ -309,40 +310,14 @@ era_header_decode(struct slice value, struct buf *out)
 {
     static const char head[] = "=?base64?", tail[] = "?=";
     size_t head_len = sizeof head - 1, tail_len = sizeof tail - 1;
-    uint32_t bits = 0;
-    unsigned have = 0;
-    size_t pads = 0;
 
     if (value.len < head_len + tail_len || memcmp(value.data, head, head_len) != 0 ||
         memcmp(value.data + value.len - tail_len, tail, tail_len) != 0) {
         buf_add_slice(out, value);
         return is_visible(value);
     }
-    value.data += head_len;
-    value.len -= head_len + tail_len;
-    if (value.len % 4 != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < value.len; i++) {
-        static const char alphabet[] =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        const char *at = memchr(alphabet, value.data[i], 64);
-
-        if (value.data[i] == '=' && i + 2 >= value.len) {
-            pads++;
-            continue;
-        }
-        if (!at || pads) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)(at - alphabet);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            buf_addc(out, (char)(bits >> have & 0xFF));
-        }
-    }
-    return (bits & ((1u << have) - 1)) == 0;
+    return base64_decode((struct slice){value.data + head_len, value.len - head_len - tail_len},
+                         out);
 }
 
 bool
