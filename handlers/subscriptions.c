@@ -21,6 +21,7 @@ struct subscription {
     struct listener listener;    /* First. */
     struct mcp_session *session; /* Counted: of the connection it came by; null over HTTP. */
     struct sink *sink;           /* Counted. */
+    char *principal;             /* Owned. */
     const char *honoured;        /* The filter, as JSON members; until it is acknowledged. */
     bool moves;                  /* struct envelope's. */
     bool deaf;                   /* It does not read.  LC_CHANGES. */
@@ -134,6 +135,7 @@ free_subscription(struct subscription *s)
     mcp_session_unref(s->session);
     listener_fini(&s->listener);
     free(s->tasks);
+    free(s->principal);
     free(s);
 }
 
@@ -179,7 +181,9 @@ matches(const struct listener *l, const void *arg)
     const struct subscription_match *m = arg;
 
     return l->class == &class && (!m->session || s->session == m->session) &&
-           (!m->sink || s->sink == m->sink) && (!m->id.len || rpc_id_equal(id_of(s), m->id));
+           (!m->sink || s->sink == m->sink) &&
+           (!m->principal.len || slice_is(m->principal, s->principal)) &&
+           (!m->id.len || rpc_id_equal(id_of(s), m->id));
 }
 
 void
@@ -398,9 +402,10 @@ check_room(struct request *req)
 {
     struct changes *changes = state_changes(req->state);
     struct subscription_match match = {.session = req->env.session};
+    struct subscription_match all = {.session = NULL}, own = {.principal = req->env.principal};
 
-    if (changes_count(changes, matches, &(struct subscription_match){.session = NULL}) >=
-            SUBSCRIPTIONS_MAX ||
+    if (changes_count(changes, matches, &all) >= SUBSCRIPTIONS_MAX ||
+        (own.principal.len && changes_count(changes, matches, &own) >= SUBSCRIPTIONS_PRINCIPAL) ||
         (match.session && changes_count(changes, matches, &match) >= SUBSCRIPTIONS_EACH)) {
         fault_set(&req->fault, E_BUSY, "too many subscriptions are open");
         return fault_remedy(&req->fault, "cancel one, or ask for several kinds in one");
@@ -425,6 +430,7 @@ subscriptions_listen(struct request *req)
     s->session = req->env.session ? mcp_session_ref(req->env.session) : NULL;
     s->sink = req->sink;
     s->moves = req->env.moves;
+    s->principal = xstrndup(req->env.principal.data, req->env.principal.len);
     s->id_len = id.len;
     memcpy(s->id, id.data, id.len);
     err = check_room(req);
@@ -439,6 +445,7 @@ subscriptions_listen(struct request *req)
         mcp_session_unref(s->session);
         listener_fini(&s->listener);
         free(s->tasks);
+        free(s->principal);
         free(s);
     }
     buf_fini(&honoured);

@@ -12,7 +12,8 @@
 
 struct dispatcher;
 
-#define SUBSCRIPTIONS_EACH 32 /* Of one connection. */
+#define SUBSCRIPTIONS_EACH 32       /* Of one connection. */
+#define SUBSCRIPTIONS_PRINCIPAL 192 /* Of one principal over the network: others find room. */
 #define SUBSCRIPTIONS_MAX 256
 #define SUBSCRIPTION_TASKS_MAX 64 /* Tasks that one follows. */
 
@@ -20,6 +21,7 @@ struct dispatcher;
 struct subscription_match {
     const struct mcp_session *session; /* The connection it came by. */
     const struct sink *sink;           /* Where its answer goes. */
+    struct slice principal;            /* Whose it is. */
     struct slice id;                   /* Raw JSON. */
 };
 /* Ends those that match, for their client wants it so or has left. */

@@ -257,6 +257,27 @@ what_is_refused(void **unused)
     mcp_session_unref(connection.session);
 }
 
+static void
+one_principal_leaves_room(void **unused)
+{
+    struct fake_sink *many = xcalloc(SUBSCRIPTIONS_PRINCIPAL + 2, sizeof *many);
+    struct envelope env = over_http();
+
+    (void)unused;
+    for (unsigned i = 0; i < SUBSCRIPTIONS_PRINCIPAL + 2; i++) {
+        env.principal = i > SUBSCRIPTIONS_PRINCIPAL ? SLICE("alice") : SLICE("bob");
+        fake_sink_init(&many[i]);
+        dispatch_message(dispatcher, &env, slice_of(LISTEN("1", "{}")), &many[i].sink);
+        CHECK_INT(many[i].answers, i == SUBSCRIPTIONS_PRINCIPAL);
+    }
+    CHECK(strstr(many[SUBSCRIPTIONS_PRINCIPAL].body, "too many subscriptions"));
+    dispatch_drain(dispatcher);
+    for (unsigned i = 0; i < SUBSCRIPTIONS_PRINCIPAL + 2; i++) {
+        fake_sink_fini(&many[i]);
+    }
+    free(many);
+}
+
 int
 main(void)
 {
@@ -272,6 +293,7 @@ main(void)
         TEST(who_does_not_read_is_ended_with_the_result),
         TEST(the_end_of_the_server_is_a_result),
         TEST(what_is_refused),
+        TEST(one_principal_leaves_room),
     };
     return CHECK_RUN(tests);
 }
