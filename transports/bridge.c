@@ -271,6 +271,16 @@ is_over(const struct bridge *b)
                               (!b->ledger.first || b->signalled));
 }
 
+/* What found no memory would be a line that nobody gets, and an answer that its client waits for.
+ */
+static void
+check_memory(const struct bridge *b)
+{
+    if (b->up.buf.failed || b->down.buf.failed) {
+        out_of_memory();
+    }
+}
+
 /* Deals with what poll() has found.  False: the server has gone. */
 static bool
 serve_ready(struct bridge *b, const struct pollfd fds[WATCHED])
@@ -288,8 +298,10 @@ serve_ready(struct bridge *b, const struct pollfd fds[WATCHED])
         there = read_server(b);
     }
     if (there && b->link_fd >= 0) {
+        check_memory(b);
         there = write_up(b);
     }
+    check_memory(b);
     write_down(b);
     return there;
 }
@@ -318,6 +330,7 @@ bridge_run(struct bridge *b, int link_fd, int patience_ms)
             bool said_all = b->shut; /* And so has the server, then. */
 
             part(b);
+            check_memory(b);
             write_down(b);
             return said_all || is_over(b) ? BRIDGE_OVER : BRIDGE_PARTED;
         }
