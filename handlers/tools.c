@@ -1,20 +1,10 @@
-/* tools.c -- tools/list and tools/call, for both eras and for scripts.
- *
- * A broken request or an unknown tool is a protocol error.  A tool that was found and then failed,
- * if only because its arguments do not fit its schema, is a result with isError: that is what a
- * model can read and mend. */
-#include "handlers/tools.h"
+/* tools.c -- which tools there are, and tools/list for each revision and for scripts. */
+#include "handlers/tools_private.h"
 
-#include "handlers/content.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
-#include "handlers/param_headers.h"
 #include "handlers/schema.h"
-#include "handlers/tasks.h"
-#include "state/base/json_put.h"
 #include "state/base/log.h"
-#include "state/base/rate.h"
-#include "state/mcp_session.h"
 #include "state/settings.h"
 
 #include <assert.h>
@@ -25,26 +15,6 @@ static const struct tool *const rows[] = {
 #define ROW(NAME, FILE) &tool_##NAME,
     TOOLS(ROW)
 #undef ROW
-};
-#define TOOL_COUNT (sizeof rows / sizeof rows[0])
-
-/* Which members of a tool the revisions know: one text of the list for each step. */
-enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_TASKS, LIST_FORM_COUNT };
-
-/* A tool that is enabled. */
-struct entry {
-    const struct tool *tool;
-    json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
-    struct param_headers *headers; /* Owned; null if no argument is a header too. */
-};
-
-struct tools {
-    struct entry entries[TOOL_COUNT];
-    size_t count;
-    const struct entry *changing; /* The one that comes and goes: the last; or null. */
-    _Atomic bool shown;           /* It is there now. */
-    /* Owned: the JSON array of tools/list, without it and with it. */
-    char *lists[LIST_FORM_COUNT][2];
 };
 
 /* Parses one schema of a row with 'check'; a bad one is a bug. */
@@ -161,7 +131,7 @@ log_unknown_groups(const char *list)
 static void
 add_entry(struct tools *t, const struct tool *tool)
 {
-    struct entry *e = &t->entries[t->count++];
+    struct tool_entry *e = &t->entries[t->count++];
     struct fault f = FAULT_INIT;
 
     e->tool = tool;
@@ -301,11 +271,11 @@ tools_rest_list(struct request *req)
     return E_OK;
 }
 
-static const struct entry *
-find_entry(const struct tools *t, struct slice name)
+const struct tool_entry *
+tools_find(const struct tools *t, struct slice name)
 {
     for (size_t i = 0; i < t->count; i++) {
-        const struct entry *e = &t->entries[i];
+        const struct tool_entry *e = &t->entries[i];
         if (slice_is(name, e->tool->name)) {
             return e == t->changing && !atomic_load(&t->shown) ? NULL : e;
         }
@@ -313,344 +283,13 @@ find_entry(const struct tools *t, struct slice name)
     return NULL;
 }
 
-/* The entry of the tool that was found, whether or not it is there still. */
-static const struct entry *
-entry_of(const struct request *req)
+const struct tool_entry *
+tools_entry(const struct tools *t, const struct tool *tool)
 {
-    const struct entry *e = req->dispatcher->tools->entries;
+    const struct tool_entry *e = t->entries;
 
-    while (e->tool != req->tool) {
+    while (e->tool != tool) {
         e++;
     }
     return e;
-}
-
-static const struct tool *
-find_tool(const struct request *req, struct slice name)
-{
-    const struct entry *e = find_entry(req->dispatcher->tools, name);
-
-    return e ? e->tool : NULL;
-}
-
-static enum err
-unknown_tool(struct request *req, struct slice name)
-{
-    fault_set(&req->fault, req->dialect == DIALECT_REST ? E_NOT_FOUND : E_PARAMS,
-              "unknown tool '%.*s'", (int)(name.len < 128 ? name.len : 128), name.data);
-    return fault_remedy(&req->fault, "tools/list names the tools there are");
-}
-
-enum err
-tools_check_rate(struct request *req)
-{
-    const struct dispatcher *d = req->dispatcher;
-    unsigned per_second = d->limits.calls_per_second;
-    struct mcp_session *session = req->session ? req->session : req->env.session;
-    struct rate *rate = session ? &session->calls : req->env.rate;
-
-    if (rate && !rate_take(rate, req->started_ns, per_second, 2 * per_second)) {
-        fault_set(&req->fault, E_BUSY, "more than %u calls a second came from here", per_second);
-        return fault_remedy(&req->fault, "wait a second, or raise limits.call_rate");
-    }
-    return E_OK;
-}
-
-/* Modern HTTP: arguments that are headers too must say the same there. */
-static enum err
-check_param_headers(struct request *req)
-{
-    const struct entry *e = entry_of(req);
-    json_t *args = NULL;
-    enum err err;
-
-    if (!e->headers || req->era != ERA_MODERN || !req->env.param_header) {
-        return E_OK;
-    }
-    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &req->fault);
-    if (!err) {
-        err = param_headers_check(e->headers, &req->env, args, &req->fault);
-    }
-    json_decref(args);
-    return err;
-}
-
-/* Tools that change nothing need less than the others. */
-static enum err
-check_tool_scope(struct request *req)
-{
-    return request_check_scope(req, req->tool->hints & HINT_READ_ONLY ? SCOPE_READ : SCOPE_WRITE);
-}
-
-/* A modern client declares with each request what it can do. */
-static enum err
-check_capability(struct request *req)
-{
-    const char *needs = req->tool->needs;
-    json_t *declared = NULL;
-    enum err err;
-
-    if (!needs || req->era != ERA_MODERN) {
-        return E_OK;
-    }
-    err = rpc_load(&req->message.meta[RPC_META_CLIENT_CAPABILITIES], "clientCapabilities",
-                   &declared, &req->fault);
-    if (!err && !json_object_get(declared, needs)) {
-        buf_reset(&req->fault_data);
-        buf_addf(&req->fault_data, "{\"requiredCapabilities\":{\"%s\":{}}}", needs);
-        err = fault_set(&req->fault, E_CAPABILITY, "'%s' is for clients that declare %s",
-                        req->tool->name, needs);
-    }
-    json_decref(declared);
-    return err;
-}
-
-enum err
-tools_prepare(struct request *req, enum runs *runs)
-{
-    const struct json_value *name = &req->message.param[RPC_PARAM_NAME];
-    const struct json_value *arguments = &req->message.param[RPC_PARAM_ARGUMENTS];
-    struct slice text = {.data = NULL};
-    struct buf unescaped = {.limit = 1024};
-    enum err err = E_OK;
-
-    if (name->kind != KIND_STRING || !json_string_add(name->raw, &unescaped)) {
-        err = fault_set(&req->fault, E_PARAMS, "params.name is missing, or no string");
-        goto out;
-    }
-    text = buf_slice(&unescaped);
-    err = era_check_name(req, text);
-    if (err) {
-        goto out;
-    }
-    req->tool = find_tool(req, text);
-    if (!req->tool) {
-        err = unknown_tool(req, text);
-    } else if (arguments->kind != KIND_NONE && arguments->kind != KIND_OBJECT) {
-        err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
-    } else {
-        err = check_param_headers(req);
-        err = err ? err : check_tool_scope(req);
-        err = err ? err : check_capability(req);
-        *runs = req->tool->runs;
-        err = err ? err : tasks_prepare_call(req, runs);
-        err = err ? err : tools_check_rate(req);
-    }
-out:
-    buf_fini(&unescaped);
-    return err;
-}
-
-enum err
-tools_find_rest(struct request *req, struct slice name, struct slice arguments)
-{
-    struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
-    struct json_scan scan;
-
-    req->tool = find_tool(req, name);
-    if (!req->tool) {
-        return unknown_tool(req, name);
-    }
-    if (arguments.len == 0) {
-        return E_OK;
-    }
-    json_scan_init(&scan, arguments, &req->dispatcher->limits.json);
-    if (!json_scan_value(&scan, value) || !json_scan_end(&scan) || scan.flaw) {
-        return json_scan_fault(&scan, &req->fault);
-    }
-    if (value->kind != KIND_OBJECT) {
-        fault_set(&req->fault, E_ARGUMENT, "the body is no JSON object");
-        return fault_remedy(&req->fault, "send the tool's arguments as one object");
-    }
-    return E_OK;
-}
-
-enum err
-tools_prepare_rest(struct request *req, enum runs *runs)
-{
-    enum err err = check_tool_scope(req);
-
-    *runs = req->tool->runs;
-    return err ? err : tools_check_rate(req);
-}
-
-/* Checks what a tool answers against what it promised: a mismatch is our mistake, not the caller's.
- */
-static enum err
-check_result(const struct request *req, const json_t *schema, json_t *result, struct fault *f)
-{
-    enum err err = schema ? schema_validate(schema, result, "result", f) : E_OK;
-
-    if (err) {
-        log_error("a tool's result breaks its schema", F_STR("tool", req->tool->name),
-                  F_STR("why", f->text));
-        return fault_set(f, E_INTERNAL, "the result of '%s' is not what it should be",
-                         req->tool->name);
-    }
-    return E_OK;
-}
-
-static bool
-is_required(const json_t *schema, const char *name)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(json_object_get(schema, "required"), i, item) {
-        if (strcmp(json_string_value(item), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Many clients send null for an argument that they leave out.  Takes those away that may be left
- * out and could not be null. */
-static void
-drop_nulls(const json_t *schema, json_t *args)
-{
-    const json_t *properties = json_object_get(schema, "properties");
-    const char *key;
-    json_t *value;
-    void *next;
-
-    json_object_foreach_safe(args, next, key, value)
-    {
-        const json_t *type = json_object_get(json_object_get(properties, key), "type");
-        if (json_is_null(value) && json_is_string(type) &&
-            strcmp(json_string_value(type), "null") != 0 && !is_required(schema, key)) {
-            json_object_del(args, key);
-        }
-    }
-}
-
-/* Loads and checks the arguments and calls the tool.  As struct tool's call(). */
-static enum err
-call_tool(struct request *req, json_t **result, struct fault *f)
-{
-    const struct entry *e = entry_of(req);
-    json_t *args = NULL;
-    enum err err;
-
-    *result = NULL;
-    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
-    if (!err && !args) {
-        args = json_must(json_object());
-    }
-    if (!err) {
-        drop_nulls(e->input, args);
-        err = schema_validate(e->input, args, "arguments", f);
-    }
-    if (err && err != E_OVERLOAD) {
-        err = E_ARGUMENT; /* Whatever else the cause: the caller can mend it. */
-    } else if (!err) {
-        err = req->tool->call(req, args, result, f);
-    }
-    if (!err) {
-        err = check_result(req, e->output, *result, f);
-    }
-    f->code = err;
-    json_decref(args);
-    return err;
-}
-
-void
-tools_write_fault(struct buf *out, const struct fault *f)
-{
-    const struct err_info *info = err_info(f->code);
-
-    buf_adds(out, "{\"code\":");
-    buf_add_json(out, slice_of(info->code));
-    buf_adds(out, ",\"message\":");
-    buf_add_json(out, slice_of(f->text));
-    buf_addf(out, ",\"retryable\":%s",
-             info->http_status == 429 || info->http_status >= 500 ? "true" : "false");
-    if (f->remedy[0]) {
-        buf_adds(out, ",\"remedy\":");
-        buf_add_json(out, slice_of(f->remedy));
-    }
-    buf_addc(out, '}');
-}
-
-/* The JSON text of what a call gave: its result, or what went wrong. */
-static char *
-result_text(const json_t *result, const struct fault *f)
-{
-    struct buf out = BUF_INIT;
-
-    if (result) {
-        json_write(&out, result);
-    } else {
-        tools_write_fault(&out, f);
-    }
-    return buf_steal(&out);
-}
-
-/* Adds what a call gave to the result: 'text' is its JSON text, or tells what went wrong. */
-static void
-add_content(struct request *req, enum err err, const char *text)
-{
-    if (!err && req->tool->gives == GIVES_CONTENT) {
-        request_add_raw(req, "content", slice_of(text));
-        return;
-    }
-    request_member(req, "content");
-    buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
-    buf_add_json(&req->out, slice_of(text));
-    buf_adds(&req->out, "}]");
-    if (err) {
-        request_add_raw(req, "isError", SLICE("true"));
-    } else if (era_knows(req, REVISION_2025_06_18)) {
-        request_add_raw(req, "structuredContent", slice_of(text));
-    }
-}
-
-enum err
-tools_call(struct request *req)
-{
-    struct fault f = FAULT_INIT;
-    json_t *result = NULL;
-    enum err err = call_tool(req, &result, &f);
-    char *text;
-
-    if (!err && req->tool->gives == GIVES_CONTENT) {
-        content_fit(result, req->revision);
-    }
-    text = result_text(result, &f);
-    if (err && err_info(err)->told == ERR_TOLD_PROTOCOL) {
-        req->fault = f;
-    } else if (!text) {
-        err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
-    } else {
-        req->fault = f; /* For who tells it elsewhere. */
-        req->tool_failed = err != E_OK;
-        add_content(req, err, text);
-        err = E_OK;
-    }
-    free(text);
-    json_decref(result);
-    return err;
-}
-
-enum err
-tools_rest(struct request *req)
-{
-    struct fault f = FAULT_INIT;
-    json_t *result = NULL;
-    enum err err = call_tool(req, &result, &f);
-    char *text = result_text(result, &f);
-
-    if (text && !err && req->tool->gives == GIVES_CONTENT) {
-        buf_addf(&req->out, "{\"content\":%s}", text);
-    } else if (text) {
-        buf_adds(&req->out, text);
-    } else {
-        err = fault_set(&f, E_OVERLOAD, "there is no memory for the answer now");
-    }
-    if (err) {
-        req->fault = f;
-    }
-    free(text);
-    json_decref(result);
-    return err;
 }

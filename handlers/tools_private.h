@@ -1,0 +1,42 @@
+/* tools_private.h -- what the files of the tools share.
+ *
+ *   tools.c         the registry: groups, parsed schemas, the texts of tools/list
+ *   tools_call.c    tools/call, and the same for scripts
+ *   tools_repeat.c  which calls may be made again */
+#ifndef TANDEM_TOOLS_PRIVATE_H
+#define TANDEM_TOOLS_PRIVATE_H
+
+#include "handlers/param_headers.h"
+#include "handlers/tools.h"
+
+#include <stdatomic.h>
+
+#define ROW(NAME, FILE) +1
+enum { TOOL_COUNT = TOOLS(ROW) };
+#undef ROW
+
+/* Which members of a tool the revisions know: one text of the list for each step. */
+enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_TASKS, LIST_FORM_COUNT };
+
+/* A tool that is enabled. */
+struct tool_entry {
+    const struct tool *tool;
+    json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
+    struct param_headers *headers; /* Owned; null if no argument is a header too. */
+};
+
+struct tools {
+    struct tool_entry entries[TOOL_COUNT];
+    size_t count;
+    const struct tool_entry *changing; /* The one that comes and goes: the last; or null. */
+    _Atomic bool shown;                /* It is there now. */
+    /* Owned: the JSON array of tools/list, without it and with it. */
+    char *lists[LIST_FORM_COUNT][2];
+};
+
+/* The entry of a tool that is there now, or null. */
+const struct tool_entry *tools_find(const struct tools *t, struct slice name);
+/* That of a tool that was found before, whether or not it is there still. */
+const struct tool_entry *tools_entry(const struct tools *t, const struct tool *tool);
+
+#endif
