@@ -35,9 +35,10 @@ struct dispatcher *dispatcher_create(struct state *state, struct pool *pool,
 /* Has 'keeper' call dispatch_tick() about once a second while there is something to look at.  It
  * must outlive the dispatcher.  At most once, before the first message. */
 void dispatch_keep(struct dispatcher *d, struct keeper *keeper);
-/* Ends what is past its time: idle MCP sessions, events that are kept; makes streams of the answers
- * to calls that take long.  Returns true while there is anything that may
- * come to be; a message makes it be asked again.  The keeper's thread. */
+/* Ends what is past its time: idle MCP sessions, events that are kept, questions, tasks; runs what
+ * waited for a moment or a worker; makes streams of the answers to calls that take long.  Returns
+ * true while there is anything that may come to be; a message makes it be asked again.  The
+ * keeper's thread. */
 bool dispatch_tick(struct dispatcher *d);
 /* No call may be in flight.  Null is ignored. */
 void dispatcher_destroy(struct dispatcher *d);

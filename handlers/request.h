@@ -142,8 +142,9 @@ enum err request_check_scope(struct request *req, enum scope scope);
 bool request_stop(const struct request *req);
 
 /* Tells how far a request is, if its client asked to be told: 'progress' of 'total' (0: not known),
- * with a text or null; a task says the text as its status, asked or not.  What does not rise is not told, nor what the peer is too slow to read. Only
- * the thread that runs the request, which holds no lock. */
+ * with a text or null; a task says the text as its status, asked or not.  What does not rise is not
+ * told, nor what the peer is too slow to read.  Only the thread that runs the request, which holds
+ * no lock. */
 void request_progress(struct request *req, double progress, double total, const char *message);
 /* Ends the connection that waits for the answer, if its client knows to come back in 'retry_ms' for
  * what is said from now on, answer included: a call that takes long need not hold one.  False, and
