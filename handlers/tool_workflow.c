@@ -220,9 +220,7 @@ ask_approval(struct request *req, const struct workflow_args *a, bool *asked,
                                         [NEED_CANCELLED] = "closed the question",
                                         [NEED_REFUSED] = "the client refused to ask"};
     struct need n = {.key = "approval", .kind = NEED_FORM, .bound = true};
-    json_t *about = need_allowed(req, NEED_FORM)
-                        ? workflow_approval_wanted(state_workflow(req->state), a)
-                        : NULL;
+    json_t *about = a->can_ask ? workflow_approval_wanted(state_workflow(req->state), a) : NULL;
     enum err err;
 
     *asked = false;
@@ -272,6 +270,7 @@ call_workflow(struct request *req, const json_t *args, json_t **result, struct f
     err = check_needs(action, args, f);
     err = err ? err : read_args(args, &a, f);
     if (!err && action->run == workflow_complete_phase) {
+        a.can_ask = need_allowed(req, NEED_FORM);
         err = ask_approval(req, &a, &asked, &said, f);
         a.approval = asked ? &said : NULL;
     }

@@ -64,6 +64,7 @@ struct workflow_args {
     const char *category, *status, *reason, *checkpoint_note;
     bool reset_evidence;
     const struct workflow_approval *approval; /* What a person said; null: nobody was asked. */
+    bool can_ask; /* A person can be asked: what the evidence claims of one is no approval. */
 };
 
 /* One action.  E_OK and the whole answer in '*answer', new; or the error, and in '*answer' the

@@ -18,8 +18,9 @@ struct workflow_approval {
 
 /* Tells whether complete_phase with 'args' would pass if a person approved: a new object {workflow,
  * target_file, session_id, phase, phase_name, evidence}, the same each time while nothing changes;
- * null if the gate asks for no person, or refuses whatever a person says.  Changes nothing.  Reads
- * files. */
+ * null if the gate asks for no person, refuses whatever a person says, or cannot be looked at now:
+ * complete_phase with 'can_ask' lets nothing pass that a person should have been asked about.
+ * Changes nothing.  Reads files. */
 json_t *workflow_approval_wanted(struct workflow *w, const struct workflow_args *args);
 
 /* The evidence as the person's word makes it, a new object. */

@@ -255,6 +255,20 @@ answer_refused(const struct workflow_args *args, const struct session_view *view
     json_put_bool(*answer, "workflow_complete", false);
 }
 
+/* A gate that passes only because its evidence claims what a person, who can be asked, was not
+ * asked: the session or the gate has changed since it was looked at for that. */
+static enum err
+check_asked(const struct workflow_args *args, const struct gate *gate,
+            const struct gate_result *result, struct fault *f)
+{
+    if (!result->passed || !args->can_ask || args->approval || !gate_needs_approval(gate)) {
+        return E_OK;
+    }
+    fault_set(f, E_CONFLICT, "phase %d needs the approval of a person, who was not asked",
+              args->phase);
+    return fault_remedy(f, "call complete_phase with phase %d again", args->phase);
+}
+
 /* Judges the evidence and puts the outcome into the session; 'view' becomes what was saved. */
 static enum err
 judge_and_store(struct workflow *w, const struct workflow_args *args, const struct gate *gate,
@@ -273,6 +287,7 @@ judge_and_store(struct workflow *w, const struct workflow_args *args, const stru
         asked = workflow_approved_evidence(args->evidence, args->approval->approved);
     }
     err = gate_evaluate(gate, asked ? asked : args->evidence, &context, result, f);
+    err = err ? err : check_asked(args, gate, result, f);
     if (err) {
         json_decref(asked);
         return err;

@@ -184,6 +184,31 @@ a_persons_no_refuses_whatever_the_evidence_claims(void **unused)
     }
 }
 
+/* Whatever kept the question from being asked: the claim does not stand in for it. */
+static void
+a_claim_counts_only_where_nobody_can_be_asked(void **unused)
+{
+    json_t *evidence = json_loads("{\"notes\":\"done\",\"human_approved\":true}", 0, NULL);
+    struct workflow_args args = {.action = "complete_phase",
+                                 .session_id = id,
+                                 .has_phase = true,
+                                 .evidence = evidence,
+                                 .can_ask = true};
+    struct fault f = FAULT_INIT;
+    json_t *answer = NULL;
+
+    (void)unused;
+    CHECK_INT(workflow_complete_phase(state_workflow(rig.state), &args, &answer, &f), E_CONFLICT);
+    CHECK(strstr(f.text, "who was not asked"));
+    CHECK_INT(current_phase(), 0);
+    json_decref(answer);
+    args.can_ask = false;
+    CHECK_INT(workflow_complete_phase(state_workflow(rig.state), &args, &answer, &f), E_OK);
+    CHECK_INT(current_phase(), 1);
+    json_decref(answer);
+    json_decref(evidence);
+}
+
 /* What would be refused anyway is nothing to show to a person. */
 static void
 nobody_is_asked_about_what_fails(void **unused)
@@ -327,6 +352,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(a_persons_yes_passes_the_gate),
         T(a_persons_no_refuses_whatever_the_evidence_claims),
+        T(a_claim_counts_only_where_nobody_can_be_asked),
         T(nobody_is_asked_about_what_fails),
         T(who_cannot_be_asked_is_told_how),
         T(modern_rounds),
