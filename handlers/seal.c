@@ -7,11 +7,11 @@
 #include "handlers/seal.h"
 
 #include "state/base/base64url.h"
+#include "state/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 
 #define VERSION "v1."
 #define VERSION_LEN (sizeof VERSION - 1)
@@ -138,12 +138,10 @@ seal_open(const struct seal *s, struct slice sealed, struct buf *out, struct fau
 void
 seal_digest(struct slice text, char out[SEAL_DIGEST_SIZE])
 {
-    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    unsigned char digest[DIGEST_SIZE];
 
-    if (!EVP_Digest(text.data, text.len, sum, NULL, EVP_sha256(), NULL)) {
+    if (!digest_make(text, digest)) {
         out_of_memory();
     }
-    for (size_t i = 0; i < SEAL_DIGEST_SIZE / 2; i++) {
-        snprintf(out + 2 * i, 3, "%02x", sum[i]);
-    }
+    digest_format(digest, out, SEAL_DIGEST_SIZE);
 }

@@ -8,15 +8,14 @@
 #include "state/base/hash.h"
 #include "state/base/lock.h"
 #include "state/base/log.h"
+#include "state/digest.h"
 #include "state/jwt.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 
 LOG_MODULE("access");
 
 #define SECOND_NS INT64_C(1000000000)
-#define DIGEST_SIZE 32
 #define VERIFY_TRIES 3 /* While the keys change under the check. */
 
 struct entry {
@@ -220,7 +219,7 @@ access_check(struct access *a, struct slice token, struct jwks_waiter *waiter, s
         fault_set(f, E_UNAUTHORIZED, "the token is too long");
         return refuse(a);
     }
-    if (EVP_Digest(token.data, token.len, digest, NULL, EVP_sha256(), NULL) != 1) {
+    if (!digest_make(token, digest)) {
         fault_set(f, E_OVERLOAD, "there is no memory to check the token now");
         return ACCESS_UNKNOWN;
     }

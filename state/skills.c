@@ -8,9 +8,9 @@
 #include "state/skills_private.h"
 
 #include "state/base/log.h"
+#include "state/digest.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 
 LOG_MODULE("skills");
@@ -34,16 +34,13 @@ static const char *const kind_names[SKILL_KINDS] = {"packs", "project", "standar
 static bool
 digest_of(struct slice bytes, char out[SKILL_DIGEST_SIZE])
 {
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    unsigned char digest[DIGEST_SIZE];
+    bool made = digest_make(bytes, digest);
 
-    if (!EVP_Digest(bytes.data, bytes.len, sum, &len, EVP_sha256(), NULL)) {
-        return false;
+    if (made) {
+        digest_format(digest, out, SKILL_DIGEST_SIZE);
     }
-    for (unsigned i = 0; i < len && 2 * i + 2 < SKILL_DIGEST_SIZE; i++) {
-        snprintf(out + (size_t)2 * i, 3, "%02x", sum[i]);
-    }
-    return true;
+    return made;
 }
 
 static bool

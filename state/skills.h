@@ -22,6 +22,7 @@
 #include "state/base/mem.h"
 #include "state/base/problems.h"
 #include "state/base/slots.h"
+#include "state/digest.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -35,7 +36,7 @@
 #define SKILL_DEPTH_MAX 16u         /* Folders below each other. */
 #define SKILL_PATH_MAX 1024u        /* Bytes of a file's path. */
 #define SKILLS_EACH_MAX 500u        /* Folders of a kind that are looked at. */
-#define SKILL_DIGEST_SIZE 65u       /* SHA-256 in hexadecimal, and NUL. */
+#define SKILL_DIGEST_SIZE DIGEST_TEXT_SIZE
 #define SKILLS_SOURCES_MAX 8u
 
 enum skill_kind { SKILL_PACK, SKILL_PROJECT, SKILL_STANDARDS, SKILL_KINDS };

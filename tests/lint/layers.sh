@@ -49,7 +49,7 @@ library cmark         'cmark'              'state/markdown[a-z_]*\.c'
 library sqlite        'sqlite3'            'state/base/sql\.h'
 library curl          'curl/'              '(state/(provider|fetch)|server/client)[a-z_]*\.c'
 library hiredis       'hiredis'            'state/storage_redis[a-z_]*\.c'
-library openssl       'openssl/'           '(state/(workflow_|skills|jwt|jwk|access|token)|handlers/seal|transports/http|server/)[a-z_]*\.c'
+library openssl       'openssl/'           '(state/(workflow_|digest|jwt|jwk|token)|handlers/seal|transports/http|server/)[a-z_]*\.c'
 library jansson       'jansson\.h>'        '(state|handlers|server)/[a-z_/]+\.[ch]'
 
 # x_private.h belongs to x.c and x_*.c; that of dispatch to all who stand behind that door.
