@@ -68,7 +68,7 @@
     ROW(jwt_timeout, "jwt.timeout", DURATION, ANY, "5s", "100ms", "1m",                            \
         "time to fetch the keys; over it: the old ones stay, or 503 while there are none")         \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, conformance (for the official test suite)")                                    \
+        "tool groups to offer: core, full, workflow, conformance (for the official test suite)")   \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
@@ -178,7 +178,7 @@
     ROW(limits_active_workflows, "limits.active_workflows", UINT, ANY, "100", "1", "10000",        \
         "workflow sessions neither completed nor paused; over it: start is refused")               \
     ROW(limits_watches, "limits.watches", UINT, ANY, "2048", "0", "65536",                         \
-        "folders watched for changes; over it: they are looked at every 5 seconds")               \
+        "folders watched for changes; over it: they are looked at every 5 seconds")                \
     ROW(limits_workflow_stale, "limits.workflow_stale", DURATION, ANY, "168h", "1h", "8760h",      \
         "an active workflow session that nobody touches; over it: removed")
 /* clang-format on */

@@ -16,28 +16,28 @@
 #include <stdint.h>
 
 /* clang-format off */
-/*      name          after         what it guards                                              */
-#define LOCK_RANKS(ROW)                                                                          \
-    ROW(OUTERMOST,    OUTERMOST,    "nothing; the top of the order")                             \
-    ROW(CONFIG,       OUTERMOST,    "which settings snapshot is current")                        \
-    ROW(KEYS,         CONFIG,       "which keys of the issuer are current, and who waits for others") \
-    ROW(GRANTS,       KEYS,         "tokens that were found good")                               \
-    ROW(MCP_SESSIONS, GRANTS,       "table of legacy MCP sessions")                              \
-    ROW(INFLIGHT,     MCP_SESSIONS, "requests in flight, by peer and id")                        \
-    ROW(WF_START,     INFLIGHT,     "workflow starts under way, by pack and target")             \
-    ROW(WF_ACTION,    WF_START,     "(slow) one mutating action on a workflow session, its save") \
-    ROW(SLOTS,        WF_ACTION,    "one keyed cache: its table, order and counters")            \
-    ROW(WF_SESSION,   SLOTS,        "which document of a workflow session is current")           \
-    ROW(TASKS,        WF_SESSION,   "table of MCP tasks, and what their principals use")         \
-    ROW(TASK,         TASKS,        "what changes in one MCP task")                              \
-    ROW(CHANGES,      TASK,         "who listens for changes")                                   \
-    ROW(KEEPER,       CHANGES,      "what the keeper's thread was asked to do")                  \
-    ROW(MCP_STREAMS,  KEEPER,       "events of legacy sessions, and who carries them")           \
-    ROW(SEARCH,       MCP_STREAMS, "which generation of an index is current, what it is to do") \
-    ROW(SEARCH_READERS, SEARCH,     "connections of one generation that are idle")               \
-    ROW(POOL,         SEARCH_READERS, "jobs waiting for a worker")                               \
-    ROW(OUTBOX,       POOL,         "what waits for one transport's thread")                     \
-    ROW(LOG,          OUTBOX,       "the line being written; last of all")
+/*      name            after           what it guards                                            */
+#define LOCK_RANKS(ROW)                                                                             \
+    ROW(OUTERMOST,      OUTERMOST,      "nothing; the top of the order")                            \
+    ROW(CONFIG,         OUTERMOST,      "which settings snapshot is current")                       \
+    ROW(KEYS,           CONFIG,         "keys of the issuer, and who waits for others")             \
+    ROW(GRANTS,         KEYS,           "tokens that were found good")                              \
+    ROW(MCP_SESSIONS,   GRANTS,         "table of legacy MCP sessions")                             \
+    ROW(INFLIGHT,       MCP_SESSIONS,   "requests in flight, by peer and id")                       \
+    ROW(WF_START,       INFLIGHT,       "workflow starts under way, by pack and target")            \
+    ROW(WF_ACTION,      WF_START,       "(slow) a mutating action on a workflow session, its save") \
+    ROW(SLOTS,          WF_ACTION,      "one keyed cache: its table, order and counters")           \
+    ROW(WF_SESSION,     SLOTS,          "which document of a workflow session is current")          \
+    ROW(TASKS,          WF_SESSION,     "table of MCP tasks, and what their principals use")        \
+    ROW(TASK,           TASKS,          "what changes in one MCP task")                             \
+    ROW(CHANGES,        TASK,           "who listens for changes")                                  \
+    ROW(KEEPER,         CHANGES,        "what the keeper's thread was asked to do")                 \
+    ROW(MCP_STREAMS,    KEEPER,         "events of legacy sessions, and who carries them")          \
+    ROW(SEARCH,         MCP_STREAMS,    "which index is current, and what is to be done to it")     \
+    ROW(SEARCH_READERS, SEARCH,         "connections of one generation that are idle")              \
+    ROW(POOL,           SEARCH_READERS, "jobs waiting for a worker")                                \
+    ROW(OUTBOX,         POOL,           "what waits for one transport's thread")                    \
+    ROW(LOG,            OUTBOX,         "the line being written; last of all")
 
 enum lock_rank {
 #define ROW(NAME, AFTER, WHAT) RANK_##NAME,
