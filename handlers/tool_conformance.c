@@ -2,6 +2,8 @@
  * that it fixes; offered only where the settings name their group.
  *
  * They use what every tool may use, so what the suite proves of them holds for the others. */
+#include "handlers/tool_conformance.h"
+
 #include "handlers/dispatch_private.h"
 #include "handlers/offers.h"
 #include "state/base/json_put.h"
@@ -13,8 +15,6 @@ static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACkl
                             "1ytgAAAABJRU5ErkJggg==";
 static const char sound[] = "UklGRiwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQgAAACAgICAgICAgA"
                             "==";
-
-#define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
 
 static json_t *
 text_block(const char *text)
@@ -40,6 +40,16 @@ static json_t *
 only(json_t *block)
 {
     return json_must(json_pack("[o]", block));
+}
+
+json_t *
+conformance_told(char *text)
+{
+    json_t *content =
+        only(json_must(json_pack("{s:s, s:o}", "type", "text", "text", json_text(text))));
+
+    free(text);
+    return content;
 }
 
 static enum err

@@ -1,10 +1,9 @@
 /* tool_conformance_need.c -- the tools of the official conformance suite that ask their client, by
  * names, keys and answers that it fixes; offered only where the settings name their group. */
-#include "handlers/need.h"
-#include "handlers/tool.h"
+#include "handlers/tool_conformance.h"
+
 #include "state/base/json_put.h"
 
-#define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
 #define VISITED                                                               \
     "{\"type\":\"object\",\"properties\":{\"visited\":{\"type\":\"boolean\"," \
     "\"description\":\"The user has been there.\"}},\"additionalProperties\":false}"
@@ -24,8 +23,8 @@ form(const char *message, const char *member, const char *type)
                                          "properties", member, "type", type, "required", member)));
 }
 
-static struct need
-ask_form(const char *key, const char *message, const char *member, const char *type)
+struct need
+conformance_form(const char *key, const char *message, const char *member, const char *type)
 {
     return (struct need){.key = key, .kind = NEED_FORM, .params = form(message, member, type)};
 }
@@ -48,16 +47,6 @@ ask_roots(const char *key)
 
 /* ---- What came of them ---- */
 
-/* One text block, in an array; 'text' is stolen. */
-static json_t *
-told(char *text)
-{
-    json_t *content = json_must(json_pack("[{s:s, s:o}]", "type", "text", "text", json_text(text)));
-
-    free(text);
-    return content;
-}
-
 static const char *
 action(const struct need *n)
 {
@@ -79,7 +68,7 @@ told_form(const struct need *n)
                   n->said ? ", said=" : "", n->said ? n->said : "");
 
     free(content);
-    return told(text);
+    return conformance_told(text);
 }
 
 /* The first text of a model's answer. */
@@ -122,7 +111,7 @@ sampling(struct request *req, const json_t *args, json_t **result, struct fault 
     enum err err = need(req, &n, 1, f);
 
     if (!err) {
-        *result = told(xasprintf("LLM response: %s", sampled_text(&n)));
+        *result = conformance_told(xasprintf("LLM response: %s", sampled_text(&n)));
     }
     return err;
 }
@@ -207,12 +196,12 @@ enums(struct request *req, const json_t *args, json_t **result, struct fault *f)
 static enum err
 ask_name(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct need n = ask_form("user_name", "What is your name?", "name", "string");
+    struct need n = conformance_form("user_name", "What is your name?", "name", "string");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
     if (!err) {
-        *result = told(xasprintf("Hello, %s!", form_text(&n, "name")));
+        *result = conformance_told(xasprintf("Hello, %s!", form_text(&n, "name")));
     }
     return err;
 }
@@ -225,7 +214,7 @@ ask_capital(struct request *req, const json_t *args, json_t **result, struct fau
 
     (void)args;
     if (!err) {
-        *result = told(xasprintf("The model said: %s", sampled_text(&n)));
+        *result = conformance_told(xasprintf("The model said: %s", sampled_text(&n)));
     }
     return err;
 }
@@ -240,7 +229,7 @@ ask_client_roots(struct request *req, const json_t *args, json_t **result, struc
     (void)args;
     if (!err) {
         add_roots(&text, &n);
-        *result = told(buf_steal(&text));
+        *result = conformance_told(buf_steal(&text));
     }
     return err;
 }
@@ -248,12 +237,12 @@ ask_client_roots(struct request *req, const json_t *args, json_t **result, struc
 static enum err
 ask_ok(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct need n = ask_form("confirm", "Please confirm.", "ok", "boolean");
+    struct need n = conformance_form("confirm", "Please confirm.", "ok", "boolean");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
     if (!err) { /* The state was ours: else we would not have come here. */
-        *result = told(xasprintf("state-ok: %s", action(&n)));
+        *result = conformance_told(xasprintf("state-ok: %s", action(&n)));
     }
     return err;
 }
@@ -262,7 +251,7 @@ static enum err
 ask_many(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     struct need n[] = {
-        ask_form("user_name", "What is your name?", "name", "string"),
+        conformance_form("user_name", "What is your name?", "name", "string"),
         ask_model("greeting", "Write a greeting."),
         ask_roots("client_roots"),
     };
@@ -273,7 +262,7 @@ ask_many(struct request *req, const json_t *args, json_t **result, struct fault 
     if (!err) {
         buf_addf(&text, "%s, %s. ", sampled_text(&n[1]), form_text(&n[0], "name"));
         add_roots(&text, &n[2]);
-        *result = told(buf_steal(&text));
+        *result = conformance_told(buf_steal(&text));
     }
     return err;
 }
@@ -281,7 +270,7 @@ ask_many(struct request *req, const json_t *args, json_t **result, struct fault 
 static enum err
 ask_twice(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct need first = ask_form("step1", "Step 1: what is your name?", "name", "string");
+    struct need first = conformance_form("step1", "Step 1: what is your name?", "name", "string");
     enum err err = need(req, &first, 1, f);
     struct need second;
 
@@ -289,11 +278,11 @@ ask_twice(struct request *req, const json_t *args, json_t **result, struct fault
     if (err) {
         return err;
     }
-    second = ask_form("step2", "Step 2: what is your favourite colour?", "color", "string");
+    second = conformance_form("step2", "Step 2: what is your favourite colour?", "color", "string");
     err = need(req, &second, 1, f);
     if (!err) {
-        *result =
-            told(xasprintf("%s likes %s.", form_text(&first, "name"), form_text(&second, "color")));
+        *result = conformance_told(
+            xasprintf("%s likes %s.", form_text(&first, "name"), form_text(&second, "color")));
     }
     return err;
 }
@@ -308,7 +297,7 @@ ask_possible(struct request *req, const json_t *args, json_t **result, struct fa
 
     (void)args;
     if (need_allowed(req, NEED_FORM)) {
-        n[count++] = ask_form("user_name", "What is your name?", "name", "string");
+        n[count++] = conformance_form("user_name", "What is your name?", "name", "string");
     }
     if (need_allowed(req, NEED_ROOTS)) {
         n[count++] = ask_roots("client_roots");
@@ -318,7 +307,7 @@ ask_possible(struct request *req, const json_t *args, json_t **result, struct fa
     }
     err = need(req, n, count, f);
     if (!err) {
-        *result = told(xasprintf("%zu questions were answered.", count));
+        *result = conformance_told(xasprintf("%zu questions were answered.", count));
     }
     return err;
 }
@@ -338,7 +327,7 @@ visit(struct request *req, const json_t *args, json_t **result, struct fault *f)
         err = err ? fault_set(f, err, "the client cannot be told now") : E_OK;
     }
     if (!err) {
-        *result = told(xasprintf("Visited: %s", action(&page)));
+        *result = conformance_told(xasprintf("Visited: %s", action(&page)));
     }
     return err;
 }

@@ -1,7 +1,6 @@
 /* tool_conformance_streams.c -- what the official conformance suite calls to see streams resumed.
  */
-#include "handlers/dispatch_private.h"
-#include "state/base/json_put.h"
+#include "handlers/tool_conformance.h"
 
 #define RETRY_MS 100
 
@@ -12,8 +11,7 @@ reconnection(struct request *req, const json_t *args, json_t **result, struct fa
     bool paused = request_pause_stream(req, RETRY_MS);
 
     (void)args, (void)f;
-    *result = json_must(json_pack(
-        "[{s:s, s:s}]", "type", "text", "text",
+    *result = conformance_told(xstrdup(
         paused ? "The connection was ended during the call; the answer waited for the next one."
                : "The connection was kept: this client does not come back to a stream."));
     return E_OK;
@@ -24,7 +22,7 @@ const struct tool tool_test_reconnection = {
     .title = "Conformance: reconnection",
     .group = "conformance",
     .description = "Ends the connection during the call, and answers on the next.",
-    .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+    .input_schema = NO_ARGUMENTS,
     .hints = HINT_READ_ONLY,
     .runs = WORKER,
     .gives = GIVES_CONTENT,

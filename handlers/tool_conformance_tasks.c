@@ -1,41 +1,19 @@
 /* tool_conformance_tasks.c -- the tools of the official conformance suite that run as tasks, by
  * names and answers that it fixes; offered only where the settings name their group. */
-#include "handlers/need.h"
+#include "handlers/tool_conformance.h"
+
 #include "handlers/tasks.h"
-#include "handlers/tool.h"
 #include "handlers/wait.h"
 #include "state/base/json_put.h"
 
-#define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
 #define SECOND INT64_C(1000000000)
-
-/* One text block, in an array; 'text' is stolen. */
-static json_t *
-told(char *text)
-{
-    json_t *content = json_must(json_pack("[{s:s, s:o}]", "type", "text", "text", json_text(text)));
-
-    free(text);
-    return content;
-}
-
-/* A form of one member. */
-static struct need
-ask_form(const char *key, char *message, const char *member, const char *type)
-{
-    json_t *schema = json_must(json_pack("{s:s, s:{s:{s:s}}, s:[s]}", "type", "object",
-                                         "properties", member, "type", type, "required", member));
-    struct need n = {.key = key, .kind = NEED_FORM, .params = need_form(message, schema)};
-
-    free(message);
-    return n;
-}
 
 static enum err
 greet(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     (void)req, (void)f;
-    *result = told(xasprintf("Hello, %s!", json_string_value(json_object_get(args, "name"))));
+    *result =
+        conformance_told(xasprintf("Hello, %s!", json_string_value(json_object_get(args, "name"))));
     return E_OK;
 }
 
@@ -50,7 +28,8 @@ slow_compute(struct request *req, const json_t *args, json_t **result, struct fa
     err = wait_until(req, req->started_ns + seconds * SECOND, f);
     if (!err) {
         request_progress(req, (double)seconds, (double)seconds, "computed");
-        *result = told(xasprintf("%s: computed for %d s", label ? label : "done", (int)seconds));
+        *result = conformance_told(
+            xasprintf("%s: computed for %d s", label ? label : "done", (int)seconds));
     }
     return err;
 }
@@ -75,13 +54,16 @@ static enum err
 confirm_delete(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     const char *file = json_string_value(json_object_get(args, "filename"));
-    struct need n = ask_form("confirm", xasprintf("Delete %s?", file), "confirm", "boolean");
+    char *question = xasprintf("Delete %s?", file);
+    struct need n = conformance_form("confirm", question, "confirm", "boolean");
     enum err err = need(req, &n, 1, f);
 
+    free(question);
     if (!err) {
         bool confirmed = json_is_true(json_object_get(n.answer, "confirm"));
 
-        *result = told(xasprintf(confirmed ? "%s would be deleted." : "%s stays.", file));
+        *result =
+            conformance_told(xasprintf(confirmed ? "%s would be deleted." : "%s stays.", file));
     }
     return err;
 }
@@ -90,8 +72,8 @@ static enum err
 multi_input(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     struct need n[] = {
-        ask_form("name", xstrdup("What is your name?"), "name", "string"),
-        ask_form("confirm", xstrdup("Go on?"), "confirm", "boolean"),
+        conformance_form("name", "What is your name?", "name", "string"),
+        conformance_form("confirm", "Go on?", "confirm", "boolean"),
     };
     enum err err = need(req, n, 2, f);
 
@@ -100,8 +82,8 @@ multi_input(struct request *req, const json_t *args, json_t **result, struct fau
         const char *name = json_string_value(json_object_get(n[0].answer, "name"));
         bool confirmed = json_is_true(json_object_get(n[1].answer, "confirm"));
 
-        *result =
-            told(xasprintf("%s: %s", name ? name : "(nobody)", confirmed ? "goes on" : "stays"));
+        *result = conformance_told(
+            xasprintf("%s: %s", name ? name : "(nobody)", confirmed ? "goes on" : "stays"));
     }
     return err;
 }
@@ -109,7 +91,7 @@ multi_input(struct request *req, const json_t *args, json_t **result, struct fau
 static enum err
 with_task(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct need n = ask_form("user_name", xstrdup("What is your name?"), "name", "string");
+    struct need n = conformance_form("user_name", "What is your name?", "name", "string");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
@@ -117,7 +99,7 @@ with_task(struct request *req, const json_t *args, json_t **result, struct fault
     if (!err) {
         const char *name = json_string_value(json_object_get(n.answer, "name"));
 
-        *result = told(xasprintf("Hello, %s!", name ? name : "whoever you are"));
+        *result = conformance_told(xasprintf("Hello, %s!", name ? name : "whoever you are"));
     }
     return err;
 }
