@@ -296,8 +296,8 @@ static void
 a_call_is_cancelled_between_its_answer_and_a_worker(void **unused)
 {
     static const enum role roles[] = {ANSWER};
+    static struct crowding jobs[2]; /* The worker may look at them until the pool has ended. */
     struct outcomes o = {0};
-    struct crowding jobs[2];
     struct race r;
 
     (void)unused;
