@@ -276,7 +276,7 @@ folders_come_move_and_go(void **state)
     expect("*z/y/one.md -z/two.md -z/y/three.md");
     at_once(write_it, "t/z/y/four.md");
     expect("+z/y/four.md");
-    tree_remove(tree, "t/z");
+    at_once(remove_it, "t/z");
     expect("-z/ -z/y/ -z/y/four.md -z/y/one.md");
     CHECK_INT(watch_counters(watch).folders, 1);
     CHECK_INT(watch_counters(watch).entries, 0);
