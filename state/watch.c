@@ -180,22 +180,29 @@ take_stock(struct watch *w)
 }
 
 static void
+tell_of(struct watch_tree *t)
+{
+    if (t->news_count || t->news_more) {
+        struct watch_news news = {t->news, t->news_count, t->news_more};
+
+        t->watch->tellings++;
+        t->tell(t->arg, &news);
+    }
+    watch_tree_told(t);
+}
+
+static void
 look(struct watch *w, bool all, bool hurried)
 {
     const struct watch_look how = {
         .all = all, .hurried = hurried, .wall_ns = clock_wall(clock_real())};
 
     for (struct watch_tree *t = w->trees; t; t = t->next) {
-        watch_tree_look(t, &how, false);
+        watch_tree_look(t, &how);
     }
     take_stock(w);
     for (struct watch_tree *t = w->trees; t; t = t->next) {
-        if (t->news_count || t->news_more) {
-            struct watch_news news = {t->news, t->news_count, t->news_more};
-            w->tellings++;
-            t->tell(t->arg, &news);
-        }
-        watch_tree_told(t);
+        tell_of(t);
     }
 }
 
@@ -246,7 +253,7 @@ watch_create(struct keeper *keeper, const struct watch_options *options)
 
     w->keeper = keeper;
     w->options = *options;
-    keeper_call(keeper, open_timers, w);
+    keeper_post(keeper, open_timers, w);
     return w;
 }
 
@@ -299,13 +306,13 @@ watch_destroy(struct watch *w)
 static void
 add_tree(void *arg)
 {
-    static const struct watch_look first = {.all = true};
     struct watch_tree *tree = arg;
 
-    watch_tree_look(tree, &first, true);
+    watch_tree_begin(tree);
     tree->next = tree->watch->trees;
     tree->watch->trees = tree;
     take_stock(tree->watch);
+    tell_of(tree);
 }
 
 struct watch_tree *
@@ -319,7 +326,9 @@ watch_add(struct watch *w, struct dir *base, const char *path,
     tree->path = xstrdup(path);
     tree->tell = tell;
     tree->arg = arg;
-    keeper_call(w->keeper, add_tree, tree);
+    tree->since_ns = clock_files();
+    tree->was_there = dir_is_folder(base, path);
+    keeper_post(w->keeper, add_tree, tree);
     return tree;
 }
 

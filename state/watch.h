@@ -60,8 +60,11 @@ struct watch *watch_create(struct keeper *keeper, const struct watch_options *op
 void watch_destroy(struct watch *w);
 
 /* Watches the folder 'path' beneath 'base' (of which it keeps a reference) and calls 'tell' with
- * 'arg' when it changes; the news are borrowed for the call.  What is there now is known when this
- * returns and will not be told.  The tree is the watch's until it is dropped. */
+ * 'arg' when it changes; the news are borrowed for the call.  Does not wait until the tree has been
+ * looked at: what is changed from now on is told in any case, and if that was before the look,
+ * 'more' stands for what came or went.  What was changed just before this call may be told too, as
+ * files tell the time in ticks of some milliseconds.  The tree is the watch's until it is dropped.
+ */
 struct watch_tree *watch_add(struct watch *w, struct dir *base, const char *path,
                              void (*tell)(void *arg, const struct watch_news *news), void *arg);
 /* After it returns, nothing is told of the tree any more.  Not from 'tell'. */

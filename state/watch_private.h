@@ -33,6 +33,8 @@ struct watch_tree {
     struct watch_folder *top; /* Null while it is not there. */
     struct eye *above;        /* Then: on the nearest folder that is. */
     bool complained;          /* The log was told that it is too large. */
+    bool was_there;           /* When it was added, */
+    int64_t since_ns;         /* which was then, as files tell the time. */
     size_t entries, folders, unwatched;
     void (*tell)(void *arg, const struct watch_news *news);
     void *arg;
@@ -49,8 +51,10 @@ struct watch_look {
     int64_t wall_ns;
 };
 
-/* watch_tree.c: looks at the tree and collects what differs.  With 'quietly', collects nothing. */
-void watch_tree_look(struct watch_tree *tree, const struct watch_look *look, bool quietly);
+/* watch_tree.c: looks at the tree and collects what differs. */
+void watch_tree_look(struct watch_tree *tree, const struct watch_look *look);
+/* Looks for the first time, and collects what has changed since the tree was added. */
+void watch_tree_begin(struct watch_tree *tree);
 /* Forgets what was collected. */
 void watch_tree_told(struct watch_tree *tree);
 /* Frees the picture. */

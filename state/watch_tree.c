@@ -4,7 +4,12 @@
  * DESIGN.  What the kernel tells is only taken as a hint where to look; the news are the difference
  * of two pictures.  So they hold whatever was lost, doubled or out of order on the way, and looking
  * without a hint finds the same.  An eye is opened before its folder is listed: what happens in
- * between is looked at twice, and nothing is missed. */
+ * between is looked at twice, and nothing is missed.
+ *
+ * Before the first picture there is none to compare with.  What was changed since the tree was
+ * added is found by the times that the kernel keeps (ctime): of a file, it was changed; of a
+ * folder, something came or went, and who knows what.  A folder is asked for its time after it was
+ * listed, when its eye sees what comes. */
 #include "state/watch_private.h"
 
 #include "state/base/log.h"
@@ -24,7 +29,7 @@ LOG_MODULE("watch");
 struct walk {
     struct watch_tree *tree;
     const struct watch_look *look;
-    bool quietly;
+    bool first; /* What is there is no news, unless it is newer than the tree. */
 };
 
 /* ---- News ---- */
@@ -34,9 +39,6 @@ note(const struct walk *w, enum watch_kind kind, bool folder, const char *path)
 {
     struct watch_tree *tree = w->tree;
 
-    if (w->quietly) {
-        return;
-    }
     if (tree->news_count == WATCH_CHANGES_MAX) {
         tree->news_more = true;
         return;
@@ -183,7 +185,11 @@ add_entry(const struct walk *w, struct watch_folder *in, struct dir_entry *seen,
         return false;
     }
     path = join(in->path, seen->name);
-    note(w, WATCH_ADDED, seen->folder, path);
+    if (!w->first) {
+        note(w, WATCH_ADDED, seen->folder, path);
+    } else if (!seen->folder && seen->changed_ns >= tree->since_ns) {
+        note(w, WATCH_CHANGED, false, path);
+    }
     *e = (struct watch_entry){
         .name = seen->name,
         .identity = seen->identity,
@@ -281,6 +287,22 @@ keep_eye(struct watch_folder *folder, const char *place)
     return err == E_LIMIT ? E_OK : err;
 }
 
+/* After the first look at a folder: has anything come or gone since the tree was added? */
+static void
+check_age(const struct walk *w, const char *place)
+{
+    int fd = dir_open_at(w->tree->base, place, O_PATH | O_DIRECTORY, 0);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0 ||
+        (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec >= w->tree->since_ns) {
+        w->tree->news_more = true;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 /* Looks at a folder and at all below it that must be looked at.  E_NOT_FOUND. */
 static enum err
 look_into(const struct walk *w, struct watch_folder *folder)
@@ -291,6 +313,9 @@ look_into(const struct walk *w, struct watch_folder *folder)
 
     folder->dirty = false;
     err = err ? err : dir_list(w->tree->base, place, FOLDER_ENTRIES_MAX, &list, NULL);
+    if (w->first) {
+        check_age(w, place);
+    }
     if (!err) {
         merge(w, folder, &list);
         dir_list_fini(&list);
@@ -331,7 +356,9 @@ find_top(const struct walk *w)
         free_folder(top);
         return false;
     }
-    note(w, WATCH_ADDED, true, "");
+    if (!w->first) {
+        note(w, WATCH_ADDED, true, "");
+    }
     tree->top = top;
     eye_close(tree->above);
     tree->above = NULL;
@@ -360,9 +387,24 @@ watch_above(struct watch_tree *tree)
 }
 
 void
-watch_tree_look(struct watch_tree *tree, const struct watch_look *look, bool quietly)
+watch_tree_begin(struct watch_tree *tree)
 {
-    const struct walk w = {.tree = tree, .look = look, .quietly = quietly};
+    static const struct watch_look all = {.all = true};
+    const struct walk w = {.tree = tree, .look = &all, .first = tree->was_there};
+
+    if (!find_top(&w)) {
+        if (tree->was_there) { /* With all that was in it. */
+            note(&w, WATCH_REMOVED, true, "");
+            tree->news_more = true;
+        }
+        watch_tree_look(tree, &all);
+    }
+}
+
+void
+watch_tree_look(struct watch_tree *tree, const struct watch_look *look)
+{
+    const struct walk w = {.tree = tree, .look = look};
     struct watch_folder *top = tree->top;
 
     if (top && (look->all || top->dirty || top->gone)) {

@@ -5,8 +5,8 @@
  * connections exists once. What is added wakes the owner, once: it is not woken again before it has
  * found the outbox empty.
  *
- * A full outbox refuses what is not owed: whether that closes the connection or drops something is its owner's
- * choice, made where it adds.  Takes the OUTBOX lock. */
+ * A full outbox refuses what is not owed: whether that closes the connection or drops something is
+ * its owner's choice, made where it adds.  Takes the OUTBOX lock. */
 #ifndef TANDEM_OUTBOX_H
 #define TANDEM_OUTBOX_H
 

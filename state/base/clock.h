@@ -26,6 +26,10 @@ clock_wall(const struct clock *c)
     return c->wall_ns(c);
 }
 
+/* Now, as the kernel notes it on files: no file that is changed from now on is older.  It goes by
+ * ticks of some milliseconds. */
+int64_t clock_files(void);
+
 #define CLOCK_TEXT_SIZE 32
 /* Writes "2026-11-21T06:05:00.123Z". */
 void clock_format_utc(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);

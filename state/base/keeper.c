@@ -26,10 +26,11 @@ struct keeper_job {
     struct keeper_job *next, **self; /* Of its keeper's; the place that points here. */
 };
 
-/* What another thread wants run; on its stack. */
+/* What another thread wants run; on its stack, or if it was posted on the heap. */
 struct call {
     void (*run)(void *arg);
     void *arg;
+    bool posted;       /* Nobody waits for it. */
     bool done;         /* LC_KEEPER. */
     struct call *next; /* LC_KEEPER. */
 };
@@ -86,6 +87,10 @@ run_calls(struct keeper *k)
         if (call) {
             call->run(call->arg);
             assert(lock_none_held());
+            if (call->posted) {
+                free(call);
+                continue;
+            }
             LOCK(KEEPER, &k->lock);
             call->done = true;
             cond_broadcast(&k->called);
@@ -215,6 +220,31 @@ keeper_stop(struct keeper *k)
     free(k);
 }
 
+static void
+hand_over(struct keeper *k, struct call *call)
+{
+    LOCK(KEEPER, &k->lock);
+    *k->last = call;
+    k->last = &call->next;
+    UNLOCK(KEEPER, &k->lock);
+    uv_async_send(&k->wake);
+}
+
+void
+keeper_post(struct keeper *k, void (*run)(void *arg), void *arg)
+{
+    struct call *call;
+
+    assert(lock_none_held());
+    if (pthread_equal(pthread_self(), k->thread)) {
+        run(arg);
+        return;
+    }
+    call = xcalloc(1, sizeof *call);
+    *call = (struct call){.run = run, .arg = arg, .posted = true};
+    hand_over(k, call);
+}
+
 void
 keeper_call(struct keeper *k, void (*run)(void *arg), void *arg)
 {
@@ -225,11 +255,7 @@ keeper_call(struct keeper *k, void (*run)(void *arg), void *arg)
         run(arg);
         return;
     }
-    LOCK(KEEPER, &k->lock);
-    *k->last = &call;
-    k->last = &call.next;
-    UNLOCK(KEEPER, &k->lock);
-    uv_async_send(&k->wake);
+    hand_over(k, &call);
     LOCK(KEEPER, &k->lock);
     while (!call.done) {
         cond_wait(&k->called, &k->lock, INT64_MAX);
@@ -247,7 +273,7 @@ keeper_every(struct keeper *k, unsigned ms, bool (*run)(void *arg), void *arg)
     job->run = run;
     job->arg = arg;
     atomic_init(&job->awake, true);
-    keeper_call(k, add_job, job);
+    keeper_post(k, add_job, job);
     return job;
 }
 

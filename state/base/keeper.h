@@ -24,9 +24,12 @@ void keeper_stop(struct keeper *k);
  * keeper's own it runs at once. */
 void keeper_call(struct keeper *k, void (*run)(void *arg), void *arg);
 
+/* The same without waiting for it: what is asked for is run in order.  'arg' is 'run''s. */
+void keeper_post(struct keeper *k, void (*run)(void *arg), void *arg);
+
 /* Runs 'run' on the keeper's thread every 'ms' milliseconds, holding no lock, for the first time in
  * 'ms'.  Once it returns false the job rests until it is stirred.  The job is the keeper's, valid
- * until it is dropped.  'arg' is borrowed until then.  Threads as above. */
+ * until it is dropped.  'arg' is borrowed until then.  Threads as above; never waits. */
 struct keeper_job *keeper_every(struct keeper *k, unsigned ms, bool (*run)(void *arg), void *arg);
 /* There may be something to do: a resting job runs again, 'ms' from now.  Call it after the work is
  * there.  Any thread, whatever it holds; costs next to nothing while the job is awake. */

@@ -38,10 +38,11 @@ struct sink;
 
 struct sink_class {
     /* Sends a message ahead of the answer, copying it, and wakes its thread if need be.  E_LIMIT
-     * when too much waits for the peer already, and it is the caller's to keep it or to do without; E_CANCELLED when it has left; E_REFUSED when it
-     * takes nothing ahead of its answer.  Events keep their order, and the answer comes after them.
-     * Any thread, never after answer(); never blocks; the caller may hold what comes before OUTBOX:
-     * INFLIGHT, TASK, CHANGES, MCP_STREAMS. */
+     * when too much waits for the peer already, and it is the caller's to keep it or to do without;
+     * E_CANCELLED when it has left; E_REFUSED when it takes nothing ahead of its answer.  Events
+     * keep their order, and the answer comes after them. Any thread, never after answer(); never
+     * blocks; the caller may hold what comes before OUTBOX: INFLIGHT, TASK, CHANGES, MCP_STREAMS.
+     */
     enum err (*send)(struct sink *sink, const struct event *event);
     /* Takes the answer, copying what it must keep, and wakes its thread if need be.  Any thread;
      * never blocks; the caller may hold the same, but for MCP_STREAMS: a stream's connection is

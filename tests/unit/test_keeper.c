@@ -245,10 +245,66 @@ no_stir_is_lost(void **state)
     }
 }
 
+/* What is posted is run in order, and nobody waits for it. */
+
+struct posted {
+    struct keeper *keeper;
+    sem_t go;
+    char text[8];
+};
+
+static void
+add_a(void *arg)
+{
+    struct posted *p = arg;
+
+    while (sem_wait(&p->go) != 0) {
+    }
+    strcat(p->text, "a");
+}
+
+static void
+add_b(void *arg)
+{
+    struct posted *p = arg;
+
+    strcat(p->text, "b");
+}
+
+static void
+add_c_and_b(void *arg)
+{
+    struct posted *p = arg;
+
+    strcat(p->text, "c");
+    keeper_post(p->keeper, add_b, p); /* From its own thread, at once. */
+}
+
+static void
+posted_calls_run_in_order(void **state)
+{
+    struct posted p = {.keeper = start()};
+
+    (void)state;
+    sem_init(&p.go, 0, 0);
+    keeper_post(p.keeper, add_a, &p);
+    keeper_post(p.keeper, add_b, &p);
+    keeper_post(p.keeper, add_c_and_b, &p);
+    sem_post(&p.go); /* Only now can the first one end. */
+    keeper_call(p.keeper, add_b, &p);
+    CHECK_STR(p.text, "abcbb");
+    sem_post(&p.go);
+    keeper_post(p.keeper, add_a, &p); /* What is posted is done before the end. */
+    keeper_stop(p.keeper);
+    CHECK_STR(p.text, "abcbba");
+    sem_destroy(&p.go);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(posted_calls_run_in_order),
         cmocka_unit_test(job_comes_again),
         cmocka_unit_test(job_rests_until_it_is_stirred),
         cmocka_unit_test(dropped_job_does_not_run),

@@ -2,10 +2,12 @@
 #include "tests/check.h"
 
 #include "state/base/mem.h"
+#include "state/base/clock.h"
 #include "state/sources.h"
 #include "state/uri.h"
 #include "tests/tree.h"
 
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -82,10 +84,14 @@ set_up(void **state)
         return -1;
     }
     changes = changes_create();
+    for (int64_t then = clock_files(); clock_files() == then;) {
+        sched_yield(); /* What was just written is not to be taken for what comes. */
+    }
     sources = sources_start(
         &(struct sources_options){
             .keeper = keeper, .changes = changes, .workspace = tree_dir(tree), .folders = 100},
         folders, 4);
+    sources_counters(sources); /* Once it is told, all has been looked at. */
     hearer = (struct hearer){.listener = {.class = &class, .kinds = 7}};
     sem_init(&hearer.last, 0, 0);
     listener_want(&hearer.listener, SLICE("tandem://pack/"), NULL);

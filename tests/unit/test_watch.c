@@ -3,6 +3,7 @@
  * What must be one burst is done on the keeper's own thread: its events wait until it is done. */
 #include "tests/check.h"
 
+#include "state/base/clock.h"
 #include "state/base/mem.h"
 #include "state/watch.h"
 #include "tests/tree.h"
@@ -10,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +143,29 @@ begin(const struct watch_options *options)
     watch = watch_create(keeper, options);
 }
 
+/* Waits until files would be stamped with another time than those that are there. */
+static void
+next_tick(void)
+{
+    int64_t then = clock_files();
+
+    while (clock_files() == then) {
+        sched_yield();
+    }
+}
+
+/* Adds a tree, and waits until it has been looked at: what is there is not told. */
+static struct watch_tree *
+add(const char *path, struct listener *l)
+{
+    struct watch_tree *added;
+
+    next_tick();
+    added = watch_add(watch, tree_dir(tree), path, listen, l);
+    watch_counters(watch);
+    return added;
+}
+
 static struct watch_options
 quick(void)
 {
@@ -218,7 +244,7 @@ files_come_change_and_go(void **state)
     (void)state;
     tree_write(tree, "t/old.md", "was there");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     at_once(write_two, NULL);
     expect("+a.md +b.md");
     at_once(change_and_remove, NULL);
@@ -263,7 +289,7 @@ folders_come_move_and_go(void **state)
     (void)state;
     tree_mkdir(tree, "t");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     at_once(make_folders, NULL);
     expect("+x/ +x/two.md +x/y/ +x/y/one.md");
     at_once(write_it, "t/x/y/one.md");
@@ -297,7 +323,7 @@ a_tree_vanishes_and_comes_back(void **state)
 
     (void)state;
     begin(&options);
-    watch_add(watch, tree_dir(tree), "p/q/t", listen, &heard); /* Nothing of it is there. */
+    add("p/q/t", &heard); /* Nothing of it is there. */
     at_once(write_it, "p/q/t/a.md");
     expect("+/ +a.md");
     at_once(write_it, "p/q/t/a.md");
@@ -332,7 +358,7 @@ a_storm_is_told_once(void **state)
     (void)state;
     tree_mkdir(tree, "t");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     at_once(make_many, NULL);
     free(next_told(&heard));
     CHECK_INT(watch_counters(watch).tellings, 1);
@@ -381,7 +407,7 @@ what_the_kernel_lost_is_found(void **state)
     tree_mkdir(tree, "t/a");
     tree_mkdir(tree, "t/b");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     at_once(overflow, NULL);
     expect("+b/late.md");
 }
@@ -398,7 +424,7 @@ what_cannot_be_watched_is_looked_at(void **state)
     tree_mkdir(tree, "t/b/x");
     tree_mkdir(tree, "t/c/x");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     CHECK_INT(watch_counters(watch).unwatched, 4);
     at_once(remove_it, "t/c/x");
     expect("-c/x/");
@@ -421,7 +447,7 @@ a_look_finds_what_no_event_tells(void **state)
     options.look_ms = 10;
     tree_mkdir(tree, "p/t/a");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "p/t", listen, &heard);
+    add("p/t", &heard);
     CHECK_INT(renameat(dir_fd(tree_dir(tree)), "p", dir_fd(tree_dir(tree)), "q"), 0);
     expect("-/ -a/");
     CHECK_INT(renameat(dir_fd(tree_dir(tree)), "q", dir_fd(tree_dir(tree)), "p"), 0);
@@ -438,7 +464,7 @@ a_burst_that_lasts_is_told_in_between(void **state)
     options.cap_ms = 10;
     tree_write(tree, "t/b.md", "1");
     begin(&options);
-    watch_add(watch, tree_dir(tree), "t", listen, &heard);
+    add("t", &heard);
     tree_mkdir(tree, "t/new");
     expect("+new/");
     tree_remove(tree, "t/b.md");
@@ -457,8 +483,8 @@ each_tree_is_told_its_own(void **state)
     tree_mkdir(tree, "t");
     tree_mkdir(tree, "u");
     begin(&options);
-    dropped = watch_add(watch, tree_dir(tree), "t", listen, &heard);
-    watch_add(watch, tree_dir(tree), "u", listen, &other);
+    dropped = add("t", &heard);
+    add("u", &other);
     CHECK_INT(watch_counters(watch).trees, 2);
     at_once(write_it, "u/a.md");
     expect_of(&other, "+a.md");
@@ -473,10 +499,103 @@ each_tree_is_told_its_own(void **state)
     watch_destroy(NULL);
 }
 
+/* What is changed after a tree was added is told, though it has not been looked at yet. */
+
+static sem_t released;
+
+static void
+wait_for_release(void *arg)
+{
+    (void)arg;
+    sem_wait(&released);
+}
+
+/* Adds "t" while the keeper is busy, and does that all before it is looked at. */
+static void
+add_and_do_before_the_look(void (*run)(const char *arg), const char *arg)
+{
+    sem_init(&released, 0, 0);
+    next_tick();
+    keeper_post(keeper, wait_for_release, NULL);
+    watch_add(watch, tree_dir(tree), "t", listen, &heard); /* Does not wait for the keeper. */
+    run(arg);
+    sem_post(&released);
+    watch_counters(watch);
+    sem_destroy(&released);
+}
+
+/* What was told by then, and whether there was more. */
+static void
+expect_by_now(const char *want, bool more)
+{
+    bool was_more;
+
+    pthread_mutex_lock(&heard.mutex);
+    was_more = heard.more;
+    heard.tellings++; /* It is not waited for. */
+    pthread_mutex_unlock(&heard.mutex);
+    expect(want);
+    CHECK_INT(was_more, more);
+}
+
+static void
+do_nothing(const char *arg)
+{
+    (void)arg;
+}
+
+static void
+go(const char *arg)
+{
+    (void)arg;
+    tree_remove(tree, "t/f/b");
+    tree_remove(tree, "t/f");
+    tree_remove(tree, "t/a");
+    tree_remove(tree, "t");
+}
+
+static void
+what_comes_before_the_first_look_is_told(void **state)
+{
+    static const struct {
+        void (*run)(const char *arg);
+        const char *arg, *told;
+        bool more;
+    } rows[] =
+        {
+            {do_nothing, "", "(nothing)", false},
+            {write_it, "t/f/b", "*f/b", true}, /* It is replaced: its folder has changed too. */
+            {write_it, "t/new", "*new", true},
+            {remove_it, "t/f/b", "(nothing)", true},
+            {go, "", "-/", true},
+        };
+    struct watch_options options = quick();
+
+    (void)state;
+    begin(&options);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        tree_write(tree, "t/a", "a");
+        tree_write(tree, "t/f/b", "b");
+        add_and_do_before_the_look(rows[i].run, rows[i].arg);
+        expect_by_now(rows[i].told, rows[i].more);
+        watch_destroy(watch);
+        watch = watch_create(keeper, &options);
+        if (i == 2) {
+            tree_remove(tree, "t/new");
+        }
+    }
+    add_and_do_before_the_look(write_it, "t/a"); /* There was no such folder. */
+    expect_by_now("+/ +a", false);
+    write_it("t/b");
+    expect("+b"); /* And the watch goes on from there. */
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_comes_before_the_first_look_is_told, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(files_come_change_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folders_come_move_and_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_tree_vanishes_and_comes_back, set_up, tear_down),
