@@ -3,13 +3,16 @@
  * DESIGN.  The secret is hashed with a label of its own into the key, so that the same secret can
  * serve something else without one answering for the other.  Nonces are random: 96 bits are enough
  * for 2^32 texts of one key.  The tag is compared by libcrypto, in constant time; what is wrong
- * with a text is never told more precisely than "not ours". */
+ * with a text is never told more precisely than "not ours".
+ *
+ * libcrypto takes two MiB of memory once it is used.  So a server that need not seal anything, and
+ * was given no secret, does not use it here: the random key is the kernel's. */
 #include "handlers/seal.h"
 
 #include "state/base/base64url.h"
+#include "state/base/random.h"
 #include "state/digest.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -42,8 +45,8 @@ seal_create(struct slice secret)
 {
     struct seal *s = xcalloc(1, sizeof *s);
 
-    if (!(secret.len ? derive(s->key, secret) : RAND_priv_bytes(s->key, KEY_SIZE) == 1)) {
-        out_of_memory(); /* libcrypto has neither memory nor random bytes: nothing is safe. */
+    if (!(secret.len ? derive(s->key, secret) : random_bytes(s->key, KEY_SIZE))) {
+        out_of_memory(); /* Or there are no random bytes: nothing is safe. */
     }
     return s;
 }
@@ -52,7 +55,7 @@ void
 seal_destroy(struct seal *s)
 {
     if (s) {
-        OPENSSL_cleanse(s->key, sizeof s->key);
+        explicit_bzero(s->key, sizeof s->key);
         free(s);
     }
 }

@@ -13,7 +13,7 @@
 
 #define STARTS 200
 #define GOAL_START_MS 5.0
-#define GOAL_IDLE_MIB 8.0
+#define GOAL_IDLE_MIB 7.0
 
 static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
 static const char hello[] =

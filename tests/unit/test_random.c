@@ -23,10 +23,24 @@ digits_are_hex_and_differ(void **unused)
     }
 }
 
+static void
+bytes_are_of_all_kinds(void **unused)
+{
+    unsigned char bytes[8192], seen[256] = {0};
+
+    (void)unused;
+    CHECK(random_bytes(bytes, sizeof bytes) && random_bytes(bytes, 0));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        seen[bytes[i]] = 1;
+    }
+    CHECK(!memchr(seen, 0, sizeof seen)); /* One is missing by chance: once in 10^11. */
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(digits_are_hex_and_differ)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(digits_are_hex_and_differ),
+                                       cmocka_unit_test(bytes_are_of_all_kinds)};
 
     return CHECK_RUN(tests);
 }
