@@ -25,6 +25,7 @@ on_late(lws_sorted_usec_list_t *timer)
     struct ws_client *c = lws_container_of(timer, struct ws_client, timer);
 
     c->late = true;
+    lws_cancel_service(c->context); /* Which would sleep until the next timer first. */
 }
 
 static int
