@@ -5,6 +5,9 @@
 #include "state/state.h"
 #include "state/uri.h"
 
+#include <limits.h>
+#include <math.h>
+
 #define RESULTS_DEFAULT 5
 
 /* The tags of a question, in the form in which they are kept. */
@@ -88,7 +91,7 @@ search_standards(struct request *req, const json_t *args, json_t **result, struc
     struct search_ask ask = {
         .query = {json_string_value(query), json_string_length(query)},
         .limit = n ? (unsigned)json_number_value(n) : RESULTS_DEFAULT,
-        .phase = phase ? (int)json_number_value(phase) : -1,
+        .phase = phase ? (int)fmin(json_number_value(phase), INT_MAX) : -1,
         .tags = &tags,
     };
     struct search_answer answer;

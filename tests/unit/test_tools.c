@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* What a client's model reads before it has done anything: 4 bytes a token. */
 #define LIST_TOKENS_MAX 4000
@@ -347,6 +348,35 @@ nulls_are_left_out(void **unused)
     json_decref(result);
 }
 
+/* A number past what the tool counts in is still one that nothing has, not "any". */
+static void
+no_passage_is_on_a_phase_past_all(void **unused)
+{
+    static const char *const phases[] = {"2147483648", "9223372036854775807", "1e300"};
+    char *folder = xasprintf("%s/.tandem/standards", project.path);
+    char *path = xasprintf("%s/locks.md", folder);
+    FILE *file;
+
+    (void)unused;
+    CHECK(mkdir(folder, 0777) == 0 && (file = fopen(path, "w")) != NULL);
+    fputs("# Locks\n\nTake a mutex before you write.\n", file);
+    fclose(file);
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        char *params = xasprintf("\"name\":\"search_standards\",\"arguments\":{\"query\":"
+                                 "\"mutex\",\"filter_phase\":%s},",
+                                 phases[i]);
+        json_t *result = ask("tools/call", params), *found;
+
+        found = json_object_get(json_object_get(result, "structuredContent"), "results");
+        CHECK(json_is_array(found) || json_object_get(result, "isError"));
+        CHECK_INT(json_array_size(found), 0);
+        json_decref(result);
+        free(params);
+    }
+    free(path);
+    free(folder);
+}
+
 int
 main(void)
 {
@@ -359,6 +389,7 @@ main(void)
         cmocka_unit_test(each_answer_is_what_was_promised),
         cmocka_unit_test(wrong_arguments_are_told_to_who_can_mend_them),
         cmocka_unit_test(nulls_are_left_out),
+        cmocka_unit_test(no_passage_is_on_a_phase_past_all),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
