@@ -9,6 +9,7 @@
 #include "handlers/era.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
+#include "state/digest.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
 
@@ -450,6 +451,7 @@ main(int argc, char **argv)
     };
 
     json_prepare();
+    crypto_prepare();
     if (argc > 1) {
         log_configure(LOG_OFF, LOG_TEXT);
         scenario(strtol(argv[1], NULL, 10));
