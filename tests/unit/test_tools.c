@@ -355,7 +355,7 @@ no_passage_is_on_a_phase_past_all(void **unused)
     static const char *const phases[] = {"2147483648", "9223372036854775807", "1e300"};
     char *folder = xasprintf("%s/.tandem/standards", project.path);
     char *path = xasprintf("%s/locks.md", folder);
-    FILE *file;
+    FILE *file = NULL;
 
     (void)unused;
     CHECK(mkdir(folder, 0777) == 0 && (file = fopen(path, "w")) != NULL);
