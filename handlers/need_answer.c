@@ -9,20 +9,6 @@
 
 #define ROOTS_MAX 1000u
 
-bool
-need_form_requires(const json_t *schema, const char *name)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(json_object_get(schema, "required"), i, item) {
-        if (strcmp(json_string_value(item), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Takes out of a form what it did not ask for, and what was left empty. */
 static void
 strip(const json_t *schema, json_t *content)
@@ -35,7 +21,7 @@ strip(const json_t *schema, json_t *content)
     json_object_foreach_safe(content, next, key, value)
     {
         if (!json_object_get(properties, key) ||
-            (json_is_null(value) && !need_form_requires(schema, key))) {
+            (json_is_null(value) && !schema_requires(schema, key))) {
             json_object_del(content, key);
         }
     }

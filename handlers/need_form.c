@@ -6,6 +6,7 @@
 #include "handlers/need_private.h"
 
 #include "handlers/era.h"
+#include "handlers/schema.h"
 #include "state/base/json_put.h"
 
 /* One choice with titles, as that revision says it. */
@@ -45,7 +46,7 @@ narrow(json_t *schema)
         const char *type = json_string_value(json_object_get(member, "type"));
 
         if (type && strcmp(type, "array") == 0) {
-            if (need_form_requires(schema, key)) {
+            if (schema_requires(schema, key)) {
                 return false;
             }
             json_object_del(properties, key);

@@ -59,8 +59,6 @@ struct need_slot *needs_find(struct needs *n, const char *key);
 void need_slot_forget(struct need_slot *slot);
 /* Checks an answer as it came and takes out of it what was not asked for.  E_ARGUMENT. */
 enum err need_check(enum need_kind kind, const json_t *params, json_t *answer, struct fault *f);
-/* Whether a form's schema requires the member 'name'. */
-bool need_form_requires(const json_t *schema, const char *name);
 /* Says a form as the client's revision knows it.  E_NO_INPUT if that has no words for it. */
 enum err need_form_fit(const struct request *req, struct need *want, struct fault *f);
 /* Adds {"key":{...},...} of what is wanted to 'out'. */

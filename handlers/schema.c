@@ -251,3 +251,17 @@ schema_validate(const json_t *schema, json_t *value, const char *name, struct fa
 
     return schema_check_value(&c, schema, value, &at);
 }
+
+bool
+schema_requires(const json_t *schema, const char *name)
+{
+    size_t i;
+    json_t *item;
+
+    json_array_foreach(json_object_get(schema, "required"), i, item) {
+        if (json_is_string(item) && strcmp(json_string_value(item), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -11,6 +11,7 @@
 #define TANDEM_SCHEMA_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "state/base/err.h"
 
@@ -66,6 +67,9 @@
  *   E_TOO_LARGE  a bound was reached
  *   E_INTERNAL   the schema is not a good one. */
 enum err schema_validate(const json_t *schema, json_t *value, const char *name, struct fault *f);
+
+/* Whether the object that 'schema' describes must have the member 'name'. */
+bool schema_requires(const json_t *schema, const char *name);
 
 /* Checks that 'schema' is one that schema_validate() can work with: keywords of the right types,
  * nothing refused, every $ref leading somewhere.  E_ARGUMENT if not. */

@@ -182,20 +182,6 @@ check_result(const struct request *req, const json_t *schema, json_t *result, st
     return E_OK;
 }
 
-static bool
-is_required(const json_t *schema, const char *name)
-{
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(json_object_get(schema, "required"), i, item) {
-        if (strcmp(json_string_value(item), name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Many clients send null for an argument that they leave out.  Takes those away that may be left
  * out and could not be null. */
 static void
@@ -210,7 +196,7 @@ drop_nulls(const json_t *schema, json_t *args)
     {
         const json_t *type = json_object_get(json_object_get(properties, key), "type");
         if (json_is_null(value) && json_is_string(type) &&
-            strcmp(json_string_value(type), "null") != 0 && !is_required(schema, key)) {
+            strcmp(json_string_value(type), "null") != 0 && !schema_requires(schema, key)) {
             json_object_del(args, key);
         }
     }

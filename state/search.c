@@ -19,7 +19,6 @@ LOG_MODULE("search");
 #define NAME "standards"
 #define ANSWERS_KEPT 256
 #define SYNONYMS "standards/synonyms.txt"
-#define SYNONYMS_MAX ((size_t)256 * 1024)
 
 /* ---- Editions ---- */
 
@@ -49,7 +48,7 @@ load_synonyms(const struct search *s)
     struct buf text = BUF_INIT;
     struct synonyms *synonyms = NULL;
     struct fault f = FAULT_INIT;
-    enum err err = dir_read(s->options.data, SYNONYMS, SYNONYMS_MAX, &text, NULL, &f);
+    enum err err = dir_read(s->options.data, SYNONYMS, SYNONYMS_BYTES_MAX, &text, NULL, &f);
 
     if (!err && !text.failed) {
         err = synonyms_create(buf_slice(&text), &synonyms, &f);
@@ -106,9 +105,6 @@ publish(struct search *s, struct edition *e)
         search_store_supersede(old->store);
     }
     edition_unref(old);
-    if (e && s->options.published) {
-        s->options.published(s->options.arg, search_store_info(e->store));
-    }
 }
 
 /* Whether the user's synonyms are others than at the last call. */

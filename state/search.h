@@ -19,10 +19,6 @@ struct search_options {
     struct dir *data;          /* Holds "standards" (with "synonyms.txt") and "index"; borrowed. */
     const struct clock *clock; /* Borrowed. */
     bool keep;                 /* The index may be kept on disk: nobody else writes it. */
-    /* Called on the building thread when a generation has become current, with no lock held; may be
-     * null. */
-    void (*published)(void *arg, const struct search_store_info *info);
-    void *arg;
 };
 
 /* A new search, which looks at the files for each question until it is started.  Never null. */

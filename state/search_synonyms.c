@@ -7,7 +7,6 @@
 #include "state/search_synonyms_own.h"
 #include "state/search_words.h"
 
-#define BYTES_MAX (256u * 1024)
 #define GROUP_MAX 16u /* Words of one group. */
 
 struct entry {
@@ -116,8 +115,9 @@ synonyms_create(struct slice own, struct synonyms **synonyms, struct fault *f)
     enum err err = E_OK;
 
     *synonyms = NULL;
-    if (own.len > BYTES_MAX) {
-        err = fault_set(f, E_TOO_LARGE, "the list of synonyms is over %u bytes", BYTES_MAX);
+    if (own.len > SYNONYMS_BYTES_MAX) {
+        err =
+            fault_set(f, E_TOO_LARGE, "the list of synonyms is over %u bytes", SYNONYMS_BYTES_MAX);
     } else if (!rune_valid(own)) {
         err = fault_set(f, E_REFUSED, "the list of synonyms is not UTF-8");
     }

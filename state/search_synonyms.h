@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 
+#define SYNONYMS_BYTES_MAX (256u * 1024) /* Of the user's list. */
+
 struct synonyms;
 
 /* The words of the trade that come with tandem, and those of 'own' (the user's list, may be empty).

@@ -592,10 +592,25 @@ size_of_schemas_is_bounded(void **state)
     buf_fini(&b);
 }
 
+static void
+required_members_are_known(void **unused)
+{
+    json_t *schema = json_loads("{\"required\":[7,\"a\"]}", 0, NULL);
+    json_t *none = json_object();
+
+    (void)unused;
+    CHECK(schema_requires(schema, "a"));
+    CHECK(!schema_requires(schema, "b"));
+    CHECK(!schema_requires(none, "a"));
+    json_decref(schema);
+    json_decref(none);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(required_members_are_known),
         cmocka_unit_test(types_are_checked),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(numbers_are_checked),
