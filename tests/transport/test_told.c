@@ -108,8 +108,10 @@ start(void **state)
     static const char *const options[] = {NULL};
 
     (void)state;
-    serving_start(&server, "dual", options);
+    serving_prepare(&server);
+    /* There before the server: that it is new is nothing to be told late. */
     tree_write(server.project, ".tandem/standards/last.md", "# Last\n");
+    serving_start_prepared(&server, "dual", options);
     stdio_send(INITIALIZE, "serverInfo");
     serving_send(&server, SLICE(INITIALIZED));
     serving_discover(&server);
@@ -132,7 +134,7 @@ stop(void **state)
     return status;
 }
 
-/* Opens the three of them.  The standard is there, or is about to be. */
+/* Opens the three of them. */
 static void
 listen_all(void)
 {
