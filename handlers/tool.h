@@ -64,13 +64,14 @@
 
 #define TOOLS(ROW) OWN_TOOLS(ROW) ASKING_TOOLS(ROW) TASK_TOOLS(ROW) CONFORMANCE_TOOLS(ROW)
 
-/* The groups that tools are in, and which words of the settings enable them: its own name does,
- * ALWAYS needs none, CORE is one of "core" and "full". */
-#define TOOL_GROUPS(ROW) \
-    ROW(info, ALWAYS)    \
-    ROW(workflow, CORE)  \
-    ROW(search, CORE)    \
-    ROW(conformance, NAMED)
+/* The groups that tools are in.  A group's own name in the settings enables all of it; "core" the
+ * tools that are marked so, from whichever group; "full" all groups but those FOR_TESTS.  What is
+ * ALWAYS there needs none of it. */
+#define TOOL_GROUPS(ROW)   \
+    ROW(info, ALWAYS)      \
+    ROW(workflow, FOR_USE) \
+    ROW(search, FOR_USE)   \
+    ROW(conformance, FOR_TESTS)
 
 enum runs {
     INLINE, /* On the transport's thread: only touches memory, for microseconds. */
@@ -100,6 +101,7 @@ enum task_support {
 
 struct tool {
     const char *name, *title, *group;
+    bool core; /* One of the few that are offered unless the settings say otherwise. */
     const char *description;   /* What an agent needs to use it well. */
     const char *input_schema;  /* JSON text, in the profile that every client takes. */
     const char *output_schema; /* JSON text, or null. */

@@ -189,6 +189,7 @@ const struct tool tool_get_server_info = {
     .name = "get_server_info",
     .title = "Server information",
     .group = "info",
+    .core = true,
     .description =
         "Tells which server answers: version, transports, project and git state, caches, "
         "sessions and requests in flight. Use it to check that you reached the right server.",
@@ -232,6 +233,7 @@ const struct tool tool_current_date = {
     .name = "current_date",
     .title = "Current date",
     .group = "info",
+    .core = true,
     .description =
         "The date and time now, local with UTC offset. Call it before writing a date anywhere; "
         "do not guess.",

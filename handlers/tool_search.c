@@ -111,6 +111,7 @@ const struct tool tool_search_standards = {
     .name = "search_standards",
     .title = "Search the standards",
     .group = "search",
+    .core = true,
     .description = "Finds the passages of this project's standards that answer a question, best "
                    "first. Ask in plain words before you write code, design or tests; read a whole "
                    "standard by its 'uri'.",

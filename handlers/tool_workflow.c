@@ -305,6 +305,7 @@ const struct tool tool_pos_workflow = {
     .name = "pos_workflow",
     .title = "Workflows",
     .group = "workflow",
+    .core = true,
     .description =
         "Runs a workflow phase by phase; each phase has tasks and a gate that judges evidence. "
         "Typical "

@@ -70,41 +70,40 @@ write_tool(struct buf *out, const struct tool *tool, enum list_form form)
 
 /* ---- Groups ---- */
 
-enum enabled_by { ALWAYS, CORE, NAMED };
+enum group_use { ALWAYS, FOR_USE, FOR_TESTS };
 static const struct {
     const char *name;
-    enum enabled_by by;
+    enum group_use use;
 } groups[] = {
-#define ROW(NAME, BY) {#NAME, BY},
+#define ROW(NAME, USE) {#NAME, USE},
     TOOL_GROUPS(ROW)
 #undef ROW
 };
 #define GROUP_COUNT (sizeof groups / sizeof groups[0])
 
-static bool
-is_core(struct slice item)
+static enum group_use
+group_use(const char *name)
 {
-    return slice_is(item, "core") || slice_is(item, "full");
-}
-
-static bool
-group_enabled(const char *list, const char *name)
-{
-    struct slice item;
     size_t at = 0;
 
     while (strcmp(groups[at].name, name) != 0) {
         at++;
     }
-    if (groups[at].by == ALWAYS) {
-        return true;
+    return groups[at].use;
+}
+
+static bool
+tool_enabled(const char *list, const struct tool *tool)
+{
+    enum group_use use = group_use(tool->group);
+    bool enabled = use == ALWAYS;
+    struct slice item;
+
+    while (!enabled && settings_next_item(&list, &item)) {
+        enabled = slice_is(item, tool->group) || (tool->core && slice_is(item, "core")) ||
+                  (use == FOR_USE && slice_is(item, "full"));
     }
-    while (settings_next_item(&list, &item)) {
-        if (slice_is(item, name) || (groups[at].by == CORE && is_core(item))) {
-            return true;
-        }
-    }
-    return false;
+    return enabled;
 }
 
 static void
@@ -113,7 +112,7 @@ log_unknown_groups(const char *list)
     struct slice item;
 
     while (settings_next_item(&list, &item)) {
-        bool known = is_core(item);
+        bool known = slice_is(item, "core") || slice_is(item, "full");
 
         for (size_t i = 0; i < GROUP_COUNT; i++) {
             known = known || slice_is(item, groups[i].name);
@@ -172,7 +171,7 @@ tools_create(const char *enabled)
     enabled = enabled ? enabled : "core";
     log_unknown_groups(enabled);
     for (size_t i = 0; i < TOOL_COUNT; i++) {
-        if (group_enabled(enabled, rows[i]->group)) {
+        if (tool_enabled(enabled, rows[i])) {
             add_entry(t, rows[i]);
         }
     }

@@ -1,0 +1,23 @@
+/* state_make.h -- how each singleton is made: for state.c. */
+#ifndef TANDEM_STATE_MAKE_H
+#define TANDEM_STATE_MAKE_H
+
+#include "state/skills.h"
+#include "state/state.h"
+
+/* One maker a row: uses the options and what the rows above it have made.  Null, with the fault
+ * set, if it cannot be. */
+#define ROW(NAME, TYPE, MAKE, END) TYPE *MAKE(const struct state *state, struct fault *f);
+SINGLETONS(ROW)
+#undef ROW
+
+/* The folders of the project that packs, standards and skills are read from. */
+struct named_sources {
+    char *names[3]; /* Owned. */
+    struct skill_source all[SKILLS_SOURCES_MAX];
+    size_t count;
+};
+void state_name_sources(const struct state_options *o, struct named_sources *n);
+void state_forget_names(struct named_sources *n);
+
+#endif
