@@ -25,13 +25,13 @@ struct question {
 static enum err
 add_paths(struct request *req, struct offers *values)
 {
-    struct standards_list list;
+    struct document_list list;
     enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
 
     for (size_t i = 0; i < list.count; i++) {
         offers_add(values, list.paths[i], NULL);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
     return err;
 }
 

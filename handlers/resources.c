@@ -49,7 +49,7 @@ read_skill(struct request *req, const struct slice *variables, struct buf *out, 
 static enum err
 read_standard(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
-    struct buf path = {.limit = STANDARDS_PATH_MAX};
+    struct buf path = {.limit = DOCUMENT_PATH_MAX};
     enum err err = offers_decode_path(variables[0], &path)
                        ? standards_read(state_options(req->state)->data, buf_slice(&path), out, f)
                        : fault_set(f, E_NOT_FOUND, "this names no standard");

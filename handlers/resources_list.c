@@ -102,7 +102,7 @@ describe(const struct request *req, const struct description *d)
 static enum err
 add_standards(struct request *req, struct offers *o)
 {
-    struct standards_list list;
+    struct document_list list;
     enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
 
     for (size_t i = 0; i < list.count; i++) {
@@ -117,7 +117,7 @@ add_standards(struct request *req, struct offers *o)
         }
         buf_fini(&uri);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
     return err;
 }
 
@@ -126,7 +126,7 @@ static json_t *
 describe_standard(const struct request *req, const char *uri)
 {
     struct slice encoded = {uri + sizeof URI_STANDARD - 1, strlen(uri) - (sizeof URI_STANDARD - 1)};
-    struct buf path = {.limit = STANDARDS_PATH_MAX};
+    struct buf path = {.limit = DOCUMENT_PATH_MAX};
     struct standard_look look = {.size = -1};
     char modified[CLOCK_TEXT_SIZE] = "";
     json_t *entry = NULL;

@@ -23,7 +23,7 @@ static enum err
 look_at(const struct search_place *place, struct search_builder *b, const char *path,
         struct search_look *told, struct fault *f)
 {
-    struct buf text = {.limit = STANDARDS_TEXT_MAX};
+    struct buf text = {.limit = DOCUMENT_TEXT_MAX};
     struct file_identity identity;
     char stamp[SEARCH_STAMP_MAX];
     struct fault why = FAULT_INIT;
@@ -61,7 +61,7 @@ search_look(const struct search_place *place, struct search_store *old, uint64_t
             int64_t now_ms, struct search_store **store, struct search_look *told, struct fault *f)
 {
     struct search_builder *b = NULL;
-    struct standards_list list;
+    struct document_list list;
     enum err err = standards_find(place->data, &list, f);
 
     *store = NULL;
@@ -85,6 +85,6 @@ search_look(const struct search_place *place, struct search_store *old, uint64_t
     } else if (b) {
         search_builder_abort(b);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
     return err;
 }

@@ -197,7 +197,7 @@ time_edit(const struct tree *tree, struct search *s)
 static void
 load_words(struct bench *b, const struct tree *tree)
 {
-    struct standards_list list;
+    struct document_list list;
     size_t room = 0;
 
     if (standards_find(tree_dir(tree), &list, NULL) != E_OK) {
@@ -218,7 +218,7 @@ load_words(struct bench *b, const struct tree *tree)
         }
         buf_fini(&text);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
 }
 
 /* One file of runs of real words, under headings. */

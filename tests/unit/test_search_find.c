@@ -16,7 +16,7 @@ index_standards(struct dir *data)
 {
     struct search_builder *b;
     struct search_store *store;
-    struct standards_list list;
+    struct document_list list;
     struct fault f = FAULT_INIT;
 
     CHECK_INT(standards_find(data, &list, &f), E_OK);
@@ -29,7 +29,7 @@ index_standards(struct dir *data)
         buf_fini(&text);
     }
     CHECK_INT(search_builder_end(b, 0, &store, &f), E_OK);
-    standards_list_fini(&list);
+    document_list_fini(&list);
     return store;
 }
 

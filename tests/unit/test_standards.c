@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-static struct standards_list
+static struct document_list
 find(const struct tree *t)
 {
-    struct standards_list list;
+    struct document_list list;
 
     CHECK_INT(standards_find(tree_dir(t), &list, NULL), E_OK);
     return list;
@@ -29,11 +29,11 @@ static void
 no_folder_is_no_standards(void **unused)
 {
     struct tree *t = tree_create();
-    struct standards_list list = find(t);
+    struct document_list list = find(t);
 
     (void)unused;
     CHECK_INT(list.count, 0);
-    standards_list_fini(&list);
+    document_list_fini(&list);
     CHECK_INT(read_path(t, "a.md", NULL), E_NOT_FOUND);
     tree_destroy(t);
 }
@@ -42,7 +42,7 @@ static void
 what_is_listed_can_be_read(void **unused)
 {
     struct tree *t = tree_create();
-    struct standards_list list;
+    struct document_list list;
 
     (void)unused;
     tree_write(t, "standards/b.md", "# B\n");
@@ -63,7 +63,7 @@ what_is_listed_can_be_read(void **unused)
     for (size_t i = 0; i < list.count; i++) {
         CHECK_INT(read_path(t, list.paths[i], NULL), E_OK);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
     tree_destroy(t);
 }
 
@@ -120,10 +120,10 @@ a_text_is_bounded_and_utf8(void **unused)
 {
     struct tree *t = tree_create();
     struct fault f = FAULT_INIT;
-    char *big = xcalloc(1, STANDARDS_TEXT_MAX + 2);
+    char *big = xcalloc(1, DOCUMENT_TEXT_MAX + 2);
 
     (void)unused;
-    memset(big, 'x', STANDARDS_TEXT_MAX + 1);
+    memset(big, 'x', DOCUMENT_TEXT_MAX + 1);
     tree_write(t, "standards/big.md", big);
     tree_write_bytes(t, "standards/latin.md", SLICE("caf\xE9"));
     CHECK_INT(read_path(t, "big.md", &f), E_TOO_LARGE);
@@ -138,22 +138,22 @@ folders_are_walked_as_deep_as_can_be_read(void **unused)
 {
     struct tree *t = tree_create();
     struct buf path = BUF_INIT, file = BUF_INIT;
-    struct standards_list list;
+    struct document_list list;
 
     (void)unused;
-    for (unsigned i = 0; i <= STANDARDS_DEPTH_MAX + 1; i++) {
+    for (unsigned i = 0; i <= DOCUMENT_DEPTH_MAX + 1; i++) {
         buf_reset(&file);
         buf_addf(&file, "standards/%sx.md", path.len ? path.data : "");
         tree_write(t, file.data, "x");
         buf_adds(&path, "d/");
     }
     list = find(t);
-    CHECK_INT(list.count, STANDARDS_DEPTH_MAX + 1);
+    CHECK_INT(list.count, DOCUMENT_DEPTH_MAX + 1);
     for (size_t i = 0; i < list.count; i++) {
         CHECK_INT(read_path(t, list.paths[i], NULL), E_OK);
     }
     CHECK_INT(read_path(t, file.data + strlen("standards/"), NULL), E_NOT_FOUND);
-    standards_list_fini(&list);
+    document_list_fini(&list);
     buf_fini(&path);
     buf_fini(&file);
     tree_destroy(t);
@@ -163,11 +163,11 @@ static void
 too_many_are_an_error(void **unused)
 {
     struct tree *t = tree_create();
-    struct standards_list list;
+    struct document_list list;
     struct fault f = FAULT_INIT;
 
     (void)unused;
-    for (unsigned i = 0; i < STANDARDS_MAX + 1; i++) {
+    for (unsigned i = 0; i < DOCUMENTS_MAX + 1; i++) {
         char path[64];
 
         snprintf(path, sizeof path, "standards/%u/%u.md", i % 2, i);
