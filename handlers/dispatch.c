@@ -5,7 +5,7 @@
  *     handle           the handler writes the result                          here, or a worker
  *   finish             frame, answer through the sink, let go of everything   wherever it ended
  *
- * What is no message is in dispatch_peers.c.
+ * What is no message is in dispatch_peers.c, what scripts ask for in dispatch_rest.c.
  *
  * A request on its way to a worker moves to the heap with a copy of its bytes and enters the list
  * of calls in flight; until then it lives on the transport's stack and costs no allocation but its
@@ -381,9 +381,8 @@ begin_stream(struct request *req)
     }
 }
 
-/* Runs a request where its row says, and answers it unless a worker will. */
-static void
-proceed(struct request *req, enum err err, struct slice body)
+void
+dispatch_proceed(struct request *req, enum err err, struct slice body)
 {
     enum runs runs = INLINE;
 
@@ -453,7 +452,7 @@ take_message(struct dispatcher *d, const struct envelope *env, struct slice body
     if (!err) {
         err = classify(&req);
     }
-    proceed(&req, err, body);
+    dispatch_proceed(&req, err, body);
 }
 
 void
@@ -468,38 +467,4 @@ dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice 
                  struct sink *sink)
 {
     take_message(d, env, body, true, sink);
-}
-
-void
-dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
-              struct slice arguments, struct sink *sink)
-{
-    static const struct method row = {.name = "rest/tool",
-                                      .handle = tools_rest,
-                                      .prepare = tools_prepare_rest,
-                                      .scope = SCOPE_READ,
-                                      .kind = RPC_REQUEST};
-    struct request req;
-
-    request_init(&req, d, env, sink, DIALECT_REST);
-    req.era = ERA_MODERN;
-    req.revision = REVISION_2026_07_28;
-    req.method = &row;
-    req.message.kind = RPC_REQUEST;
-    proceed(&req, tools_find_rest(&req, tool, arguments), arguments);
-}
-
-void
-dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink)
-{
-    static const struct method row = {
-        .name = "rest/tools", .handle = tools_rest_list, .scope = SCOPE_READ, .kind = RPC_REQUEST};
-    struct request req;
-
-    request_init(&req, d, env, sink, DIALECT_REST);
-    req.era = ERA_MODERN;
-    req.revision = REVISION_2026_07_28;
-    req.method = &row;
-    req.message.kind = RPC_REQUEST;
-    proceed(&req, E_OK, SLICE_NONE);
 }

@@ -53,6 +53,9 @@ void dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slic
                    struct slice arguments, struct sink *sink);
 /* Lists the tools for a script: {"tools":[...]} as tools/list gives them. */
 void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink);
+/* Reads a resource for a script: {"contents":[...]} as resources/read gives it. */
+void dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
+                       struct sink *sink);
 /* Opens an event stream of the legacy session that 'env' names (HTTP GET): the one that
  * 'last_event_id' is of, from there on, or with null data the general one.  It goes to 'sink',
  * which takes events, until an answer ends it; or an error is the answer.  Otherwise as above. */

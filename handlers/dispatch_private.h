@@ -36,6 +36,10 @@ void request_finish(struct request *req, enum err err);
 void request_answer(struct request *req, int status, struct slice body);
 void request_answer_error(struct request *req);
 
+/* dispatch.c: runs a request where its row says, or with 'err' not at all, and answers it unless a
+ * worker will.  'body' is what its slices lie in. */
+void dispatch_proceed(struct request *req, enum err err, struct slice body);
+
 /* dispatch.c: takes one message of a batch; otherwise as dispatch_message(). */
 void dispatch_batched(struct dispatcher *d, const struct envelope *env, struct slice body,
                       struct sink *sink);

@@ -187,8 +187,8 @@ static enum err
 not_found(struct request *req, struct slice uri)
 {
     offers_tell_uri(req, uri);
-    fault_set(&req->fault, E_NO_RESOURCE, "there is no resource '%.*s'", (int)rune_cut(uri, 256),
-              uri.data);
+    fault_set(&req->fault, req->dialect == DIALECT_REST ? E_NOT_FOUND : E_NO_RESOURCE,
+              "there is no resource '%.*s'", (int)rune_cut(uri, 256), uri.data);
     return fault_remedy(&req->fault, "resources/list names the resources there are");
 }
 
@@ -214,7 +214,6 @@ write_content(struct request *req, struct slice uri, const struct content *conte
         buf_addc(&req->out, '}');
     }
     buf_addc(&req->out, ']');
-    era_add_cache(req, content->kept ? OFFERS_TTL_MS : 0, content->kept);
 }
 
 /* Reads what params.uri names; both are the caller's to free in any case. */
@@ -252,6 +251,25 @@ resources_read(struct request *req)
 
     if (!err) {
         write_content(req, buf_slice(&uri), &content);
+        era_add_cache(req, content.kept ? OFFERS_TTL_MS : 0, content.kept);
+    }
+    content_fini(&content);
+    buf_fini(&uri);
+    return err;
+}
+
+enum err
+resources_rest(struct request *req)
+{
+    struct buf uri = {.limit = OFFERS_URI_MAX};
+    struct content content = {.mime = NULL};
+    enum err err = find_content(req, &uri, &content);
+
+    if (!err) {
+        buf_addc(&req->out, '{');
+        req->result_start = req->out.len;
+        write_content(req, buf_slice(&uri), &content);
+        buf_addc(&req->out, '}');
     }
     content_fini(&content);
     buf_fini(&uri);

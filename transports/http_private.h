@@ -313,6 +313,7 @@ void websocket_close(struct connection *c);
 void http_mcp(struct connection *c, const struct http_parser *p);
 void http_tool(struct connection *c, const struct http_parser *p);
 void http_tools(struct connection *c, const struct http_parser *p);
+void http_resource(struct connection *c, const struct http_parser *p);
 void http_health(struct connection *c, const struct http_parser *p);
 void http_ready(struct connection *c, const struct http_parser *p);
 

@@ -23,6 +23,24 @@ http_tools(struct connection *c, const struct http_parser *p)
 }
 
 void
+http_resource(struct connection *c, const struct http_parser *p)
+{
+    struct buf uri = BUF_INIT;
+    struct envelope env;
+
+    if (http_query_find(http_query(p), "uri", &uri) > 1) {
+        connection_refuse(c, false, 400, "invalid_argument", "the query names two resources", NULL);
+    } else if (uri.failed) {
+        connection_refuse(c, false, 503, "overloaded", "there is no memory for this now", NULL);
+    } else {
+        http_fill_envelope(c, p, &env);
+        dispatch_resource(c->server->context.dispatcher, &env, buf_slice(&uri),
+                          connection_take_sink(c));
+    }
+    buf_fini(&uri);
+}
+
+void
 http_health(struct connection *c, const struct http_parser *p)
 {
     (void)p;

@@ -16,6 +16,8 @@ static const struct route routes[] = {
      .handle = http_mcp},
     {"/api/tools/", .prefix = true, .methods = BIT(POST), .allow = "POST", .handle = http_tool},
     {"/api/tools", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_tools},
+    {"/api/resources", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
+     .handle = http_resource},
     {BRIDGE_PATH, .own = true, .methods = BIT(GET), .allow = "GET", .handle = http_bridge},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_health},

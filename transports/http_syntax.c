@@ -252,3 +252,44 @@ http_run(const char *data, size_t at, size_t end, unsigned classes)
     }
     return at;
 }
+
+static unsigned
+hex_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : http_lower(c) - 'a' + 10);
+}
+
+/* 's' is known to have whole escapes only, as all that the parser lets pass. */
+static void
+add_decoded(struct buf *out, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] == '%' && s.len - i > 2) {
+            buf_addc(out, (char)(hex_value(s.data[i + 1]) << 4 | hex_value(s.data[i + 2])));
+            i += 2;
+        } else {
+            buf_addc(out, s.data[i]);
+        }
+    }
+}
+
+unsigned
+http_query_find(struct slice query, const char *name, struct buf *value)
+{
+    size_t len = strlen(name);
+    unsigned found = 0;
+
+    while (query.len) {
+        const char *and = memchr(query.data, '&', query.len);
+        size_t part = and? (size_t)(and-query.data) : query.len;
+
+        if (part > len && query.data[len] == '=' && memcmp(query.data, name, len) == 0) {
+            if (!found++) {
+                add_decoded(value, (struct slice){query.data + len + 1, part - len - 1});
+            }
+        }
+        part += and != NULL;
+        query = (struct slice){query.data + part, query.len - part};
+    }
+    return found;
+}

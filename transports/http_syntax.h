@@ -72,6 +72,10 @@ bool http_authority(struct slice s, struct slice *host, unsigned *port);
 /* True if every '%' in 's' is followed by two hexadecimal digits. */
 bool http_percent_ok(struct slice s);
 
+/* Finds the parameter 'name' in a query ("a=1&b=2") and appends what its first value says,
+ * percent-decoded; a '+' is one.  Returns how often it is there. */
+unsigned http_query_find(struct slice query, const char *name, struct buf *value);
+
 /* Finds the length of the run of bytes of 'classes' that begins at data[at]; returns its end, at
  * most 'end'. */
 size_t http_run(const char *data, size_t at, size_t end, unsigned classes);

@@ -91,6 +91,14 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
+                  struct sink *sink)
+{
+    (void)d, (void)uri;
+    tell_who(env, sink);
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {

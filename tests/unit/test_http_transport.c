@@ -152,6 +152,14 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
+                  struct sink *sink)
+{
+    hear(d, env);
+    answer(sink, 200, uri.len ? uri : SLICE("none"));
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {
@@ -344,6 +352,7 @@ every_route_has_its_methods(void **state)
         {"/mcp/", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
         {"/mcp?x=1", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
         {"/api/tools", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
+        {"/api/resources?uri=x", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
         {"/api/tools/current_date", 405, 405, 200, 405, 405, 405, "POST"},
         {"/health", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
         {"/ready", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
@@ -692,6 +701,18 @@ what_dispatch_is_told(void **state)
     CHECK(client_sends(&c, "POST /api/tools/current_date?x HTTP/1.1\r\n" HOST JSON BEARER
                            "Content-Length: 2\r\n\r\n{}"));
     expect(&c, 200, "tool current_date({})");
+    CHECK(client_sends(&c,
+                       "GET /api/resources?x=1&uri=tandem:%2f%2fserver/a+b%2520%C3%A9&y HTTP/1.1"
+                       "\r\n" HOST BEARER "\r\n"));
+    expect(&c, 200, "tandem://server/a+b%20\xC3\xA9");
+    CHECK(client_sends(&c, "GET /api/resources?url=x&uri HTTP/1.1\r\n" HOST BEARER "\r\n"));
+    expect(&c, 200, "none");
+    CHECK(client_sends(&c, "GET /api/resources?uri=a&uri=a HTTP/1.1\r\n" HOST BEARER "\r\n"));
+    CHECK_INT(client_next(&c).status, 400);
+    CHECK(client_sends(&c, "GET /api/resources?uri=a%2 HTTP/1.1\r\n" HOST BEARER "\r\n"));
+    CHECK_INT(client_next(&c).status, 400);
+    client_close(&c);
+    client_open(&c, port);
     send_post(&c, "note");
     r = client_next(&c);
     CHECK(r.status == 202 && r.body.len == 0);

@@ -171,6 +171,14 @@ dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *si
 }
 
 void
+dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
+                  struct sink *sink)
+{
+    (void)env, (void)uri, (void)sink;
+    not_here(d);
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {

@@ -3,6 +3,7 @@
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
+#include "handlers/offers.h"
 #include "state/mcp_session.h"
 #include "state/state.h"
 #include "state/workflow.h"
@@ -122,6 +123,68 @@ read_uri(struct dispatcher *d, bool modern, const char *uri)
     free(quoted);
     json_decref(text);
     return answer;
+}
+
+/* The same for a script; stores the HTTP status. */
+static json_t *
+fetch(const char *uri, struct slice scopes, int *status)
+{
+    struct envelope env = {.transport = TRANSPORT_HTTP, .principal = SLICE("p"), .scopes = scopes};
+    struct fake_sink sink;
+    json_t *answer;
+
+    fake_sink_init(&sink);
+    dispatch_resource(plain, &env, slice_of(uri), &sink.sink);
+    answer = json_loads(fake_sink_wait(&sink), 0, NULL);
+    *status = sink.status;
+    CHECK(answer != NULL);
+    fake_sink_fini(&sink);
+    return answer;
+}
+
+/* What a script gets is what resources/read has, without what is MCP's alone; its errors are those
+ * of scripts. */
+static void
+scripts_read_the_same(void **unused)
+{
+    static const char *const uris[] = {"tandem://standard/one.md", "tandem://pack/demo",
+                                       "tandem://standard/deep/a%20b.md",
+                                       "skill://packs/demo/SKILL.md"};
+    char *longest = xcalloc(1, OFFERS_URI_MAX + 2);
+    json_t *answer, *other;
+    int status;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof uris / sizeof uris[0]; i++) {
+        answer = fetch(uris[i], SLICE_NONE, &status);
+        other = read_uri(plain, false, uris[i]);
+        CHECK_INT(status, 200);
+        CHECK_INT(json_object_size(answer), 1);
+        CHECK(json_equal(answer, result_of(other)));
+        json_decref(other);
+        json_decref(answer);
+    }
+    answer = fetch("tandem://standard/../none.md", SLICE_NONE, &status);
+    CHECK_INT(status, 404);
+    CHECK_STR(text_of(answer, "code"), "not_found");
+    CHECK(strstr(text_of(answer, "message"), "tandem://standard/../none.md"));
+    json_decref(answer);
+    memset(longest, 'a', OFFERS_URI_MAX + 1);
+    answer = fetch(longest, SLICE_NONE, &status);
+    CHECK_INT(status, 400);
+    CHECK_STR(text_of(answer, "code"), "invalid_argument");
+    json_decref(answer);
+    free(longest);
+    answer = fetch("", SLICE_NONE, &status);
+    CHECK_INT(status, 400);
+    CHECK(text_of(answer, "remedy")[0]);
+    json_decref(answer);
+    answer = fetch("tandem://server/info", SLICE("other"), &status);
+    CHECK_INT(status, 403);
+    json_decref(answer);
+    answer = fetch("tandem://server/info", SLICE("tandem:read"), &status);
+    CHECK_INT(status, 200);
+    json_decref(answer);
 }
 
 static void
@@ -596,6 +659,7 @@ main(void)
         cmocka_unit_test(standards_and_packs_are_listed),
         cmocka_unit_test(older_revisions_have_no_titles),
         cmocka_unit_test(what_is_listed_is_read),
+        cmocka_unit_test(scripts_read_the_same),
         cmocka_unit_test(sessions_are_read_and_never_kept),
         cmocka_unit_test(phases_of_running_sessions_are_there),
         cmocka_unit_test(what_is_not_there_is_named),

@@ -1,0 +1,86 @@
+/* dispatch_rest.c -- what scripts ask for: tools and resources, asked for and answered as plain
+ * JSON.
+ *
+ * From here on it is a request as any other: the same checks, rates, workers and handlers; only the
+ * frame of the answer differs. */
+#include "handlers/dispatch_private.h"
+
+#include "handlers/offers.h"
+#include "handlers/resources.h"
+
+/* Begins the request that 'row' is to answer. */
+static void
+begin(struct request *req, struct dispatcher *d, const struct envelope *env, struct sink *sink,
+      const struct method *row)
+{
+    request_init(req, d, env, sink, DIALECT_REST);
+    req->era = ERA_MODERN;
+    req->revision = REVISION_2026_07_28;
+    req->method = row;
+    req->message.kind = RPC_REQUEST;
+}
+
+void
+dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice tool,
+              struct slice arguments, struct sink *sink)
+{
+    static const struct method row = {.name = "tools/call",
+                                      .handle = tools_rest,
+                                      .prepare = tools_prepare_rest,
+                                      .scope = SCOPE_READ,
+                                      .kind = RPC_REQUEST};
+    struct request req;
+
+    begin(&req, d, env, sink, &row);
+    dispatch_proceed(&req, tools_find_rest(&req, tool, arguments), arguments);
+}
+
+void
+dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink)
+{
+    static const struct method row = {
+        .name = "tools/list", .handle = tools_rest_list, .scope = SCOPE_READ, .kind = RPC_REQUEST};
+    struct request req;
+
+    begin(&req, d, env, sink, &row);
+    dispatch_proceed(&req, E_OK, SLICE_NONE);
+}
+
+/* The URI as the message would have had it, so that all that reads one finds it there. */
+static enum err
+take_uri(struct request *req, struct slice uri, struct buf *body)
+{
+    if (!uri.len || uri.len > OFFERS_URI_MAX) {
+        fault_set(&req->fault, E_ARGUMENT,
+                  uri.len ? "the URI is longer than %u bytes"
+                          : "no resource is named (%u bytes at most)",
+                  OFFERS_URI_MAX);
+        return fault_remedy(&req->fault, "send GET /api/resources?uri=URI, percent-encoded");
+    }
+    buf_add_json(body, uri);
+    if (body->failed) {
+        return fault_set(&req->fault, E_OVERLOAD, "there is no memory for this call now");
+    }
+    req->message.param[RPC_PARAM_URI] =
+        (struct json_value){.raw = buf_slice(body), .kind = KIND_STRING};
+    return E_OK;
+}
+
+void
+dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
+                  struct sink *sink)
+{
+    static const struct method row = {.name = "resources/read",
+                                      .handle = resources_rest,
+                                      .prepare = resources_prepare,
+                                      .scope = SCOPE_READ,
+                                      .kind = RPC_REQUEST};
+    struct buf body = BUF_INIT;
+    struct request req;
+    enum err err;
+
+    begin(&req, d, env, sink, &row);
+    err = take_uri(&req, uri, &body);
+    dispatch_proceed(&req, err, buf_slice(&body));
+    buf_fini(&body);
+}
