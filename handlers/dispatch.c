@@ -17,14 +17,17 @@
 #include "handlers/era.h"
 #include "handlers/notices.h"
 #include "handlers/tasks.h"
+#include "handlers/tenant.h"
 #include "handlers/wait.h"
 #include "state/base/keeper.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
+#include "state/settings.h"
 #include "state/state.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 
 LOG_MODULE("dispatch");
 
@@ -86,6 +89,8 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
     req->sink = sink;
     req->dialect = dialect;
     req->revision = REVISION_NONE;
+    snprintf(req->tenant, sizeof req->tenant, "%s",
+             state_options(d->state)->settings->tenant_default_id);
     req->log_level = -1;
     req->last_progress = -INFINITY;
     req->started_ns = clock_mono(d->clock);
@@ -123,7 +128,9 @@ request_answer(struct request *req, int status, struct slice body)
         .body = body,
         .status = status,
         .session_id = req->new_session_id,
-        .retry_after = status == 429 || status == 503 ? 1 : 0,
+        .retry_after = status != 429 && status != 503 ? 0
+                       : req->fault.retry_s           ? req->fault.retry_s
+                                                      : 1,
         .scope = slice_of(scope_text(req->scope)),
     };
     req->sink->class->answer(req->sink, &reply);
@@ -386,6 +393,14 @@ dispatch_proceed(struct request *req, enum err err, struct slice body)
 {
     enum runs runs = INLINE;
 
+    if (!err && req->message.kind != RPC_RESPONSE) {
+        err = tenant_resolve(req);
+        if (err && tools_refuse(req, err)) {
+            request_finish(req, E_OK);
+            request_fini(req);
+            return;
+        }
+    }
     if (!err && req->method) {
         begin_stream(req);
     }

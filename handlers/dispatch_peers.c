@@ -6,6 +6,7 @@
 #include "handlers/notices.h"
 #include "handlers/subscriptions.h"
 #include "handlers/tasks.h"
+#include "handlers/tenant.h"
 #include "handlers/wait.h"
 #include "state/base/keeper.h"
 #include "state/mcp_session.h"
@@ -66,6 +67,7 @@ dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice l
     request_init(&req, d, env, sink, DIALECT_RPC);
     req.message.kind = RPC_REQUEST; /* Which has an answer, though no id. */
     err = era_decide_bare(&req);
+    err = err ? err : tenant_resolve(&req);
     err = err ? err : request_check_scope(&req, SCOPE_READ);
     if (!err) {
         err = mcp_stream_open(req.session, last_event_id, era_knows(&req, REVISION_2025_11_25),

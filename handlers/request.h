@@ -15,6 +15,7 @@
 #include "state/base/sink.h"
 #include "state/mcp_session.h"
 #include "state/scope.h"
+#include "state/tenant_id.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -40,10 +41,15 @@ struct envelope {
     bool moves; /* The connection is a bridge's: it finds another server when this one ends. */
     struct slice principal; /* Who was let in; empty for nobody in particular. */
     struct slice scopes;    /* What his token allows, as scope_allows() takes it; null data: all. */
-    struct rate *rate;      /* Of the connection, for who has no session; may be null. */
-    bool events;            /* HTTP: the client takes events ahead of the answer. */
-    /* HTTP headers; empty data pointer when absent. */
-    struct slice session_id, protocol_version, method, name;
+    struct slice tenants;   /* Ids of tenants that his token binds him to, with blanks between them;
+                               null data: it says nothing of that. */
+    struct slice peer;      /* The address at the other end; empty for who has none. */
+    struct slice tenant; /* Of a bridge: what its own settings say of who names none; or empty. */
+    struct rate *rate;   /* Of the connection, for who has no session; may be null. */
+    bool events;         /* HTTP: the client takes events ahead of the answer. */
+    /* HTTP headers; empty data pointer when absent.  'client_id', X-Client-ID, is that of its
+     * handshake for a WebSocket. */
+    struct slice session_id, protocol_version, method, name, client_id;
     /* Finds a header by its name and stores its value, the first one's if it came again; returns 0
      * if it is not there, and how many different values in a row it has otherwise.  Null when the
      * transport has no headers. */
@@ -94,6 +100,7 @@ struct request {
     struct rpc_message message;    /* Slices into 'bytes', or into the transport's buffer. */
     struct envelope env;           /* On a worker only 'transport', 'session' (then counted),
                                       'principal' and 'scopes' are left of it. */
+    char tenant[TENANT_ID_SIZE];   /* For whom: never empty.  See handlers/tenant.h. */
     struct mcp_session *session;   /* Counted; the legacy session, or null. */
     struct sink *sink;             /* Counted. */
     struct mcp_stream *stream;   /* Borrowed: 'sink', if a client may come back to it; else null. */

@@ -28,8 +28,13 @@ const char *tools_json(const struct tools *t);
  * had its calls of this second.  For methods that cost files or time. */
 enum err tools_check_rate(struct request *req);
 
-/* Writes {"code":...,"message":...,"retryable":...,"remedy":...}: how a failed call is told. */
+/* Writes {"code":...,"message":...,"retryable":...,"remedy":...,"details":{...}}: how a failed call
+ * is told. */
 void tools_write_fault(struct buf *out, const struct fault *f);
+
+/* Writes the result of a call that is refused before its tool is looked for, from req->fault.
+ * False, and nothing is written, if it is no tools/call or 'err' is told as a protocol error. */
+bool tools_refuse(struct request *req, enum err err);
 
 /* Whether a call may be made again when nobody knows if it was done: it reads, or doing it twice is
  * doing it once. */

@@ -247,6 +247,16 @@ tools_write_fault(struct buf *out, const struct fault *f)
         buf_adds(out, ",\"remedy\":");
         buf_add_json(out, slice_of(f->remedy));
     }
+    if (f->reason || f->retry_s) {
+        buf_adds(out, ",\"details\":{");
+        if (f->reason) {
+            buf_addf(out, "\"reason\":\"%s\"%s", f->reason, f->retry_s ? "," : "");
+        }
+        if (f->retry_s) {
+            buf_addf(out, "\"retry_after\":%u", f->retry_s);
+        }
+        buf_addc(out, '}');
+    }
     buf_addc(out, '}');
 }
 
@@ -308,6 +318,25 @@ tools_call(struct request *req)
     free(text);
     json_decref(result);
     return err;
+}
+
+bool
+tools_refuse(struct request *req, enum err err)
+{
+    char *text;
+
+    if (!req->method || req->method->handle != tools_call ||
+        err_info(err)->told == ERR_TOLD_PROTOCOL) {
+        return false;
+    }
+    text = result_text(NULL, &req->fault);
+    if (text) {
+        era_begin_result(req);
+        req->tool_failed = true;
+        add_content(req, err, text);
+        free(text);
+    }
+    return text != NULL;
 }
 
 enum err

@@ -24,8 +24,9 @@ LOG_MODULE("second");
 /* How long the lock may be held by somebody who does not say who he is, or does not answer: while
  * one server ends and the next begins, or for a short call. */
 #define PATIENCE_NS (5 * SECOND_NS)
-#define SHORT_NS (SECOND_NS / 10) /* A server that is lost sooner than that is not asked at once. \
-                                   */
+#define SHORT_NS                                                                     \
+    (SECOND_NS / 10) /* A server that is lost sooner than that is not asked at once. \
+                      */
 #define UPGRADE_NS (1 * SECOND_NS)
 
 /* The first has no HTTP, so nobody can join it. */
@@ -55,11 +56,13 @@ static enum err
 join(struct second *x, const struct discovery *first, int *link_fd, struct fault *f)
 {
     struct client_target target;
-    char token[TOKEN_SIZE], before[64];
+    const struct settings *settings = x->context->settings;
+    bool tenant = settings->origins[SETTING_tenant_default_id] != ORIGIN_DEFAULT;
+    char token[TOKEN_SIZE], headers[256];
     struct client_request request = {.method = "GET",
                                      .path = BRIDGE_PATH,
                                      .token = token,
-                                     .headers = before,
+                                     .headers = headers,
                                      .timeout_ns = UPGRADE_NS};
     int status;
     enum err err;
@@ -72,7 +75,9 @@ join(struct second *x, const struct discovery *first, int *link_fd, struct fault
     if (err) {
         return err;
     }
-    snprintf(before, sizeof before, BRIDGE_BEFORE ": %u\r\n", bridge_servers(x->bridge));
+    snprintf(headers, sizeof headers, BRIDGE_BEFORE ": %u\r\n%s%s%s", bridge_servers(x->bridge),
+             tenant ? BRIDGE_TENANT ": " : "", tenant ? settings->tenant_default_id : "",
+             tenant ? "\r\n" : "");
     err = client_upgrade(&target, &request, BRIDGE_PROTOCOL, link_fd, &status, f);
     explicit_bzero(token, sizeof token);
     if (err == E_REFUSED && status != 503) {
@@ -85,8 +90,9 @@ join(struct second *x, const struct discovery *first, int *link_fd, struct fault
 static void
 tell_settings(const struct settings *settings)
 {
-    static const enum setting own[] = {SETTING_transport, SETTING_root, SETTING_config,
-                                       SETTING_log_level, SETTING_log_format};
+    static const enum setting own[] = {SETTING_transport,  SETTING_root,
+                                       SETTING_config,     SETTING_log_level,
+                                       SETTING_log_format, SETTING_tenant_default_id};
     struct buf names = BUF_INIT;
 
     for (int i = 0; i < SETTING_COUNT; i++) {

@@ -293,6 +293,7 @@ open_access(struct server *s, struct fault *f)
                  .timeout_ms = (int)(settings->jwt_timeout / 1000000)},
         .issuer = settings->jwt_issuer,
         .audience = settings->jwt_audience[0] ? settings->jwt_audience : settings->jwt_resource,
+        .tenants = settings->tenant_claim[0] ? settings->tenant_claim : NULL,
         .skew_ns = settings->jwt_skew,
         .clock = clock_real(),
     };

@@ -26,7 +26,7 @@ struct entry {
 
 struct access {
     struct jwks *jwks; /* Owned; set once, as are those up to 'lock'. */
-    char *issuer, *audience;
+    char *issuer, *audience, *tenants;
     int64_t skew_ns;
     const struct clock *clock;
     struct lock lock;
@@ -48,6 +48,7 @@ grant_unref(struct grant *g)
     if (g && atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) == 1) {
         free(g->principal);
         free(g->scopes);
+        free(g->tenants);
         free(g->client);
         free(g);
     }
@@ -134,7 +135,8 @@ grant_of(const struct access *a, struct jwt_claims *claims)
     g->principal = xasprintf("%s %s", a->issuer, claims->subject);
     g->scopes = claims->scopes;
     g->client = claims->client;
-    claims->scopes = claims->client = NULL;
+    g->tenants = claims->tenants;
+    claims->scopes = claims->client = claims->tenants = NULL;
     return g;
 }
 
@@ -148,6 +150,7 @@ verify(struct access *a, struct slice token, const struct jwk_set *keys, int64_t
         .audience = a->audience,
         .now_s = now_ns / SECOND_NS,
         .skew_s = a->skew_ns / SECOND_NS,
+        .tenants = a->tenants,
     };
     struct jwt_claims claims;
     enum err err = keys ? jwt_verify(token, keys, &rules, &claims, f)
@@ -247,6 +250,7 @@ access_create(const struct access_options *options, struct access **access, stru
     }
     a->issuer = xstrdup(options->issuer);
     a->audience = xstrdup(options->audience);
+    a->tenants = options->tenants ? xstrdup(options->tenants) : NULL;
     a->skew_ns = options->skew_ns;
     a->clock = options->clock;
     lock_init(&a->lock, RANK_GRANTS);
@@ -263,6 +267,7 @@ access_destroy(struct access *a)
         lock_fini(&a->lock);
         free(a->issuer);
         free(a->audience);
+        free(a->tenants);
         free(a);
     }
 }

@@ -20,6 +20,7 @@ struct grant {
         ends_ns; /* Wall clock: when the token has expired, for clocks as far apart as may be. */
     char *principal; /* Issuer and subject, with a blank between them. */
     char *scopes;    /* With blanks between them. */
+    char *tenants;   /* Their ids, with blanks between them; null if tokens do not say. */
     char *client;    /* Who asked for the token; for logs; may be null. */
 };
 struct grant *grant_ref(struct grant *g);
@@ -31,6 +32,7 @@ struct access;
 struct access_options {
     struct jwks_options keys;
     const char *issuer, *audience; /* Copied. */
+    const char *tenants; /* The claim that names a token's tenants, copied; null: none does. */
     int64_t skew_ns;
     const struct clock *clock; /* Borrowed. */
 };

@@ -4,6 +4,7 @@
 
 #include "state/base/base64url.h"
 #include "state/json_bounded.h"
+#include "state/tenant_id.h"
 
 #include <math.h>
 #include <openssl/ec.h>
@@ -274,6 +275,30 @@ take_scopes(const json_t *claims, char **scopes)
     return true;
 }
 
+/* The ids of one tenant or several, a text or an array of them: at least one. */
+static bool
+take_tenants(const json_t *value, char **tenants)
+{
+    struct buf out = {.limit = JWT_TENANTS_MAX};
+    bool good = json_is_string(value) || json_array_size(value) > 0;
+    size_t count = json_is_string(value) ? 1 : json_array_size(value);
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = json_is_string(value) ? value : json_array_get(value, i);
+        struct slice id = {json_string_value(item), json_string_length(item)};
+
+        good = good && tenant_id_valid(id);
+        buf_adds(&out, i ? " " : "");
+        buf_add_slice(&out, id);
+    }
+    if (!good || out.failed) {
+        buf_fini(&out);
+        return false;
+    }
+    *tenants = buf_steal(&out);
+    return true;
+}
+
 static enum err
 read_claims(const json_t *claims, const struct jwt_rules *rules, struct jwt_claims *out,
             struct fault *f)
@@ -299,6 +324,9 @@ read_claims(const json_t *claims, const struct jwt_rules *rules, struct jwt_clai
     out->client = out->client ? out->client : take_name(claims, "azp");
     if (!take_scopes(claims, &out->scopes)) {
         return fault_set(f, E_UNAUTHORIZED, "the scopes of the token are none, or too many");
+    }
+    if (rules->tenants && !take_tenants(json_object_get(claims, rules->tenants), &out->tenants)) {
+        return fault_set(f, E_UNAUTHORIZED, "the token does not say of which tenant it is");
     }
     return E_OK;
 }
@@ -344,5 +372,6 @@ jwt_claims_fini(struct jwt_claims *claims)
     free(claims->subject);
     free(claims->client);
     free(claims->scopes);
+    free(claims->tenants);
     memset(claims, 0, sizeof *claims);
 }

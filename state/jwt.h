@@ -13,18 +13,21 @@
 #define JWT_BYTES_MAX ((size_t)16 * 1024) /* A whole token. */
 #define JWT_NAME_MAX 256                  /* Bytes of "sub" and of "client_id". */
 #define JWT_SCOPES_MAX 4096               /* Bytes of all scopes. */
+#define JWT_TENANTS_MAX 4096              /* Bytes of all tenants. */
 
 struct jwt_rules {
     const char *issuer;   /* What "iss" must be. */
     const char *audience; /* What "aud" must name. */
     int64_t now_s;        /* Since 1970. */
     int64_t skew_s;       /* How far the clocks may be apart. */
+    const char *tenants;  /* The claim that names its tenants, which it must have; null: none. */
 };
 
 struct jwt_claims {
     char *subject;     /* Owned; never empty, without NUL. */
     char *client;      /* Owned; "client_id" or "azp", or null. */
     char *scopes;      /* Owned; with single blanks between them; may be empty. */
+    char *tenants;     /* Owned; ids with single blanks between them; null if rules want none. */
     int64_t expires_s; /* Since 1970, the skew not added. */
 };
 

@@ -67,6 +67,17 @@
         "how far the clocks of both servers may be apart")                                         \
     ROW(jwt_timeout, "jwt.timeout", DURATION, ANY, "5s", "100ms", "1m",                            \
         "time to fetch the keys; over it: the old ones stay, or 503 while there are none")         \
+    ROW(tenant_default_id, "tenant.default_id", STRING, ANY, "default", "ID", "",                  \
+        "whose a request is that names no tenant")                                                 \
+    ROW(tenant_meta_key, "tenant.meta_key", STRING, ANY, "dev.tandem/client-id", "KEY", "",        \
+        "the key of _meta that names the tenant of a message, as X-Client-ID does over HTTP")      \
+    ROW(tenant_bindings, "tenant.bindings", LIST, ANY, "", "", "",                                 \
+        "who is of which tenant, and may ask for no other: PRINCIPAL=ID, where PRINCIPAL is "      \
+        "token, a subject of the authorization server, or * for the others")                       \
+    ROW(tenant_claim, "tenant.claim", STRING, ANY, "", "NAME", "",                                 \
+        "auth jwt: the claim that names the tenants of a token; one without it is refused")        \
+    ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
+        "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
         "tool groups to offer: core, full, workflow, conformance (for the official test suite)")   \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \

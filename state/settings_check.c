@@ -2,6 +2,7 @@
 #include "state/settings.h"
 
 #include "state/fetch.h"
+#include "state/tenant_id.h"
 
 #include <ctype.h>
 
@@ -89,6 +90,28 @@ check_jwt(const struct settings *s, struct fault *f)
     return E_OK;
 }
 
+/* ---- Tenants ---- */
+
+static enum err
+check_tenants(const struct settings *s, struct fault *f)
+{
+    struct slice bad;
+
+    if (!tenant_id_valid(slice_of(s->tenant_default_id))) {
+        return fault_set(f, E_ARGUMENT, "tenant.default_id: \"%.40s\" is no tenant's id: %s",
+                         s->tenant_default_id, TENANT_ID_RULE);
+    }
+    if (!*s->tenant_meta_key || strlen(s->tenant_meta_key) > 128) {
+        return fault_set(f, E_ARGUMENT, "tenant.meta_key: a key has 1 to 128 bytes");
+    }
+    if (!tenant_bindings_valid(s->tenant_bindings, &bad)) {
+        fault_set(f, E_ARGUMENT, "tenant.bindings: \"%.*s\" is not PRINCIPAL=ID",
+                  (int)(bad.len < 60 ? bad.len : 60), bad.data);
+        return fault_remedy(f, "such as token=acme; %s", TENANT_ID_RULE);
+    }
+    return E_OK;
+}
+
 enum err
 settings_check(const struct settings *s, struct fault *f)
 {
@@ -107,6 +130,9 @@ settings_check(const struct settings *s, struct fault *f)
                          "http_path: \"%.40s\" is not a path such as /mcp (at most 100 bytes, no "
                          "slash at its end)",
                          s->http_path);
+    }
+    if (check_tenants(s, f)) {
+        return E_ARGUMENT;
     }
     return s->auth == AUTH_JWT ? check_jwt(s, f) : E_OK;
 }

@@ -11,6 +11,7 @@
 #include "state/settings.h"
 #include "state/sources.h"
 #include "state/state_make.h"
+#include "state/tenants.h"
 #include "state/workflow.h"
 
 struct state {

@@ -20,6 +20,7 @@ struct watch_counters;
 
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
+    ROW(tenants, struct tenants, make_tenants, tenants_destroy)             \
     ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
     ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
     ROW(changes, struct changes, make_changes, changes_destroy)             \

@@ -7,7 +7,17 @@
 #include "state/project_info.h"
 #include "state/search.h"
 #include "state/settings.h"
+#include "state/tenants.h"
 #include "state/workflow.h"
+
+struct tenants *
+make_tenants(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+
+    (void)f;
+    return tenants_create(&(struct tenants_options){.clock = o->clock});
+}
 
 struct mcp_sessions *
 make_sessions(const struct state *state, struct fault *f)

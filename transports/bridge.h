@@ -21,6 +21,8 @@
  * is not taken for an answer to the next. */
 #define BRIDGE_BEFORE "Tandem-Servers-Before"
 #define BRIDGE_ASKS_EACH (UINT64_C(1) << 20)
+/* Another: the tenant that the client's own settings name for messages that name none. */
+#define BRIDGE_TENANT "Tandem-Tenant"
 
 struct bridge;
 struct rpc_message;

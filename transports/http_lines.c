@@ -288,6 +288,7 @@ asks_from(const struct http_parser *p)
 void
 http_bridge(struct connection *c, const struct http_parser *p)
 {
+    struct peer_options peer = {.moves = true, .asks_from = asks_from(p), .wake = wake};
     struct http_lines *l;
 
     if (!p->upgrade || !http_header_has(p, HTTP_HEADER_UPGRADE, SLICE(BRIDGE_PROTOCOL))) {
@@ -307,7 +308,9 @@ http_bridge(struct connection *c, const struct http_parser *p)
     }
     l = xcalloc(1, sizeof *l);
     l->connection = c;
-    lines_init(&l->lines, &c->server->context, true, asks_from(p), wake, write_parts, l);
+    peer.arg = l;
+    http_header_find(p, SLICE(BRIDGE_TENANT), &peer.tenant);
+    lines_init(&l->lines, &c->server->context, &peer, write_parts);
     l->lines.output_max = SIZE_MAX; /* Nothing is taken while anything waits. */
     c->lines = l;
     c->state = LINES;

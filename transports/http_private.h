@@ -136,6 +136,7 @@ struct connection {
     bool head_only;                /* HEAD: no body. */
     bool posted;                   /* POST. */
     struct slice origin;           /* To be allowed by CORS, from the settings; else empty. */
+    char address[48];              /* Of the peer's end; empty until somebody asks. */
 };
 
 /* http_connection.c */

@@ -8,6 +8,7 @@
 #include "transports/bridge.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define BIT(METHOD) (1u << HTTP_METHOD_##METHOD)
 
@@ -202,6 +203,16 @@ check_media(const struct http_parser *p, struct verdict *v)
     }
 }
 
+/* Two values are none: a proxy and this server could take different ones. */
+static void
+check_client_id(const struct http_parser *p, struct verdict *v)
+{
+    if (http_header_repeated(p, HTTP_HEADER_CLIENT_ID)) {
+        http_refuse(v, 400, "invalid_argument", "there are two X-Client-ID headers; send one", "%s",
+                    "");
+    }
+}
+
 static void
 check_method(const struct http_parser *p, const struct route *route, struct verdict *v)
 {
@@ -265,6 +276,9 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     if (!v->status && !v->later) {
         check_media(p, v);
     }
+    if (!v->status && !v->later) {
+        check_client_id(p, v);
+    }
     if (!v->status && !v->later && route->mcp && http_ws_wanted(p)) {
         http_ws_check(p, v);
     }
@@ -287,6 +301,43 @@ find_param(const struct envelope *env, struct slice name, struct slice *value)
     return values;
 }
 
+/* The last address of the last X-Forwarded-For: the one that our own proxy has written. */
+static struct slice
+forwarded_for(const struct http_parser *p)
+{
+    struct slice name, value, list = SLICE_NONE, item, last = SLICE_NONE;
+
+    for (unsigned i = 0; http_header_next(p, &i, &name, &value);) {
+        list = http_same(name, SLICE("X-Forwarded-For")) ? value : list;
+    }
+    while (http_list_next(&list, &item)) {
+        last = item;
+    }
+    return last;
+}
+
+/* Who is at the other end. */
+static struct slice
+peer_of(struct connection *c, const struct http_parser *p)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    struct slice forwarded = SLICE_NONE;
+
+    if (c->server->context.settings->http_trust_forwarded) {
+        forwarded = forwarded_for(p);
+    }
+    if (forwarded.len) {
+        return forwarded;
+    }
+    if (!c->address[0] &&
+        (getpeername(c->fd, (struct sockaddr *)&address, &len) != 0 ||
+         uv_ip_name((struct sockaddr *)&address, c->address, sizeof c->address) != 0)) {
+        snprintf(c->address, sizeof c->address, "local");
+    }
+    return slice_of(c->address);
+}
+
 void
 http_fill_envelope(struct connection *c, const struct http_parser *p, struct envelope *env)
 {
@@ -295,6 +346,9 @@ http_fill_envelope(struct connection *c, const struct http_parser *p, struct env
         .rate = &c->calls,
         .principal = http_principal(c),
         .scopes = c->grant ? slice_of(c->grant->scopes) : SLICE_NONE,
+        .tenants = c->grant ? slice_of(c->grant->tenants) : SLICE_NONE,
+        .peer = peer_of(c, p),
+        .client_id = http_header(p, HTTP_HEADER_CLIENT_ID),
         .session_id = http_header(p, HTTP_HEADER_SESSION_ID),
         .protocol_version = http_header(p, HTTP_HEADER_PROTOCOL_VERSION),
         .method = http_header(p, HTTP_HEADER_MCP_METHOD),

@@ -11,25 +11,20 @@
 LOG_MODULE("lines");
 
 void
-lines_init(struct lines *l, const struct transport_context *context, bool moves, uint64_t asks_from,
-           void (*wake)(void *arg),
-           ssize_t (*writev)(void *arg, const struct iovec *parts, int count), void *arg)
+lines_init(struct lines *l, const struct transport_context *context,
+           const struct peer_options *peer,
+           ssize_t (*writev)(void *arg, const struct iovec *parts, int count))
 {
-    const struct peer_options options = {
-        .dispatcher = context->dispatcher,
-        .transport = TRANSPORT_STDIO,
-        .asks_from = asks_from,
-        .moves = moves,
-        .lines = true,
-        .wake = wake,
-        .arg = arg,
-    };
+    struct peer_options options = *peer;
 
+    options.dispatcher = context->dispatcher;
+    options.transport = TRANSPORT_STDIO;
+    options.lines = true;
     *l = (struct lines){
         .peer = peer_create(&options),
         .output_max = context->settings->limits_stdout,
         .writev = writev,
-        .arg = arg,
+        .arg = peer->arg,
     };
     l->outbox = peer_outbox(l->peer);
     framing_init(&l->framing, context->settings->limits_message);

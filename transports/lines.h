@@ -27,11 +27,12 @@ struct lines {
     void *arg;
 };
 
-/* Makes 'l' ready.  'moves' and 'asks_from' are peer.h's, 'wake' is outbox.h's, 'writev' as
- * descriptor_writev() for the peer's end; both get 'arg'. */
-void lines_init(struct lines *l, const struct transport_context *context, bool moves,
-                uint64_t asks_from, void (*wake)(void *arg),
-                ssize_t (*writev)(void *arg, const struct iovec *parts, int count), void *arg);
+/* Makes 'l' ready.  Of 'peer' all is taken but what is the same for all lines: dispatcher,
+ * transport, framing.  'writev' as descriptor_writev() for the peer's end; it gets the peer's 'arg'
+ * too. */
+void lines_init(struct lines *l, const struct transport_context *context,
+                const struct peer_options *peer,
+                ssize_t (*writev)(void *arg, const struct iovec *parts, int count));
 void lines_fini(struct lines *l);
 
 enum lines_flushed {

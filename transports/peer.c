@@ -20,7 +20,7 @@ struct peer {
     /* Set once. */
     struct dispatcher *dispatcher; /* Borrowed. */
     struct envelope envelope;      /* Of every message; the session in it is counted. */
-    char *principal, *scopes;      /* Owned: the envelope's. */
+    struct buf texts;              /* What the slices of the envelope are of. */
     size_t headroom;
     bool lines;
     struct outbox *outbox; /* Owned. */
@@ -33,8 +33,7 @@ peer_unref(struct peer *peer)
         mcp_session_set_sink(peer->envelope.session, NULL);
         outbox_destroy(peer->outbox);
         mcp_session_unref(peer->envelope.session);
-        free(peer->principal);
-        free(peer->scopes);
+        buf_fini(&peer->texts);
         free(peer);
     }
 }
@@ -133,6 +132,32 @@ sink_unref(struct sink *sink)
     peer_unref(peer);
 }
 
+/* Copies what the envelope is to say of all messages. */
+static void
+copy_texts(struct peer *peer, const struct peer_options *o)
+{
+    struct envelope *env = &peer->envelope;
+    const struct slice from[] = {o->principal, o->scopes, o->tenants,
+                                 o->peer,      o->tenant, o->client_id};
+    struct slice *const to[] = {&env->principal, &env->scopes, &env->tenants,
+                                &env->peer,      &env->tenant, &env->client_id};
+    size_t count = sizeof from / sizeof from[0], at = 1;
+
+    buf_addc(&peer->texts, '\0'); /* So that an empty text has an address. */
+    for (size_t i = 0; i < count; i++) {
+        buf_add_slice(&peer->texts, from[i]);
+    }
+    if (peer->texts.failed) {
+        out_of_memory();
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (from[i].data) {
+            *to[i] = (struct slice){peer->texts.data + at, from[i].len};
+            at += from[i].len;
+        }
+    }
+}
+
 struct peer *
 peer_create(const struct peer_options *options)
 {
@@ -144,17 +169,12 @@ peer_create(const struct peer_options *options)
     peer->sink.class = &class;
     atomic_init(&peer->refs, 1);
     peer->dispatcher = options->dispatcher;
-    peer->principal = xstrndup(options->principal.data, options->principal.len);
-    if (options->scopes.data) {
-        peer->scopes = xstrndup(options->scopes.data, options->scopes.len);
-    }
     peer->envelope = (struct envelope){
         .transport = options->transport,
         .session = mcp_session_of_connection(),
         .moves = options->moves,
-        .principal = {peer->principal, options->principal.len},
-        .scopes = {peer->scopes, options->scopes.len},
     };
+    copy_texts(peer, options);
     atomic_store(&peer->envelope.session->asks, options->asks_from);
     peer->headroom = options->headroom;
     peer->lines = options->lines;

@@ -17,8 +17,10 @@ struct peer;
 struct peer_options {
     struct dispatcher *dispatcher; /* Borrowed; must outlive the peer. */
     enum transport_kind transport;
-    struct slice principal;  /* Who was let in; copied. */
-    struct slice scopes;     /* What his token allows; copied.  Null data: all. */
+    struct slice principal; /* Who was let in; copied. */
+    struct slice scopes;    /* What his token allows; copied.  Null data: all. */
+    /* struct envelope's, of all its messages; copied. */
+    struct slice tenants, peer, tenant, client_id;
     size_t headroom;         /* Bytes to keep free in front of each message in the outbox. */
     uint64_t asks_from;      /* The first id of a request to it, but one. */
     bool moves;              /* struct envelope's. */

@@ -380,6 +380,11 @@ static enum err
 start(const struct transport_context *context, struct transport **transport, struct fault *f)
 {
     struct transport *t = xcalloc(1, sizeof *t);
+    const struct peer_options peer = {
+        .asks_from = context->estate ? context->estate->asks_from : 0,
+        .wake = wake_thread,
+        .arg = t,
+    };
     enum err err;
     int failed;
 
@@ -387,8 +392,7 @@ start(const struct transport_context *context, struct transport **transport, str
     t->magic = MAGIC;
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
-    lines_init(&t->lines, context, false, context->estate ? context->estate->asks_from : 0,
-               wake_thread, write_out, t);
+    lines_init(&t->lines, context, &peer, write_out);
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
     if (!err) {

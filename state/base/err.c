@@ -35,6 +35,8 @@ fill(struct fault *f, enum err code, unsigned line, unsigned column, const char 
         f->code = code;
         f->line = line;
         f->column = column;
+        f->retry_s = 0;
+        f->reason = NULL;
         f->remedy[0] = '\0';
         text_format(f->text, sizeof f->text, format, args);
     }

@@ -35,6 +35,8 @@
     ROW(INPUT,           -32603, 500, PROTOCOL, "input_needed",          "RuntimeError") /* Never told: see handlers/need.h. */ \
     ROW(INTERNAL,        -32603, 500, PROTOCOL, "internal",              "RuntimeError")       \
     ROW(ARGUMENT,             0, 400, TOOL,     "invalid_argument",      "ValueError")         \
+    ROW(TENANT,             403, 403, TOOL,     "tenant_mismatch",       "ValueError")         \
+    ROW(NO_TENANT,          404, 404, TOOL,     "unknown_tenant",        "NotFoundError")      \
     ROW(NOT_FOUND,            0, 404, TOOL,     "not_found",             "NotFoundError")      \
     ROW(REFUSED,              0, 422, TOOL,     "validation_failed",     "ValidationError")    \
     ROW(STATE,                0, 409, TOOL,     "wrong_state",           "StateError")         \
@@ -75,6 +77,8 @@ const struct err_info *err_info(enum err err);
 struct fault {
     enum err code;
     unsigned line, column; /* Place in the input, from 1; 0 when there is none. */
+    unsigned retry_s;      /* When it may be tried again; 0 if that is not known. */
+    const char *reason;    /* A word more for scripts, a literal; or null. */
     char text[512];        /* What was wrong. */
     char remedy[256];      /* The next step; may be empty. */
 };
@@ -83,9 +87,9 @@ struct fault {
 #define FAULT_INIT {.code = E_OK}
 /* clang-format on */
 
-/* Stores 'code' and the formatted text in 'f' (null is ignored), clearing place and remedy, and
- * returns 'code', so that a caller writes "return fault_set(...)".  Texts too long are cut at a
- * whole UTF-8 character. */
+/* Stores 'code' and the formatted text in 'f' (null is ignored), clearing all else, and returns
+ * 'code', so that a caller writes "return fault_set(...)".  Texts too long are cut at a whole UTF-8
+ * character. */
 enum err fault_set(struct fault *f, enum err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* As fault_set(), with the place in the input. */

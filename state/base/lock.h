@@ -22,7 +22,8 @@
     ROW(CONFIG,         OUTERMOST,      "which settings snapshot is current")                       \
     ROW(KEYS,           CONFIG,         "keys of the issuer, and who waits for others")             \
     ROW(GRANTS,         KEYS,           "tokens that were found good")                              \
-    ROW(MCP_SESSIONS,   GRANTS,         "table of legacy MCP sessions")                             \
+    ROW(TENANT_GUARD,   GRANTS,         "peers that ask for tenants which are not theirs")          \
+    ROW(MCP_SESSIONS,   TENANT_GUARD,   "table of legacy MCP sessions")                             \
     ROW(INFLIGHT,       MCP_SESSIONS,   "requests in flight, by peer and id")                       \
     ROW(WF_START,       INFLIGHT,       "workflow starts under way, by pack and target")            \
     ROW(WF_ACTION,      WF_START,       "(slow) a mutating action on a workflow session, its save") \

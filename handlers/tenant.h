@@ -1,0 +1,18 @@
+/* tenant.h -- for which tenant a request is: asked for, allowed, and told from then on by
+ * req->tenant. */
+#ifndef TANDEM_HANDLER_TENANT_H
+#define TANDEM_HANDLER_TENANT_H
+
+#include "handlers/request.h"
+
+/* Finds the tenant of a request whose envelope and message are there, and stores it in req->tenant:
+ *   1. what the header X-Client-ID and params._meta[tenant.meta_key] say, which must agree;
+ *   2. the first that the caller is bound to, unless tenant.default_id is among them;
+ *   3. that of the other window's settings, if a bridge told them;
+ *   4. tenant.default_id.
+ * On an error req->tenant stays the default, req->fault is set: E_ARGUMENT for what is no id, or
+ * for two that differ; E_TENANT for one that the caller is not bound to; E_BUSY, with
+ * req->retry_after, for a pair that is blocked.  The transport's thread. */
+enum err tenant_resolve(struct request *req);
+
+#endif
