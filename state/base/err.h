@@ -62,7 +62,7 @@ enum err_told { ERR_TOLD_PROTOCOL, ERR_TOLD_TOOL };
 
 struct err_info {
     const char *name; /* "PARSE". */
-    int rpc_code;     /* JSON-RPC code; 0 for errors told as a tool's result. */
+    int rpc_code;     /* JSON-RPC code; 0 for what only tools say. */
     int http_status;
     enum err_told told;
     const char *code; /* The word scripts match on. */
