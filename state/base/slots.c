@@ -318,6 +318,16 @@ slots_unpin(struct slots *s, struct slot_pin *pin)
     free_slot(s, gone);
 }
 
+struct slot_pin
+slots_pin_again(struct slots *s, const struct slot_pin *pin)
+{
+    LOCK(SLOTS, &s->lock);
+    assert(pin->slot->refs > 0);
+    pin->slot->refs++;
+    UNLOCK(SLOTS, &s->lock);
+    return *pin;
+}
+
 bool
 slots_drop(struct slots *s, const char *key, const void *value)
 {

@@ -68,6 +68,8 @@ bool slots_peek(struct slots *s, const char *key, struct slot_pin *pin);
 enum err slots_put(struct slots *s, const char *key, void *value, struct slot_pin *pin,
                    struct fault *f);
 void slots_unpin(struct slots *s, struct slot_pin *pin);
+/* Pins the value of 'pin', which is pinned by whoever calls, once more; no counter tells of it. */
+struct slot_pin slots_pin_again(struct slots *s, const struct slot_pin *pin);
 /* Takes 'key' out of the table; who has the value keeps it.  A load under way will not be kept.
  * With 'value' not null, only if the slot holds that value.  True if something was taken out. */
 bool slots_drop(struct slots *s, const char *key, const void *value);
