@@ -9,11 +9,15 @@
 #include "handlers/request.h"
 
 /*      name              answered in        */
-#define OWN_TOOLS(ROW)                   \
-    ROW(current_date, "tool_info.c")     \
-    ROW(get_server_info, "tool_info.c")  \
-    ROW(pos_workflow, "tool_workflow.c") \
-    ROW(search_standards, "tool_search.c")
+#define OWN_TOOLS(ROW)                            \
+    ROW(current_date, "tool_info.c")              \
+    ROW(get_server_info, "tool_info.c")           \
+    ROW(pos_workflow, "tool_workflow.c")          \
+    ROW(search_standards, "tool_search.c")        \
+    ROW(ask_helpdesk, "tool_helpdesk.c")          \
+    ROW(get_helpdesk_status, "tool_helpdesk.c")   \
+    ROW(reload_helpdesk_index, "tool_helpdesk.c") \
+    ROW(search_helpdesk, "tool_helpdesk.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -71,6 +75,7 @@
     ROW(info, ALWAYS)      \
     ROW(workflow, FOR_USE) \
     ROW(search, FOR_USE)   \
+    ROW(helpdesk, FOR_USE) \
     ROW(conformance, FOR_TESTS)
 
 enum runs {

@@ -142,8 +142,11 @@ value_text(enum setting_type type, const json_t *value)
     switch (json_typeof(value)) {
     case JSON_STRING:
         return xstrdup(json_string_value(value));
+    case JSON_REAL:
+        return type == SETTING_REAL ? xasprintf("%.15f", json_real_value(value)) : NULL;
     case JSON_INTEGER:
-        return type == SETTING_UINT || type == SETTING_BYTES || type == SETTING_DURATION
+        return type == SETTING_UINT || type == SETTING_REAL || type == SETTING_BYTES ||
+                       type == SETTING_DURATION
                    ? xasprintf("%lld", (long long)json_integer_value(value))
                    : NULL;
     case JSON_TRUE:
@@ -165,6 +168,7 @@ wanted_json(enum setting_type type)
                                          [SETTING_DURATION] = "a string such as \"10s\"",
                                          [SETTING_BYTES] = "a number, or a string as \"1MiB\"",
                                          [SETTING_BOOL] = "true or false",
+                                         [SETTING_REAL] = "a number",
                                          [SETTING_CHOICE] = "a string"};
     return wanted[type];
 }

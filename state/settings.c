@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -51,7 +52,7 @@ setting_origin_name(enum setting_origin origin)
 const char *
 setting_takes(enum setting setting)
 {
-    static const char *const words[] = {"TEXT", "LIST", "N", "DURATION", "BYTES", "BOOL"};
+    static const char *const words[] = {"TEXT", "LIST", "N", "DURATION", "BYTES", "BOOL", "NUMBER"};
     const struct setting_row *row = setting_row(setting);
     return row->least[0] && !row->most[0] ? row->least : words[row->type];
 }
@@ -186,6 +187,35 @@ set_number(void *member, const struct setting_row *row, const char *text, struct
     return E_OK;
 }
 
+/* Reads a decimal number, all of 'text'. */
+static bool
+parse_real(const char *text, double *value)
+{
+    char *end;
+
+    *value = strtod(text, &end);
+    return end != text && !*end && isfinite(*value) && strspn(text, "0123456789.-") == strlen(text);
+}
+
+static enum err
+set_real(double *member, const struct setting_row *row, const char *text, struct fault *f)
+{
+    double value, least = 0, most = 0;
+
+    if (!parse_real(text, &value)) {
+        return fault_set(f, E_ARGUMENT, "%s: \"%.40s\" is not a number such as 0.3", row->key,
+                         text);
+    }
+    parse_real(row->least, &least);
+    parse_real(row->most, &most);
+    if (value < least || value > most) {
+        return fault_set(f, E_ARGUMENT, "%s: %.40s is not within %s to %s", row->key, text,
+                         row->least, row->most);
+    }
+    *member = value;
+    return E_OK;
+}
+
 static enum err
 set_bool(bool *member, const struct setting_row *row, const char *text, struct fault *f)
 {
@@ -256,6 +286,9 @@ settings_set(struct settings *s, enum setting setting, const char *text, enum se
         break;
     case SETTING_BOOL:
         err = set_bool(member, row, text, f);
+        break;
+    case SETTING_REAL:
+        err = set_real(member, row, text, f);
         break;
     case SETTING_CHOICE:
         err = set_choice(member, row, text, f);
@@ -334,6 +367,9 @@ settings_show(const struct settings *s, enum setting setting, struct buf *out)
         break;
     case SETTING_BOOL:
         buf_adds(out, *(const bool *)member ? "true" : "false");
+        break;
+    case SETTING_REAL:
+        buf_addf(out, "%g", *(const double *)member);
         break;
     case SETTING_CHOICE:
         buf_add_slice(out, choice_word(row->least, *(const unsigned *)member));

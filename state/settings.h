@@ -27,6 +27,7 @@
  *   DURATION  "500ms", "10s", "30m", "24h"; nanoseconds in C
  *   BYTES     "512", "16KiB", "1MiB", "1GiB"
  *   BOOL      true/yes/on/1, false/no/off/0
+ *   REAL      a number with or without decimals: "0.3"
  *   CHOICE    one of the words in the 'least' column; its index in C (see the enums below)
  * Where a STRING has something in that column, it is a word for what to write, for the help. */
 #define SETTING_C_STRING const char *
@@ -35,6 +36,7 @@
 #define SETTING_C_DURATION int64_t
 #define SETTING_C_BYTES size_t
 #define SETTING_C_BOOL bool
+#define SETTING_C_REAL double
 #define SETTING_C_CHOICE unsigned
 
 /* Where a row can be set: in ANY place, or (START) not in the file, as it says where that is. */
@@ -79,7 +81,8 @@
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, conformance (for the official test suite)")   \
+        "tool groups to offer: core, full, workflow, helpdesk, conformance (for the official "     \
+        "test suite)")                                                                             \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
@@ -102,25 +105,19 @@
         "32 bytes or more that seal requestState, for replicas; default: random at start")         \
     ROW(workflows_path, "workflows_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the packs, from the root; default: workflows in the data folder")               \
-    ROW(embed_provider, "embed.provider", CHOICE, ANY, "none", "none|ollama|openai", "",           \
-        "who makes vectors of texts for the searches: nobody, Ollama, or one that speaks as "      \
-        "OpenAI does")                                                                             \
-    ROW(embed_url, "embed.url", STRING, ANY, "", "URL", "",                                        \
-        "its base URL; default: http://127.0.0.1:11434 or https://api.openai.com/v1")              \
-    ROW(embed_hosts, "embed.hosts", LIST, ANY, "", "", "",                                         \
-        "hosts besides this machine that embed.url may name with plain http")                      \
-    ROW(embed_model, "embed.model", STRING, ANY, "", "NAME", "",                                   \
-        "its model, such as nomic-embed-text")                                                     \
-    ROW(embed_dimension, "embed.dimension", UINT, ANY, "0", "0", "8192",                           \
-        "numbers of a vector that the model is asked for; 0: as many as it gives")                 \
-    ROW(embed_key_file, "embed.key_file", STRING, ANY, "", "FILE|env:NAME", "",                    \
-        "the file, from the root, or the environment variable that holds its key")                 \
-    ROW(embed_batch, "embed.batch", UINT, ANY, "16", "1", "256",                                   \
-        "texts of one question to it")                                                             \
-    ROW(embed_timeout, "embed.timeout", DURATION, ANY, "30s", "100ms", "10m",                      \
-        "time for its answer; over it: asked again later")                                         \
-    ROW(embed_query_time, "embed.query_time", DURATION, ANY, "300ms", "10ms", "30s",               \
-        "how long a search waits for the vector of its query; over it: it goes by words alone")    \
+    ROW(helpdesk_folder, "helpdesk.folder", STRING, ANY, "", "DIR", "",                            \
+        "folder of the helpdesk's documents, from the root; default: helpdesk in the data folder") \
+    ROW(helpdesk_preload, "helpdesk.preload", BOOL, ANY, "false", "", "",                          \
+        "load the helpdesk index at the start, not when it is first asked for")                    \
+    ROW(helpdesk_min_score, "helpdesk.min_score", REAL, ANY, "0.3", "0", "1",                      \
+        "score under which a passage is left out, unless too few remain; texts that have "         \
+        "nothing in common score 0.333")                                                           \
+    ROW(helpdesk_indexes, "helpdesk.indexes", UINT, ANY, "16", "1", "1024",                        \
+        "helpdesk indexes in memory; over it: the longest unused is dropped")                      \
+    ROW(helpdesk_passages, "helpdesk.passages", UINT, ANY, "50000", "1", "1000000",                \
+        "passages of one helpdesk index; over it: it is not loaded")                               \
+    ROW(helpdesk_file_max, "helpdesk.file_max", BYTES, ANY, "64MiB", "1KiB", "1GiB",               \
+        "size of an index file; over it: the index is not loaded")                                 \
     ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
         "how long calls may go on once the server is to end")                                      \
     ROW(workers_threads, "workers.threads", UINT, ANY, "16", "2", "256",                           \
@@ -221,11 +218,6 @@ enum choice_transport {
     TRANSPORT_MODE_HTTP,
 };
 enum choice_auth { AUTH_NONE, AUTH_TOKEN, AUTH_JWT };
-enum choice_embed_provider {
-    EMBED_PROVIDER_NONE,
-    EMBED_PROVIDER_OLLAMA,
-    EMBED_PROVIDER_OPENAI,
-};
 enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* log_level: enum log_level of state/base/log.h. */
 
@@ -243,6 +235,7 @@ enum setting_type {
     SETTING_DURATION,
     SETTING_BYTES,
     SETTING_BOOL,
+    SETTING_REAL,
     SETTING_CHOICE,
 };
 enum setting_where { SETTING_ANY, SETTING_START };

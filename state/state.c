@@ -4,6 +4,7 @@
 #include "state/base/json_put.h"
 #include "state/base/slots.h"
 #include "state/changes.h"
+#include "state/helpdesk.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
@@ -73,6 +74,7 @@ state_keep(struct state *state, struct keeper *keeper)
                                                              .arg = state->search},
                                    n.all, n.count);
     state_forget_names(&n);
+    helpdesk_keep(state->helpdesk, keeper, o->settings->helpdesk_preload);
 }
 
 bool
@@ -128,6 +130,7 @@ void
 state_give_up(struct state *state)
 {
     project_info_give_up(state->project);
+    helpdesk_give_up(state->helpdesk);
 }
 
 int64_t
@@ -178,7 +181,9 @@ state_caches(const struct state *state)
     struct workflow_counters w = workflow_counters(state->workflow);
     struct slots_counters files = skills_counters(state->skills);
     struct slots_counters answers = search_counters(state->search);
+    struct slots_counters helpdesk = helpdesk_counters(state->helpdesk);
 
+    add_cache(caches, "helpdesk_indexes", &helpdesk);
     add_cache(caches, "project_info", &c);
     add_cache(caches, "search_answers", &answers);
     add_cache(caches, "skill_files", &files);

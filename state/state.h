@@ -27,7 +27,8 @@ struct watch_counters;
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
     ROW(skills, struct skills, make_skills, skills_destroy)                 \
-    ROW(search, struct search, make_search, search_destroy)
+    ROW(search, struct search, make_search, search_destroy)                 \
+    ROW(helpdesk, struct helpdesk, make_helpdesk, helpdesk_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {
@@ -39,7 +40,6 @@ struct state_options {
     struct dir *data;      /* The data folder beneath it. */
     const char *mode;      /* "dual", "stdio" or "http". */
     const char *instance;  /* Random id of this run, repeated in the discovery file. */
-    const char *embed_key; /* What the provider of vectors wants to see, never told; or null. */
 };
 
 struct state;

@@ -2,6 +2,8 @@
 #include "state/state_make.h"
 
 #include "state/changes.h"
+#include "state/embed_hashed.h"
+#include "state/helpdesk.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
@@ -172,4 +174,30 @@ make_search(const struct state *state, struct fault *f)
     (void)f;
     return search_create(
         &(struct search_options){.data = o->data, .clock = o->clock, .keep = true});
+}
+
+struct helpdesk *
+make_helpdesk(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+    const struct settings *s = o->settings;
+    bool named = *s->helpdesk_folder;
+    char *own = xasprintf("%s/helpdesk", o->data_name);
+    struct embedder *embedder = embed_hashed_create(EMBED_HASHED_DIMENSION);
+    struct helpdesk_options options = {
+        .place = {.root = o->root,
+                  .folder = named ? s->helpdesk_folder : own,
+                  .required = named,
+                  .file_max = s->helpdesk_file_max,
+                  .passages_max = s->helpdesk_passages,
+                  .embedder = embedder},
+        .clock = o->clock,
+        .indexes = s->helpdesk_indexes,
+    };
+    struct helpdesk *helpdesk = helpdesk_create(&options);
+
+    (void)f;
+    embedder_unref(embedder);
+    free(own);
+    return helpdesk;
 }

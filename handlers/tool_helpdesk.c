@@ -1,0 +1,404 @@
+/* tool_helpdesk.c -- the helpdesk's tools: what its index says of a question, and the index' life.
+ */
+#include "handlers/dispatch_private.h"
+#include "handlers/helpdesk_status.h"
+#include "state/base/json_put.h"
+#include "state/helpdesk.h"
+#include "state/helpdesk_profile.h"
+#include "state/settings.h"
+#include "state/state.h"
+
+#include <math.h>
+
+/* ---- Who asks ---- */
+
+/* What the settings of a tenant say of its helpdesk. */
+struct desk_settings {
+    const char *index; /* Null: the shared one. */
+    double min_score;
+};
+
+static bool
+has_stopped(void *arg)
+{
+    return request_stop(arg);
+}
+
+static struct desk_settings
+find_settings(const struct request *req)
+{
+    return (struct desk_settings){
+        .index = NULL,
+        .min_score = state_options(req->state)->settings->helpdesk_min_score,
+    };
+}
+
+static struct helpdesk_asker
+asker_of(struct request *req, const struct desk_settings *settings)
+{
+    return (struct helpdesk_asker){.tenant = req->tenant,
+                                   .index = settings->index,
+                                   .deadline_ns = req->deadline_ns,
+                                   .stopped = has_stopped,
+                                   .arg = req};
+}
+
+/* ---- Searching ---- */
+
+static json_t *
+hit_json(const struct helpdesk_index *index, const struct helpdesk_hit *hit)
+{
+    const struct helpdesk_passage *p = &index->passages[hit->number];
+    json_t *json = json_must(json_object());
+
+    json_put_text(json, "content", p->text);
+    json_put_text(json, "source", p->source);
+    json_put(json, "score", json_real(hit->score));
+    json_put(json, "cosine", json_real(hit->cosine));
+    json_put_int(json, "index", (int64_t)hit->number);
+    json_put_bool(json, "below_threshold", hit->below);
+    if (p->meta) {
+        json_put(json, "meta", json_clone(p->meta));
+    }
+    return json;
+}
+
+/* Milliseconds, to the microsecond. */
+static json_t *
+ms_json(int64_t ns)
+{
+    return json_real(round((double)ns / 1e3) / 1e3);
+}
+
+static enum helpdesk_profile
+profile_of(const json_t *args, const char *text, const char *otherwise)
+{
+    const char *name = json_string_value(json_object_get(args, "profile"));
+
+    name = name ? name : otherwise;
+    return strcmp(name, "auto") == 0 ? helpdesk_classify(slice_of(text))
+                                     : helpdesk_profile_find(name);
+}
+
+static unsigned
+count_of(const json_t *args, const char *key, unsigned otherwise)
+{
+    const json_t *value = json_object_get(args, key);
+
+    return value ? (unsigned)fmin(json_number_value(value), 1e6) : otherwise;
+}
+
+static double
+share_of(const json_t *args, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(args, key);
+
+    return value ? json_number_value(value) : otherwise;
+}
+
+/* How the arguments of search_helpdesk want it searched. */
+static void
+read_search(const json_t *args, const struct desk_settings *settings, enum helpdesk_profile profile,
+            struct helpdesk_search *s)
+{
+    const json_t *mmr = json_object_get(args, "use_mmr");
+    bool context = !json_is_false(json_object_get(args, "with_context"));
+
+    helpdesk_search_init(s, profile, context, json_is_true(mmr));
+    s->mmr = mmr ? json_is_true(mmr) : s->mmr;
+    s->top_k = count_of(args, "top_k", s->top_k);
+    s->fetch_k = count_of(args, "fetch_k", s->fetch_k);
+    s->fetch_k = s->fetch_k < s->top_k ? s->top_k : s->fetch_k; /* Never fewer than are wanted. */
+    s->lambda = share_of(args, "lambda_mmr", s->lambda);
+    s->min_score = share_of(args, "min_score", context ? settings->min_score : 0);
+}
+
+static enum err
+search_helpdesk(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    const json_t *query = json_object_get(args, "query");
+    struct desk_settings settings = find_settings(req);
+    struct helpdesk_asker asker = asker_of(req, &settings);
+    struct helpdesk_ask ask = {.query = {json_string_value(query), json_string_length(query)}};
+    enum helpdesk_profile profile = profile_of(args, ask.query.data, "");
+    struct helpdesk_answer answer;
+    json_t *hits, *timing;
+    enum err err;
+
+    read_search(args, &settings, profile, &ask.search);
+    err = helpdesk_search(state_helpdesk(req->state), &asker, &ask, &answer, f);
+    if (err) {
+        return err;
+    }
+    *result = json_must(json_object());
+    hits = json_must(json_array());
+    timing = json_must(json_object());
+    for (size_t i = 0; i < answer.hits.count; i++) {
+        json_add(hits, hit_json(answer.index, &answer.hits.items[i]));
+    }
+    json_put(*result, "hits", hits);
+    json_put_int(*result, "total_before_filter", (int64_t)answer.hits.before);
+    json_put(*result, "min_score", json_real(ask.search.min_score));
+    json_put_bool(*result, "fallback", answer.hits.fallback);
+    if (profile != PROFILE_NONE) {
+        json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
+    }
+    json_put_int(*result, "index_generation", (int64_t)answer.index->generation);
+    json_put(timing, "wait_ms", ms_json(answer.waited_ns));
+    json_put(timing, "embed_ms", ms_json(answer.embed_ns));
+    json_put(timing, "search_ms", ms_json(answer.find_ns));
+    json_put(*result, "timing", timing);
+    helpdesk_release(&answer);
+    return E_OK;
+}
+
+/* ---- Asking ---- */
+
+/* The passages as one text, each under its source. */
+static char *
+passages_text(const struct helpdesk_answer *answer)
+{
+    struct buf text = BUF_INIT;
+    char *whole;
+
+    for (size_t i = 0; i < answer->hits.count; i++) {
+        const struct helpdesk_passage *p = &answer->index->passages[answer->hits.items[i].number];
+
+        buf_addf(&text, "%s[%zu] %s\n", i ? "\n\n" : "", i + 1, p->source);
+        buf_adds(&text, p->text);
+    }
+    whole = text.len ? buf_steal(&text) : xstrdup("");
+    buf_fini(&text);
+    return whole;
+}
+
+static json_t *
+sources_json(const struct helpdesk_answer *answer)
+{
+    json_t *sources = json_must(json_array());
+
+    for (size_t i = 0; i < answer->hits.count; i++) {
+        const struct helpdesk_hit *hit = &answer->hits.items[i];
+        json_t *source = json_must(json_object());
+
+        json_put_text(source, "source", answer->index->passages[hit->number].source);
+        json_put(source, "score", json_real(hit->score));
+        json_put_bool(source, "below_threshold", hit->below);
+        json_add(sources, source);
+    }
+    return sources;
+}
+
+static enum err
+ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    const json_t *question = json_object_get(args, "question");
+    struct desk_settings settings = find_settings(req);
+    struct helpdesk_asker asker = asker_of(req, &settings);
+    struct helpdesk_ask ask = {
+        .query = {json_string_value(question), json_string_length(question)}};
+    enum helpdesk_profile profile = profile_of(args, ask.query.data, "auto");
+    struct helpdesk_answer answer;
+    json_t *timing;
+    char *text;
+    enum err err;
+
+    helpdesk_search_init(&ask.search, profile, true, false);
+    ask.search.min_score = settings.min_score;
+    err = helpdesk_search(state_helpdesk(req->state), &asker, &ask, &answer, f);
+    if (err) {
+        return err;
+    }
+    text = passages_text(&answer);
+    if (!text) {
+        helpdesk_release(&answer);
+        return fault_set(f, E_OVERLOAD, "there is no memory for this answer now");
+    }
+    *result = json_must(json_object());
+    timing = json_must(json_object());
+    json_put_text(*result, "answer", text);
+    json_put(*result, "sources", sources_json(&answer));
+    json_put_text(*result, "method", "passages");
+    json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
+    json_put_int(*result, "index_generation", (int64_t)answer.index->generation);
+    json_put(timing, "search_ms", ms_json(answer.waited_ns + answer.embed_ns + answer.find_ns));
+    json_put(timing, "synthesis_ms", json_real(0));
+    json_put(timing, "total_ms", ms_json(answer.waited_ns + answer.embed_ns + answer.find_ns));
+    json_put(*result, "timing", timing);
+    free(text);
+    helpdesk_release(&answer);
+    return E_OK;
+}
+
+/* ---- The index ---- */
+
+json_t *
+helpdesk_status_json(struct request *req)
+{
+    struct desk_settings settings = find_settings(req);
+    struct helpdesk_status s;
+    char loaded[CLOCK_TEXT_SIZE];
+    json_t *json = json_must(json_object());
+
+    helpdesk_status(state_helpdesk(req->state), settings.index, &s);
+    json_put_text(json, "state", helpdesk_state_name(s.state));
+    json_put_bool(json, "reloading", s.reloading);
+    json_put_text(json, "error", s.error[0] ? s.error : NULL);
+    if (s.state == HELPDESK_FAILED) {
+        json_put_int(json, "retry_ms", s.retry_ns / 1000000);
+    }
+    json_put_int(json, "vector_count", (int64_t)s.vectors);
+    json_put_int(json, "document_count", (int64_t)s.documents);
+    json_put_int(json, "skipped", (int64_t)s.skipped);
+    json_put_int(json, "dimension", s.dimension);
+    json_put_text(json, "embedder", s.embedder);
+    json_put_text(json, "source", settings.index ? settings.index : HELPDESK_SHARED);
+    if (s.loaded_ns) {
+        clock_format_utc(s.loaded_ns, loaded);
+    }
+    json_put_text(json, "loaded_at", s.loaded_ns ? loaded : NULL);
+    json_put_bool(json, "stale", s.stale);
+    json_put_int(json, "loads", (int64_t)s.loads);
+    json_put_int(json, "load_failures", (int64_t)s.failures);
+    json_put_int(json, "searches", (int64_t)s.searches);
+    json_put_int(json, "generation", (int64_t)s.generation);
+    return json;
+}
+
+static enum err
+get_helpdesk_status(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    (void)args, (void)f;
+    *result = helpdesk_status_json(req);
+    return E_OK;
+}
+
+static enum err
+reload_helpdesk_index(struct request *req, const json_t *args, json_t **result, struct fault *f)
+{
+    struct desk_settings settings = find_settings(req);
+    struct helpdesk_asker asker = asker_of(req, &settings);
+    bool clear = json_is_true(json_object_get(args, "clear_cache"));
+    enum err err = helpdesk_reload(state_helpdesk(req->state), &asker, clear, f);
+
+    if (!err) {
+        *result = json_must(json_object());
+        json_put_bool(*result, "success", true);
+        json_put(*result, "status", helpdesk_status_json(req));
+    }
+    return err;
+}
+
+/* ---- The rows ---- */
+
+#define PROFILES                                                                   \
+    "\"profile\":{\"type\":\"string\",\"enum\":[\"auto\",\"listing\",\"pricing\"," \
+    "\"how_to\",\"place\",\"comparison\",\"process\",\"general\"],"
+#define STATUS_MEMBERS                                                                          \
+    "\"type\":\"object\",\"properties\":{"                                                      \
+    "\"state\":{\"type\":\"string\",\"enum\":[\"unloaded\",\"loading\",\"ready\",\"failed\"]}," \
+    "\"error\":{\"type\":[\"string\",\"null\"]},"                                               \
+    "\"vector_count\":{\"type\":\"integer\"},"                                                  \
+    "\"document_count\":{\"type\":\"integer\"},"                                                \
+    "\"dimension\":{\"type\":\"integer\"},"                                                     \
+    "\"embedder\":{\"type\":\"string\"},"                                                       \
+    "\"source\":{\"type\":\"string\"},"                                                         \
+    "\"loaded_at\":{\"type\":[\"string\",\"null\"]},"                                           \
+    "\"stale\":{\"type\":\"boolean\"},"                                                         \
+    "\"loads\":{\"type\":\"integer\"},"                                                         \
+    "\"generation\":{\"type\":\"integer\"}},"                                                   \
+    "\"required\":[\"state\",\"vector_count\",\"document_count\",\"embedder\",\"loads\","       \
+    "\"generation\"]"
+
+const struct tool tool_ask_helpdesk = {
+    .name = "ask_helpdesk",
+    .title = "Ask the helpdesk",
+    .group = "helpdesk",
+    .description = "Answers a question from the helpdesk's documents, with sources. 'method' says "
+                   "how: \"passages\" are the passages themselves, most fitting first, for you to "
+                   "answer from.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{"
+                    "\"question\":{\"type\":\"string\",\"description\":\"At most 2000 "
+                    "characters\"}," PROFILES "\"default\":\"auto\","
+                    "\"description\":\"Kind of question; auto: told by its words\"}},"
+                    "\"required\":[\"question\"],\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{"
+                     "\"answer\":{\"type\":\"string\"},"
+                     "\"sources\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+                     "\"method\":{\"type\":\"string\"},"
+                     "\"profile\":{\"type\":\"string\"},"
+                     "\"timing\":{\"type\":\"object\"}},"
+                     "\"required\":[\"answer\",\"sources\",\"method\",\"timing\"]}",
+    .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
+    .runs = WORKER,
+    .call = ask_helpdesk,
+};
+
+const struct tool tool_get_helpdesk_status = {
+    .name = "get_helpdesk_status",
+    .title = "Helpdesk status",
+    .group = "helpdesk",
+    .description = "Tells whether the helpdesk index is loaded, what it holds, which embedder made "
+                   "it, and why the last load failed. Loads nothing.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}",
+    .output_schema = "{" STATUS_MEMBERS "}",
+    .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
+    .runs = WORKER,
+    .call = get_helpdesk_status,
+};
+
+const struct tool tool_reload_helpdesk_index = {
+    .name = "reload_helpdesk_index",
+    .title = "Reload the helpdesk index",
+    .group = "helpdesk",
+    .description = "Reads the helpdesk's documents anew and puts the new index in the place of the "
+                   "old one, which stays if that fails. Searches go on meanwhile.",
+    .input_schema = "{\"type\":\"object\",\"properties\":{"
+                    "\"clear_cache\":{\"type\":\"boolean\",\"default\":false,"
+                    "\"description\":\"Take no vector over from the old index\"}},"
+                    "\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{"
+                     "\"success\":{\"type\":\"boolean\"},"
+                     "\"status\":{" STATUS_MEMBERS "}},"
+                     "\"required\":[\"success\",\"status\"]}",
+    .hints = HINT_IDEMPOTENT,
+    .runs = WORKER,
+    .call = reload_helpdesk_index,
+};
+
+const struct tool tool_search_helpdesk = {
+    .name = "search_helpdesk",
+    .title = "Search the helpdesk",
+    .group = "helpdesk",
+    .description =
+        "Finds the passages of the helpdesk's documents nearest to a question. A score is "
+        "1/(1+squared distance): 1 is the same text, 0.333 nothing in common, so raise min_score "
+        "to 0.4 or more to filter. If fewer than 3 are over it, the first 3 come anyway, marked "
+        "below_threshold.",
+    .input_schema =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"query\":{\"type\":\"string\",\"description\":\"At most 2000 characters\"},"
+        "\"top_k\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,"
+        "\"description\":\"Default 8, or 5 without context\"},"
+        "\"min_score\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},"
+        "\"use_mmr\":{\"type\":\"boolean\",\"default\":false,"
+        "\"description\":\"Prefer passages that differ from each other\"},"
+        "\"lambda_mmr\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1,\"default\":0.7,"
+        "\"description\":\"1: nothing but nearness, 0: nothing but diversity\"},"
+        "\"fetch_k\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":200,"
+        "\"description\":\"Candidates for use_mmr\"}," PROFILES
+        "\"description\":\"Settings for a kind of question; other arguments win\"},"
+        "\"with_context\":{\"type\":\"boolean\",\"default\":true,"
+        "\"description\":\"false: just the nearest, no default threshold, no first 3\"}},"
+        "\"required\":[\"query\"],\"additionalProperties\":false}",
+    .output_schema = "{\"type\":\"object\",\"properties\":{"
+                     "\"hits\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
+                     "\"total_before_filter\":{\"type\":\"integer\"},"
+                     "\"fallback\":{\"type\":\"boolean\"},"
+                     "\"index_generation\":{\"type\":\"integer\"},"
+                     "\"timing\":{\"type\":\"object\"}},"
+                     "\"required\":[\"hits\",\"total_before_filter\",\"timing\"]}",
+    .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
+    .runs = WORKER,
+    .call = search_helpdesk,
+};

@@ -1,0 +1,126 @@
+/* helpdesk_ask.c -- one question: checked, embedded, and answered by one generation. */
+#include "state/helpdesk_private.h"
+
+#include "state/base/json_put.h"
+#include "state/base/rune.h"
+
+static enum err
+check_query(struct slice query, struct fault *f)
+{
+    uint32_t rune;
+    bool blank = true;
+    size_t n;
+
+    if (!rune_valid(query)) {
+        return fault_set(f, E_ARGUMENT, "the query is not UTF-8");
+    }
+    for (size_t at = 0; at < query.len && blank; at += n) {
+        n = rune_decode(query, at, &rune);
+        blank = rune_is_space(rune);
+    }
+    if (blank) {
+        fault_set(f, E_ARGUMENT, "the query is empty");
+        return fault_remedy(f, "say in a sentence what you want to know");
+    }
+    if (query.len > HELPDESK_QUERY_MAX && rune_count(query) > HELPDESK_QUERY_MAX) {
+        fault_set(f, E_ARGUMENT, "the query has more than %u characters", HELPDESK_QUERY_MAX);
+        return fault_remedy(f, "ask in one or two sentences");
+    }
+    return E_OK;
+}
+
+/* Numbers that are none are refused too. */
+static enum err
+check_search(const struct helpdesk_search *s, struct fault *f)
+{
+    if (s->top_k < 1 || s->top_k > HELPDESK_TOP_MAX) {
+        return fault_set(f, E_ARGUMENT, "top_k is not within 1 and %u", HELPDESK_TOP_MAX);
+    }
+    if (s->fetch_k < s->top_k || s->fetch_k > HELPDESK_FETCH_MAX) {
+        return fault_set(f, E_ARGUMENT, "fetch_k is not within top_k and %u", HELPDESK_FETCH_MAX);
+    }
+    if (!(s->lambda >= 0 && s->lambda <= 1)) {
+        return fault_set(f, E_ARGUMENT, "lambda is not within 0 and 1");
+    }
+    if (!(s->min_score >= 0 && s->min_score <= 1)) {
+        return fault_set(f, E_ARGUMENT, "min_score is not within 0 and 1");
+    }
+    return E_OK;
+}
+
+/* Embeds the question as the index was embedded. */
+static enum err
+embed_query(struct helpdesk *h, const struct helpdesk_asker *asker, struct slice query,
+            const struct helpdesk_index *index, struct vectors *vector, struct fault *f)
+{
+    struct embed_limits limits = {asker->deadline_ns, &h->stopping};
+    enum err err = embedder_embed(h->options.place.embedder, &query, 1, &limits, vector, f);
+
+    if (!err && vector->dimension != index->vectors.dimension) {
+        err = fault_set(f, E_NOT_READY, "the embedder's vectors have changed their dimension");
+        fault_remedy(f, "call reload_helpdesk_index");
+    }
+    if (!err && vector_dot(vector->data, vector->data, vector->dimension) <= 0) {
+        err = fault_set(f, E_ARGUMENT, "the query holds no word");
+        fault_remedy(f, "say in a sentence what you want to know");
+    }
+    if (err) {
+        vectors_fini(vector);
+    }
+    return err;
+}
+
+static void
+tell_searched(struct helpdesk *h, const struct helpdesk_asker *asker,
+              const struct helpdesk_answer *answer)
+{
+    json_t *data = json_must(json_object());
+
+    json_put_text(data, "index", asker->index ? asker->index : HELPDESK_SHARED);
+    json_put_int(data, "generation", (int64_t)answer->index->generation);
+    json_put_int(data, "hits", (int64_t)answer->hits.count);
+    json_put_bool(data, "fallback", answer->hits.fallback);
+    json_put_int(data, "took_us", (answer->embed_ns + answer->find_ns) / 1000);
+    helpdesk_tell(h, "helpdesk.searched", asker->tenant, data);
+}
+
+enum err
+helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
+                const struct helpdesk_ask *ask, struct helpdesk_answer *answer, struct fault *f)
+{
+    const struct clock *clock = h->options.clock;
+    struct helpdesk_index *index = NULL;
+    struct vectors vector = {.data = NULL};
+    int64_t began = clock_mono(clock), pinned, embedded;
+    enum err err = check_query(ask->query, f);
+
+    *answer = (struct helpdesk_answer){.index = NULL};
+    err = err ? err : check_search(&ask->search, f);
+    err = err ? err : helpdesk_pin(h, asker, &index, f);
+    pinned = clock_mono(clock);
+    if (!err && index->vectors.count) {
+        err = embed_query(h, asker, ask->query, index, &vector, f);
+    }
+    embedded = clock_mono(clock);
+    if (err) {
+        helpdesk_index_unref(index);
+        return err;
+    }
+    if (vector.data) {
+        helpdesk_find(index, vector.data, &ask->search, &answer->hits);
+    }
+    vectors_fini(&vector);
+    answer->index = index;
+    answer->waited_ns = pinned - began;
+    answer->embed_ns = embedded - pinned;
+    answer->find_ns = clock_mono(clock) - embedded;
+    tell_searched(h, asker, answer);
+    return E_OK;
+}
+
+void
+helpdesk_release(struct helpdesk_answer *answer)
+{
+    helpdesk_index_unref((struct helpdesk_index *)(uintptr_t)answer->index);
+    answer->index = NULL;
+}

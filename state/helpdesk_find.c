@@ -1,0 +1,167 @@
+/* helpdesk_find.c -- exact search over all vectors, diversity, and the rule for context.
+ *
+ * DESIGN.  Every vector is looked at: a helpdesk has thousands of passages, not millions, and an
+ * answer that is exact needs no explanation.  Diversity compares candidates by the vectors that the
+ * index has; nothing is embedded again. */
+#include "state/helpdesk_find.h"
+
+#include <assert.h>
+#include <math.h>
+
+struct candidate {
+    size_t number;
+    double square; /* Of the distance. */
+    double cosine;
+    double nearest; /* Its greatest cosine to those taken so far. */
+    bool taken;
+};
+
+struct candidates {
+    struct candidate items[HELPDESK_FETCH_MAX]; /* Nearest first. */
+    size_t count;
+};
+
+double
+helpdesk_score(double square)
+{
+    return round(1000 / (1 + square)) / 1000;
+}
+
+static double
+cosine_of(double dot, double square_a, double square_b)
+{
+    double lengths = sqrt(square_a) * sqrt(square_b);
+    double cosine = lengths > 0 ? dot / lengths : 0;
+
+    return fmin(1, fmax(-1, cosine));
+}
+
+/* Puts 'c' in its place among the nearest 'most'; one as near as another comes behind it. */
+static void
+offer(struct candidates *all, size_t most, const struct candidate *c)
+{
+    size_t at = all->count;
+
+    if (at == most && c->square >= all->items[at - 1].square) {
+        return;
+    }
+    at -= at == most;
+    while (at > 0 && c->square < all->items[at - 1].square) {
+        all->items[at] = all->items[at - 1];
+        at--;
+    }
+    all->items[at] = *c;
+    all->count += all->count < most;
+}
+
+static void
+find_nearest(const struct helpdesk_index *index, const float *vector, size_t most,
+             struct candidates *all)
+{
+    unsigned dimension = index->vectors.dimension;
+    double square = vector_dot(vector, vector, dimension);
+
+    all->count = 0;
+    for (size_t i = 0; i < index->count; i++) {
+        const struct helpdesk_passage *p = &index->passages[i];
+
+        if (p->text && p->square > 0) {
+            double dot = vector_dot(vector, vectors_at(&index->vectors, i), dimension);
+            struct candidate c = {.number = i,
+                                  .square = fmax(0, square + (double)p->square - 2 * dot),
+                                  .cosine = cosine_of(dot, square, (double)p->square),
+                                  .nearest = -1};
+            offer(all, most, &c);
+        }
+    }
+}
+
+/* The candidate to take next; ties by nearness, then by number, as they stand. */
+static struct candidate *
+choose(struct candidates *all, double lambda, bool first)
+{
+    struct candidate *best = NULL;
+    double best_worth = 0;
+
+    for (size_t i = 0; i < all->count; i++) {
+        struct candidate *c = &all->items[i];
+        double worth = lambda / (1 + c->square) - (1 - lambda) * c->nearest;
+
+        if (!c->taken && (!best || worth > best_worth)) {
+            best = c;
+            best_worth = worth;
+        }
+        if (best && first) {
+            break; /* The first is the nearest, whatever lambda is. */
+        }
+    }
+    return best;
+}
+
+/* Puts 'most' of the candidates in the order in which they are chosen. */
+static void
+diversify(const struct helpdesk_index *index, const struct helpdesk_search *s,
+          struct candidates *all, size_t most)
+{
+    struct candidates chosen = {.count = 0};
+
+    while (chosen.count < most && chosen.count < all->count) {
+        struct candidate *next = choose(all, s->lambda, chosen.count == 0);
+        const float *vector = vectors_at(&index->vectors, next->number);
+        double square = (double)index->passages[next->number].square;
+
+        next->taken = true;
+        chosen.items[chosen.count++] = *next;
+        for (size_t i = 0; i < all->count; i++) {
+            struct candidate *c = &all->items[i];
+
+            if (!c->taken) {
+                double dot = vector_dot(vector, vectors_at(&index->vectors, c->number),
+                                        index->vectors.dimension);
+                c->nearest = fmax(
+                    c->nearest, cosine_of(dot, square, (double)index->passages[c->number].square));
+            }
+        }
+    }
+    *all = chosen;
+}
+
+/* Applies the threshold. */
+static void
+keep(const struct helpdesk_search *s, const struct candidates *all, struct helpdesk_hits *hits)
+{
+    size_t over = 0;
+
+    hits->before = all->count;
+    for (size_t i = 0; i < all->count; i++) {
+        over += helpdesk_score(all->items[i].square) >= s->min_score;
+    }
+    hits->fallback = s->context && over < HELPDESK_LEAST_KEPT && over < all->count;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct candidate *c = &all->items[i];
+        struct helpdesk_hit hit = {c->number, helpdesk_score(c->square),
+                                   round(c->cosine * 10000) / 10000, false};
+
+        hit.below = hit.score < s->min_score;
+        if (hits->fallback ? i < HELPDESK_LEAST_KEPT : !hit.below) {
+            hits->items[hits->count++] = hit;
+        }
+    }
+}
+
+void
+helpdesk_find(const struct helpdesk_index *index, const float *vector,
+              const struct helpdesk_search *s, struct helpdesk_hits *hits)
+{
+    struct candidates all;
+
+    assert(s->top_k >= 1 && s->top_k <= HELPDESK_TOP_MAX);
+    assert(s->fetch_k >= s->top_k && s->fetch_k <= HELPDESK_FETCH_MAX);
+    hits->count = hits->before = 0;
+    hits->fallback = false;
+    find_nearest(index, vector, s->mmr ? s->fetch_k : s->top_k, &all);
+    if (s->mmr) {
+        diversify(index, s, &all, s->top_k);
+    }
+    keep(s, &all, hits);
+}

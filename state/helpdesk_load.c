@@ -1,0 +1,146 @@
+/* helpdesk_load.c -- walks the folders of an index, and has its vectors made. */
+#include "state/helpdesk_load.h"
+
+#include "state/base/log.h"
+#include "state/documents.h"
+#include "state/helpdesk_file.h"
+#include "state/tenant_id.h"
+
+LOG_MODULE("helpdesk");
+
+/* What one load works on. */
+struct load {
+    const struct helpdesk_place *place; /* Borrowed, as all here. */
+    const struct embed_limits *limits;
+    struct helpdesk_index *index;
+    struct fault *f;
+};
+
+bool
+helpdesk_name_valid(struct slice name)
+{
+    return tenant_id_valid(name);
+}
+
+static bool
+given_up(const struct load *l)
+{
+    return l->limits && l->limits->stop && atomic_load(l->limits->stop);
+}
+
+/* Adds one document; one that is no good is left out.  Errors that end the load only. */
+static enum err
+add_document(struct load *l, const struct document_folder *folder, const char *path)
+{
+    struct buf text = {.limit = DOCUMENT_TEXT_MAX};
+    struct fault why = FAULT_INIT;
+    enum err err = documents_read(l->place->root, folder, slice_of(path), &text, &why);
+
+    if (!err && text.failed) {
+        err = fault_set(&why, E_OVERLOAD, "there is no memory for the helpdesk index now");
+    }
+    if (!err) {
+        err = helpdesk_index_add_document(l->index, path, buf_slice(&text), NULL, &why);
+    }
+    buf_fini(&text);
+    if (err == E_NOT_FOUND) {
+        return E_OK; /* It has gone since the walk. */
+    }
+    if (err == E_OVERLOAD || (err && l->index->count == l->index->passages_max)) {
+        *l->f = why;
+        return err;
+    }
+    if (err) {
+        l->index->skipped++;
+        log_warn("a document cannot be searched", F_STR("file", path), F_STR("why", why.text));
+    }
+    return E_OK;
+}
+
+static enum err
+add_documents(struct load *l, const struct document_folder *folder)
+{
+    struct document_list list;
+    enum err err = documents_find(l->place->root, folder, &list, l->f);
+
+    for (size_t i = 0; i < list.count && !err; i++) {
+        err = given_up(l) ? fault_set(l->f, E_CANCELLED, "the server is ending")
+                          : add_document(l, folder, list.paths[i]);
+    }
+    document_list_fini(&list);
+    return err;
+}
+
+/* Adds what the index file 'name' in 'folder' holds, if there is one. */
+static enum err
+add_file(struct load *l, const char *folder, const char *name)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    struct buf text = {.limit = l->place->file_max};
+    enum err err = dir_read(l->place->root, path, l->place->file_max, &text, NULL, l->f);
+
+    if (err == E_NOT_FOUND) {
+        err = E_OK;
+    } else if (!err && text.failed) {
+        err = fault_set(l->f, E_OVERLOAD, "there is no memory for the helpdesk index now");
+    } else if (!err) {
+        err = helpdesk_file_read(buf_slice(&text), name, strcmp(name, "index.jsonl") == 0,
+                                 l->place->embedder, l->index, l->f);
+    } else if (err == E_TOO_LARGE) {
+        fault_remedy(l->f, "raise helpdesk.file_max");
+    }
+    buf_fini(&text);
+    free(path);
+    return err;
+}
+
+/* Adds a folder: its documents as deep as 'depth', and its index files. */
+static enum err
+add_folder(struct load *l, const char *folder, unsigned depth)
+{
+    struct document_folder documents = {folder, "document", depth};
+    enum err err = add_documents(l, &documents);
+
+    err = err ? err : add_file(l, folder, "index.jsonl");
+    return err ? err : add_file(l, folder, "index.json");
+}
+
+static enum err
+fill(struct load *l, const char *name)
+{
+    const struct helpdesk_place *place = l->place;
+    bool shared = strcmp(name, HELPDESK_SHARED) == 0;
+    char *own = xasprintf("%s/%s", place->folder, name);
+    enum err err = E_OK;
+
+    if ((!shared && !dir_is_folder(place->root, own)) ||
+        (shared && place->required && !dir_is_folder(place->root, place->folder))) {
+        fault_set(l->f, E_NOT_FOUND, "there is no helpdesk index '%s'", name);
+        err = fault_remedy(l->f, "make the folder '%s', with Markdown files in it",
+                           shared ? place->folder : own);
+    }
+    if (!err && shared) {
+        err = add_folder(l, place->folder, 0);
+    }
+    err = err ? err : add_folder(l, own, DOCUMENT_DEPTH_MAX);
+    free(own);
+    return err;
+}
+
+enum err
+helpdesk_load(const struct helpdesk_place *place, const char *name,
+              const struct helpdesk_index *old, const struct embed_limits *limits,
+              struct helpdesk_index **index, struct fault *f)
+{
+    struct fault local = FAULT_INIT;
+    struct load l = {place, limits, helpdesk_index_create(place->passages_max), f ? f : &local};
+    enum err err = fill(&l, name);
+
+    err = err ? err : helpdesk_index_embed(l.index, place->embedder, old, limits, l.f);
+    if (err) {
+        helpdesk_index_unref(l.index);
+        l.index = NULL;
+    }
+    *index = l.index;
+    return err;
+}
