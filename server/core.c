@@ -3,36 +3,25 @@
 #include "server/core.h"
 
 #include "handlers/dispatch.h"
+#include "server/secret.h"
 #include "state/base/keeper.h"
-#include "state/base/file.h"
 #include "state/base/pool.h"
 #include "state/search.h"
 #include "state/state.h"
 
 #include <pthread.h>
 
-#define SECRET_MAX 4096u /* Bytes. */
-
-/* Reads the file 'path' that the settings name for a secret; nothing, if they name none. */
+/* Reads what seals requestState; nothing, if the settings name no file. */
 static enum err
-read_secret(const char *path, struct buf *secret, struct fault *f)
+read_state_key(const struct settings *s, struct buf *secret, struct fault *f)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
-    struct dir *dir = NULL;
-    enum err err = E_OK;
+    enum err err = secret_read("state_key", s->state_key, ".", secret, f);
 
-    if (*path) {
-        err = dir_open(folder, false, &dir, f);
-        err = err ? err : dir_read(dir, slash ? slash + 1 : path, SECRET_MAX, secret, NULL, f);
-        if (!err && secret->len < DISPATCH_SECRET_MIN) {
-            err = fault_set(f, E_ARGUMENT, "the file that state_key names has less than %d bytes",
-                            DISPATCH_SECRET_MIN);
-            fault_remedy(f, "fill it with random bytes");
-        }
+    if (!err && s->state_key[0] && secret->len < DISPATCH_SECRET_MIN) {
+        err = fault_set(f, E_ARGUMENT, "the file that state_key names has less than %d bytes",
+                        DISPATCH_SECRET_MIN);
+        fault_remedy(f, "fill it with random bytes");
     }
-    dir_unref(dir);
-    free(folder);
     return err;
 }
 
@@ -41,7 +30,7 @@ core_open(const struct context *context, const char *mode, const char *instance,
           struct fault *f)
 {
     const struct settings *s = context->settings;
-    const struct state_options options = {
+    struct state_options options = {
         .settings = s,
         .clock = clock_real(),
         .root_path = context->project.root,
@@ -63,9 +52,13 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .ask_ns = s->limits_ask_time,
     };
     struct buf secret = BUF_INIT;
-    enum err err = read_secret(s->state_key, &secret, f);
+    enum err err = read_state_key(s, &secret, f);
 
     *core = (struct core)CORE_INIT;
+    err = err ? err
+              : secret_read_text("embed.key_file", s->embed_key_file, context->project.root,
+                                 &core->embed_key, f);
+    options.embed_key = core->embed_key;
     limits.secret = buf_slice(&secret);
     err = err ? err : state_create(&options, &core->state, f);
     if (!err) {
@@ -73,6 +66,10 @@ core_open(const struct context *context, const char *mode, const char *instance,
         core->dispatcher = dispatcher_create(core->state, core->pool, &limits);
     }
     buf_fini(&secret);
+    if (err) {
+        secret_free(core->embed_key);
+        core->embed_key = NULL;
+    }
     return err;
 }
 
@@ -102,6 +99,7 @@ core_close(struct core *core)
     pool_destroy(core->pool);
     state_destroy(core->state);
     keeper_stop(core->keeper);
+    secret_free(core->embed_key);
     *core = (struct core)CORE_INIT;
 }
 

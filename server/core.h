@@ -13,6 +13,7 @@ struct core {
     struct pool *pool;
     struct state *state;
     struct dispatcher *dispatcher;
+    char *embed_key; /* Owned; or null. */
 };
 #define CORE_INIT    \
     {                \

@@ -55,8 +55,9 @@ void embedder_unref(struct embedder *e);
 /* Makes a vector of each of 'count' texts, in their order, in '*out', which the caller ends with
  * vectors_fini(): finite numbers, each vector of length 1, or all 0 for a text in which there is
  * nothing.  Bytes that are not UTF-8 do no harm.  May block until a limit is reached: hold no lock.
- * E_OVERLOAD without memory; of a provider E_TIMEOUT, E_CANCELLED, E_BUSY (it is asked too often),
- * E_NOT_READY (it cannot be used as things are), E_IO.  '*out' is empty then. */
+ * E_OVERLOAD without memory; E_CANCELLED; of a provider E_TIMEOUT, E_LIMIT (it is asked too often),
+ * E_NOT_READY (it cannot be used as things are), E_REFUSED (it takes no such text), E_IO.  '*out'
+ * is empty then. */
 enum err embedder_embed(struct embedder *e, const struct slice *texts, size_t count,
                         const struct embed_limits *limits, struct vectors *out, struct fault *f);
 

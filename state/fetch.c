@@ -15,15 +15,13 @@
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 
-#define CALLS(ROW)                                                                    \
-    ROW(global_init)                                                                  \
-    ROW(easy_init)                                                                    \
-    ROW(easy_setopt)                                                                  \
-    ROW(easy_getinfo)                                                                 \
-    ROW(easy_cleanup)                                                                 \
-    ROW(easy_strerror) ROW(multi_init) ROW(multi_add_handle) ROW(multi_remove_handle) \
-        ROW(multi_perform) ROW(multi_poll) ROW(multi_wakeup) ROW(multi_info_read)     \
-            ROW(multi_cleanup)
+/* clang-format off */
+#define CALLS(ROW)                                                                                 \
+    ROW(global_init)   ROW(easy_init)        ROW(easy_setopt)         ROW(easy_getinfo)            \
+    ROW(easy_cleanup)  ROW(easy_strerror)    ROW(slist_append)        ROW(slist_free_all)          \
+    ROW(multi_init)    ROW(multi_add_handle) ROW(multi_remove_handle) ROW(multi_perform)           \
+    ROW(multi_poll)    ROW(multi_wakeup)     ROW(multi_info_read)     ROW(multi_cleanup)
+/* clang-format on */
 
 /* What is used of the library. */
 struct curl {
@@ -60,8 +58,15 @@ is_loopback(const char *authority)
     return false;
 }
 
+static bool
+is_host(const char *authority, struct slice host)
+{
+    return host.len && strncasecmp(authority, host.data, host.len) == 0 &&
+           strchr(":/", authority[host.len]);
+}
+
 bool
-fetch_allowed(const char *url)
+fetch_allowed_to(const char *url, struct slice host)
 {
     const char *authority = strstr(url, "://");
 
@@ -75,7 +80,13 @@ fetch_allowed(const char *url)
     }
     authority += 3;
     return (begins(url, "https://") && *authority && !strchr("/?#:", *authority)) ||
-           (begins(url, "http://") && is_loopback(authority));
+           (begins(url, "http://") && (is_loopback(authority) || is_host(authority, host)));
+}
+
+bool
+fetch_allowed(const char *url)
+{
+    return fetch_allowed_to(url, SLICE_NONE);
 }
 
 /* ---- The library ---- */
@@ -153,7 +164,7 @@ fetcher_cancel(struct fetcher *f)
     }
 }
 
-/* ---- One document ---- */
+/* ---- One question ---- */
 
 static size_t
 on_data(char *data, size_t size, size_t count, void *arg)
@@ -164,39 +175,74 @@ on_data(char *data, size_t size, size_t count, void *arg)
     return out->failed ? 0 : size * count;
 }
 
+/* What is being asked. */
+struct asked {
+    CURL *easy;
+    struct curl_slist *headers;
+};
+
 static bool
-set_up(const struct curl *c, CURL *easy, const char *url, int timeout_ms, struct buf *out)
+add_headers(const struct curl *c, const struct fetch_request *r, struct asked *asked)
 {
-    bool local = begins(url, "http://");
-    CURLcode failed = CURLE_OK;
+    const char *const *header = r->headers;
+    bool good = true;
+
+    for (size_t i = 0; i < FETCH_HEADERS_MAX && header[i] && good; i++) {
+        struct curl_slist *more = c->slist_append(asked->headers, header[i]);
+
+        good = more != NULL;
+        asked->headers = good ? more : asked->headers;
+    }
+    return good;
+}
+
+static bool
+set_up(const struct curl *c, const struct fetch_request *r, struct buf *out, struct asked *asked)
+{
+    CURL *easy = asked->easy;
+    bool plain = begins(r->url, "http://");
+    CURLcode failed = add_headers(c, r, asked) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 
 #define SET(OPTION, VALUE) failed = failed ? failed : c->easy_setopt(easy, OPTION, VALUE)
-    SET(CURLOPT_URL, url);
-    SET(CURLOPT_PROTOCOLS_STR, local ? "http" : "https");
+    SET(CURLOPT_URL, r->url);
+    SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* A name that is not found in time is not waited for. */
-    SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_USERAGENT, TANDEM_NAME "/" TANDEM_VERSION);
+    SET(CURLOPT_HTTPHEADER, asked->headers);
     SET(CURLOPT_WRITEFUNCTION, on_data);
     SET(CURLOPT_WRITEDATA, (void *)out);
-    if (local) {
+    if (r->body.data) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+        SET(CURLOPT_POSTFIELDS, r->body.data);
+    }
+    if (plain) {
         SET(CURLOPT_NOPROXY, "*");
     }
 #undef SET
     return !failed;
 }
 
+static bool
+is_given_up(const struct fetcher *f, const _Atomic bool *stop)
+{
+    return atomic_load(&f->cancelled) || (stop && atomic_load(stop));
+}
+
 /* Drives the transfer to its end; returns what libcurl says of it. */
 static CURLcode
-drive(struct fetcher *f, CURLM *multi, int timeout_ms)
+drive(struct fetcher *f, CURLM *multi, const struct fetch_request *r)
 {
     const struct curl *c = &f->curl;
+    int wait_ms = r->stop && r->timeout_ms > FETCH_STOP_MS ? FETCH_STOP_MS : r->timeout_ms;
     int running = 1, left;
 
-    while (running && !atomic_load(&f->cancelled)) {
+    while (running && !is_given_up(f, r->stop)) {
         if (c->multi_perform(multi, &running) != CURLM_OK ||
-            (running && c->multi_poll(multi, NULL, 0, timeout_ms, NULL) != CURLM_OK)) {
+            (running && c->multi_poll(multi, NULL, 0, wait_ms, NULL) != CURLM_OK)) {
             return CURLE_FAILED_INIT;
         }
     }
@@ -209,10 +255,10 @@ drive(struct fetcher *f, CURLM *multi, int timeout_ms)
 }
 
 static enum err
-tell(const struct fetcher *f, CURLcode result, long status, const struct buf *out,
+tell(const struct fetcher *f, const struct fetch_request *r, CURLcode result, const struct buf *out,
      struct fault *fault)
 {
-    if (atomic_load(&f->cancelled)) {
+    if (is_given_up(f, r->stop)) {
         return fault_set(fault, E_CANCELLED, "given up");
     }
     if (out->failed) {
@@ -221,43 +267,79 @@ tell(const struct fetcher *f, CURLcode result, long status, const struct buf *ou
     if (result == CURLE_OPERATION_TIMEDOUT) {
         return fault_set(fault, E_TIMEOUT, "it did not come in time");
     }
-    if (result != CURLE_OK) {
-        return fault_set(fault, E_IO, "%s", f->curl.easy_strerror(result));
+    return result == CURLE_OK ? E_OK : fault_set(fault, E_IO, "%s", f->curl.easy_strerror(result));
+}
+
+static void
+read_head(const struct curl *c, CURL *easy, struct fetch_answer *answer)
+{
+    curl_off_t seconds = 0;
+
+    c->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (c->easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0) {
+        answer->retry_after_ms = seconds < 86400 ? seconds * 1000 : 86400000;
     }
-    return status == 200 ? E_OK : fault_set(fault, E_IO, "the answer has status %ld", status);
+}
+
+enum err
+fetcher_send(struct fetcher *f, const struct fetch_request *request, struct fetch_answer *answer,
+             struct fault *fault)
+{
+    CURLcode result = CURLE_OUT_OF_MEMORY;
+    struct asked asked = {.easy = NULL};
+    enum err err = prepare(f, fault);
+
+    *answer = (struct fetch_answer){.body = {.limit = request->max}, .retry_after_ms = -1};
+    if (err) {
+        return err;
+    }
+    asked.easy = f->curl.easy_init();
+    if (asked.easy && set_up(&f->curl, request, &answer->body, &asked)) {
+        CURLM *multi = atomic_load(&f->multi);
+
+        if (f->curl.multi_add_handle(multi, asked.easy) == CURLM_OK) {
+            result = drive(f, multi, request);
+            f->curl.multi_remove_handle(multi, asked.easy);
+        }
+        read_head(&f->curl, asked.easy, answer);
+    }
+    if (asked.easy) {
+        f->curl.easy_cleanup(asked.easy);
+    }
+    f->curl.slist_free_all(asked.headers);
+    return tell(f, request, result, &answer->body, fault);
+}
+
+bool
+fetcher_rest(struct fetcher *f, int64_t ms, const _Atomic bool *stop)
+{
+    int64_t now = clock_mono(clock_real()), end = now + ms * 1000000;
+
+    while (now < end && !is_given_up(f, stop)) {
+        int64_t left_ms = (end - now) / 1000000 + 1;
+
+        f->curl.multi_poll(atomic_load(&f->multi), NULL, 0,
+                           left_ms < FETCH_STOP_MS ? (int)left_ms : FETCH_STOP_MS, NULL);
+        now = clock_mono(clock_real());
+    }
+    return !is_given_up(f, stop);
 }
 
 enum err
 fetcher_get(struct fetcher *f, const char *url, size_t max, int timeout_ms, struct buf *out,
             struct fault *fault)
 {
-    CURLcode result = CURLE_OUT_OF_MEMORY;
-    struct buf body = {.limit = max};
-    long status = 0;
-    CURL *easy;
-    enum err err = prepare(f, fault);
+    const struct fetch_request request = {.url = url, .max = max, .timeout_ms = timeout_ms};
+    struct fetch_answer answer;
+    enum err err = fetcher_send(f, &request, &answer, fault);
 
-    if (err) {
-        return err;
+    if (!err && answer.status != 200) {
+        err = fault_set(fault, E_IO, "the answer has status %ld", answer.status);
     }
-    easy = f->curl.easy_init();
-    if (easy && set_up(&f->curl, easy, url, timeout_ms, &body)) {
-        CURLM *multi = atomic_load(&f->multi);
-
-        if (f->curl.multi_add_handle(multi, easy) == CURLM_OK) {
-            result = drive(f, multi, timeout_ms);
-            f->curl.multi_remove_handle(multi, easy);
-        }
-        f->curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    }
-    err = tell(f, result, status, &body, fault);
     if (!err) {
-        buf_add_slice(out, buf_slice(&body));
+        buf_add_slice(out, buf_slice(&answer.body));
         err = out->failed ? fault_set(fault, E_TOO_LARGE, "there is no memory for it") : E_OK;
     }
-    if (easy) {
-        f->curl.easy_cleanup(easy);
-    }
-    buf_fini(&body);
+    buf_fini(&answer.body);
     return err;
 }

@@ -118,6 +118,25 @@
         "passages of one helpdesk index; over it: it is not loaded")                               \
     ROW(helpdesk_file_max, "helpdesk.file_max", BYTES, ANY, "64MiB", "1KiB", "1GiB",               \
         "size of an index file; over it: the index is not loaded")                                 \
+    ROW(embed_provider, "embed.provider", CHOICE, ANY, "none", "none|ollama|openai", "",           \
+        "who makes vectors of texts for the searches: nobody, Ollama, or one that speaks as "      \
+        "OpenAI does")                                                                             \
+    ROW(embed_url, "embed.url", STRING, ANY, "", "URL", "",                                        \
+        "its base URL; default: http://127.0.0.1:11434 or https://api.openai.com/v1")              \
+    ROW(embed_hosts, "embed.hosts", LIST, ANY, "", "", "",                                         \
+        "hosts besides this machine that embed.url may name with plain http")                      \
+    ROW(embed_model, "embed.model", STRING, ANY, "", "NAME", "",                                   \
+        "its model, such as nomic-embed-text")                                                     \
+    ROW(embed_dimension, "embed.dimension", UINT, ANY, "0", "0", "8192",                           \
+        "numbers of a vector that the model is asked for; 0: as many as it gives")                 \
+    ROW(embed_key_file, "embed.key_file", STRING, ANY, "", "FILE|env:NAME", "",                    \
+        "the file, from the root, or the environment variable that holds its key")                 \
+    ROW(embed_batch, "embed.batch", UINT, ANY, "16", "1", "256",                                   \
+        "texts of one question to it")                                                             \
+    ROW(embed_timeout, "embed.timeout", DURATION, ANY, "30s", "100ms", "10m",                      \
+        "time for its answer; over it: asked again later")                                         \
+    ROW(embed_query_time, "embed.query_time", DURATION, ANY, "300ms", "10ms", "30s",               \
+        "how long a search waits for the vector of its query; over it: it goes by words alone")    \
     ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
         "how long calls may go on once the server is to end")                                      \
     ROW(workers_threads, "workers.threads", UINT, ANY, "16", "2", "256",                           \
@@ -218,6 +237,11 @@ enum choice_transport {
     TRANSPORT_MODE_HTTP,
 };
 enum choice_auth { AUTH_NONE, AUTH_TOKEN, AUTH_JWT };
+enum choice_embed_provider {
+    EMBED_PROVIDER_NONE,
+    EMBED_PROVIDER_OLLAMA,
+    EMBED_PROVIDER_OPENAI,
+};
 enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /* log_level: enum log_level of state/base/log.h. */
 

@@ -1,6 +1,7 @@
 /* settings_check.c -- what must hold between settings, and what a value must be beyond its type. */
 #include "state/settings.h"
 
+#include "state/embed_configured.h"
 #include "state/fetch.h"
 #include "state/tenant_id.h"
 
@@ -131,7 +132,7 @@ settings_check(const struct settings *s, struct fault *f)
                          "slash at its end)",
                          s->http_path);
     }
-    if (check_tenants(s, f)) {
+    if (check_tenants(s, f) || embed_check(s, f)) {
         return E_ARGUMENT;
     }
     return s->auth == AUTH_JWT ? check_jwt(s, f) : E_OK;

@@ -40,6 +40,7 @@ struct state_options {
     struct dir *data;      /* The data folder beneath it. */
     const char *mode;      /* "dual", "stdio" or "http". */
     const char *instance;  /* Random id of this run, repeated in the discovery file. */
+    const char *embed_key; /* What the provider of vectors wants to see, never told; or null. */
 };
 
 struct state;

@@ -37,7 +37,8 @@
     ROW(SEARCH,         MCP_STREAMS,    "which index is current, and what is to be done to it")     \
     ROW(SEARCH_READERS, SEARCH,         "connections of one generation that are idle")              \
     ROW(HELPDESK,       SEARCH_READERS, "which helpdesk index is current, and who loads one")       \
-    ROW(POOL,           HELPDESK,       "jobs waiting for a worker")                                \
+    ROW(EMBED,          HELPDESK,       "connections to the provider of vectors that are idle")     \
+    ROW(POOL,           EMBED,          "jobs waiting for a worker")                                \
     ROW(OUTBOX,         POOL,           "what waits for one transport's thread")                    \
     ROW(LOG,            OUTBOX,         "the line being written; last of all")
 

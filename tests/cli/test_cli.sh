@@ -361,7 +361,7 @@ a_weak_state_key_is_refused() {
     printf 'only-31-bytes-are-not-enough-ab' >weak/key
     run 1 serve --root weak --transport http --state-key weak/key && has "$err" "less than 32 bytes"
     lacks "$err" only-31
-    run 1 serve --root weak --transport http --state-key weak/none && has "$err" "none"
+    run 1 serve --root weak --transport http --state-key weak/none && has "$err" "is not there"
     run 1 serve --root weak --transport http --state-key nowhere/none
     printf x >>weak/key
     run 0 call current_date --root weak --state-key weak/key

@@ -81,6 +81,24 @@ addresses_are_https_or_this_machines(void **state)
 }
 
 static void
+a_host_that_is_named_may_be_asked_in_plain(void **state)
+{
+    struct slice lan = SLICE("192.168.1.7"), gpu = SLICE("GPU-box"), none = SLICE("");
+
+    (void)state;
+    CHECK(fetch_allowed_to("http://192.168.1.7:11434/api", lan));
+    CHECK(fetch_allowed_to("http://gpu-BOX", gpu));
+    CHECK(fetch_allowed_to("http://127.0.0.1/", lan));
+    CHECK(!fetch_allowed_to("http://192.168.1.70/", lan));
+    CHECK(!fetch_allowed_to("http://192.168.1.7.evil.com/", lan));
+    CHECK(!fetch_allowed_to("http://192.168.1.7@evil.com/", lan));
+    CHECK(!fetch_allowed_to("http://gpu-box/", lan));
+    CHECK(!fetch_allowed_to("ftp://gpu-box/", gpu));
+    CHECK(!fetch_allowed_to("http:///", none));
+    CHECK(!fetch_allowed_to("http://as.example.com/", none));
+}
+
+static void
 a_document_comes_whole(void **state)
 {
     struct buf out = BUF_INIT;
@@ -155,6 +173,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_https_or_this_machines),
+        cmocka_unit_test(a_host_that_is_named_may_be_asked_in_plain),
         cmocka_unit_test_setup_teardown(a_document_comes_whole, start, stop),
         cmocka_unit_test_setup_teardown(what_is_no_document_is_told, start, stop),
         cmocka_unit_test_setup_teardown(time_is_bounded, start, stop),

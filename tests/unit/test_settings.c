@@ -1,4 +1,5 @@
 /* test_settings.c -- the table of settings: every row's own promises, and values of each type. */
+#include "state/embed_configured.h"
 #include "state/settings.h"
 
 #include "state/base/log.h"
@@ -286,6 +287,67 @@ jwt_needs_all_that_it_needs(void **unused)
     }
 }
 
+/* Settings of a provider of vectors, one of them with another text; what is said of them. */
+static enum err
+embed_verdict(enum setting setting, const char *text)
+{
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+    enum err err;
+
+    settings_set(s, SETTING_embed_provider, "openai", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_embed_model, "small", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_embed_hosts, "gpu-box, 192.168.1.7", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_set(s, setting, text, ORIGIN_FILE, NULL), E_OK);
+    err = settings_check(s, &f);
+    CHECK(!err == !f.text[0] && !strstr(f.text, "secret"));
+    settings_unref(s);
+    return err;
+}
+
+static void
+a_provider_of_vectors_needs_an_address_and_a_model(void **unused)
+{
+    (void)unused;
+    CHECK_INT(embed_verdict(SETTING_embed_url, ""), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_provider, "ollama"), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "https://models.example.com/v1"), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "http://127.0.0.1:11434"), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "http://gpu-box:11434"), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "http://192.168.1.7"), E_OK);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "http://192.168.1.8"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "http://169.254.169.254/"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "https://me:secret@example.com"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "https://example.com/?key=secret"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_url, "file:///etc/passwd"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_model, ""), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_model, "a b"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_model, "a\r\nb"), E_ARGUMENT);
+    CHECK_INT(embed_verdict(SETTING_embed_provider, "none"), E_OK);
+}
+
+static void
+the_embedder_is_the_one_that_settings_name(void **unused)
+{
+    struct settings *s = settings_create();
+    struct embedder *e;
+
+    (void)unused;
+    CHECK(!embed_configured(s, NULL));
+    settings_set(s, SETTING_embed_provider, "ollama", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_embed_model, "nomic-embed-text", ORIGIN_FILE, NULL);
+    e = embed_configured(s, NULL);
+    CHECK_STR(e->identity, "ollama/nomic-embed-text");
+    embedder_unref(e);
+    settings_set(s, SETTING_embed_provider, "openai", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_embed_dimension, "256", ORIGIN_FILE, NULL);
+    e = embed_configured(s, "key");
+    CHECK_STR(e->identity, "openai/nomic-embed-text");
+    CHECK_INT(e->dimension, 256);
+    embedder_unref(e);
+    settings_unref(s);
+}
+
 int
 main(void)
 {
@@ -299,6 +361,8 @@ main(void)
         cmocka_unit_test(names_are_found_and_guessed),
         cmocka_unit_test(settings_agree_with_each_other),
         cmocka_unit_test(jwt_needs_all_that_it_needs),
+        cmocka_unit_test(a_provider_of_vectors_needs_an_address_and_a_model),
+        cmocka_unit_test(the_embedder_is_the_one_that_settings_name),
     };
     return CHECK_RUN(tests);
 }
