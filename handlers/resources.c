@@ -9,8 +9,8 @@
 #include "handlers/methods.h"
 #include "handlers/offers.h"
 #include "handlers/resources_private.h"
+#include "handlers/service_resources.h"
 #include "handlers/skill_resources.h"
-#include "handlers/tool_info.h"
 #include "handlers/tools.h"
 #include "state/base/base64.h"
 #include "state/base/json_put.h"
@@ -140,20 +140,6 @@ const struct resource_kind resource_kinds[] = {
     {.uri_template = NULL},
 };
 
-static json_t *
-make_caches(struct request *req)
-{
-    return state_caches(req->state);
-}
-
-const struct resource_service resource_services[] = {
-    {URI_SERVER "caches", "caches", "Caches",
-     "The server's caches: hits, misses, lock waits, sizes.", make_caches},
-    {URI_SERVER "info", "info", "Server", "The server, as get_server_info tells it.",
-     tool_info_make},
-    {.uri = NULL},
-};
-
 /* Reads what 'uri', ended by NUL and without another, names. */
 static enum err
 read_content(struct request *req, struct slice uri, struct content *content, struct fault *f)
@@ -167,10 +153,10 @@ read_content(struct request *req, struct slice uri, struct content *content, str
             return E_OK;
         }
     }
-    for (const struct resource_service *s = resource_services; s->uri; s++) {
-        if (slice_is(uri, s->uri)) {
-            content->mime = "application/json";
-            return tell(E_OK, s->make(req), &content->text);
+    for (const struct service_resource *s = service_resources; s->uri; s++) {
+        if (resource_fits(s->uri, uri, variables)) {
+            content->mime = s->mime;
+            return s->read(req, variables, &content->text, f);
         }
     }
     for (const struct resource_kind *kind = resource_kinds; kind->uri_template; kind++) {

@@ -7,6 +7,7 @@
 #include "handlers/methods.h"
 #include "handlers/resources.h"
 #include "handlers/resources_private.h"
+#include "handlers/service_resources.h"
 #include "handlers/skill_resources.h"
 #include "state/base/json_put.h"
 #include "state/standards.h"
@@ -49,16 +50,27 @@ resource_fits(const char *uri_template, struct slice uri,
     return at == uri.len;
 }
 
+static enum resources_template
+has_variable(const char *uri_template, const char *variable)
+{
+    char *named = xasprintf("{%s}", variable);
+    bool has = strstr(uri_template, named) != NULL;
+
+    free(named);
+    return has ? TEMPLATE_HAS_VARIABLE : TEMPLATE_LACKS_VARIABLE;
+}
+
 enum resources_template
 resources_template(struct slice uri_template, const char *variable)
 {
     for (const struct resource_kind *kind = resource_kinds; kind->uri_template; kind++) {
         if (slice_is(uri_template, kind->uri_template)) {
-            char *named = xasprintf("{%s}", variable);
-            bool has = strstr(kind->uri_template, named) != NULL;
-
-            free(named);
-            return has ? TEMPLATE_HAS_VARIABLE : TEMPLATE_LACKS_VARIABLE;
+            return has_variable(kind->uri_template, variable);
+        }
+    }
+    for (const struct service_resource *s = service_resources; s->uri; s++) {
+        if (slice_is(uri_template, s->uri) && service_resource_is_template(s)) {
+            return has_variable(s->uri, variable);
         }
     }
     return TEMPLATE_UNKNOWN;
@@ -223,13 +235,15 @@ add_sessions(struct request *req, struct offers *o)
 static void
 add_services(const struct request *req, struct offers *o)
 {
-    for (const struct resource_service *s = resource_services; s->uri; s++) {
-        offers_add(o, s->uri,
-                   describe(req, &(struct description){.uri = s->uri,
-                                                       .name = s->name,
-                                                       .title = s->title,
-                                                       .text = s->description,
-                                                       .mime = "application/json"}));
+    for (const struct service_resource *s = service_resources; s->uri; s++) {
+        if (!service_resource_is_template(s)) {
+            offers_add(o, s->uri,
+                       describe(req, &(struct description){.uri = s->uri,
+                                                           .name = s->name,
+                                                           .title = s->title,
+                                                           .text = s->description,
+                                                           .mime = s->mime}));
+        }
     }
 }
 
@@ -284,6 +298,16 @@ resources_templates(struct request *req)
                                                                 .title = kind->title,
                                                                 .text = kind->description,
                                                                 .mime = kind->mime}));
+    }
+    for (const struct service_resource *s = service_resources; s->uri; s++) {
+        if (service_resource_is_template(s)) {
+            json_add(templates, describe(req, &(struct description){.uri_key = "uriTemplate",
+                                                                    .uri = s->uri,
+                                                                    .name = s->title,
+                                                                    .title = s->title,
+                                                                    .text = s->description,
+                                                                    .mime = s->mime}));
+        }
     }
     if (offers_fixtures(req)) {
         fixtures_add_templates(templates);

@@ -19,14 +19,6 @@ struct resource_kind {
 /* Ended by one without a template; of two that fit a URI the first counts. */
 extern const struct resource_kind resource_kinds[];
 
-/* One that has no variable: what tells of the server itself. */
-struct resource_service {
-    const char *uri, *name, *title, *description;
-    json_t *(*make)(struct request *req); /* New. */
-};
-/* Ended by one without a URI. */
-extern const struct resource_service resource_services[];
-
 /* Takes a URI apart by a template.  False if it does not fit, or leaves a variable empty. */
 bool resource_fits(const char *uri_template, struct slice uri,
                    struct slice variables[RESOURCE_VARIABLES_MAX]);

@@ -17,7 +17,12 @@
     ROW(ask_helpdesk, "tool_helpdesk.c")          \
     ROW(get_helpdesk_status, "tool_helpdesk.c")   \
     ROW(reload_helpdesk_index, "tool_helpdesk.c") \
-    ROW(search_helpdesk, "tool_helpdesk.c")
+    ROW(search_helpdesk, "tool_helpdesk.c")       \
+    ROW(get_event_stats, "tool_events.c")         \
+    ROW(get_recent_events, "tool_events.c")       \
+    ROW(get_relay_status, "tool_events.c")        \
+    ROW(publish_event, "tool_events.c")           \
+    ROW(set_event_filters, "tool_events.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -76,6 +81,7 @@
     ROW(workflow, FOR_USE) \
     ROW(search, FOR_USE)   \
     ROW(helpdesk, FOR_USE) \
+    ROW(events, FOR_USE)   \
     ROW(conformance, FOR_TESTS)
 
 enum runs {

@@ -81,8 +81,8 @@
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, helpdesk, conformance (for the official "     \
-        "test suite)")                                                                             \
+        "tool groups to offer: core, full, workflow, search, helpdesk, events, conformance "       \
+        "(for the official test suite)")                                                           \
     ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
@@ -226,7 +226,24 @@
     ROW(limits_watches, "limits.watches", UINT, ANY, "2048", "0", "65536",                         \
         "folders watched for changes; over it: they are looked at every 5 seconds")                \
     ROW(limits_workflow_stale, "limits.workflow_stale", DURATION, ANY, "168h", "1h", "8760h",      \
-        "an active workflow session that nobody touches; over it: removed")
+        "an active workflow session that nobody touches; over it: removed")                        \
+    ROW(events_history, "events.history", UINT, ANY, "1000", "10", "10000",                        \
+        "events kept for those who come back; over it: the oldest are forgotten")                  \
+    ROW(events_history_bytes, "events.history_bytes", BYTES, ANY, "16MiB", "1MiB", "1GiB",         \
+        "their text; over it: likewise")                                                           \
+    ROW(relay_max_clients, "relay.max_clients", UINT, ANY, "100", "1", "1024",                     \
+        "clients that read events at once, by /events and /ws; over it: 503")                      \
+    ROW(relay_patterns, "relay.patterns", LIST, ANY, "*", "", "",                                  \
+        "topics of the events that they may read")                                                 \
+    ROW(relay_queue, "relay.queue", UINT, ANY, "1000", "16", "10000",                              \
+        "events that one of them has not read; over it: relay.overflow")                           \
+    ROW(relay_queue_bytes, "relay.queue_bytes", BYTES, ANY, "4MiB", "256KiB", "64MiB",             \
+        "their text; over it: likewise")                                                           \
+    ROW(relay_overflow, "relay.overflow", CHOICE, ANY, "gap", "gap|disconnect", "",                \
+        "what becomes of a client that reads too slowly: its oldest events are dropped, and it "   \
+        "is told which, or it is disconnected")                                                    \
+    ROW(relay_replay_ttl, "relay.replay_ttl", DURATION, ANY, "5m", "1s", "24h",                    \
+        "age of an event that a client who comes back is told of; over it: a gap")
 /* clang-format on */
 
 /* The words of the CHOICE rows, in their order. */
@@ -243,6 +260,7 @@ enum choice_embed_provider {
     EMBED_PROVIDER_OPENAI,
 };
 enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum choice_relay_overflow { OVERFLOW_GAP, OVERFLOW_DISCONNECT };
 /* log_level: enum log_level of state/base/log.h. */
 
 enum setting {

@@ -1,6 +1,7 @@
 /* settings_check.c -- what must hold between settings, and what a value must be beyond its type. */
 #include "state/settings.h"
 
+#include "state/bus_pattern.h"
 #include "state/embed_configured.h"
 #include "state/fetch.h"
 #include "state/tenant_id.h"
@@ -113,6 +114,24 @@ check_tenants(const struct settings *s, struct fault *f)
     return E_OK;
 }
 
+/* ---- Events ---- */
+
+static enum err
+check_patterns(const struct settings *s, struct fault *f)
+{
+    struct bus_patterns patterns = {.count = 0};
+    const char *list = s->relay_patterns;
+    enum err err = E_OK;
+    struct fault why = FAULT_INIT;
+    struct slice item;
+
+    while (!err && settings_next_item(&list, &item)) {
+        err = bus_patterns_add(&patterns, item, &why);
+    }
+    bus_patterns_fini(&patterns);
+    return err ? fault_set(f, E_ARGUMENT, "relay.patterns: %s", why.text) : E_OK;
+}
+
 enum err
 settings_check(const struct settings *s, struct fault *f)
 {
@@ -132,7 +151,7 @@ settings_check(const struct settings *s, struct fault *f)
                          "slash at its end)",
                          s->http_path);
     }
-    if (check_tenants(s, f) || embed_check(s, f)) {
+    if (check_tenants(s, f) || embed_check(s, f) || check_patterns(s, f)) {
         return E_ARGUMENT;
     }
     return s->auth == AUTH_JWT ? check_jwt(s, f) : E_OK;

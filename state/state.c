@@ -3,6 +3,7 @@
 
 #include "state/base/json_put.h"
 #include "state/base/slots.h"
+#include "state/bus.h"
 #include "state/changes.h"
 #include "state/helpdesk.h"
 #include "state/mcp_session.h"

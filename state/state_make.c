@@ -1,6 +1,8 @@
 /* state_make.c -- makes each singleton from the settings and from those made before it. */
 #include "state/state_make.h"
 
+#include "state/base/random.h"
+#include "state/bus.h"
 #include "state/changes.h"
 #include "state/embed_hashed.h"
 #include "state/helpdesk.h"
@@ -59,6 +61,42 @@ make_changes(const struct state *state, struct fault *f)
 {
     (void)state, (void)f;
     return changes_create();
+}
+
+struct bus *
+make_bus(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+    const struct settings *s = o->settings;
+    struct bus_options options = BUS_OPTIONS_INIT;
+    struct bus_patterns outside = {.count = 0};
+    const char *list = s->relay_patterns;
+    struct slice item;
+    struct bus *bus = NULL;
+    char epoch[17];
+    enum err err = E_OK;
+
+    options.clock = o->clock;
+    options.epoch = epoch;
+    options.history = s->events_history;
+    options.history_bytes = s->events_history_bytes;
+    options.outside = &outside;
+    options.readers = s->relay_max_clients;
+    options.queue = s->relay_queue;
+    options.queue_bytes = s->relay_queue_bytes;
+    options.end_on_overflow = s->relay_overflow == OVERFLOW_DISCONNECT;
+    options.replay_ns = s->relay_replay_ttl;
+    if (!random_hex(epoch, sizeof epoch)) {
+        err = fault_set(f, E_IO, "no random bytes for the epoch of events");
+    }
+    while (!err && settings_next_item(&list, &item)) {
+        err = bus_patterns_add(&outside, item, f);
+    }
+    if (!err) {
+        bus = bus_create(&options);
+    }
+    bus_patterns_fini(&outside);
+    return bus;
 }
 
 struct project_info *

@@ -5,7 +5,9 @@
 #include "state/base/mem.h"
 
 /* Heads; a name or path comes behind. */
+#define URI_EVENTS "tandem://events/"
 #define URI_PACK "tandem://pack/"
+#define URI_RELAY "tandem://relay/"
 #define URI_SESSION "tandem://session/"
 #define URI_SERVER "tandem://server/"
 #define URI_STANDARD "tandem://standard/"

@@ -194,23 +194,26 @@ standards_and_packs_are_listed(void **unused)
     const json_t *list = json_object_get(result_of(answer), "resources");
 
     (void)unused;
-    CHECK_INT(json_array_size(list), 9);
+    CHECK_INT(json_array_size(list), 12);
     CHECK_STR(text_of(json_array_get(list, 0), "uri"), "skill://packs/demo/SKILL.md");
-    CHECK_STR(text_of(json_array_get(list, 3), "uri"), "tandem://pack/demo");
-    CHECK_STR(text_of(json_array_get(list, 3), "title"), "Demo");
-    CHECK_STR(text_of(json_array_get(list, 3), "description"), "Shows.");
-    CHECK_STR(text_of(json_array_get(list, 3), "mimeType"), "application/json");
+    CHECK_STR(text_of(json_array_get(list, 3), "uri"), "tandem://events/recent");
+    CHECK_STR(text_of(json_array_get(list, 4), "uri"), "tandem://events/stats");
+    CHECK_STR(text_of(json_array_get(list, 6), "uri"), "tandem://relay/status");
+    CHECK_STR(text_of(json_array_get(list, 5), "uri"), "tandem://pack/demo");
+    CHECK_STR(text_of(json_array_get(list, 5), "title"), "Demo");
+    CHECK_STR(text_of(json_array_get(list, 5), "description"), "Shows.");
+    CHECK_STR(text_of(json_array_get(list, 5), "mimeType"), "application/json");
     CHECK(strncmp(
-              text_of(json_array_get(json_object_get(json_array_get(list, 3), "icons"), 0), "src"),
+              text_of(json_array_get(json_object_get(json_array_get(list, 5), "icons"), 0), "src"),
               "data:image/svg+xml;base64,", 26) == 0);
-    CHECK_STR(text_of(json_array_get(list, 4), "uri"), "tandem://server/caches");
-    CHECK_STR(text_of(json_array_get(list, 5), "uri"), "tandem://server/info");
-    CHECK_STR(text_of(json_array_get(list, 6), "uri"), "tandem://standard/deep/a%20b.md");
-    CHECK_STR(text_of(json_array_get(list, 6), "name"), "deep/a b.md");
-    CHECK_STR(text_of(json_array_get(list, 6), "title"), "\"Two\"");
-    CHECK_STR(text_of(json_array_get(list, 6), "mimeType"), "text/markdown");
-    CHECK_INT(json_integer_value(json_object_get(json_array_get(list, 6), "size")), 12);
-    CHECK(clock_parse(text_of(json_object_get(json_array_get(list, 6), "annotations"),
+    CHECK_STR(text_of(json_array_get(list, 7), "uri"), "tandem://server/caches");
+    CHECK_STR(text_of(json_array_get(list, 8), "uri"), "tandem://server/info");
+    CHECK_STR(text_of(json_array_get(list, 9), "uri"), "tandem://standard/deep/a%20b.md");
+    CHECK_STR(text_of(json_array_get(list, 9), "name"), "deep/a b.md");
+    CHECK_STR(text_of(json_array_get(list, 9), "title"), "\"Two\"");
+    CHECK_STR(text_of(json_array_get(list, 9), "mimeType"), "text/markdown");
+    CHECK_INT(json_integer_value(json_object_get(json_array_get(list, 9), "size")), 12);
+    CHECK(clock_parse(text_of(json_object_get(json_array_get(list, 9), "annotations"),
                               "lastModified")) > 0);
     CHECK(!json_object_get(result_of(answer), "ttlMs"));
     json_decref(answer);
@@ -608,7 +611,7 @@ long_lists_come_in_pages(void **unused)
         pages++;
     } while (*cursor && pages < 10);
     CHECK_INT(pages, 3);
-    CHECK_INT(seen, 262); /* Two services, and a session with its phase. */
+    CHECK_INT(seen, 265); /* Five services, and a session with its phase. */
     answer = ask(plain, false, "completion/complete",
                  "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"tandem://standard/{path}\"},"
                  "\"argument\":{\"name\":\"path\",\"value\":\"many/\"}");

@@ -239,8 +239,7 @@ files_are_read_as_they_are(void **unused)
            "{\"result\":{\"resources\":[{\"uri\":\"skill://project/mine/SKILL.md\","
            "\"name\":\"mine\",\"description\":\"My own.\",\"mimeType\":\"text/markdown\"},"
            "{\"uri\":\"skill://standards/testing-standards/SKILL.md\","
-           "\"name\":\"testing-standards\"},{\"uri\":\"tandem://server/caches\"},"
-           "{\"uri\":\"tandem://server/info\"},{\"uri\":\"~tandem://standard/\"}]}}");
+           "\"name\":\"testing-standards\"},\"*\"]}}");
     expect("completion/complete",
            "\"ref\":{\"type\":\"ref/resource\",\"uri\":\"skill://{file}\"},"
            "\"argument\":{\"name\":\"file\",\"value\":\"\"}",

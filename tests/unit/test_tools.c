@@ -242,6 +242,8 @@ groups_decide_which_tools_there_are(void **unused)
     CHECK(there);
     CHECK_INT(count_of("full", "test_simple_text", &there), ROW_COUNT);
     CHECK(!there);
+    CHECK_INT(count_of("core,events", "set_event_filters", &there), core_count() + 3);
+    CHECK(there);
     CHECK(count_of("full,conformance", "test_simple_text", &there) > ROW_COUNT);
     CHECK(there);
     CHECK(count_of("conformance", "pos_workflow", &there) > 0);
@@ -294,6 +296,8 @@ some_arguments(const struct tool *tool)
         {"search_standards", "{\"query\":\"anything\"}"},
         {"ask_helpdesk", "{\"question\":\"anything\"}"},
         {"search_helpdesk", "{\"query\":\"anything\"}"},
+        {"publish_event", "{\"topic\":\"build.finished\"}"},
+        {"set_event_filters", "{\"patterns\":[\"build.*\"]}"},
     };
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {

@@ -1,0 +1,27 @@
+/* events.h -- the event bus as clients see it: what they publish, and how events and counters are
+ * told. */
+#ifndef TANDEM_EVENTS_H
+#define TANDEM_EVENTS_H
+
+#include "state/bus.h"
+
+struct request;
+
+/* Publishes what a client says, in the tenant of the request; 'draft' as for bus_publish(), its
+ * tenant left out.  On success '*told' says what became of it: {published, topic, seq, epoch, id};
+ * null 'told' is not told.  E_ARGUMENT: no topic, or not for clients.  E_OVERLOAD: no memory. */
+enum err events_publish(struct request *req, const struct bus_draft *draft, json_t **told,
+                        struct fault *f);
+
+/* Reads an array of patterns, or null, into 'patterns', which must be empty and is the caller's to
+ * free in any case. */
+enum err events_read_patterns(const json_t *array, struct bus_patterns *patterns, struct fault *f);
+
+#define EVENTS_RECENT_MAX 100u
+/* {events, count, left_out, epoch, seq}: the newest 'limit' that match, oldest first.  New. */
+json_t *events_recent(struct request *req, const struct bus_patterns *patterns, unsigned limit);
+/* The counters of the bus; of its readers.  New. */
+json_t *events_stats(struct request *req);
+json_t *events_relay_status(struct request *req);
+
+#endif

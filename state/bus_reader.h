@@ -1,0 +1,96 @@
+/* bus_reader.h -- a queue of events for one who reads at his own pace: a socket, mostly.
+ *
+ * A reader is opened from a place in the past, or from now on; being registered and picking what is
+ * told of the past are one step, so nothing is missed or told twice between them.  What it is
+ * handed, in order of the numbers:
+ *
+ *     what is kept of the past (replay), with a gap before it if more is asked for than is kept;
+ *     then what is published, with a gap where it did not read fast enough.
+ *
+ * Its unread events are bounded, by number and by bytes, and publishers never wait for it: the
+ * oldest are dropped, and the gap tells which; or, by a setting, it is over.  The past does not
+ * count there: it is not more than the bus keeps anyway.
+ *
+ * THREADS.  Whoever opened it owns it and closes it; taking is for one thread at a time, the other
+ * functions for any that holds no lock.  'wake' makes the owner take soon.  It is called by
+ * whoever publishes, under the lock of the bus, so that it is never called once the reader is
+ * closed: it may send a wake (uv_async_send, keeper_stir, an outbox's), take locks behind BUS, and
+ * nothing else.  It comes once until the owner has found nothing more to take.  The events that are
+ * handed out are counted, and are let go whenever and wherever the owner likes: all readers share
+ * one text. */
+#ifndef TANDEM_BUS_READER_H
+#define TANDEM_BUS_READER_H
+
+#include "state/base/err.h"
+#include "state/bus_event.h"
+#include "state/bus_pattern.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bus;
+struct bus_reader;
+
+enum bus_from {
+    BUS_FROM_NOW,
+    BUS_FROM_LAST, /* The newest 'last' that match, first. */
+    BUS_FROM_SEQ,  /* All that came after 'seq' of 'epoch'; if that is another run's, as above. */
+};
+
+struct bus_reader_options {
+    const struct bus_patterns *patterns; /* Copied; null or empty: all. */
+    const char *tenant; /* Copied.  Its events are seen and the server's; null: the latter only. */
+    enum bus_from from;
+    unsigned last;
+    const char *epoch; /* Borrowed for the call. */
+    uint64_t seq;
+    void (*wake)(void *arg);
+    void *arg;
+};
+
+/* Where it begins. */
+struct bus_reader_start {
+    uint64_t seq;  /* The newest number when it was opened; 0 before the first. */
+    bool resumed;  /* BUS_FROM_SEQ, and it was this run's. */
+    size_t replay; /* Events of the past that it will be handed. */
+    uint64_t from; /* The number of the first of them; 0 without. */
+    bool complete; /* None is missing: there is no gap before them. */
+};
+
+/* A new reader in '*reader'.  Its owner takes at once: what is there already wakes nobody.  E_BUSY
+ * over the number of readers. */
+enum err bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
+                         struct bus_reader **reader, struct bus_reader_start *start,
+                         struct fault *f);
+/* Frees it; it is woken no more.  Null is ignored. */
+void bus_reader_close(struct bus_reader *reader);
+
+enum bus_item_kind {
+    BUS_ITEM_EVENT,
+    BUS_ITEM_GAP,  /* What matched of the numbers 'from' to 'to' is not to be had any more. */
+    BUS_ITEM_OVER, /* It fell behind, and nothing more comes.  Once. */
+};
+struct bus_item {
+    enum bus_item_kind kind;
+    bool replay;             /* Of the past. */
+    struct bus_event *event; /* Counted: the caller's. */
+    uint64_t from, to;
+};
+
+/* Stores up to 'max' of what comes next and returns how many.  0: there is nothing, and what comes
+ * from then on wakes. */
+size_t bus_reader_take(struct bus_reader *reader, struct bus_item *items, size_t max);
+
+/* Has it told of what matches 'patterns', copied, from now on; what it has is handed out still. */
+void bus_reader_choose(struct bus_reader *reader, const struct bus_patterns *patterns);
+
+struct bus_reader_stats {
+    uint64_t taken, dropped;
+    size_t waiting, waiting_bytes; /* Of what is published; */
+    size_t replay;                 /* and of the past. */
+    uint64_t last_seq;             /* Of the newest event that was taken; 0 before the first. */
+};
+struct bus_reader_stats bus_reader_stats(struct bus_reader *reader);
+
+#endif
