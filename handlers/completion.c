@@ -26,7 +26,7 @@ static enum err
 add_paths(struct request *req, struct offers *values)
 {
     struct document_list list;
-    enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
+    enum err err = standards_find(state_standards(req->state), &list, &req->fault);
 
     for (size_t i = 0; i < list.count; i++) {
         offers_add(values, list.paths[i], NULL);

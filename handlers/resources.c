@@ -51,7 +51,7 @@ read_standard(struct request *req, const struct slice *variables, struct buf *ou
 {
     struct buf path = {.limit = DOCUMENT_PATH_MAX};
     enum err err = offers_decode_path(variables[0], &path)
-                       ? standards_read(state_options(req->state)->data, buf_slice(&path), out, f)
+                       ? standards_read(state_standards(req->state), buf_slice(&path), out, f)
                        : fault_set(f, E_NOT_FOUND, "this names no standard");
 
     buf_fini(&path);

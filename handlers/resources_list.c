@@ -115,7 +115,7 @@ static enum err
 add_standards(struct request *req, struct offers *o)
 {
     struct document_list list;
-    enum err err = standards_find(state_options(req->state)->data, &list, &req->fault);
+    enum err err = standards_find(state_standards(req->state), &list, &req->fault);
 
     for (size_t i = 0; i < list.count; i++) {
         struct buf uri = BUF_INIT;
@@ -144,7 +144,7 @@ describe_standard(const struct request *req, const char *uri)
     json_t *entry = NULL;
 
     if (offers_decode_path(encoded, &path)) {
-        if (standards_look(state_options(req->state)->data, buf_slice(&path), &look)) {
+        if (standards_look(state_standards(req->state), buf_slice(&path), &look)) {
             clock_format_utc(look.modified_ns, modified);
         }
         entry = describe(req, &(struct description){.uri = uri,

@@ -54,21 +54,30 @@ add_path(struct walk *w, const char *path)
     return E_OK;
 }
 
+/* Lists what is in 'folder'; what cannot be read is noted, and as good as empty.  E_TOO_LARGE. */
+static enum err
+list_folder(struct walk *w, const char *folder, struct dir_list *entries)
+{
+    struct document_list *list = w->list;
+    enum err err = dir_list(w->root, folder, DOCUMENTS_MAX, entries, w->f);
+
+    if (err && err != E_TOO_LARGE && err != E_NOT_FOUND) { /* It may have gone meanwhile. */
+        list->unread = xrealloc(list->unread, (list->unread_count + 1) * sizeof *list->unread);
+        list->unread[list->unread_count++] =
+            xstrdup(strlen(folder) < w->prefix ? "" : folder + w->prefix);
+    }
+    w->seen += entries->count;
+    return err == E_TOO_LARGE ? err : E_OK;
+}
+
 /* Adds what is in 'folder', relative to the root, and below it. */
 static enum err
 walk_folder(struct walk *w, const char *folder, size_t depth)
 {
     struct dir_list entries;
-    enum err err = dir_list(w->root, folder, DOCUMENTS_MAX, &entries, w->f);
+    enum err err = list_folder(w, folder, &entries);
 
-    if (err == E_NOT_FOUND) {
-        return E_OK; /* There are none, or it went away meanwhile. */
-    }
-    if (err) {
-        return err;
-    }
-    w->seen += entries.count;
-    if (w->seen > 4 * DOCUMENTS_MAX) {
+    if (!err && w->seen > 4 * DOCUMENTS_MAX) {
         err = fault_set(w->f, E_TOO_LARGE, "the folder of %ss holds more than %u entries",
                         w->folder->noun, 4 * DOCUMENTS_MAX);
     }
@@ -114,7 +123,11 @@ document_list_fini(struct document_list *list)
     for (size_t i = 0; i < list->count; i++) {
         free(list->paths[i]);
     }
+    for (size_t i = 0; i < list->unread_count; i++) {
+        free(list->unread[i]);
+    }
     free(list->paths);
+    free(list->unread);
     *list = (struct document_list){.paths = NULL};
 }
 
@@ -143,8 +156,8 @@ documents_read(const struct dir *root, const struct document_folder *folder, str
                         path.data);
     }
     if (!err && !out->failed && !rune_valid((struct slice){out->data + start, out->len - start})) {
-        err = fault_set(f, E_REFUSED, "%s '%.*s' is not UTF-8", folder->noun, (int)path.len,
-                        path.data);
+        fault_set(f, E_REFUSED, "%s '%.*s' is not UTF-8", folder->noun, (int)path.len, path.data);
+        err = fault_remedy(f, "save it as UTF-8");
     }
     free(place);
     return err;

@@ -27,14 +27,17 @@ struct document_folder {
 struct document_list {
     char **paths; /* Owned; sorted bytewise. */
     size_t count;
+    char **unread; /* Folders that could not be read, "" for the whole; owned. */
+    size_t unread_count;
 };
 
 /* True for what may name a document there: no hidden, empty or "." parts, no control characters, no
  * backslash, UTF-8, within the limits. */
 bool documents_path_is_valid(const struct document_folder *folder, struct slice path);
 
-/* The paths of all documents; none if there is no such folder.  E_TOO_LARGE over DOCUMENTS_MAX, or
- * as many entries in one folder; E_IO.  On error the list is empty. */
+/* The paths of all documents; none if there is no such folder.  A folder that cannot be read does
+ * not keep the others from being listed.  E_TOO_LARGE over DOCUMENTS_MAX, or as many entries in one
+ * folder; then the list is empty. */
 enum err documents_find(const struct dir *root, const struct document_folder *folder,
                         struct document_list *list, struct fault *f);
 void document_list_fini(struct document_list *list);

@@ -63,6 +63,10 @@ add_documents(struct load *l, const struct document_folder *folder)
     struct document_list list;
     enum err err = documents_find(l->place->root, folder, &list, l->f);
 
+    if (!err && list.unread_count) { /* Half an index would take the place of a whole one. */
+        err = fault_set(l->f, E_IO, "folder '%s%s%s' cannot be read", folder->name,
+                        *list.unread[0] ? "/" : "", list.unread[0]);
+    }
     for (size_t i = 0; i < list.count && !err; i++) {
         err = given_up(l) ? fault_set(l->f, E_CANCELLED, "the server is ending")
                           : add_document(l, folder, list.paths[i]);

@@ -15,10 +15,14 @@
 
 struct search;
 
+/* In the folder of standards: the user's own synonyms (search_synonyms.h). */
+#define SYNONYMS_FILE "synonyms.txt"
+
 struct search_options {
-    struct dir *data;          /* Holds "standards" (with "synonyms.txt") and "index"; borrowed. */
-    const struct clock *clock; /* Borrowed. */
-    bool keep;                 /* The index may be kept on disk: nobody else writes it. */
+    struct dir_place standards; /* With SYNONYMS_FILE in it; copied, as is the next. */
+    struct dir_place index;     /* Where the index may be kept on disk; made when it is needed. */
+    const struct clock *clock;  /* Borrowed. */
+    bool keep;                  /* The index may be kept on disk: nobody else writes it. */
 };
 
 /* A new search, which looks at the files for each question until it is started.  Never null. */

@@ -7,15 +7,19 @@
 
 LOG_MODULE("search");
 
-#define ANSWER_NS INT64_C(3600000000000) /* How long an answer is kept. */
-#define SCAN_FILES 300u                  /* Looked at while there is no index. */
+#define SCAN_FILES 300u /* Looked at while there is no index. */
 
 /* What a load of an answer gets. */
 struct question {
-    struct search *search;
     struct edition *edition; /* Borrowed. */
     const struct search_ask *ask;
+    int64_t now_ns; /* Monotonic. */
     bool loaded;
+};
+
+struct kept_answer {
+    struct search_hits hits;
+    int64_t made_ns; /* Monotonic. */
 };
 
 static enum err
@@ -24,40 +28,61 @@ load_answer(void *owner, const char *key, const char *version, void *arg, void *
 {
     struct question *q = arg;
     struct search_ask ask = *q->ask;
-    struct search_hits *hits = xcalloc(1, sizeof *hits);
+    struct kept_answer *answer = xcalloc(1, sizeof *answer);
     enum err err;
 
     (void)owner, (void)key, (void)version;
     q->loaded = true;
     ask.synonyms = q->edition->synonyms;
-    err = search_find(q->edition->store, &ask, hits, f);
+    err = search_find(q->edition->store, &ask, &answer->hits, f);
     if (err) {
-        free(hits);
+        free(answer);
         return err;
     }
-    *value = hits;
+    answer->made_ns = q->now_ns;
+    *value = answer;
     return E_OK;
 }
 
 static void
 free_answer(void *value)
 {
-    search_hits_fini(value);
-    free(value);
+    struct kept_answer *answer = value;
+
+    search_hits_fini(&answer->hits);
+    free(answer);
 }
 
-const struct slots_class search_answers_class = {"search_answers", load_answer, free_answer};
+static bool
+is_fresh(const void *value, const void *arg)
+{
+    const struct kept_answer *answer = value;
+    const struct question *q = arg;
 
-/* Writes the query with its white space folded, after its filters. */
+    return q->now_ns - answer->made_ns < SEARCH_ANSWER_NS;
+}
+
+const struct slots_class search_answers_class = {"search_answers", load_answer, free_answer,
+                                                 is_fresh};
+
+/* Adds a text so that it ends where its length says, whatever it holds. */
+static void
+add_counted(struct buf *out, const char *text)
+{
+    buf_addf(out, "%zu:%s", strlen(text), text);
+}
+
+/* Writes all that makes a question another one: what is asked for, then the query with its white
+ * space folded. */
 static void
 write_key(const struct search_ask *ask, struct buf *out)
 {
     bool gap = false;
     size_t start;
 
-    buf_addf(out, "%u %d", ask->limit, ask->phase);
+    buf_addf(out, "%u %d ", ask->limit, ask->phase);
     for (size_t i = 0; ask->tags && i < ask->tags->count; i++) {
-        buf_addf(out, " %s", ask->tags->items[i]);
+        add_counted(out, ask->tags->items[i]);
     }
     buf_addc(out, '\n');
     start = out->len;
@@ -81,19 +106,21 @@ static enum err
 scan(struct search *s, struct edition **edition, struct fault *f)
 {
     struct search_place place = {
-        .data = s->options.data,
+        .standards = &s->options.standards,
+        .clock = s->options.clock,
         .files_max = s->started ? SCAN_FILES : 0, /* Else nobody will look at the others. */
         .stop = &s->stopping,
     };
     struct search_store *store = NULL;
     struct search_look told;
-    enum err err = search_look(&place, NULL, 0, 0, &store, &told, f);
+    enum err err = search_look(&place, NULL, 0, &store, &told, f);
 
     if (!err) {
         *edition = edition_make(s, store, 0);
         (*edition)->scan = true;
         (*edition)->partial = told.partial;
     }
+    search_look_fini(&told);
     return err;
 }
 
@@ -124,19 +151,18 @@ static enum err
 answer_on(struct search *s, struct edition *edition, const struct search_ask *ask,
           struct search_answer *answer, struct fault *f)
 {
-    struct question q = {.search = s, .edition = edition, .ask = ask};
-    int64_t now = clock_mono(s->options.clock);
+    struct question q = {.edition = edition, .ask = ask, .now_ns = clock_mono(s->options.clock)};
     struct buf key = BUF_INIT;
-    char version[64];
+    char version[32];
     enum err err;
 
-    snprintf(version, sizeof version, "%" PRIu64 ".%" PRId64, edition->number, now / ANSWER_NS);
+    snprintf(version, sizeof version, "%" PRIu64, edition->number);
     write_key(ask, &key);
     err = key.failed ? fault_set(f, E_OVERLOAD, "there is no memory for this search now")
                      : slots_get(s->answers, key.data, version, &q, INT64_MAX, &answer->pin, f);
     buf_fini(&key);
     if (!err) {
-        answer->hits = answer->pin.value;
+        answer->hits = &((const struct kept_answer *)answer->pin.value)->hits;
         answer->cached = !q.loaded;
     }
     return err;
@@ -147,15 +173,18 @@ static enum err
 answer_by_scan(struct search *s, const struct search_ask *ask, struct search_answer *answer,
                struct fault *f)
 {
-    struct question q = {.search = s, .ask = ask};
-    void *hits = NULL;
+    struct question q = {.ask = ask};
+    void *made = NULL;
     enum err err = scan(s, &q.edition, f);
 
     if (err) {
         return err;
     }
-    err = load_answer(NULL, NULL, NULL, &q, &hits, f);
-    answer->hits = hits;
+    err = load_answer(NULL, NULL, NULL, &q, &made, f);
+    if (!err) {
+        answer->pin.value = made;
+        answer->hits = &((const struct kept_answer *)made)->hits;
+    }
     answer->scan = true;
     answer->partial = q.edition->partial;
     edition_unref(q.edition);
@@ -187,8 +216,8 @@ search_ask(struct search *s, const struct search_ask *ask, struct search_answer 
 void
 search_release(struct search *s, struct search_answer *answer)
 {
-    if (answer->scan) {
-        free_answer((void *)(uintptr_t)answer->hits);
+    if (answer->hits && answer->scan) {
+        free_answer(answer->pin.value);
     } else if (answer->hits) {
         slots_unpin(s->answers, &answer->pin);
     }

@@ -160,5 +160,12 @@ search_builder_begin(struct dir *dir, const char *name, uint64_t number, struct 
         b = NULL;
     }
     *builder = b;
-    return err;
+    return err == E_INTERNAL && old ? fault_set(f, E_REFUSED, "the index is damaged") : err;
+}
+
+void
+search_builder_heed(struct search_builder *b, const _Atomic bool *stop)
+{
+    b->stop = stop;
+    sql_heed(b->db, stop);
 }

@@ -90,6 +90,16 @@ search_builder_keep(struct search_builder *b, const char *path, const char *stam
     return false;
 }
 
+void
+search_builder_keep_below(struct search_builder *b, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    for (struct known *k = b->known; k; k = k->hh.next) {
+        k->kept |= len == 0 || (strncmp(k->path, folder, len) == 0 && k->path[len] == '/');
+    }
+}
+
 static enum err
 uncount_document(struct search_builder *b, int64_t id, struct fault *f)
 {
@@ -385,6 +395,9 @@ search_builder_end(struct search_builder *b, int64_t now_ms, struct search_store
             err = sql_run(b->db, "INSERT INTO passages(passages) VALUES('optimize')", f);
         }
         err = err ? err : sql_run(b->db, "COMMIT", f);
+        if (!err && b->stop && atomic_load(b->stop)) { /* What follows may wait for the disk. */
+            err = fault_set(f, E_CANCELLED, "the server is ending");
+        }
         if (!err) {
             err = b->dir ? publish_file(b, store, f) : publish_memory(b, store, f);
         }

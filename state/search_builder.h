@@ -28,8 +28,9 @@ struct search_builder {
     struct known *known;
     struct search_counts counts;
     struct search_fields fields;
-    struct buf hashes;   /* Of the chunk at hand: its stored form. */
-    struct buf words_of; /* struct rank_count, of the document at hand. */
+    struct buf hashes;        /* Of the chunk at hand: its stored form. */
+    struct buf words_of;      /* struct rank_count, of the document at hand. */
+    const _Atomic bool *stop; /* Borrowed; may be null. */
     bool anew, changed;
 };
 

@@ -1,4 +1,8 @@
-/* search_life.h -- what search.c, which builds, and search_answers.c, which asks, share. */
+/* search_life.h -- what the files of the search share:
+ *
+ *   search.c          the whole: begins, ends, is told of changes
+ *   search_keep.c     its thread: builds, and puts in place what it has built
+ *   search_answers.c  questions, and the answers that are kept */
 #ifndef TANDEM_SEARCH_LIFE_H
 #define TANDEM_SEARCH_LIFE_H
 
@@ -8,6 +12,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+#define SEARCH_ANSWER_NS INT64_C(3600000000000) /* How long an answer is kept. */
 
 struct edition {
     _Atomic unsigned refs;
@@ -31,17 +37,26 @@ struct search {
     uint64_t seen GUARDED_BY(LC_SEARCH);           /* What the last look had. */
     bool damaged GUARDED_BY(LC_SEARCH);            /* The current index is to be made anew. */
     struct edition *current GUARDED_BY(LC_SEARCH); /* Counted, or null. */
-    struct search_look told GUARDED_BY(LC_SEARCH); /* By the last look. */
+    unsigned skipped GUARDED_BY(LC_SEARCH);        /* By the last look. */
     uint64_t builds GUARDED_BY(LC_SEARCH), failures GUARDED_BY(LC_SEARCH);
     char trouble[512] GUARDED_BY(LC_SEARCH);
 
+    char *synonyms_path; /* Relative to the base of the standards; set once; owned. */
+
     /* The thread's own. */
-    bool opened;         /* There have been standards. */
-    struct dir *index;   /* Counted; null: generations live in memory. */
-    uint64_t generation; /* The highest there was. */
+    bool opened;            /* There have been standards. */
+    struct dir *index;      /* Counted; null: generations live in memory, */
+    bool homeless;          /* though they were to be on disk. */
+    int64_t again_ns;       /* By the clock: when to look unasked; INT64_MAX: never. */
+    int64_t again_after_ns; /* How long to wait for that the next time. */
+    uint64_t generation;    /* The highest there was. */
     uint64_t editions;
+    struct search_look told;       /* By the last look that was seen to its end. */
     struct file_identity synonyms; /* Of the file that the current edition has. */
 };
+
+/* What the thread runs; 'search' is a struct search. */
+void *search_run_thread(void *search);
 
 /* A new edition, counted.  Takes the reference to 'store'. */
 struct edition *edition_make(const struct search *s, struct search_store *store, uint64_t number);

@@ -81,7 +81,7 @@ make_reader(const struct search_store *store, struct search_reader **reader, str
                             &r->read_chunk, f);
     if (err) {
         free_reader(r);
-        return err;
+        return err == E_INTERNAL ? fault_set(f, E_REFUSED, "this is no index of this format") : err;
     }
     *reader = r;
     return E_OK;
@@ -291,8 +291,9 @@ search_store_open(struct dir *dir, const char *name, struct search_store **store
         if (!old) {
             err = search_store_make(dir, xstrdup(file), NULL, 0, store, f);
         }
-        if (err == E_REFUSED) {
-            log_warn("a damaged index is thrown away", F_STR("file", file));
+        if (err == E_REFUSED || err == E_IO) { /* It is a cache: no use in knowing why. */
+            log_warn("an index that cannot be used is thrown away", F_STR("file", file),
+                     F_STR("why", f->text));
             err = E_OK;
         }
         if (!err && (old || !*store)) {

@@ -14,6 +14,8 @@
 #include "state/base/file.h"
 #include "state/search_rank.h"
 
+#include <stdatomic.h>
+
 #define SEARCH_STAMP_MAX 96
 
 struct search_store;
@@ -30,8 +32,8 @@ struct search_store_info {
     bool on_disk;
 };
 
-/* Opens the newest generation of 'name' that 'dir' holds, counted, and removes what is damaged, old
- * or of another format.  E_NOT_FOUND if there is none; E_IO, E_OVERLOAD. */
+/* Opens the newest generation of 'name' that 'dir' holds, counted, and removes what is old,
+ * damaged, of another format or not to be read.  E_NOT_FOUND if there is none; E_OVERLOAD. */
 enum err search_store_open(struct dir *dir, const char *name, struct search_store **store,
                            struct fault *f);
 struct search_store *search_store_ref(struct search_store *store);
@@ -46,13 +48,18 @@ const struct search_store_info *search_store_info(const struct search_store *sto
 enum err search_builder_begin(struct dir *dir, const char *name, uint64_t number,
                               struct search_store *old, struct search_builder **builder,
                               struct fault *f);
+/* From now on it gives up with E_CANCELLED, within a moment, once '*stop' (borrowed; null: never)
+ * is set. */
+void search_builder_heed(struct search_builder *b, const _Atomic bool *stop);
 /* True if 'old' had the document 'path' with that stamp, which is then part of this generation.
  * With 'stamp' null any will do: the document cannot be read now, and what was known of it stays.
  */
 bool search_builder_keep(struct search_builder *b, const char *path, const char *stamp);
+/* The same for all documents below 'folder', "" for all there are. */
+void search_builder_keep_below(struct search_builder *b, const char *folder);
 /* Adds a document, which replaces an old one of that path.  E_TOO_LARGE for text past the bounds of
- * Markdown: then nothing has changed.  E_IO, E_OVERLOAD, E_REFUSED (the old one is damaged): then
- * the builder can only be aborted. */
+ * Markdown: then nothing has changed.  E_IO, E_OVERLOAD, E_CANCELLED, E_REFUSED (the old one is
+ * damaged): then the builder can only be aborted. */
 enum err search_builder_put(struct search_builder *b, const char *path, const char *stamp,
                             struct slice text, struct fault *f);
 /* Takes out what was neither kept nor put.  The generation is in '*store' then, counted; null if it

@@ -105,6 +105,10 @@
         "32 bytes or more that seal requestState, for replicas; default: random at start")         \
     ROW(workflows_path, "workflows_path", STRING, ANY, "", "DIR", "",                              \
         "folder of the packs, from the root; default: workflows in the data folder")               \
+    ROW(standards_path, "standards_path", STRING, ANY, "", "DIR", "",                              \
+        "folder of the standards, from the root; default: standards in the data folder")           \
+    ROW(index_path, "index_path", STRING, ANY, "", "DIR", "",                                      \
+        "folder of their index, from the root; default: index in the data folder")                 \
     ROW(helpdesk_folder, "helpdesk.folder", STRING, ANY, "", "DIR", "",                            \
         "folder of the helpdesk's documents, from the root; default: helpdesk in the data folder") \
     ROW(helpdesk_preload, "helpdesk.preload", BOOL, ANY, "false", "", "",                          \

@@ -1,34 +1,43 @@
-/* standards.c -- the documents of the data folder's "standards". */
+/* standards.c -- the documents of the folder of standards. */
 #include "state/standards.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-static const struct document_folder standards = {"standards", "standard", DOCUMENT_DEPTH_MAX};
+static struct document_folder
+folder_at(const struct dir_place *at)
+{
+    return (struct document_folder){at->path, "standard", DOCUMENT_DEPTH_MAX};
+}
 
 bool
 standards_path_is_valid(struct slice path)
 {
-    return documents_path_is_valid(&standards, path);
+    static const struct document_folder any = {"", "standard", DOCUMENT_DEPTH_MAX};
+
+    return documents_path_is_valid(&any, path);
 }
 
 enum err
-standards_find(const struct dir *data, struct document_list *list, struct fault *f)
+standards_find(const struct dir_place *at, struct document_list *list, struct fault *f)
 {
-    return documents_find(data, &standards, list, f);
+    const struct document_folder folder = folder_at(at);
+
+    return documents_find(at->base, &folder, list, f);
 }
 
 bool
-standards_look(const struct dir *data, struct slice path, struct standard_look *look)
+standards_look(const struct dir_place *at, struct slice path, struct standard_look *look)
 {
-    char *place = documents_place(&standards, path);
+    const struct document_folder folder = folder_at(at);
+    char *place = documents_place(&folder, path);
     char front[4096];
     struct file_identity identity;
     ssize_t len = -1;
     int fd = -1;
 
-    if (place && dir_identity(data, place, &identity, NULL) == E_OK) {
-        fd = dir_open_at(data, place, O_RDONLY | O_NONBLOCK, 0);
+    if (place && dir_identity(at->base, place, &identity, NULL) == E_OK) {
+        fd = dir_open_at(at->base, place, O_RDONLY | O_NONBLOCK, 0);
     }
     free(place);
     if (fd >= 0) {
@@ -45,14 +54,18 @@ standards_look(const struct dir *data, struct slice path, struct standard_look *
 }
 
 enum err
-standards_read(const struct dir *data, struct slice path, struct buf *out, struct fault *f)
+standards_read(const struct dir_place *at, struct slice path, struct buf *out, struct fault *f)
 {
-    return documents_read(data, &standards, path, out, f);
+    const struct document_folder folder = folder_at(at);
+
+    return documents_read(at->base, &folder, path, out, f);
 }
 
 enum err
-standards_identity(const struct dir *data, struct slice path, struct file_identity *identity,
+standards_identity(const struct dir_place *at, struct slice path, struct file_identity *identity,
                    struct fault *f)
 {
-    return documents_identity(data, &standards, path, identity, f);
+    const struct document_folder folder = folder_at(at);
+
+    return documents_identity(at->base, &folder, path, identity, f);
 }

@@ -19,6 +19,7 @@
 struct state {
     struct state_options options; /* Set once, as are all members. */
     int64_t started_mono, started_wall;
+    struct dir_place standards;
 #define ROW(NAME, TYPE, MAKE, END) TYPE *NAME;
     SINGLETONS(ROW)
 #undef ROW
@@ -39,6 +40,7 @@ state_create(const struct state_options *options, struct state **state, struct f
     s->options = *options;
     s->started_mono = clock_mono(options->clock);
     s->started_wall = clock_wall(options->clock);
+    s->standards = state_place(options, options->settings->standards_path, "standards");
     *state = s;
 #define ROW(NAME, TYPE, MAKE, END)            \
     s->NAME = MAKE(s, f);                     \
@@ -125,6 +127,12 @@ const struct clock *
 state_clock(const struct state *state)
 {
     return state->options.clock;
+}
+
+const struct dir_place *
+state_standards(const struct state *state)
+{
+    return &state->standards;
 }
 
 void

@@ -62,6 +62,8 @@ void state_give_up(struct state *state);
 
 const struct state_options *state_options(const struct state *state);
 const struct clock *state_clock(const struct state *state);
+/* Where the project's standards are (standards.h).  Borrowed from the state. */
+const struct dir_place *state_standards(const struct state *state);
 /* Monotonic and wall time of state_create(). */
 int64_t state_started_mono(const struct state *state);
 int64_t state_started_wall(const struct state *state);

@@ -167,12 +167,12 @@ make_workflow(const struct state *state, struct fault *f)
 void
 state_name_sources(const struct state_options *o, struct named_sources *n)
 {
-    const char *paths[WORKFLOW_PACK_PATHS_MAX];
+    const char *paths[WORKFLOW_PACK_PATHS_MAX], *standards = o->settings->standards_path;
     size_t named;
 
     n->names[0] = xasprintf("%s/workflows", o->data_name);
     n->names[1] = xasprintf("%s/skills", o->data_name);
-    n->names[2] = xasprintf("%s/standards", o->data_name);
+    n->names[2] = *standards ? xstrdup(standards) : xasprintf("%s/standards", o->data_name);
     n->all[0] = (struct skill_source){SKILL_PROJECT, n->names[1]};
     n->all[1] = (struct skill_source){SKILL_STANDARDS, n->names[2]};
     n->count = 2;
@@ -204,14 +204,39 @@ make_skills(const struct state *state, struct fault *f)
     return skills;
 }
 
+struct dir_place
+state_place(const struct state_options *o, const char *path, const char *usual)
+{
+    return *path ? (struct dir_place){o->root, path} : (struct dir_place){o->data, usual};
+}
+
+/* The settings name folders of the project, not of the machine. */
+static enum err
+check_place(const struct dir_place *place, const char *setting, struct fault *f)
+{
+    if (!dir_leads_out(place->base, place->path)) {
+        return E_OK;
+    }
+    fault_set(f, E_ARGUMENT, "%s: '%s' leads out of the project", setting, place->path);
+    return fault_remedy(f, "name a folder relative to the project's root, without links");
+}
+
 struct search *
 make_search(const struct state *state, struct fault *f)
 {
     const struct state_options *o = state_options(state);
+    struct search_options options = {
+        .standards = *state_standards(state),
+        .index = state_place(o, o->settings->index_path, "index"),
+        .clock = o->clock,
+        .keep = true,
+    };
 
-    (void)f;
-    return search_create(
-        &(struct search_options){.data = o->data, .clock = o->clock, .keep = true});
+    if (check_place(&options.standards, "standards_path", f) ||
+        check_place(&options.index, "index_path", f)) {
+        return NULL;
+    }
+    return search_create(&options);
 }
 
 struct helpdesk *

@@ -11,6 +11,10 @@
 SINGLETONS(ROW)
 #undef ROW
 
+/* Where a folder is: at 'path' from the root if the settings name one, else the data folder's
+ * 'usual'.  Both are borrowed. */
+struct dir_place state_place(const struct state_options *o, const char *path, const char *usual);
+
 /* The folders of the project that packs, standards and skills are read from. */
 struct named_sources {
     char *names[3]; /* Owned. */

@@ -156,6 +156,20 @@ dir_unref(struct dir *dir)
     }
 }
 
+struct dir_place
+dir_place_ref(const struct dir_place *place)
+{
+    return (struct dir_place){dir_ref(place->base), xstrdup(place->path)};
+}
+
+void
+dir_place_unref(struct dir_place *place)
+{
+    dir_unref(place->base);
+    free((void *)(uintptr_t)place->path);
+    *place = (struct dir_place){.base = NULL};
+}
+
 int
 dir_fd(const struct dir *dir)
 {

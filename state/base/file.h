@@ -17,6 +17,16 @@
 /* An open root folder, counted. */
 struct dir;
 
+/* A folder by where it would be, whether or not it is there. */
+struct dir_place {
+    struct dir *base;
+    const char *path; /* Relative to it. */
+};
+/* A copy, with a reference to the base, that dir_place_unref() gives back; and its path is its own.
+ */
+struct dir_place dir_place_ref(const struct dir_place *place);
+void dir_place_unref(struct dir_place *place);
+
 /* Which version of a file was read: a cache entry is good while this stays equal. */
 struct file_identity {
     uint64_t device, inode;

@@ -146,10 +146,13 @@ touch_locked(struct slots *s, struct slot *slot) REQUIRES(LC_SLOTS)
     slot->refs++;
 }
 
+/* Whether a slot serves a caller who wants 'version', and comes with 'arg'. */
 static bool
-same_version(const struct slot *slot, const char *version)
+serves_locked(const struct slots *s, const struct slot *slot, const char *version, const void *arg)
+    REQUIRES(LC_SLOTS)
 {
-    return !version || (slot->version && strcmp(slot->version, version) == 0);
+    return (!version || (slot->version && strcmp(slot->version, version) == 0)) &&
+           (slot->state != SLOT_READY || !s->class->fresh || s->class->fresh(slot->value, arg));
 }
 
 /* Waits, holding a reference, until 'slot' is made.  False if the deadline came first. */
@@ -215,7 +218,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
     *pin = (struct slot_pin){NULL, NULL};
     LOCK(SLOTS, &s->lock);
     HASH_FIND_STR(s->table, key, slot);
-    if (slot && !same_version(slot, version)) {
+    if (slot && !serves_locked(s, slot, version, arg)) {
         stale = take_out_locked(s, slot);
         slot = NULL;
     }

@@ -33,6 +33,10 @@ struct slots_class {
                      struct fault *f);
     /* Frees a value nobody uses any more.  Any thread, no lock held. */
     void (*free)(void *value);
+    /* Whether a value may still be handed out to a caller who comes with 'arg'; one that may not is
+     * loaded anew, as if it had another version.  Null: always.  Called with the table's lock held:
+     * it compares, and no more. */
+    bool (*fresh)(const void *value, const void *arg);
 };
 
 struct slots_counters {

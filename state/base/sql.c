@@ -3,6 +3,9 @@
 
 #include <limits.h>
 
+/* Steps of SQLite's machine, some 20 ns each, between two looks at whether to go on. */
+#define HEED_STEPS 100000
+
 enum err
 sql_fault(sqlite3 *db, struct fault *f)
 {
@@ -16,6 +19,8 @@ sql_fault(sqlite3 *db, struct fault *f)
     case SQLITE_SCHEMA:
     case SQLITE_FORMAT:
         return fault_set(f, E_REFUSED, "the index is damaged");
+    case SQLITE_INTERRUPT:
+        return fault_set(f, E_CANCELLED, "the server is ending");
     case SQLITE_FULL:
         fault_set(f, E_IO, "the index cannot be written: the disk is full");
         return fault_remedy(f, "make room; search goes on with what it has");
@@ -48,6 +53,18 @@ sql_open(const char *path, bool write, sqlite3 **db, struct fault *f)
     }
     free(uri);
     return err;
+}
+
+static int
+is_over(void *stop)
+{
+    return atomic_load((const _Atomic bool *)stop);
+}
+
+void
+sql_heed(sqlite3 *db, const _Atomic bool *stop)
+{
+    sqlite3_progress_handler(db, HEED_STEPS, stop ? is_over : NULL, (void *)(uintptr_t)stop);
 }
 
 void

@@ -76,8 +76,11 @@ read_queries(struct bench *b)
 static struct search *
 start(const struct tree *tree)
 {
-    struct search *s = search_create(
-        &(struct search_options){.data = tree_dir(tree), .clock = clock_real(), .keep = true});
+    struct search *s =
+        search_create(&(struct search_options){.standards = {tree_dir(tree), "standards"},
+                                               .index = {tree_dir(tree), "index"},
+                                               .clock = clock_real(),
+                                               .keep = true});
     struct fault f = FAULT_INIT;
 
     if (search_start(s, &f) != E_OK || !search_settle(s, INT64_MAX)) {
@@ -197,17 +200,18 @@ time_edit(const struct tree *tree, struct search *s)
 static void
 load_words(struct bench *b, const struct tree *tree)
 {
+    const struct dir_place at = {tree_dir(tree), "standards"};
     struct document_list list;
     size_t room = 0;
 
-    if (standards_find(tree_dir(tree), &list, NULL) != E_OK) {
+    if (standards_find(&at, &list, NULL) != E_OK) {
         give_up(STANDARDS " cannot be read");
     }
     for (size_t i = 0; i < list.count; i++) {
         struct buf text = BUF_INIT;
         char *rest, *word;
 
-        standards_read(tree_dir(tree), slice_of(list.paths[i]), &text, NULL);
+        standards_read(&at, slice_of(list.paths[i]), &text, NULL);
         rest = text.data;
         while (rest && (word = strsep(&rest, " \n"))) {
             if (b->word_count == room) {

@@ -14,17 +14,18 @@ struct figures {
 static struct search_store *
 index_standards(struct dir *data)
 {
+    const struct dir_place at = {data, "standards"};
     struct search_builder *b;
     struct search_store *store;
     struct document_list list;
     struct fault f = FAULT_INIT;
 
-    CHECK_INT(standards_find(data, &list, &f), E_OK);
+    CHECK_INT(standards_find(&at, &list, &f), E_OK);
     CHECK_INT(search_builder_begin(NULL, "standards", 1, NULL, &b, &f), E_OK);
     for (size_t i = 0; i < list.count; i++) {
         struct buf text = BUF_INIT;
 
-        CHECK_INT(standards_read(data, slice_of(list.paths[i]), &text, &f), E_OK);
+        CHECK_INT(standards_read(&at, slice_of(list.paths[i]), &text, &f), E_OK);
         CHECK_INT(search_builder_put(b, list.paths[i], "1", buf_slice(&text), &f), E_OK);
         buf_fini(&text);
     }

@@ -445,6 +445,40 @@ another_version_is_loaded_anew(void **state)
     tear_down(&w);
 }
 
+static bool
+is_even(const void *value, const void *arg)
+{
+    (void)arg;
+    return ((const struct value *)value)->number % 2 == 0;
+}
+
+static void
+what_is_not_fresh_any_more_is_loaded_anew(void **state)
+{
+    static const struct slots_class fresh_class = {
+        .name = "things", .load = load, .free = free_value, .fresh = is_even};
+    struct world w;
+    struct slot_pin one, two;
+
+    (void)state;
+    set_up(&w, 4);
+    slots_destroy(w.slots);
+    w.slots = slots_create(&fresh_class, &w, 4);
+    one = must_get(&w, "a", "1"); /* Whoever makes one has it, fresh or not. */
+    CHECK_INT(((struct value *)one.value)->number, 1);
+    two = must_get(&w, "a", "1");
+    CHECK_INT(((struct value *)two.value)->number, 2);
+    slots_unpin(w.slots, &two);
+    two = must_get(&w, "a", "1");
+    CHECK_INT(((struct value *)two.value)->number, 2);
+    CHECK_INT(slots_counters(w.slots).misses, 2);
+    CHECK_INT(slots_counters(w.slots).hits, 1);
+    CHECK_INT(slots_counters(w.slots).size, 1);
+    slots_unpin(w.slots, &two);
+    slots_unpin(w.slots, &one);
+    tear_down(&w);
+}
+
 static void
 another_version_does_not_wait_for_a_stale_load(void **state)
 {
@@ -659,6 +693,7 @@ main(void)
         cmocka_unit_test(a_load_is_never_put_out),
         cmocka_unit_test(a_made_value_is_put_or_freed),
         cmocka_unit_test(another_version_is_loaded_anew),
+        cmocka_unit_test(what_is_not_fresh_any_more_is_loaded_anew),
         cmocka_unit_test(another_version_does_not_wait_for_a_stale_load),
         cmocka_unit_test(a_dropped_value_is_made_again),
         cmocka_unit_test(a_load_dropped_meanwhile_is_not_kept),

@@ -11,7 +11,7 @@ find(const struct tree *t)
 {
     struct document_list list;
 
-    CHECK_INT(standards_find(tree_dir(t), &list, NULL), E_OK);
+    CHECK_INT(standards_find(&(struct dir_place){tree_dir(t), "standards"}, &list, NULL), E_OK);
     return list;
 }
 
@@ -19,7 +19,8 @@ static enum err
 read_path(const struct tree *t, const char *path, struct fault *f)
 {
     struct buf out = BUF_INIT;
-    enum err err = standards_read(tree_dir(t), slice_of(path), &out, f);
+    enum err err =
+        standards_read(&(struct dir_place){tree_dir(t), "standards"}, slice_of(path), &out, f);
 
     buf_fini(&out);
     return err;
@@ -173,7 +174,8 @@ too_many_are_an_error(void **unused)
         snprintf(path, sizeof path, "standards/%u/%u.md", i % 2, i);
         tree_write(t, path, "");
     }
-    CHECK_INT(standards_find(tree_dir(t), &list, &f), E_TOO_LARGE);
+    CHECK_INT(standards_find(&(struct dir_place){tree_dir(t), "standards"}, &list, &f),
+              E_TOO_LARGE);
     CHECK_INT(list.count, 0);
     tree_destroy(t);
 }
