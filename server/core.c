@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 
+extern char **environ;
+
 /* Reads what seals requestState; nothing, if the settings name no file. */
 static enum err
 read_state_key(const struct settings *s, struct buf *secret, struct fault *f)
@@ -39,6 +41,7 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .data = context->project.data,
         .mode = mode,
         .instance = instance,
+        .environment = environ,
     };
     struct dispatch_limits limits = {
         .json = {.depth = s->limits_json_depth, .values = s->limits_json_values},

@@ -12,8 +12,8 @@ string_end(struct slice text, size_t at)
 }
 
 /* No value begins without one of these bytes before it, but the first. */
-static bool
-within(struct slice text, const struct json_bounds *bounds)
+bool
+json_bounds_hold(struct slice text, const struct json_bounds *bounds)
 {
     unsigned depth = 0, values = 1;
 
@@ -49,7 +49,7 @@ within(struct slice text, const struct json_bounds *bounds)
 json_t *
 json_load_bounded(struct slice text, const struct json_bounds *bounds)
 {
-    return text.len && within(text, bounds)
+    return text.len && json_bounds_hold(text, bounds)
                ? json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL)
                : NULL;
 }

@@ -13,6 +13,8 @@ struct json_bounds {
     unsigned depth, values;
 };
 
+/* Whether 'text', JSON or not, holds no more than 'bounds' allow. */
+bool json_bounds_hold(struct slice text, const struct json_bounds *bounds);
 /* A new value; or null if 'text' is no JSON object or array, has a key twice, or a NUL in a
  * string, or more in it than 'bounds' allow. */
 json_t *json_load_bounded(struct slice text, const struct json_bounds *bounds);

@@ -78,6 +78,14 @@
         "token, a subject of the authorization server, or * for the others")                       \
     ROW(tenant_claim, "tenant.claim", STRING, ANY, "", "NAME", "",                                 \
         "auth jwt: the claim that names the tenants of a token; one without it is refused")        \
+    ROW(tenant_cache_max, "tenant.cache_max", UINT, ANY, "100", "1", "10000",                      \
+        "tenants whose settings are kept; over it: the least recently used is forgotten")          \
+    ROW(tenant_ttl_s, "tenant.ttl_s", UINT, ANY, "300", "0", "86400",                              \
+        "seconds after which a tenant's settings are read again, changed or not; 0: never")        \
+    ROW(tenant_negative_ttl_s, "tenant.negative_ttl_s", UINT, ANY, "5", "0", "3600",               \
+        "seconds for which settings that could not be read are not tried again, unless changed")   \
+    ROW(tenant_env_allow, "tenant.env_allow", LIST, ANY, "TENANT_*", "", "",                       \
+        "environment variables that tenants' settings may name as ${NAME}; * ends a beginning")    \
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \

@@ -35,13 +35,14 @@ struct watch_counters;
 struct state_options {
     const struct settings *settings;
     const struct clock *clock;
-    const char *root_path; /* The project's folder. */
-    const char *data_name; /* ".tandem" or ".praxis-os". */
-    struct dir *root;      /* The same folder, open. */
-    struct dir *data;      /* The data folder beneath it. */
-    const char *mode;      /* "dual", "stdio" or "http". */
-    const char *instance;  /* Random id of this run, repeated in the discovery file. */
-    const char *embed_key; /* What the provider of vectors wants to see, never told; or null. */
+    const char *root_path;    /* The project's folder. */
+    const char *data_name;    /* ".tandem" or ".praxis-os". */
+    struct dir *root;         /* The same folder, open. */
+    struct dir *data;         /* The data folder beneath it. */
+    const char *mode;         /* "dual", "stdio" or "http". */
+    const char *instance;     /* Random id of this run, repeated in the discovery file. */
+    const char *embed_key;    /* What the provider of vectors wants to see, never told; or null. */
+    char *const *environment; /* As environ(7): what tenants' settings may name; may be null. */
 };
 
 struct state;

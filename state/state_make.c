@@ -20,7 +20,16 @@ make_tenants(const struct state *state, struct fault *f)
     const struct state_options *o = state_options(state);
 
     (void)f;
-    return tenants_create(&(struct tenants_options){.clock = o->clock});
+    return tenants_create(&(struct tenants_options){
+        .clock = o->clock,
+        .data = o->data,
+        .default_id = o->settings->tenant_default_id,
+        .env_allow = o->settings->tenant_env_allow,
+        .environment = o->environment,
+        .cache_max = o->settings->tenant_cache_max,
+        .ttl_ns = o->settings->tenant_ttl_s * INT64_C(1000000000),
+        .negative_ttl_ns = o->settings->tenant_negative_ttl_s * INT64_C(1000000000),
+    });
 }
 
 struct mcp_sessions *

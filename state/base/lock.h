@@ -22,7 +22,8 @@
     ROW(CONFIG,         OUTERMOST,      "which settings snapshot is current")                       \
     ROW(KEYS,           CONFIG,         "keys of the issuer, and who waits for others")             \
     ROW(GRANTS,         KEYS,           "tokens that were found good")                              \
-    ROW(TENANT_GUARD,   GRANTS,         "peers that ask for tenants which are not theirs")          \
+    ROW(TENANT_SAVE,    GRANTS,         "(slow) one change of a tenant's file, with its read")      \
+    ROW(TENANT_GUARD,   TENANT_SAVE,    "peers that ask for tenants which are not theirs")          \
     ROW(MCP_SESSIONS,   TENANT_GUARD,   "table of legacy MCP sessions")                             \
     ROW(INFLIGHT,       MCP_SESSIONS,   "requests in flight, by peer and id")                       \
     ROW(WF_START,       INFLIGHT,       "workflow starts under way, by pack and target")            \

@@ -23,6 +23,7 @@ struct slot {
     enum slot_state state GUARDED_BY(LC_SLOTS);
     unsigned refs GUARDED_BY(LC_SLOTS); /* One for the table, one a user. */
     bool in_table GUARDED_BY(LC_SLOTS);
+    bool again GUARDED_BY(LC_SLOTS); /* Dropped while it is loading: what is loaded is no good. */
     struct slot *newer GUARDED_BY(LC_SLOTS),
         *older GUARDED_BY(LC_SLOTS); /* Order of use in the table. */
     struct slot *next_gone;          /* Of whoever took the last reference to several. */
@@ -102,23 +103,43 @@ take_out_locked(struct slots *s, struct slot *slot) REQUIRES(LC_SLOTS)
     return unref_locked(slot);
 }
 
-/* Makes room for one slot more.  False when all are loading or in use; '*gone' is for the caller to
- * free. */
+/* Makes room for one slot more.  False when none can go; '*evicted' is the one that did, or null,
+ * with a reference that is the caller's, for let_go(). */
 static bool
-make_room_locked(struct slots *s, struct slot **gone) REQUIRES(LC_SLOTS)
+make_room_locked(struct slots *s, struct slot **evicted) REQUIRES(LC_SLOTS)
 {
-    *gone = NULL;
+    *evicted = NULL;
     if (HASH_COUNT(s->table) < s->max) {
         return true;
     }
     for (struct slot *slot = s->oldest; slot; slot = slot->newer) {
-        if (slot->state != SLOT_LOADING && slot->refs == 1) { /* The table's own. */
+        if (slot->state != SLOT_LOADING && (slot->refs == 1 || s->class->evicts_used)) {
             s->counters.evictions++;
-            *gone = take_out_locked(s, slot);
+            slot->refs++;
+            take_out_locked(s, slot);
+            *evicted = slot;
             return true;
         }
     }
     return false;
+}
+
+/* Tells of a slot that has made room, and drops the reference to it. */
+static void
+let_go(struct slots *s, struct slot *evicted)
+{
+    struct slot *gone;
+
+    if (!evicted) {
+        return;
+    }
+    if (s->class->evicted) {
+        s->class->evicted(s->owner, evicted->key);
+    }
+    LOCK(SLOTS, &s->lock);
+    gone = unref_locked(evicted);
+    UNLOCK(SLOTS, &s->lock);
+    free_slot(s, gone);
 }
 
 /* Adds a slot with one reference for the table and one for the caller. */
@@ -167,6 +188,19 @@ wait_made_locked(struct slots *s, struct slot *slot, int64_t deadline_ns) REQUIR
     return true;
 }
 
+/* Whether what was loaded for a slot is no good, and it is to be done once more. */
+static bool
+was_dropped(struct slots *s, struct slot *slot)
+{
+    bool again;
+
+    LOCK(SLOTS, &s->lock);
+    again = slot->again;
+    slot->again = false;
+    UNLOCK(SLOTS, &s->lock);
+    return again;
+}
+
 /* Runs the load for a slot that this thread has put into the table, and publishes what came of it.
  */
 static enum err
@@ -180,7 +214,19 @@ load_slot(struct slots *s, struct slot *slot, void *arg, struct slot_pin *pin, s
     assert(lock_none_held());
     err = s->class->load(s->owner, slot->key, slot->version, arg, &value, &local);
     assert(err || value);
+    if (s->class->reloads && was_dropped(s, slot)) {
+        if (value) {
+            s->class->free(value);
+        }
+        value = NULL;
+        err = s->class->load(s->owner, slot->key, slot->version, arg, &value, &local);
+        assert(err || value);
+    }
     LOCK(SLOTS, &s->lock);
+    if (!err && slot->again && slot->in_table) {
+        gone = take_out_locked(s, slot); /* Once is enough: it is told, and not kept. */
+        assert(!gone);
+    }
     if (err) {
         slot->fault = local;
         slot->fault.code = err;
@@ -211,7 +257,7 @@ enum err
 slots_get(struct slots *s, const char *key, const char *version, void *arg, int64_t deadline_ns,
           struct slot_pin *pin, struct fault *f)
 {
-    struct slot *slot, *stale = NULL, *gone = NULL;
+    struct slot *slot, *stale = NULL, *gone = NULL, *evicted = NULL;
     bool made = true, load = false, room = true;
     enum err err = E_OK;
 
@@ -240,7 +286,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
             gone = unref_locked(slot);
         }
     } else {
-        room = make_room_locked(s, &gone);
+        room = make_room_locked(s, &evicted);
         if (room) {
             s->counters.misses++;
             slot = add_locked(s, key, version);
@@ -250,6 +296,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
     UNLOCK(SLOTS, &s->lock);
     free_slot(s, stale);
     free_slot(s, gone);
+    let_go(s, evicted);
     if (!room) {
         return fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use", s->max,
                          s->class->name);
@@ -282,21 +329,21 @@ slots_peek(struct slots *s, const char *key, struct slot_pin *pin)
 enum err
 slots_put(struct slots *s, const char *key, void *value, struct slot_pin *pin, struct fault *f)
 {
-    struct slot *slot, *gone = NULL;
+    struct slot *slot, *evicted = NULL;
     bool there, room = false;
 
     *pin = (struct slot_pin){NULL, NULL};
     LOCK(SLOTS, &s->lock);
     HASH_FIND_STR(s->table, key, slot);
     there = slot != NULL;
-    if (!there && (room = make_room_locked(s, &gone))) {
+    if (!there && (room = make_room_locked(s, &evicted))) {
         slot = add_locked(s, key, NULL);
         slot->value = value;
         slot->state = SLOT_READY;
         *pin = (struct slot_pin){value, slot};
     }
     UNLOCK(SLOTS, &s->lock);
-    free_slot(s, gone);
+    let_go(s, evicted);
     if (pin->slot) {
         return E_OK;
     }
@@ -331,6 +378,17 @@ slots_pin_again(struct slots *s, const struct slot_pin *pin)
     return *pin;
 }
 
+/* Drops a slot of the table; returns it if the caller must free it. */
+static struct slot *
+drop_locked(struct slots *s, struct slot *slot) REQUIRES(LC_SLOTS)
+{
+    if (s->class->reloads && slot->state == SLOT_LOADING) {
+        slot->again = true;
+        return NULL;
+    }
+    return take_out_locked(s, slot);
+}
+
 bool
 slots_drop(struct slots *s, const char *key, const void *value)
 {
@@ -340,7 +398,7 @@ slots_drop(struct slots *s, const char *key, const void *value)
     LOCK(SLOTS, &s->lock);
     HASH_FIND_STR(s->table, key, slot);
     if (slot && (!value || slot->value == value)) {
-        gone = take_out_locked(s, slot);
+        gone = drop_locked(s, slot);
         dropped = true;
     }
     UNLOCK(SLOTS, &s->lock);
@@ -356,7 +414,7 @@ slots_clear(struct slots *s)
 
     LOCK(SLOTS, &s->lock);
     HASH_ITER(hh, s->table, slot, next) {
-        struct slot *last = take_out_locked(s, slot);
+        struct slot *last = drop_locked(s, slot);
         count++;
         if (last) {
             last->next_gone = gone;

@@ -4,8 +4,8 @@
  * that come meanwhile wait on that slot, never on the table, and get the same value.  A load that
  * fails is told to the loader and to everyone who waited, and is not kept.  A value lives until its
  * last user lets go, in the table or not.  The least recently used slot makes room; one that is
- * being loaded or in use never does, so that no key has two values at once unless one was dropped
- * on purpose.
+ * being loaded never does, nor, unless the class says so, one in use, so that no key has two values
+ * at once unless one was dropped on purpose.
  *
  * Counters follow one rule for all caches: 'hits' found the value ready at first look,
  * 'double_loads' waited and then found it made, 'misses' made it (or tried).  So for N callers of
@@ -37,6 +37,13 @@ struct slots_class {
      * loaded anew, as if it had another version.  Null: always.  Called with the table's lock held:
      * it compares, and no more. */
     bool (*fresh)(const void *value, const void *arg);
+    /* Told of a key whose slot has made room; may be null.  Any thread, no lock held. */
+    void (*evicted)(void *owner, const char *key);
+    bool evicts_used; /* A slot in use makes room too; who has its value keeps it. */
+    /* A load whose key is dropped meanwhile is thrown away and done once more, by the same loader,
+     * for all who wait; the key has one load at a time.  Else they get what was loaded, and it is
+     * not kept. */
+    bool reloads;
 };
 
 struct slots_counters {
@@ -61,7 +68,7 @@ struct slot_pin {
 /* Finds or makes the value of 'key'.  'version' may be null; a slot that holds another version is
  * loaded anew (those who have the old value keep it).  Waits for another's load until 'deadline_ns'
  * on the monotonic clock.  On E_OK '*pin' must be unpinned.  Errors: the loader's; E_TIMEOUT;
- * E_NOT_READY when every slot is being loaded or in use. */
+ * E_NOT_READY when no slot can make room. */
 enum err slots_get(struct slots *s, const char *key, const char *version, void *arg,
                    int64_t deadline_ns, struct slot_pin *pin, struct fault *f);
 /* Finds a ready value without loading or waiting; false if there is none.  Counts as a hit only

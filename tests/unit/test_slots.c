@@ -680,10 +680,108 @@ a_storm_leaves_everything_in_place(void **state)
     }
 }
 
+/* ---- Classes that evict what is in use, and load again what was dropped ---- */
+
+static char evicted_keys[64];
+
+static void
+note_evicted(void *owner, const char *key)
+{
+    struct slots_counters c = slots_counters(((struct world *)owner)->slots); /* No lock is held. */
+
+    snprintf(evicted_keys, sizeof evicted_keys, "%s,%zu", key, c.size);
+}
+
+static void
+what_is_in_use_makes_room_where_the_class_says_so(void **state)
+{
+    static const struct slots_class evicting = {.name = "things",
+                                                .load = load,
+                                                .free = free_value,
+                                                .evicted = note_evicted,
+                                                .evicts_used = true};
+    struct world w;
+    struct slot_pin a, b, again;
+
+    (void)state;
+    set_up(&w, 1);
+    slots_destroy(w.slots);
+    w.slots = slots_create(&evicting, &w, 1);
+    a = must_get(&w, "a", NULL);
+    b = must_get(&w, "b", NULL);
+    CHECK_STR(evicted_keys, "a,1");
+    CHECK_INT(w.live, 2);
+    again = must_get(&w, "a", NULL);
+    CHECK(again.value != a.value);
+    CHECK_STR(evicted_keys, "b,1");
+    slots_unpin(w.slots, &a);
+    slots_unpin(w.slots, &b);
+    CHECK_INT(w.live, 1);
+    slots_unpin(w.slots, &again);
+    tear_down(&w);
+}
+
+struct getting {
+    struct world *world;
+    struct slot_pin pin;
+};
+
+static void *
+get_in_thread(void *arg)
+{
+    struct getting *g = arg;
+
+    g->world->wrong +=
+        slots_get(g->world->slots, "a", NULL, g->world, NEVER, &g->pin, NULL) != E_OK;
+    return NULL;
+}
+
+static void
+a_load_that_is_dropped_is_done_once_more(void **state)
+{
+    static const struct slots_class reloading = {
+        .name = "things", .load = load, .free = free_value, .reloads = true};
+    struct world w;
+    struct getting loader = {&w, {NULL, NULL}}, waiter = {&w, {NULL, NULL}};
+    pthread_t threads[2];
+
+    (void)state;
+    set_up(&w, 2);
+    slots_destroy(w.slots);
+    w.slots = slots_create(&reloading, &w, 2);
+    w.hold = true;
+    pthread_create(&threads[0], NULL, get_in_thread, &loader);
+    sem_wait(&w.loading);
+    pthread_create(&threads[1], NULL, get_in_thread, &waiter);
+    CHECK(slots_drop(w.slots, "a", NULL));
+    CHECK(!slots_drop(w.slots, "a", &w)); /* It has no value yet. */
+    sem_post(&w.go);
+    sem_wait(&w.loading);
+    CHECK_INT(slots_clear(w.slots), 1); /* Once more is enough: it is told, and not kept. */
+    sem_post(&w.go);
+    pthread_join(threads[0], NULL);
+    w.hold = false;
+    pthread_join(threads[1], NULL);
+    CHECK_INT(number_of(&loader.pin), 2);
+    CHECK(number_of(&waiter.pin) >= 2);
+    CHECK_INT(w.frees, 1);
+    slots_unpin(w.slots, &loader.pin);
+    slots_unpin(w.slots, &waiter.pin);
+
+    w.fail = true;
+    CHECK(slots_get(w.slots, "b", NULL, &w, NEVER, &loader.pin, NULL) == E_REFUSED);
+    w.fail = false;
+    loader.pin = must_get(&w, "b", NULL);
+    slots_unpin(w.slots, &loader.pin);
+    tear_down(&w);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_in_use_makes_room_where_the_class_says_so),
+        cmocka_unit_test(a_load_that_is_dropped_is_done_once_more),
         cmocka_unit_test(a_value_is_made_once),
         cmocka_unit_test(of_many_first_callers_one_loads),
         cmocka_unit_test(a_failed_load_is_told_to_all_and_not_kept),
