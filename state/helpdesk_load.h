@@ -18,10 +18,10 @@
 bool helpdesk_name_valid(struct slice name);
 
 struct helpdesk_place {
-    struct dir *root;       /* Borrowed, as all here. */
-    const char *folder;     /* Of the helpdesk, relative to the root. */
-    bool required;          /* It is an error if there is none. */
-    size_t file_max;        /* Bytes of an index file. */
+    struct dir *root;   /* Borrowed, as all here. */
+    const char *folder; /* Of the helpdesk, relative to the root. */
+    bool required;      /* It is an error if there is none. */
+    size_t file_max;    /* Bytes of an index file. */
     size_t passages_max;
     struct embedder *embedder;
 };

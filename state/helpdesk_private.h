@@ -1,4 +1,5 @@
-/* helpdesk_private.h -- what helpdesk.c, which loads, and helpdesk_ask.c, which answers, share. */
+/* helpdesk_private.h -- what the files of the helpdesk share: helpdesk.c has the table of
+ * indexes, helpdesk_life.c loads, helpdesk_wait.c waits, helpdesk_ask.c answers. */
 #ifndef TANDEM_HELPDESK_PRIVATE_H
 #define TANDEM_HELPDESK_PRIVATE_H
 
@@ -45,11 +46,20 @@ struct desk {
         load_failures GUARDED_BY(LC_HELPDESK), searches GUARDED_BY(LC_HELPDESK);
 };
 
+/* The desk of the index that 'asker' asks for, pinned. */
+enum err helpdesk_find_desk(struct helpdesk *h, const struct helpdesk_asker *asker,
+                            struct slot_pin *pin, struct fault *f);
+/* Notes that somebody wants a load, which is to be begun then; returns its number.  'again': it is
+ * the next attempt of one that was wanted before. */
+uint64_t helpdesk_want_locked(struct desk *d, bool again) REQUIRES(LC_HELPDESK);
+/* Begins the load of 'd' that is wanted, unless somebody has done so since.  Takes over 'pin',
+ * which is of 'd'. */
+void helpdesk_begin(struct desk *d, struct slot_pin pin);
 /* The index that 'asker' asks for, loaded and counted, in '*index'; that is one search of it.  As
  * helpdesk_search(). */
 enum err helpdesk_pin(struct helpdesk *h, const struct helpdesk_asker *asker,
                       struct helpdesk_index **index, struct fault *f);
-/* Tells what happened.  'tenant' null: all.  Steals 'data'. */
+/* Tells what happened to those of 'tenant'; null: to all.  Steals 'data'. */
 void helpdesk_tell(struct helpdesk *h, const char *topic, const char *tenant, json_t *data);
 
 #endif

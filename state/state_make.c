@@ -4,6 +4,7 @@
 #include "state/base/random.h"
 #include "state/bus.h"
 #include "state/changes.h"
+#include "state/embed_configured.h"
 #include "state/embed_hashed.h"
 #include "state/helpdesk.h"
 #include "state/mcp_session.h"
@@ -255,7 +256,9 @@ make_helpdesk(const struct state *state, struct fault *f)
     const struct settings *s = o->settings;
     bool named = *s->helpdesk_folder;
     char *own = xasprintf("%s/helpdesk", o->data_name);
-    struct embedder *embedder = embed_hashed_create(EMBED_HASHED_DIMENSION);
+    struct embedder *configured = embed_configured(s, o->embed_key);
+    struct embedder *embedder =
+        configured ? configured : embed_hashed_create(EMBED_HASHED_DIMENSION);
     struct helpdesk_options options = {
         .place = {.root = o->root,
                   .folder = named ? s->helpdesk_folder : own,

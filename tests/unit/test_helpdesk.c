@@ -1,0 +1,987 @@
+/* test_helpdesk.c -- the life of the helpdesk's indexes: loaded once, reloaded, failed and tried
+ * again, kept apart. */
+#include "tests/check.h"
+
+#include "state/base/keeper.h"
+#include "state/helpdesk.h"
+#include "state/helpdesk_profile.h"
+#include "tests/fake_embedder.h"
+#include "tests/fakes.h"
+#include "tests/threads.h"
+#include "tests/tree.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+
+struct rig {
+    struct tree *tree;
+    struct fake_clock clock;
+    struct fake_embedder embedder;
+    struct helpdesk *helpdesk;
+};
+
+static void
+make_helpdesk_of(struct rig *r, unsigned indexes, size_t passages, bool required)
+{
+    r->helpdesk =
+        helpdesk_create(&(struct helpdesk_options){.place = {.root = tree_dir(r->tree),
+                                                             .folder = "helpdesk",
+                                                             .required = required,
+                                                             .file_max = 1 << 20,
+                                                             .passages_max = passages,
+                                                             .embedder = &r->embedder.embedder},
+                                                   .clock = &r->clock.clock,
+                                                   .indexes = indexes});
+}
+
+/* A helpdesk with three documents, nothing loaded. */
+static void
+rig_init(struct rig *r)
+{
+    *r = (struct rig){.tree = tree_create()};
+    fake_clock_init(&r->clock);
+    fake_embedder_init(&r->embedder, 64);
+    tree_write(r->tree, "helpdesk/refunds.md", "# Refunds\n\nMoney comes back in ten days.\n");
+    tree_write(r->tree, "helpdesk/passwords.md", "# Passwords\n\nReset them by mail.\n");
+    tree_write(r->tree, "helpdesk/shared/deep/visas.md", "# Visas\n\nAsk the embassy.\n");
+    make_helpdesk_of(r, 8, 1000, false);
+}
+
+static void
+rig_fini(struct rig *r)
+{
+    helpdesk_destroy(r->helpdesk);
+    fake_embedder_fini(&r->embedder);
+    tree_destroy(r->tree);
+}
+
+static struct helpdesk_asker
+asker_for(const char *index)
+{
+    return (struct helpdesk_asker){.tenant = "acme", .index = index, .deadline_ns = INT64_MAX};
+}
+
+static enum err
+ask_as(struct rig *r, const struct helpdesk_asker *asker, const char *query,
+       struct helpdesk_answer *answer, struct fault *f)
+{
+    struct helpdesk_ask ask = {.query = slice_of(query)};
+
+    helpdesk_search_init(&ask.search, PROFILE_NONE, true, false);
+    return helpdesk_search(r->helpdesk, asker, &ask, answer, f);
+}
+
+static enum err
+ask(struct rig *r, const char *index, const char *query, struct helpdesk_answer *answer,
+    struct fault *f)
+{
+    struct helpdesk_asker asker = asker_for(index);
+
+    return ask_as(r, &asker, query, answer, f);
+}
+
+static const char *
+source_of(const struct helpdesk_answer *answer, size_t i)
+{
+    return answer->index->passages[answer->hits.items[i].number].source;
+}
+
+/* The source of the first hit. */
+static void
+finds(struct rig *r, const char *index, const char *query, const char *source)
+{
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+
+    if (ask(r, index, query, &answer, &f) != E_OK) {
+        fail_msg("%s", f.text);
+    }
+    CHECK(answer.hits.count > 0);
+    CHECK_STR(source_of(&answer, 0), source);
+    helpdesk_release(&answer);
+}
+
+/* What a question is told that cannot be answered. */
+static enum err
+fails_with(struct rig *r, const char *index, const char *query, struct fault *f)
+{
+    struct helpdesk_answer answer;
+    enum err err;
+
+    *f = (struct fault)FAULT_INIT;
+    err = ask(r, index, query, &answer, f);
+
+    if (!err) {
+        helpdesk_release(&answer);
+    }
+    return err;
+}
+
+static enum err
+reload(struct rig *r, const char *index, bool clear, struct fault *f)
+{
+    struct helpdesk_asker asker = asker_for(index);
+
+    *f = (struct fault)FAULT_INIT;
+    return helpdesk_reload(r->helpdesk, &asker, clear, f);
+}
+
+static struct helpdesk_status
+status_of(struct rig *r, const char *index)
+{
+    struct helpdesk_status status;
+
+    helpdesk_status(r->helpdesk, index, &status);
+    return status;
+}
+
+/* ---- Loaded once ---- */
+
+struct crowd {
+    struct rig *rig;
+    _Atomic unsigned answered;
+    _Atomic uint64_t generation; /* Of the first answer. */
+    _Atomic unsigned others;     /* Answers of another generation, or without all that is there. */
+};
+
+static void
+search_once(void *arg, unsigned number)
+{
+    struct crowd *c = arg;
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+    uint64_t none = 0, generation;
+
+    (void)number;
+    if (ask(c->rig, NULL, "reset a password", &answer, &f) == E_OK) {
+        generation = answer.index->generation;
+        atomic_compare_exchange_strong(&c->generation, &none, generation);
+        atomic_fetch_add(&c->answered, 1);
+        atomic_fetch_add(&c->others, generation != atomic_load(&c->generation) ||
+                                         answer.index->count != 3 || answer.hits.count != 3 ||
+                                         !answer.index->loaded_ns || !answer.index->embedder[0]);
+        helpdesk_release(&answer);
+    }
+}
+
+static void
+many_come_first(unsigned threads)
+{
+    struct rig r;
+    struct crowd crowd = {.rig = &r};
+    struct helpdesk_status status;
+    struct slots_counters counters;
+
+    rig_init(&r);
+    CHECK_INT(status_of(&r, NULL).state, HELPDESK_UNLOADED);
+    threads_run(threads, search_once, &crowd);
+    status = status_of(&r, NULL);
+    CHECK_INT(crowd.answered, threads);
+    CHECK_INT(crowd.others, 0);
+    CHECK_INT(status.loads, 1);
+    CHECK_INT(status.failures, 0);
+    CHECK_INT(status.state, HELPDESK_READY);
+    CHECK_INT(status.searches, threads);
+    CHECK_INT(status.documents, 3);
+    CHECK_INT(status.vectors, 3);
+    CHECK_INT(status.dimension, 64);
+    CHECK_STR(status.embedder, "fake/1");
+    CHECK_INT(status.generation, crowd.generation);
+    counters = helpdesk_counters(r.helpdesk);
+    CHECK_INT(counters.misses, 1);
+    CHECK_INT(counters.hits + counters.double_loads, threads - 1 + 1); /* One more: the status. */
+    CHECK_INT(atomic_load(&r.embedder.texts), 3 + threads);
+    rig_fini(&r);
+}
+
+static void
+helpdesk_singleton_10_threads(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < scaled(20); i++) {
+        many_come_first(10);
+    }
+}
+
+static void
+helpdesk_concurrent_create_20_threads(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < scaled(20); i++) {
+        many_come_first(20);
+    }
+}
+
+/* ---- Reloads ---- */
+
+#define SEARCHERS 20u
+#define SWAPS 1000u
+
+struct swaps {
+    struct rig *rig;
+    _Atomic bool over;
+    _Atomic unsigned torn, failed, searches;
+    unsigned swaps;
+    enum err reloaded;
+};
+
+/* Every document of a generation says its number. */
+static void
+write_generation(struct rig *r, unsigned number)
+{
+    static const char *const names[] = {"one", "two", "three"};
+
+    for (size_t i = 0; i < 3; i++) {
+        char *path = xasprintf("helpdesk/%s.md", names[i]);
+        char *text = xasprintf("# Topic %s\n\nanswer of generation g%u\n", names[i], number);
+
+        tree_write(r->tree, path, text);
+        free(path);
+        free(text);
+    }
+}
+
+static bool
+is_torn(const struct helpdesk_answer *answer)
+{
+    const char *first = NULL;
+
+    for (size_t i = 0; i < answer->hits.count; i++) {
+        const char *mark =
+            strstr(answer->index->passages[answer->hits.items[i].number].text, "generation g");
+
+        if (!mark || (first && strcmp(first, mark) != 0)) {
+            return true;
+        }
+        first = mark;
+    }
+    return answer->hits.count != 3;
+}
+
+static void
+search_or_swap(void *arg, unsigned number)
+{
+    struct swaps *s = arg;
+    struct fault f = FAULT_INIT;
+
+    if (number == 0) {
+        for (unsigned i = 1; i <= s->swaps && !s->reloaded; i++) {
+            write_generation(s->rig, i);
+            s->reloaded = reload(s->rig, NULL, i % 2, &f);
+        }
+        atomic_store(&s->over, true);
+        return;
+    }
+    while (!atomic_load(&s->over)) {
+        struct helpdesk_answer answer;
+
+        if (ask(s->rig, NULL, "an answer on a topic", &answer, &f) != E_OK) {
+            atomic_fetch_add(&s->failed, 1);
+            continue;
+        }
+        atomic_fetch_add(&s->torn, is_torn(&answer));
+        atomic_fetch_add(&s->searches, 1);
+        helpdesk_release(&answer);
+    }
+}
+
+static void
+helpdesk_search_during_reload_20_threads(void **unused)
+{
+    struct rig r;
+    struct swaps s = {.rig = &r, .swaps = scaled(SWAPS)};
+
+    (void)unused;
+    rig_init(&r);
+    tree_remove(r.tree, "helpdesk");
+    write_generation(&r, 0);
+    threads_run(SEARCHERS + 1, search_or_swap, &s);
+    CHECK_INT(s.reloaded, E_OK);
+    CHECK_INT(s.torn, 0);
+    CHECK_INT(s.failed, 0);
+    CHECK(status_of(&r, NULL).loads >= s.swaps);
+    CHECK(status_of(&r, NULL).loads <= s.swaps + 1); /* One for the first who searched. */
+    CHECK_INT(status_of(&r, NULL).failures, 0);
+    rig_fini(&r);
+}
+
+/* An asker who notes that he waits. */
+struct patience {
+    struct rig *rig;
+    pthread_mutex_t mutex;
+    pthread_cond_t moved;
+    unsigned waiting;
+    _Atomic unsigned done, failed;
+    _Atomic bool enough; /* They give up. */
+};
+
+struct waiter {
+    struct patience *patience;
+    bool noted;
+};
+
+static bool
+note_waiting(void *arg)
+{
+    struct waiter *w = arg;
+    struct patience *p = w->patience;
+
+    if (!w->noted) {
+        w->noted = true;
+        pthread_mutex_lock(&p->mutex);
+        p->waiting++;
+        pthread_cond_broadcast(&p->moved);
+        pthread_mutex_unlock(&p->mutex);
+    }
+    return atomic_load(&p->enough);
+}
+
+static void
+wait_waiting(struct patience *p, unsigned count)
+{
+    pthread_mutex_lock(&p->mutex);
+    while (p->waiting < count) {
+        pthread_cond_wait(&p->moved, &p->mutex);
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* Thread 0 sees to it that all others wait for loads, and then lets those end. */
+static void
+reload_at_once(void *arg, unsigned number)
+{
+    struct patience *p = arg;
+    struct waiter me = {p, false};
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct fault f = FAULT_INIT;
+
+    asker.stopped = note_waiting;
+    asker.arg = &me;
+    if (number == 0) {
+        wait_waiting(p, 20);
+        fake_embedder_open(&p->rig->embedder);
+        return;
+    }
+    if (number > 1) { /* The first has begun one. */
+        fake_embedder_wait_inside(&p->rig->embedder, 1);
+    }
+    if (helpdesk_reload(p->rig->helpdesk, &asker, true, &f) == E_OK) {
+        atomic_fetch_add(&p->done, 1);
+    }
+}
+
+/* A load that began before them does for none; one that begins after them does for all. */
+static void
+concurrent_reloads_coalesce(void **unused)
+{
+    struct rig r;
+    struct patience p = {
+        .rig = &r, .mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+
+    (void)unused;
+    rig_init(&r);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    fake_embedder_close(&r.embedder);
+    threads_run(21, reload_at_once, &p);
+    CHECK_INT(p.done, 20);
+    CHECK_INT(status_of(&r, NULL).loads, 3); /* The first, the one that they met, theirs. */
+    CHECK_INT(status_of(&r, NULL).generation, 3);
+    rig_fini(&r);
+}
+
+static void
+a_failed_reload_keeps_the_old(void **unused)
+{
+    struct rig r;
+    struct fault f;
+    struct helpdesk_status status;
+    struct helpdesk_answer held;
+    uint64_t generation;
+
+    (void)unused;
+    rig_init(&r);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    generation = status_of(&r, NULL).generation;
+    tree_write(r.tree, "helpdesk/index.jsonl", "{\"format\": \"other\"}\n");
+    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    CHECK(strstr(f.text, "index.jsonl:1: \"format\"") != NULL);
+    status = status_of(&r, NULL);
+    CHECK_INT(status.state, HELPDESK_READY);
+    CHECK_INT(status.generation, generation);
+    CHECK_INT(status.failures, 1);
+    CHECK(strstr(status.error, "index.jsonl") != NULL);
+    CHECK(!helpdesk_retry(r.helpdesk)); /* There is one that serves. */
+    finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(ask(&r, NULL, "visa", &held, &f), E_OK);
+    tree_remove(r.tree, "helpdesk/index.jsonl");
+    tree_remove(r.tree, "helpdesk/shared");
+    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    status = status_of(&r, NULL);
+    CHECK_INT(status.documents, 2);
+    CHECK_STR(status.error, "");
+    CHECK(status.generation > generation);
+    CHECK_STR(source_of(&held, 0), "deep/visas.md"); /* Who had the old one still has it. */
+    helpdesk_release(&held);
+    rig_fini(&r);
+}
+
+static void
+a_reload_takes_vectors_over(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    CHECK_INT(atomic_load(&r.embedder.texts), 3);
+    tree_write(r.tree, "helpdesk/new.md", "# New\n\nNever seen.\n");
+    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    CHECK_INT(atomic_load(&r.embedder.texts), 4);
+    CHECK_INT(status_of(&r, NULL).reused, 3);
+    finds(&r, NULL, "never seen", "new.md");
+    CHECK_INT(reload(&r, NULL, true, &f), E_OK);
+    CHECK_INT(atomic_load(&r.embedder.texts), 4 + 1 + 4);
+    CHECK_INT(status_of(&r, NULL).reused, 0);
+    finds(&r, NULL, "money back", "refunds.md");
+    rig_fini(&r);
+}
+
+/* ---- Failures ---- */
+
+static void
+helpdesk_failed_load_retries(void **unused)
+{
+    static const int64_t delays[] = {2, 4, 8, 10, 10};
+    struct rig r;
+    struct fault f;
+    struct helpdesk_status status;
+
+    (void)unused;
+    rig_init(&r);
+    atomic_store(&r.embedder.fails, E_IO);
+    for (unsigned attempt = 1; attempt <= 5; attempt++) {
+        CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+        CHECK_STR(f.text, "the helpdesk index cannot be loaded: the provider says no");
+        CHECK(f.remedy[0]);
+        status = status_of(&r, NULL);
+        CHECK_INT(status.state, HELPDESK_FAILED);
+        CHECK_INT(status.loads, attempt);
+        CHECK_INT(status.failures, attempt);
+        CHECK_STR(status.error, "the provider says no");
+        CHECK_INT(status.retry_ns, delays[attempt - 1] * 1000000000);
+        fake_clock_pass(&r.clock, status.retry_ns - 1);
+        CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY); /* Not yet. */
+        CHECK_INT(status_of(&r, NULL).loads, attempt);
+        fake_clock_pass(&r.clock, 1);
+    }
+    atomic_store(&r.embedder.fails, E_OK);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    status = status_of(&r, NULL);
+    CHECK_INT(status.state, HELPDESK_READY);
+    CHECK_INT(status.loads, 6);
+    CHECK_STR(status.error, "");
+    rig_fini(&r);
+}
+
+/* By itself three times; then it is left to whoever asks. */
+static void
+the_helpdesk_tries_again_by_itself(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    atomic_store(&r.embedder.fails, E_IO);
+    CHECK(!helpdesk_retry(r.helpdesk)); /* Nobody has asked for anything. */
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK(helpdesk_retry(r.helpdesk));
+    CHECK_INT(status_of(&r, NULL).loads, 1);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
+    CHECK(helpdesk_retry(r.helpdesk));
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY); /* It has ended now. */
+    CHECK_INT(status_of(&r, NULL).loads, 2);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_MOST_NS);
+    CHECK(helpdesk_retry(r.helpdesk));
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_INT(status_of(&r, NULL).loads, 3);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_MOST_NS);
+    CHECK(!helpdesk_retry(r.helpdesk));
+    CHECK_INT(status_of(&r, NULL).loads, 3);
+    atomic_store(&r.embedder.fails, E_OK);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(status_of(&r, NULL).loads, 4);
+    rig_fini(&r);
+}
+
+/* A load that fails is one failure for all who waited for it. */
+static void
+a_failed_load_is_told_to_all(void **unused)
+{
+    struct rig r;
+    struct crowd crowd = {.rig = &r};
+
+    (void)unused;
+    rig_init(&r);
+    atomic_store(&r.embedder.fails, E_BUSY);
+    threads_run(20, search_once, &crowd);
+    CHECK_INT(crowd.answered, 0);
+    CHECK_INT(status_of(&r, NULL).loads, 1);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
+    atomic_store(&r.embedder.fails, E_OK);
+    threads_run(20, search_once, &crowd);
+    CHECK_INT(crowd.answered, 20);
+    CHECK_INT(crowd.others, 0);
+    CHECK_INT(status_of(&r, NULL).loads, 2); /* Exactly one more attempt. */
+    rig_fini(&r);
+}
+
+static void
+helpdesk_embedder_mismatch(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    tree_write(r.tree, "helpdesk/index.jsonl",
+               "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":1,\"dimension\":64,"
+               "\"metric\":\"squared_l2\",\"embedder\":\"ollama/all-minilm\"}\n"
+               "{\"content\":\"x\",\"vector\":[]}\n");
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK(strstr(f.text, "made by 'ollama/all-minilm'") && strstr(f.text, "by 'fake/1'"));
+    CHECK(strstr(f.remedy, "embedder that is configured") != NULL);
+    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    tree_write(r.tree, "helpdesk/index.jsonl",
+               "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":0,\"dimension\":65,"
+               "\"metric\":\"squared_l2\",\"embedder\":\"fake/1\"}\n");
+    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    CHECK(strstr(f.text, "65") && strstr(f.text, "64"));
+    rig_fini(&r);
+}
+
+static void
+helpdesk_empty_is_not_error(void **unused)
+{
+    struct rig r;
+    struct fault f = FAULT_INIT;
+    struct helpdesk_answer answer;
+
+    (void)unused;
+    rig_init(&r);
+    tree_remove(r.tree, "helpdesk");
+    for (int folder = 0; folder < 2; folder++) {
+        CHECK_INT(ask(&r, NULL, "visa", &answer, &f), E_OK);
+        CHECK_INT(answer.hits.count, 0);
+        CHECK_INT(answer.hits.before, 0);
+        CHECK(!answer.hits.fallback);
+        helpdesk_release(&answer);
+        CHECK_INT(status_of(&r, NULL).state, HELPDESK_READY);
+        CHECK_INT(status_of(&r, NULL).documents, 2 * folder);
+        tree_mkdir(r.tree, "helpdesk");
+        tree_write(r.tree, "helpdesk/blank.md", " \n\n\t\n");
+        tree_write(r.tree, "helpdesk/rule.md", "---\n\n***\n");
+        CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    }
+    rig_fini(&r);
+}
+
+/* A folder that the settings name, or a tenant's, is another thing. */
+static void
+what_is_named_must_be_there(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    CHECK_INT(fails_with(&r, "acme", "visa", &f), E_NOT_READY);
+    CHECK(strstr(f.text, "there is no helpdesk index 'acme'") != NULL);
+    CHECK(strstr(f.remedy, "helpdesk/acme") != NULL);
+    CHECK_INT(reload(&r, "acme", false, &f), E_NOT_FOUND);
+    helpdesk_destroy(r.helpdesk);
+    make_helpdesk_of(&r, 8, 1000, true);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    tree_remove(r.tree, "helpdesk");
+    CHECK_INT(reload(&r, NULL, false, &f), E_NOT_FOUND);
+    rig_fini(&r);
+}
+
+static void
+what_cannot_be_read_is_skipped(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    tree_write_bytes(r.tree, "helpdesk/latin.md", SLICE("# Caf\xe9\n"));
+    tree_symlink(r.tree, "../secret.md", "helpdesk/link.md");
+    tree_write(r.tree, "secret.md", "# Secret\n");
+    tree_write(r.tree, "helpdesk/.hidden.md", "# Hidden\n");
+    finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(status_of(&r, NULL).documents, 3);
+    CHECK_INT(status_of(&r, NULL).skipped, 1);
+    helpdesk_destroy(r.helpdesk);
+    make_helpdesk_of(&r, 8, 2, false);
+    CHECK_INT(reload(&r, NULL, false, &f), E_TOO_LARGE);
+    CHECK(strstr(f.text, "more than 2 passages") != NULL);
+    rig_fini(&r);
+}
+
+/* ---- Whoever waits ---- */
+
+static bool
+say_stop(void *arg)
+{
+    *(bool *)arg = true;
+    return true;
+}
+
+static void
+who_gives_up_takes_nothing_from_the_others(void **unused)
+{
+    struct rig r;
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+    bool asked = false;
+
+    (void)unused;
+    rig_init(&r);
+    fake_embedder_close(&r.embedder);
+    asker.deadline_ns = clock_mono(clock_real()) + 1000000;
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
+    CHECK_STR(f.text, "the helpdesk index is still being loaded");
+    CHECK_INT(helpdesk_reload(r.helpdesk, &asker, false, &f), E_TIMEOUT);
+    asker.deadline_ns = 0; /* Long past. */
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
+    asker.deadline_ns = INT64_MAX;
+    asker.stopped = say_stop;
+    asker.arg = &asked;
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_CANCELLED);
+    CHECK(asked);
+    CHECK_INT(status_of(&r, NULL).state, HELPDESK_LOADING);
+    CHECK_INT(status_of(&r, NULL).loads, 1);
+    fake_embedder_open(&r.embedder);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    asker.deadline_ns = 0; /* Once it is there nobody waits for anything. */
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_OK);
+    helpdesk_release(&answer);
+    rig_fini(&r);
+}
+
+static void
+wait_in_vain(void *arg, unsigned number)
+{
+    struct patience *p = arg;
+    struct waiter me = {p, false};
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+
+    asker.stopped = note_waiting;
+    asker.arg = &me;
+    if (number == 0) {
+        wait_waiting(p, 5);
+        helpdesk_give_up(p->rig->helpdesk);
+    } else if (ask_as(p->rig, &asker, "visa", &answer, &f) != E_OK) {
+        atomic_fetch_add(&p->failed, 1);
+    } else {
+        helpdesk_release(&answer);
+    }
+}
+
+static void
+the_end_is_waited_for_by_nobody(void **unused)
+{
+    struct rig r;
+    struct patience p = {
+        .rig = &r, .mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    fake_embedder_close(&r.embedder);
+    threads_run(6, wait_in_vain, &p);
+    CHECK_INT(p.failed, 5);
+    CHECK(reload(&r, NULL, false, &f) != E_OK);
+    rig_fini(&r); /* With the gate closed. */
+}
+
+static void
+the_keeper_preloads_and_tries_again(void **unused)
+{
+    struct rig r;
+    struct keeper *keeper = NULL;
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    rig_init(&r);
+    CHECK_INT(keeper_start(&keeper, &f), E_OK);
+    fake_embedder_close(&r.embedder);
+    helpdesk_keep(r.helpdesk, keeper, true);
+    fake_embedder_wait_inside(&r.embedder, 1); /* Nobody has asked. */
+    CHECK_INT(status_of(&r, NULL).state, HELPDESK_LOADING);
+    atomic_store(&r.embedder.fails, E_IO);
+    fake_embedder_open(&r.embedder);
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    fake_embedder_close(&r.embedder);
+    atomic_store(&r.embedder.fails, E_OK);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
+    fake_embedder_wait_inside(&r.embedder, 1); /* The keeper has come. */
+    fake_embedder_open(&r.embedder);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(status_of(&r, NULL).loads, 2);
+    rig_fini(&r);
+    keeper_stop(keeper);
+}
+
+/* ---- Tenants ---- */
+
+static void
+write_tenants(struct rig *r)
+{
+    tree_write(r->tree, "helpdesk/acme/vault.md", "# Vault\n\nThe code of acme is 1111.\n");
+    tree_write(r->tree, "helpdesk/globex/vault.md", "# Vault\n\nThe code of globex is 2222.\n");
+    tree_write(r->tree, "helpdesk/globex/deep/er.md", "# Deeper\n\nglobex again.\n");
+}
+
+static bool
+shows(const struct helpdesk_answer *answer, const char *word)
+{
+    for (size_t i = 0; i < answer->index->count; i++) {
+        if (strstr(answer->index->passages[i].text, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+tenants_see_their_own(void **unused)
+{
+    struct rig r;
+    struct fault f = FAULT_INIT;
+    struct helpdesk_answer answer;
+
+    (void)unused;
+    rig_init(&r);
+    write_tenants(&r);
+    CHECK_INT(ask(&r, "acme", "the code of the vault", &answer, &f), E_OK);
+    CHECK(shows(&answer, "acme") && !shows(&answer, "globex") && !shows(&answer, "Refunds"));
+    helpdesk_release(&answer);
+    CHECK_INT(ask(&r, "globex", "the code of the vault", &answer, &f), E_OK);
+    CHECK(shows(&answer, "globex again") && !shows(&answer, "acme"));
+    helpdesk_release(&answer);
+    CHECK_INT(ask(&r, "shared", "the code of the vault", &answer, &f), E_OK);
+    CHECK(shows(&answer, "Refunds") && !shows(&answer, "acme") && !shows(&answer, "globex"));
+    helpdesk_release(&answer);
+    rig_fini(&r);
+}
+
+static void
+names_lead_nowhere_else(void **unused)
+{
+    static const char *const names[] = {
+        "",
+        ".",
+        "..",
+        "../helpdesk",
+        "a/b",
+        "/etc",
+        "Acme",
+        "-a",
+        "_a",
+        "a b",
+        "a\n",
+        "\xc3\xa9",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    tree_write(r.tree, "outside/secret.md", "# Secret\n");
+    tree_symlink(r.tree, "../outside", "helpdesk/link");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CHECK_INT(fails_with(&r, names[i], "secret", &f), E_ARGUMENT);
+        CHECK_INT(reload(&r, names[i], false, &f), E_ARGUMENT);
+        CHECK_INT(status_of(&r, names[i]).state, HELPDESK_UNLOADED);
+    }
+    CHECK_INT(fails_with(&r, "link", "secret", &f), E_NOT_READY);
+    rig_fini(&r);
+}
+
+static void
+search_as_tenants(void *arg, unsigned number)
+{
+    static const char *const names[] = {"acme", "globex", NULL};
+    static const char *const others[] = {"globex", "acme", "code"};
+    struct crowd *c = arg;
+
+    for (unsigned i = 0; i < 30; i++) {
+        unsigned at = (number + i) % 3;
+        struct helpdesk_answer answer;
+        struct fault f = FAULT_INIT;
+        enum err err = ask(c->rig, names[at], "the code of the vault", &answer, &f);
+
+        if (!err) {
+            atomic_fetch_add(&c->answered, 1);
+            atomic_fetch_add(&c->others, shows(&answer, others[at]));
+            helpdesk_release(&answer);
+        } else if (err != E_NOT_READY) { /* All places in use at this moment. */
+            atomic_fetch_add(&c->others, 1);
+        }
+    }
+}
+
+/* The load that made the last index may still be letting go of it. */
+static void
+finds_once_there_is_room(struct rig *r, const char *index)
+{
+    struct fault f;
+
+    while (fails_with(r, index, "the code", &f) == E_NOT_READY) {
+        CHECK(strstr(f.text, "in use") != NULL);
+        sched_yield();
+    }
+    finds(r, index, "the code", "vault.md");
+}
+
+/* One place for three indexes: each makes room for the next, and nobody sees another's. */
+static void
+no_cross_talk_when_indexes_make_room(void **unused)
+{
+    struct rig r;
+    struct crowd crowd = {.rig = &r};
+    struct slots_counters counters;
+
+    (void)unused;
+    rig_init(&r);
+    write_tenants(&r);
+    helpdesk_destroy(r.helpdesk);
+    make_helpdesk_of(&r, 1, 1000, false);
+    threads_run(12, search_as_tenants, &crowd);
+    CHECK(crowd.answered > 0);
+    CHECK_INT(crowd.others, 0);
+    finds_once_there_is_room(&r, "acme");
+    finds_once_there_is_room(&r, "globex");
+    counters = helpdesk_counters(r.helpdesk);
+    CHECK(counters.evictions >= 1 && counters.size == 1 && counters.max == 1);
+    rig_fini(&r);
+}
+
+/* ---- Questions ---- */
+
+static void
+questions_have_bounds(void **unused)
+{
+    struct rig r;
+    struct fault f;
+    char *long_one = xcalloc(1, 2 * HELPDESK_QUERY_MAX + 3);
+
+    (void)unused;
+    rig_init(&r);
+    CHECK_INT(fails_with(&r, NULL, "", &f), E_ARGUMENT);
+    CHECK_STR(f.text, "the query is empty");
+    CHECK_INT(fails_with(&r, NULL, " \t\n\xc2\xa0", &f), E_ARGUMENT);
+    CHECK_STR(f.text, "the query is empty");
+    CHECK_INT(fails_with(&r, NULL, "a\xff", &f), E_ARGUMENT);
+    CHECK_INT(status_of(&r, NULL).loads, 0); /* For none of them. */
+    CHECK_INT(fails_with(&r, NULL, "?!", &f), E_ARGUMENT);
+    CHECK_STR(f.text, "the query holds no word");
+    for (unsigned i = 0; i < HELPDESK_QUERY_MAX; i++) {
+        memcpy(long_one + 2 * (size_t)i, "\xc3\xa9", 2);
+    }
+    CHECK_INT(fails_with(&r, NULL, long_one, &f), E_OK);
+    rig_fini(&r);
+    rig_init(&r);
+    memcpy(long_one + 2 * (size_t)HELPDESK_QUERY_MAX, "x", 2);
+    CHECK_INT(fails_with(&r, NULL, long_one, &f), E_ARGUMENT);
+    CHECK_STR(f.text, "the query has more than 2000 characters");
+    free(long_one);
+    rig_fini(&r);
+}
+
+static void
+searches_have_bounds(void **unused)
+{
+    static const struct helpdesk_search wrong[] = {
+        {.top_k = 0, .fetch_k = 1},
+        {.top_k = HELPDESK_TOP_MAX + 1, .fetch_k = HELPDESK_FETCH_MAX},
+        {.top_k = 5, .fetch_k = 4},
+        {.top_k = 5, .fetch_k = HELPDESK_FETCH_MAX + 1},
+        {.top_k = 5, .fetch_k = 5, .lambda = 1.1},
+        {.top_k = 5, .fetch_k = 5, .lambda = -0.1},
+        {.top_k = 5, .fetch_k = 5, .lambda = (double)NAN},
+        {.top_k = 5, .fetch_k = 5, .min_score = 2},
+        {.top_k = 5, .fetch_k = 5, .min_score = (double)NAN},
+    };
+    struct rig r;
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_answer answer;
+
+    (void)unused;
+    rig_init(&r);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct helpdesk_ask one = {.query = SLICE("visa"), .search = wrong[i]};
+        struct fault f = FAULT_INIT;
+
+        CHECK_INT(helpdesk_search(r.helpdesk, &asker, &one, &answer, &f), E_ARGUMENT);
+        CHECK(f.text[0]);
+    }
+    rig_fini(&r);
+}
+
+/* The embedder fails for one question: the index stays, and so does the reason. */
+static void
+a_question_that_cannot_be_embedded(void **unused)
+{
+    struct rig r;
+    struct fault f;
+
+    (void)unused;
+    rig_init(&r);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    atomic_store(&r.embedder.fails, E_TIMEOUT);
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_TIMEOUT);
+    CHECK_STR(f.text, "the provider says no");
+    CHECK_INT(status_of(&r, NULL).state, HELPDESK_READY);
+    atomic_store(&r.embedder.fails, E_OK);
+    finds(&r, NULL, "visa", "deep/visas.md");
+    rig_fini(&r);
+    helpdesk_destroy(NULL);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(helpdesk_singleton_10_threads),
+        cmocka_unit_test(helpdesk_concurrent_create_20_threads),
+        cmocka_unit_test(helpdesk_search_during_reload_20_threads),
+        cmocka_unit_test(concurrent_reloads_coalesce),
+        cmocka_unit_test(a_failed_reload_keeps_the_old),
+        cmocka_unit_test(a_reload_takes_vectors_over),
+        cmocka_unit_test(helpdesk_failed_load_retries),
+        cmocka_unit_test(the_helpdesk_tries_again_by_itself),
+        cmocka_unit_test(a_failed_load_is_told_to_all),
+        cmocka_unit_test(helpdesk_embedder_mismatch),
+        cmocka_unit_test(helpdesk_empty_is_not_error),
+        cmocka_unit_test(what_is_named_must_be_there),
+        cmocka_unit_test(what_cannot_be_read_is_skipped),
+        cmocka_unit_test(who_gives_up_takes_nothing_from_the_others),
+        cmocka_unit_test(the_end_is_waited_for_by_nobody),
+        cmocka_unit_test(the_keeper_preloads_and_tries_again),
+        cmocka_unit_test(tenants_see_their_own),
+        cmocka_unit_test(names_lead_nowhere_else),
+        cmocka_unit_test(no_cross_talk_when_indexes_make_room),
+        cmocka_unit_test(questions_have_bounds),
+        cmocka_unit_test(searches_have_bounds),
+        cmocka_unit_test(a_question_that_cannot_be_embedded),
+    };
+    return CHECK_RUN(tests);
+}
