@@ -220,7 +220,9 @@ helpdesk_concurrent_create_20_threads(void **unused)
 
 struct swaps {
     struct rig *rig;
-    _Atomic bool over;
+    pthread_mutex_t mutex;
+    pthread_cond_t moved;
+    unsigned begun; /* Swaps; more than there are once it is over. */
     _Atomic unsigned torn, failed, searches;
     unsigned swaps;
     enum err reloaded;
@@ -260,29 +262,64 @@ is_torn(const struct helpdesk_answer *answer)
 }
 
 static void
+begin_swap(struct swaps *s, unsigned number)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->begun = number;
+    pthread_cond_broadcast(&s->moved);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* Waits until another swap than 'last' begins; false once it is over. */
+static bool
+wait_swap(struct swaps *s, unsigned *last)
+{
+    pthread_mutex_lock(&s->mutex);
+    while (s->begun == *last) {
+        pthread_cond_wait(&s->moved, &s->mutex);
+    }
+    *last = s->begun;
+    pthread_mutex_unlock(&s->mutex);
+    return *last <= s->swaps;
+}
+
+static void
+swap_all(struct swaps *s)
+{
+    struct fault f = FAULT_INIT;
+
+    for (unsigned i = 1; i <= s->swaps && !s->reloaded; i++) {
+        write_generation(s->rig, i);
+        begin_swap(s, i);
+        s->reloaded = reload(s->rig, NULL, i % 2, &f);
+    }
+    begin_swap(s, s->swaps + 1);
+}
+
+/* Thread 0 swaps; each of the others searches while it does. */
+static void
 search_or_swap(void *arg, unsigned number)
 {
     struct swaps *s = arg;
     struct fault f = FAULT_INIT;
+    unsigned last = 0;
 
     if (number == 0) {
-        for (unsigned i = 1; i <= s->swaps && !s->reloaded; i++) {
-            write_generation(s->rig, i);
-            s->reloaded = reload(s->rig, NULL, i % 2, &f);
-        }
-        atomic_store(&s->over, true);
+        swap_all(s);
         return;
     }
-    while (!atomic_load(&s->over)) {
-        struct helpdesk_answer answer;
+    while (wait_swap(s, &last)) {
+        for (int again = 0; again < 2; again++) {
+            struct helpdesk_answer answer;
 
-        if (ask(s->rig, NULL, "an answer on a topic", &answer, &f) != E_OK) {
-            atomic_fetch_add(&s->failed, 1);
-            continue;
+            if (ask(s->rig, NULL, "an answer on a topic", &answer, &f) != E_OK) {
+                atomic_fetch_add(&s->failed, 1);
+                continue;
+            }
+            atomic_fetch_add(&s->torn, is_torn(&answer));
+            atomic_fetch_add(&s->searches, 1);
+            helpdesk_release(&answer);
         }
-        atomic_fetch_add(&s->torn, is_torn(&answer));
-        atomic_fetch_add(&s->searches, 1);
-        helpdesk_release(&answer);
     }
 }
 
@@ -290,7 +327,10 @@ static void
 helpdesk_search_during_reload_20_threads(void **unused)
 {
     struct rig r;
-    struct swaps s = {.rig = &r, .swaps = scaled(SWAPS)};
+    struct swaps s = {.rig = &r,
+                      .mutex = PTHREAD_MUTEX_INITIALIZER,
+                      .moved = PTHREAD_COND_INITIALIZER,
+                      .swaps = scaled(SWAPS)};
 
     (void)unused;
     rig_init(&r);
@@ -300,6 +340,7 @@ helpdesk_search_during_reload_20_threads(void **unused)
     CHECK_INT(s.reloaded, E_OK);
     CHECK_INT(s.torn, 0);
     CHECK_INT(s.failed, 0);
+    CHECK(s.searches >= 2 * SEARCHERS);
     CHECK(status_of(&r, NULL).loads >= s.swaps);
     CHECK(status_of(&r, NULL).loads <= s.swaps + 1); /* One for the first who searched. */
     CHECK_INT(status_of(&r, NULL).failures, 0);
