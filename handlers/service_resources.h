@@ -18,6 +18,8 @@
     ROW(URI_EVENTS "stats", "event stats", "Event statistics", "application/json",               \
         read_event_stats,                                                                        \
         "The event bus: what was published, filtered, dropped, and who reads it.")               \
+    ROW(URI_HELPDESK "status", "helpdesk", "Helpdesk", "application/json", read_helpdesk_status, \
+        "This tenant's helpdesk index, as get_helpdesk_status tells it.")                        \
     ROW(URI_RELAY "status", "relay", "Event relay", "application/json", read_relay_status,       \
         "Who reads events over the network, as get_relay_status tells it.")                      \
     ROW(URI_SERVER "caches", "caches", "Caches", "application/json", read_caches,                \

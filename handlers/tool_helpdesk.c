@@ -1,12 +1,13 @@
 /* tool_helpdesk.c -- the helpdesk's tools: what its index says of a question, and the index' life.
  */
 #include "handlers/dispatch_private.h"
-#include "handlers/helpdesk_status.h"
+#include "handlers/service_resources.h"
 #include "state/base/json_put.h"
 #include "state/helpdesk.h"
 #include "state/helpdesk_profile.h"
 #include "state/settings.h"
 #include "state/state.h"
+#include "state/tenants.h"
 
 #include <math.h>
 
@@ -14,23 +15,42 @@
 
 /* What the settings of a tenant say of its helpdesk. */
 struct desk_settings {
-    const char *index; /* Null: the shared one. */
+    struct tenant_pin pin;
+    const char *index; /* Valid while it is pinned; null: the shared one. */
     double min_score;
 };
+
+/* Finds them for the request's tenant; they are to be let go of.  As tenants_get() and
+ * tenant_admits(). */
+static enum err
+take_settings(struct request *req, struct desk_settings *settings, struct fault *f)
+{
+    const json_t *section, *score;
+    enum err err;
+
+    *settings = (struct desk_settings){.min_score =
+                                           state_options(req->state)->settings->helpdesk_min_score};
+    err = tenants_get(state_tenants(req->state), req->tenant, req->deadline_ns, &settings->pin, f);
+    err = err ? err : tenant_admits(settings->pin.tenant, f);
+    if (!err) {
+        section = tenant_section(settings->pin.tenant, "helpdesk");
+        score = json_object_get(section, "min_score");
+        settings->index = json_string_value(json_object_get(section, "index"));
+        settings->min_score = score ? json_number_value(score) : settings->min_score;
+    }
+    return err;
+}
+
+static void
+give_settings(struct request *req, struct desk_settings *settings)
+{
+    tenants_unpin(state_tenants(req->state), &settings->pin);
+}
 
 static bool
 has_stopped(void *arg)
 {
     return request_stop(arg);
-}
-
-static struct desk_settings
-find_settings(const struct request *req)
-{
-    return (struct desk_settings){
-        .index = NULL,
-        .min_score = state_options(req->state)->settings->helpdesk_min_score,
-    };
 }
 
 static struct helpdesk_asker
@@ -41,6 +61,25 @@ asker_of(struct request *req, const struct desk_settings *settings)
                                    .deadline_ns = req->deadline_ns,
                                    .stopped = has_stopped,
                                    .arg = req};
+}
+
+/* Searches as 'ask' says, but for the threshold if that is less than 0: then the tenant's. */
+static enum err
+run_search(struct request *req, struct helpdesk_ask *ask, struct helpdesk_answer *answer,
+           struct fault *f)
+{
+    struct desk_settings settings;
+    struct helpdesk_asker asker;
+    enum err err = take_settings(req, &settings, f);
+
+    if (!err) {
+        asker = asker_of(req, &settings);
+        ask->search.min_score =
+            ask->search.min_score < 0 ? settings.min_score : ask->search.min_score;
+        err = helpdesk_search(state_helpdesk(req->state), &asker, ask, answer, f);
+    }
+    give_settings(req, &settings);
+    return err;
 }
 
 /* ---- Searching ---- */
@@ -98,8 +137,7 @@ share_of(const json_t *args, const char *key, double otherwise)
 
 /* How the arguments of search_helpdesk want it searched. */
 static void
-read_search(const json_t *args, const struct desk_settings *settings, enum helpdesk_profile profile,
-            struct helpdesk_search *s)
+read_search(const json_t *args, enum helpdesk_profile profile, struct helpdesk_search *s)
 {
     const json_t *mmr = json_object_get(args, "use_mmr");
     bool context = !json_is_false(json_object_get(args, "with_context"));
@@ -110,23 +148,21 @@ read_search(const json_t *args, const struct desk_settings *settings, enum helpd
     s->fetch_k = count_of(args, "fetch_k", s->fetch_k);
     s->fetch_k = s->fetch_k < s->top_k ? s->top_k : s->fetch_k; /* Never fewer than are wanted. */
     s->lambda = share_of(args, "lambda_mmr", s->lambda);
-    s->min_score = share_of(args, "min_score", context ? settings->min_score : 0);
+    s->min_score = share_of(args, "min_score", context ? -1 : 0);
 }
 
 static enum err
 search_helpdesk(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     const json_t *query = json_object_get(args, "query");
-    struct desk_settings settings = find_settings(req);
-    struct helpdesk_asker asker = asker_of(req, &settings);
     struct helpdesk_ask ask = {.query = {json_string_value(query), json_string_length(query)}};
     enum helpdesk_profile profile = profile_of(args, ask.query.data, "");
     struct helpdesk_answer answer;
     json_t *hits, *timing;
     enum err err;
 
-    read_search(args, &settings, profile, &ask.search);
-    err = helpdesk_search(state_helpdesk(req->state), &asker, &ask, &answer, f);
+    read_search(args, profile, &ask.search);
+    err = run_search(req, &ask, &answer, f);
     if (err) {
         return err;
     }
@@ -193,8 +229,6 @@ static enum err
 ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     const json_t *question = json_object_get(args, "question");
-    struct desk_settings settings = find_settings(req);
-    struct helpdesk_asker asker = asker_of(req, &settings);
     struct helpdesk_ask ask = {
         .query = {json_string_value(question), json_string_length(question)}};
     enum helpdesk_profile profile = profile_of(args, ask.query.data, "auto");
@@ -204,8 +238,8 @@ ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fa
     enum err err;
 
     helpdesk_search_init(&ask.search, profile, true, false);
-    ask.search.min_score = settings.min_score;
-    err = helpdesk_search(state_helpdesk(req->state), &asker, &ask, &answer, f);
+    ask.search.min_score = -1;
+    err = run_search(req, &ask, &answer, f);
     if (err) {
         return err;
     }
@@ -232,15 +266,14 @@ ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fa
 
 /* ---- The index ---- */
 
-json_t *
-helpdesk_status_json(struct request *req)
+static json_t *
+status_json(struct request *req, const char *index)
 {
-    struct desk_settings settings = find_settings(req);
     struct helpdesk_status s;
     char loaded[CLOCK_TEXT_SIZE];
     json_t *json = json_must(json_object());
 
-    helpdesk_status(state_helpdesk(req->state), settings.index, &s);
+    helpdesk_status(state_helpdesk(req->state), index, &s);
     json_put_text(json, "state", helpdesk_state_name(s.state));
     json_put_bool(json, "reloading", s.reloading);
     json_put_text(json, "error", s.error[0] ? s.error : NULL);
@@ -252,7 +285,7 @@ helpdesk_status_json(struct request *req)
     json_put_int(json, "skipped", (int64_t)s.skipped);
     json_put_int(json, "dimension", s.dimension);
     json_put_text(json, "embedder", s.embedder);
-    json_put_text(json, "source", settings.index ? settings.index : HELPDESK_SHARED);
+    json_put_text(json, "source", index ? index : HELPDESK_SHARED);
     if (s.loaded_ns) {
         clock_format_utc(s.loaded_ns, loaded);
     }
@@ -268,24 +301,50 @@ helpdesk_status_json(struct request *req)
 static enum err
 get_helpdesk_status(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    (void)args, (void)f;
-    *result = helpdesk_status_json(req);
-    return E_OK;
+    struct desk_settings settings;
+    enum err err = take_settings(req, &settings, f);
+
+    (void)args;
+    if (!err) {
+        *result = status_json(req, settings.index);
+    }
+    give_settings(req, &settings);
+    return err;
+}
+
+enum err
+read_helpdesk_status(struct request *req, const struct slice *variables, struct buf *out,
+                     struct fault *f)
+{
+    json_t *status = NULL;
+    enum err err = get_helpdesk_status(req, NULL, &status, f);
+
+    (void)variables;
+    if (!err) {
+        json_write(out, status);
+    }
+    json_decref(status);
+    return err;
 }
 
 static enum err
 reload_helpdesk_index(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct desk_settings settings = find_settings(req);
-    struct helpdesk_asker asker = asker_of(req, &settings);
     bool clear = json_is_true(json_object_get(args, "clear_cache"));
-    enum err err = helpdesk_reload(state_helpdesk(req->state), &asker, clear, f);
+    struct desk_settings settings;
+    struct helpdesk_asker asker;
+    enum err err = take_settings(req, &settings, f);
 
+    if (!err) {
+        asker = asker_of(req, &settings);
+        err = helpdesk_reload(state_helpdesk(req->state), &asker, clear, f);
+    }
     if (!err) {
         *result = json_must(json_object());
         json_put_bool(*result, "success", true);
-        json_put(*result, "status", helpdesk_status_json(req));
+        json_put(*result, "status", status_json(req, settings.index));
     }
+    give_settings(req, &settings);
     return err;
 }
 

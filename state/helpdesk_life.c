@@ -9,6 +9,7 @@
 #include "state/base/json_put.h"
 #include "state/base/keeper.h"
 #include "state/base/log.h"
+#include "state/bus.h"
 
 #include <stdio.h>
 
@@ -19,8 +20,9 @@ LOG_MODULE("helpdesk");
 void
 helpdesk_tell(struct helpdesk *h, const char *topic, const char *tenant, json_t *data)
 {
-    (void)h, (void)topic, (void)tenant;
-    json_decref(data);
+    bus_publish(
+        h->options.bus,
+        &(struct bus_draft){.topic = topic, .tenant = tenant, .source = "helpdesk", .data = data});
 }
 
 /* Tells 'topic' about the index to those whose it is.  'd' is pinned; 'data' is stolen. */
@@ -87,6 +89,8 @@ publish(struct desk *d, struct helpdesk_index *index)
     LOCK(HELPDESK, &h->lock);
     old = d->current;
     d->current = index;
+    d->fault = (struct fault)FAULT_INIT;
+    d->failures = 0;
     UNLOCK(HELPDESK, &h->lock);
     helpdesk_index_unref(old);
 }
@@ -100,15 +104,19 @@ settle(struct desk *d, enum err err, const struct fault *f)
     bool more, retry;
 
     LOCK(HELPDESK, &h->lock);
-    d->fault = *f;
-    d->fault.code = err;
-    d->failures = err ? d->failures + 1 : 0;
-    d->load_failures += err != E_OK;
     if (err) {
+        d->fault = *f;
+        d->fault.code = err;
+        d->failures++;
+        d->load_failures++;
         d->retry_at = clock_mono(h->options.clock) + retry_delay(d->failures);
     }
     d->seen = d->running;
-    more = d->seen != d->wanted && !atomic_load(&h->stopping);
+    if (d->seen != d->wanted && atomic_load(&h->stopping)) { /* Those who came since wait in vain. */
+        fault_set(&d->fault, E_CANCELLED, "the server is ending");
+        d->seen = d->wanted;
+    }
+    more = d->seen != d->wanted;
     d->busy = more;
     retry = err && !d->current && !more;
     cond_broadcast(&h->changed);

@@ -267,6 +267,7 @@ make_helpdesk(const struct state *state, struct fault *f)
                   .passages_max = s->helpdesk_passages,
                   .embedder = embedder},
         .clock = o->clock,
+        .bus = state_bus(state),
         .indexes = s->helpdesk_indexes,
     };
     struct helpdesk *helpdesk = helpdesk_create(&options);

@@ -6,6 +6,7 @@
 
 /* Heads; a name or path comes behind. */
 #define URI_EVENTS "tandem://events/"
+#define URI_HELPDESK "tandem://helpdesk/"
 #define URI_PACK "tandem://pack/"
 #define URI_RELAY "tandem://relay/"
 #define URI_SESSION "tandem://session/"
