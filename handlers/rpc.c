@@ -484,6 +484,11 @@ rpc_load(const struct json_value *value, const char *name, json_t **tree, struct
     if (!*tree && json_error_code(&error) == json_error_out_of_memory) {
         return fault_set(f, E_OVERLOAD, "there is no memory for %s now", name);
     }
+    if (!*tree && json_error_code(&error) == json_error_null_character) {
+        fault_set(f, E_PARAMS, "a string in %s holds the character U+0000 (byte %d of it)", name,
+                  error.position);
+        return fault_remedy(f, "leave it out: no text that is meant to be read has it");
+    }
     if (!*tree) {
         return fault_set(f, E_PARAMS, "%s cannot be read: %s (byte %d of it)", name, error.text,
                          error.position);

@@ -126,6 +126,9 @@ struct tool {
     bool task_late;    /* Modern: it becomes one where it calls tasks_begin(), if it does. */
     const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
+    /* Adds to 'blocks' those that tell more of a structured result than it does as text, such as
+     * links to the resources it names, for revisions that know such; may be null.  Pure. */
+    void (*add_blocks)(const json_t *result, json_t *blocks);
     /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On
      * E_OK
      * '*result' is a new object, the structured result, or a new array of content blocks, as

@@ -2,6 +2,7 @@
 #include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
 #include "state/search.h"
+#include "state/search_chunk.h"
 #include "state/state.h"
 #include "state/uri.h"
 
@@ -30,30 +31,60 @@ read_tags(const json_t *args, struct tag_list *tags, struct fault *f)
     return E_OK;
 }
 
+static void
+put_buf(json_t *object, const char *key, struct buf *text)
+{
+    json_put_text(object, key, text->failed || !text->data ? "" : text->data);
+    buf_fini(text);
+}
+
+/* What the score is made of. */
+static json_t *
+ranking_of(const struct rank_score *score)
+{
+    json_t *ranking = json_must(json_object());
+
+    json_put(ranking, "words", json_real(score->words));
+    json_put(ranking, "synonyms", json_real(score->synonyms));
+    json_put(ranking, "nearness", json_real(score->nearness));
+    json_put(ranking, "document", json_real(score->document));
+    return ranking;
+}
+
+/* The heading that a passage stands under: the last of those that lead to it. */
+static const char *
+section_of(const char *heading_path)
+{
+    const char *section = heading_path, *next;
+
+    while ((next = strstr(section, CHUNK_PATH_STEP))) {
+        section = next + sizeof CHUNK_PATH_STEP - 1;
+    }
+    return section;
+}
+
 static json_t *
 result_of(const struct search_hit *hit)
 {
-    json_t *result = json_must(json_object()), *ranking = json_must(json_object());
-    struct buf uri = BUF_INIT;
+    json_t *result = json_must(json_object());
+    struct buf uri = BUF_INIT, id = BUF_INIT;
 
+    chunk_id(hit->path, hit->ordinal, slice_of(hit->text), &id);
     buf_adds(&uri, URI_STANDARD);
     uri_add_path(&uri, slice_of(hit->path));
     json_put_text(result, "content", hit->text);
     json_put_text(result, "file", hit->path);
-    json_put_text(result, "section", hit->heading);
+    json_put_text(result, "section", section_of(hit->heading));
+    json_put_text(result, "heading_path", hit->heading);
     json_put_int(result, "line", hit->line);
     json_put(result, "relevance_score", json_real(rank_total(&hit->score)));
     json_put_int(result, "tokens", chunk_tokens(strlen(hit->text)));
-    json_put_text(result, "uri", uri.failed ? "" : uri.data);
+    put_buf(result, "uri", &uri);
+    put_buf(result, "id", &id);
     if (hit->phase >= 0) {
         json_put_int(result, "phase", hit->phase);
     }
-    json_put(ranking, "words", json_real(hit->score.words));
-    json_put(ranking, "synonyms", json_real(hit->score.synonyms));
-    json_put(ranking, "nearness", json_real(hit->score.nearness));
-    json_put(ranking, "document", json_real(hit->score.document));
-    json_put(result, "ranking", ranking);
-    buf_fini(&uri);
+    json_put(result, "ranking", ranking_of(&hit->score));
     return result;
 }
 
@@ -78,6 +109,31 @@ answer_of(const struct search_answer *answer, int64_t took_ns)
         json_put_bool(result, "partial", true);
     }
     return result;
+}
+
+/* A link to each standard that was found, once, in the order of the results. */
+static void
+add_links(const json_t *result, json_t *blocks)
+{
+    const json_t *found = json_object_get(result, "results"), *one;
+    size_t i;
+
+    json_array_foreach(found, i, one) {
+        json_t *uri = json_object_get(one, "uri"), *link;
+        bool linked = false;
+
+        for (size_t j = 0; j < json_array_size(blocks) && !linked; j++) {
+            linked = json_equal(json_object_get(json_array_get(blocks, j), "uri"), uri);
+        }
+        if (!linked) {
+            link = json_must(json_object());
+            json_put_text(link, "type", "resource_link");
+            json_put(link, "uri", json_incref(uri));
+            json_put(link, "name", json_incref(json_object_get(one, "file")));
+            json_put_text(link, "mimeType", "text/markdown");
+            json_add(blocks, link);
+        }
+    }
 }
 
 static enum err
@@ -124,13 +180,33 @@ const struct tool tool_search_standards = {
         "\"filter_tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":16,"
         "\"description\":\"Only passages that have all of these\"}},"
         "\"required\":[\"query\"],\"additionalProperties\":false}",
-    .output_schema = "{\"type\":\"object\",\"properties\":{"
-                     "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
-                     "\"total_tokens\":{\"type\":\"integer\"},"
-                     "\"retrieval_method\":{\"type\":\"string\"},"
-                     "\"index_generation\":{\"type\":\"integer\"}},"
-                     "\"required\":[\"results\",\"total_tokens\",\"retrieval_method\"]}",
+    .output_schema =
+        "{\"type\":\"object\",\"properties\":{"
+        "\"results\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+        "\"content\":{\"type\":\"string\"},"
+        "\"file\":{\"type\":\"string\"},"
+        "\"section\":{\"type\":\"string\"},"
+        "\"heading_path\":{\"type\":\"string\"},"
+        "\"line\":{\"type\":\"integer\"},"
+        "\"relevance_score\":{\"type\":\"number\",\"description\":\"More is better\"},"
+        "\"ranking\":{\"type\":\"object\",\"description\":\"What makes up the score\","
+        "\"additionalProperties\":{\"type\":\"number\"}},"
+        "\"tokens\":{\"type\":\"integer\",\"description\":\"UTF-8 bytes / 4\"},"
+        "\"uri\":{\"type\":\"string\",\"description\":\"Resource: the whole standard\"},"
+        "\"id\":{\"type\":\"string\",\"description\":\"Of the passage as it is\"},"
+        "\"phase\":{\"type\":\"integer\"}},"
+        "\"required\":[\"content\",\"file\",\"section\",\"relevance_score\",\"tokens\",\"uri\"]}},"
+        "\"total_tokens\":{\"type\":\"integer\"},"
+        "\"retrieval_method\":{\"type\":\"string\",\"enum\":[\"index\",\"scan\"]},"
+        "\"index_generation\":{\"type\":\"integer\"},"
+        "\"stale\":{\"type\":\"boolean\",\"description\":\"Files have changed since\"},"
+        "\"partial\":{\"type\":\"boolean\",\"description\":\"Not all files were searched\"},"
+        "\"cache_hit\":{\"type\":\"boolean\"},"
+        "\"query_time_ms\":{\"type\":\"number\"}},"
+        "\"required\":[\"results\",\"total_tokens\",\"retrieval_method\",\"index_generation\","
+        "\"stale\",\"cache_hit\",\"query_time_ms\"],\"additionalProperties\":false}",
     .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
     .runs = WORKER,
+    .add_blocks = add_links,
     .call = search_standards,
 };

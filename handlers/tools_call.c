@@ -274,10 +274,28 @@ result_text(const json_t *result, const struct fault *f)
     return buf_steal(&out);
 }
 
+/* The blocks that follow the text of a structured result, each with a comma before it. */
+static void
+add_more_blocks(struct request *req, const json_t *result)
+{
+    json_t *blocks = json_must(json_array());
+    const json_t *block;
+    size_t i;
+
+    req->tool->add_blocks(result, blocks);
+    json_array_foreach(blocks, i, block) {
+        buf_addc(&req->out, ',');
+        json_write(&req->out, block);
+    }
+    json_decref(blocks);
+}
+
 /* Adds what a call gave to the result: 'text' is its JSON text, or tells what went wrong. */
 static void
-add_content(struct request *req, enum err err, const char *text)
+add_content(struct request *req, enum err err, const json_t *result, const char *text)
 {
+    bool structured = era_knows(req, REVISION_2025_06_18);
+
     if (!err && req->tool->gives == GIVES_CONTENT) {
         request_add_raw(req, "content", slice_of(text));
         return;
@@ -285,10 +303,14 @@ add_content(struct request *req, enum err err, const char *text)
     request_member(req, "content");
     buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
     buf_add_json(&req->out, slice_of(text));
-    buf_adds(&req->out, "}]");
+    buf_addc(&req->out, '}');
+    if (!err && structured && req->tool->add_blocks) {
+        add_more_blocks(req, result);
+    }
+    buf_addc(&req->out, ']');
     if (err) {
         request_add_raw(req, "isError", SLICE("true"));
-    } else if (era_knows(req, REVISION_2025_06_18)) {
+    } else if (structured) {
         request_add_raw(req, "structuredContent", slice_of(text));
     }
 }
@@ -312,7 +334,7 @@ tools_call(struct request *req)
     } else {
         req->fault = f; /* For who tells it elsewhere. */
         req->tool_failed = err != E_OK;
-        add_content(req, err, text);
+        add_content(req, err, result, text);
         err = E_OK;
     }
     free(text);
@@ -333,7 +355,7 @@ tools_refuse(struct request *req, enum err err)
     if (text) {
         era_begin_result(req);
         req->tool_failed = true;
-        add_content(req, err, text);
+        add_content(req, err, NULL, text);
         free(text);
     }
     return text != NULL;

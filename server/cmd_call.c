@@ -1,5 +1,6 @@
 /* cmd_call.c -- "tandem call": one tool call, by the running server or in this process. */
 #include "server/core.h"
+#include "server/explain.h"
 #include "server/reach.h"
 #include "server/report.h"
 
@@ -7,10 +8,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { OPTION_ARGS, OPTION_URL };
+enum { OPTION_ARGS, OPTION_URL, OPTION_EXPLAIN };
 static const struct command_option own_options[] = {
     [OPTION_ARGS] = {"args", "JSON", "the arguments as one object; key=value adds to it"},
     [OPTION_URL] = {"url", "URL", "the server to call, instead of the project's own"},
+    [OPTION_EXPLAIN] = {"explain", NULL,
+                        "of a search: a table of why each result ranks where it does"},
     {NULL, NULL, NULL},
 };
 
@@ -123,10 +126,26 @@ text_of(const json_t *object, const char *key, const char *other_key)
     return text ? text : json_string_value(json_object_get(object, other_key));
 }
 
+/* Prints what the tool answered, as JSON or, if it can be and is wanted, as a table. */
+static int
+tell_result(const json_t *body, bool explain)
+{
+    if (!explain) {
+        return print_json(body) ? STATUS_OK : STATUS_FAILED;
+    }
+    if (!explain_search(stdout, body)) {
+        fputs("tandem: --explain is for searches, and this tool's result is none; without it the "
+              "result is printed as it is\n",
+              stderr);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
 /* Prints the result, or the error.  An error in a tool's own form is a result as well: it may
  * hold what is missing.  Returns the exit status. */
 static int
-tell(const struct client_reply *reply)
+tell(const struct client_reply *reply, bool explain)
 {
     json_t *body = json_loadb(reply->body.data ? reply->body.data : "", reply->body.len,
                               JSON_DECODE_ANY, NULL);
@@ -135,7 +154,7 @@ tell(const struct client_reply *reply)
     int status = STATUS_FAILED;
 
     if (reply->status == 200 && body) {
-        status = print_json(body) ? STATUS_OK : STATUS_FAILED;
+        status = tell_result(body, explain);
     } else if (message) {
         struct fault f = FAULT_INIT;
 
@@ -189,7 +208,7 @@ run(struct invocation *invocation)
     if (err) {
         report_fault(stderr, &f);
     } else {
-        status = tell(&reply);
+        status = tell(&reply, invocation->values[OPTION_EXPLAIN] != NULL);
     }
     buf_fini(&reply.body);
     reach_fini(&reach);

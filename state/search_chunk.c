@@ -7,6 +7,7 @@
 #include "state/base/rune.h"
 #include "state/markdown.h"
 
+#include <inttypes.h>
 #include <assert.h>
 
 #define CUT_MIN (CHUNK_BYTES_MAX / 4) /* A cut before that would leave crumbs. */
@@ -284,7 +285,7 @@ add_path(const struct cutter *c, size_t heading, struct buf *out)
 {
     if (heading != NO_HEADING) {
         add_path(c, c->headings[heading].parent, out); /* At most six deep. */
-        buf_adds(out, out->len ? " > " : "");
+        buf_adds(out, out->len ? CHUNK_PATH_STEP : "");
         buf_add_slice(out, heading_text(c, heading));
     }
 }
@@ -383,4 +384,16 @@ chunks_fini(struct chunks *chunks)
     free(chunks->items);
     free(chunks->title);
     *chunks = (struct chunks){.items = NULL};
+}
+
+/* FNV-1a: names are to differ, not to resist. */
+void
+chunk_id(const char *path, unsigned ordinal, struct slice text, struct buf *out)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < text.len; i++) {
+        hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3u;
+    }
+    buf_addf(out, "%s#%u-%016" PRIx64, path, ordinal, hash);
 }

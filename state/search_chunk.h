@@ -11,13 +11,14 @@
 #include "state/base/err.h"
 #include "state/base/mem.h"
 
+#define CHUNK_PATH_STEP " > "
 #define CHUNK_BYTES_MAX 2000u /* About 500 tokens. */
 
 struct chunk {
     struct slice text; /* Borrowed from the whole. */
     unsigned line;     /* Of its first byte, from 1. */
-    /* The heading it begins with or goes on under, after those above it, " > " between; "" before
-     * the first.  Owned. */
+    /* The heading it begins with or goes on under, after those above it, CHUNK_PATH_STEP between;
+     * "" before the first.  Owned. */
     char *path;
     char *more; /* The other headings inside it, a line each; owned. */
 };
@@ -31,6 +32,10 @@ struct chunks {
 /* Cuts 'text', which must outlive '*chunks'.  E_TOO_LARGE past the bounds of markdown.h. */
 enum err chunks_make(struct slice text, struct chunks *chunks, struct fault *f);
 void chunks_fini(struct chunks *chunks);
+
+/* Adds the name of a chunk, "path#ordinal-hash", where the hash is that of its text: the same for
+ * as long as its document is the same up to and with it. */
+void chunk_id(const char *path, unsigned ordinal, struct slice text, struct buf *out);
 
 /* About how many tokens a model makes of it. */
 static inline unsigned

@@ -1,6 +1,7 @@
 /* search_find.c -- from the text of a query to its hits. */
 #include "state/search_find.h"
 
+#include "state/base/rune.h"
 #include "state/search_query.h"
 
 #define SECOND_WEIGHT 0.5
@@ -217,12 +218,22 @@ put_in_order(struct candidate *found, size_t count)
 
 /* ---- The answer ---- */
 
+/* A text as a string, new: as CommonMark has it, NUL is U+FFFD. */
 static char *
 take_text(sqlite3_stmt *ask, int column)
 {
     struct slice text = sql_slice(ask, column);
+    char *copy = xcalloc(3 * text.len + 1, 1), *to = copy;
 
-    return xstrndup(text.data, text.len);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i]) {
+            *to++ = text.data[i];
+        } else {
+            memcpy(to, "\xEF\xBF\xBD", 3);
+            to += 3;
+        }
+    }
+    return xrealloc(copy, (size_t)(to - copy) + 1);
 }
 
 static enum err
@@ -236,6 +247,11 @@ fill_hit(struct search_run *s, const struct candidate *c, struct search_hit *hit
     err = sql_step(ask, &row, f);
     if (err || !row) {
         return err ? err : fault_set(f, E_REFUSED, "the index is damaged");
+    }
+    if (!rune_valid(sql_slice(ask, 0)) || !rune_valid(sql_slice(ask, 5)) ||
+        !rune_valid(sql_slice(ask, 6))) { /* It was, when it was put in. */
+        sqlite3_reset(ask);
+        return fault_set(f, E_REFUSED, "the index is damaged");
     }
     *hit = (struct search_hit){
         .path = take_text(ask, 0),

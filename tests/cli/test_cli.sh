@@ -156,6 +156,13 @@ without_a_server() {
     has "$out" '"session_id"'
     [ -z "$err" ] || problem="a call was noisy: $err"
     run 0 call pos_workflow action=list_sessions --root example && has "$out" '"bug_fix_v1"'
+    run 0 call search_standards "query=reproduce a bug" --explain --root example
+    has "$out" "nearness" && has "$out" "testing/reproducing-bugs.md:1" && has "$out" "found by reading the files"
+    run 1 call search_standards query= --explain --root example && has "$err" "the query holds no word"
+    run 2 call current_date --explain --root example && has "$err" "--explain is for searches"
+    mkdir -p example/rules && printf '# Rules\n\nA zebra.\n' >example/rules/z.md
+    run 0 call search_standards query=zebra --standards-path rules --explain --root example && has "$out" "z.md:1"
+    run 1 call search_standards query=zebra --standards-path ../rules --root example && has "$err" "leads out of the project"
     run 1 status --root nowhere && has "$err" "--root DIR"
     run 1 call current_date --url http://127.0.0.1:1 && has "$err" "cannot be reached"
     run 1 call current_date --url http://example.org && has "$err" "not the URL of a server"
@@ -176,6 +183,9 @@ with_a_server() {
     run 0 call current_date --root p --url "$url"
     run 1 call current_date --root alone --url "$url" && has "$err" "a token is needed"
     run 1 status --root alone --url "$url" && has "$err" "asks for another token"
+    mkdir -p p/.tandem/standards && printf '# Z\n\nA zebra.\n' >p/.tandem/standards/z.md
+    until run 0 call search_standards query=zebra --explain --root p && [[ $out == *"generation 1"* ]]; do :; done
+    has "$out" "z.md:1"
     mkdir -p p/deep/er && cd p/deep/er && run 0 status && cd "$top" && has "$out" "pid          $pid"
     token=$(cat p/.tandem/token)
     lacks "$(cat p/log p/log.out)" "$token"

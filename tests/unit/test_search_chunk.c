@@ -18,21 +18,34 @@ chunks_of(struct slice text)
     return c;
 }
 
-/* What must hold of any text; 'whole': the text is UTF-8, so no chunk may split a character. */
+/* Whether a character of 'text', valid or not as a whole, goes over byte 'at'. */
+static bool
+is_inside_character(struct slice text, size_t at)
+{
+    for (size_t back = 1; back <= 3 && back <= at; back++) {
+        uint32_t rune;
+
+        if (rune_decode(text, at - back, &rune) > back) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What must hold of any text. */
 static void
 check_properties(struct slice text)
 {
     struct chunks c = chunks_of(text);
     const char *at = text.data;
     unsigned line = 1;
-    bool valid = rune_valid(text);
 
     for (size_t i = 0; i < c.count; i++) {
         const struct chunk *chunk = &c.items[i];
 
         CHECK(chunk->text.data == at);
         CHECK(chunk->text.len > 0 && chunk->text.len <= CHUNK_BYTES_MAX);
-        CHECK(!valid || rune_valid(chunk->text));
+        CHECK(!is_inside_character(text, (size_t)(at - text.data)));
         CHECK(chunk->line >= line);
         line = chunk->line;
         at += chunk->text.len;
@@ -185,6 +198,48 @@ titles(void **state)
     }
 }
 
+/* The names of the chunks of a text, a line each; new. */
+static char *
+ids_of(const char *text)
+{
+    struct chunks c = chunks_of(slice_of(text));
+    struct buf out = BUF_INIT;
+
+    for (size_t i = 0; i < c.count; i++) {
+        chunk_id("a b.md", (unsigned)i, c.items[i].text, &out);
+        buf_addc(&out, '\n');
+    }
+    chunks_fini(&c);
+    return buf_steal(&out);
+}
+
+static void
+ids_are_of_file_place_and_text(void **state)
+{
+    struct buf text = BUF_INIT;
+    char *before, *same, *after, *line;
+
+    (void)state;
+    line = ids_of("# A\n");
+    CHECK_STR(line, "a b.md#0-d978317c9108276d\n"); /* For ever: others may keep them. */
+    free(line);
+    buf_adds(&text, "# T\n");
+    add_words(&text, 1990);
+    buf_adds(&text, "# Same\n");
+    add_words(&text, 1990);
+    before = ids_of(text.data);
+    same = ids_of(text.data);
+    CHECK_STR(before, same);
+    memcpy(text.data + 5, "W", 1);
+    after = ids_of(text.data);
+    CHECK(strcmp(before, after) != 0);
+    CHECK_STR(strchr(before, '\n'), strchr(after, '\n')); /* Those of the others stay. */
+    free(before);
+    free(same);
+    free(after);
+    buf_fini(&text);
+}
+
 static void
 check_file(const char *path)
 {
@@ -248,6 +303,65 @@ hostile_bytes_are_whole(void **state)
     CHECK(hostile_files("json", check_hostile, NULL) > 0);
 }
 
+/* Hostile Markdown: 'head', then 'each' over and over, up to that many bytes or a few more. */
+#define TEXT(LITERAL)                \
+    {                                \
+        LITERAL, sizeof(LITERAL) - 1 \
+    }
+static const struct hostile_text {
+    struct slice head, each;
+    size_t len;
+} hostile_texts[] = {
+    {TEXT("# A\n```\n# in a fence that is never closed\n"), TEXT("## no heading\n\n"), 20000},
+    {TEXT("~~~~ x\n"), TEXT("~~~\n# no\n```\n"), 20000},
+    {TEXT("- a\n\n  ```\n"), TEXT("  # in a list's fence\n"), 20000},
+    {TEXT("text\n"), TEXT("- "), 5000},
+    {TEXT("text\n"), TEXT("> "), 5000},
+    {TEXT(""), TEXT("- a\n  - b\n    - c\n      1. d\n\n"), 50000},
+    {TEXT("# A\r\n"), TEXT("words in a line\r\n\r\n## B\r\n"), 20000},
+    {TEXT("# A\r"), TEXT("words in a line\r\r## B\r"), 20000},
+    {TEXT("a\r\n\rb\n\r"), TEXT("\r\n\n\r"), 20000},
+    {TEXT("\xEF\xBB\xBF# A heading behind a BOM\n"), TEXT("\xEF\xBB\xBF"), 20000},
+    {TEXT(""), TEXT("x"), 1 << 20},
+    {TEXT(""), TEXT("\xF0\x9F\x94\x92"), 1 << 20},
+    {TEXT("a"), TEXT("\xE2\x82\xAC"), 1 << 20},
+    {TEXT("ab"), TEXT("\xC3\xA4"), 20000},
+    {TEXT("# A\n"), TEXT("\xFF\xFE\xC3\xE2\x82\xF0\x9F\x94"), 20000},
+    {TEXT(""), TEXT("\x80"), 20000},
+    {TEXT("\xF0"), TEXT("\xF0\x9F\x94\x92\xF0\x9F"), 20000},
+    {{"# A\0B\n", 6}, {"a\0b\n\0\n", 6}, 20000},
+    {{"", 0}, {"\0", 1}, 20000},
+    {TEXT(""), TEXT("\n"), 20000},
+    {TEXT(""), TEXT(" \t"), 20000},
+    {TEXT("<!--\n"), TEXT("# in a comment\n\n"), 20000},
+    {TEXT("<pre>\n"), TEXT("# in HTML\n\n"), 20000},
+    {TEXT(""), TEXT("A\n=\n"), 20000},
+    {TEXT(""), TEXT("#\n"), 20000},
+    {TEXT(""), TEXT("###### # ## \\#\n"), 20000},
+    {TEXT(""), TEXT("["), 20000},
+    {TEXT(""), TEXT("*a_ "), 20000},
+    {TEXT(""), TEXT("`"), 20000},
+    {TEXT("|a|\n|-|\n"), TEXT("|a|\n"), 20000},
+};
+
+static void
+hostile_markdown_is_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof hostile_texts / sizeof hostile_texts[0]; i++) {
+        const struct hostile_text *h = &hostile_texts[i];
+        struct buf text = BUF_INIT;
+
+        buf_add_slice(&text, h->head);
+        while (text.len < h->len) {
+            buf_add_slice(&text, h->each);
+        }
+        check_properties(buf_slice(&text));
+        buf_fini(&text);
+    }
+    shows("\xEF\xBB\xBF# A\ntext\n", "1 A||12\n");
+}
+
 /* Texts made of what Markdown reacts to, by a fixed generator. */
 static void
 made_up_texts_are_whole(void **state)
@@ -287,8 +401,10 @@ main(void)
         cmocka_unit_test(a_long_line_is_cut_at_a_sentence_or_anywhere),
         cmocka_unit_test(lines_may_end_in_any_way),
         cmocka_unit_test(titles),
+        cmocka_unit_test(ids_are_of_file_place_and_text),
         cmocka_unit_test(every_fixture_is_whole),
         cmocka_unit_test(hostile_bytes_are_whole),
+        cmocka_unit_test(hostile_markdown_is_whole),
         cmocka_unit_test(made_up_texts_are_whole),
     };
     return CHECK_RUN(tests);
