@@ -311,7 +311,7 @@ bus_stats(struct bus *bus)
     s.enabled = atomic_load(&bus->enabled);
     s.disabled = atomic_load(&bus->disabled);
     s.invalid = atomic_load(&bus->invalid);
-    s.failed = atomic_load(&bus->failed);
+    s.failed += atomic_load(&bus->failed);
     s.lock_acquisitions = lock.acquisitions;
     s.lock_waits = lock.waits;
     return s;
