@@ -211,8 +211,9 @@ request_finish(struct request *req, enum err err)
         request_answer_error(req);
     } else if (silent) {
         request_answer(req, 202, SLICE_NONE);
-    } else {
-        request_answer(req, 200, buf_slice(&req->out));
+    } else { /* What a script asked for may be done without a word. */
+        request_answer(req, req->dialect == DIALECT_REST && !req->out.len ? 204 : 200,
+                       buf_slice(&req->out));
     }
 }
 

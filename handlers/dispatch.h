@@ -11,6 +11,9 @@
 
 #define DISPATCH_SECRET_MIN 32 /* Bytes. */
 
+struct bus_reader;
+struct bus_reader_options;
+struct bus_reader_start;
 struct dispatcher;
 struct keeper;
 struct state;
@@ -56,6 +59,16 @@ void dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sin
 /* Reads a resource for a script: {"contents":[...]} as resources/read gives it. */
 void dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice uri,
                        struct sink *sink);
+/* Publishes an event for a script (events_ingest.h): 204, or an error.  Otherwise as above. */
+void dispatch_event(struct dispatcher *d, const struct envelope *env, struct slice body,
+                    struct sink *sink);
+/* Opens a reader of events (state/bus_reader.h) for the peer behind 'env': it sees those of its
+ * tenant, which is found here, and the server's.  'options' are those of bus_reader_open() but for
+ * the tenant.  Errors besides its: E_TENANT, E_SCOPE, E_BUSY.  The reader is the caller's; it is
+ * closed before the dispatcher ends.  The transport's thread. */
+enum err dispatch_read_events(struct dispatcher *d, const struct envelope *env,
+                              struct bus_reader_options *options, struct bus_reader **reader,
+                              struct bus_reader_start *start, struct fault *f);
 /* Opens an event stream of the legacy session that 'env' names (HTTP GET): the one that
  * 'last_event_id' is of, from there on, or with null data the general one.  It goes to 'sink',
  * which takes events, until an answer ends it; or an error is the answer.  Otherwise as above. */

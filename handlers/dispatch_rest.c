@@ -5,8 +5,12 @@
  * frame of the answer differs. */
 #include "handlers/dispatch_private.h"
 
+#include "handlers/events_ingest.h"
 #include "handlers/offers.h"
 #include "handlers/resources.h"
+#include "handlers/tenant.h"
+#include "state/bus_reader.h"
+#include "state/state.h"
 
 /* Begins the request that 'row' is to answer. */
 static void
@@ -83,4 +87,49 @@ dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice
     err = take_uri(&req, uri, &body);
     dispatch_proceed(&req, err, buf_slice(&body));
     buf_fini(&body);
+}
+
+/* ---- Events ---- */
+
+void
+dispatch_event(struct dispatcher *d, const struct envelope *env, struct slice body,
+               struct sink *sink)
+{
+    static const struct method row = {.name = "events/publish",
+                                      .handle = events_ingest,
+                                      .prepare = events_prepare_ingest,
+                                      .scope = SCOPE_WRITE,
+                                      .kind = RPC_REQUEST};
+    struct request req;
+
+    begin(&req, d, env, sink, &row);
+    dispatch_proceed(&req, events_check_body(&req, body), body);
+}
+
+enum err
+dispatch_read_events(struct dispatcher *d, const struct envelope *env,
+                     struct bus_reader_options *options, struct bus_reader **reader,
+                     struct bus_reader_start *start, struct fault *f)
+{
+    static const struct method row = {
+        .name = "events/read", .scope = SCOPE_READ, .kind = RPC_REQUEST};
+    struct request req;
+    enum err err;
+
+    *reader = NULL;
+    begin(&req, d, env, NULL, &row);
+    err = tenant_resolve(&req);
+    err = err ? err : request_check_scope(&req, SCOPE_READ);
+    err = err ? err : tools_check_rate(&req);
+    if (!err) {
+        options->tenant = req.tenant;
+        err = bus_reader_open(state_bus(d->state), options, reader, start, &req.fault);
+        options->tenant = NULL;
+    }
+    if (err) {
+        *f = req.fault;
+        f->code = err;
+    }
+    request_fini(&req);
+    return err;
 }

@@ -176,8 +176,8 @@ static void
 begin_locked(struct bus *bus, struct bus_reader *r, const struct bus_reader_options *o,
              struct bus_reader_start *start) REQUIRES(LC_BUS)
 {
-    *start = (struct bus_reader_start){.seq = bus->seq, .complete = true};
-    start->resumed = o->from == BUS_FROM_SEQ && o->epoch && strcmp(o->epoch, bus->epoch) == 0 &&
+    *start = (struct bus_reader_start){.epoch = bus->epoch, .seq = bus->seq, .complete = true};
+    start->resumed = o->from == BUS_FROM_SEQ && (!o->epoch || strcmp(o->epoch, bus->epoch) == 0) &&
                      o->seq <= bus->seq;
     if (start->resumed) {
         pick_since_locked(r, o->seq, start);
@@ -238,7 +238,7 @@ bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
     *reader = room ? r : NULL;
     if (!room) {
         free_reader(r);
-        fault_set(f, E_BUSY, "%u clients read events already", bus->options.readers);
+        fault_set(f, E_OVERLOAD, "%u clients read events already", bus->options.readers);
         return fault_remedy(f, "end one of them, or raise relay.max_clients");
     }
     return E_OK;

@@ -43,7 +43,7 @@ struct bus_reader_options {
     const char *tenant; /* Copied.  Its events are seen and the server's; null: the latter only. */
     enum bus_from from;
     unsigned last;
-    const char *epoch; /* Borrowed for the call. */
+    const char *epoch; /* Borrowed for the call; null: this run's. */
     uint64_t seq;
     void (*wake)(void *arg);
     void *arg;
@@ -51,15 +51,16 @@ struct bus_reader_options {
 
 /* Where it begins. */
 struct bus_reader_start {
-    uint64_t seq;  /* The newest number when it was opened; 0 before the first. */
-    bool resumed;  /* BUS_FROM_SEQ, and it was this run's. */
-    size_t replay; /* Events of the past that it will be handed. */
-    uint64_t from; /* The number of the first of them; 0 without. */
-    bool complete; /* None is missing: there is no gap before them. */
+    const char *epoch; /* Borrowed from the bus. */
+    uint64_t seq;      /* The newest number when it was opened; 0 before the first. */
+    bool resumed;      /* BUS_FROM_SEQ, and it was this run's. */
+    size_t replay;     /* Events of the past that it will be handed. */
+    uint64_t from;     /* The number of the first of them; 0 without. */
+    bool complete;     /* None is missing: there is no gap before them. */
 };
 
-/* A new reader in '*reader'.  Its owner takes at once: what is there already wakes nobody.  E_BUSY
- * over the number of readers. */
+/* A new reader in '*reader'.  Its owner takes at once: what is there already wakes nobody.
+ * E_OVERLOAD over the number of readers. */
 enum err bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
                          struct bus_reader **reader, struct bus_reader_start *start,
                          struct fault *f);

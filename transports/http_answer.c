@@ -257,6 +257,29 @@ connection_refuse(struct connection *c, bool mcp, int status, const char *word, 
     buf_fini(&body);
 }
 
+void
+connection_tell_fault(struct connection *c, const struct fault *f)
+{
+    const struct err_info *info = err_info(f->code);
+    struct reply reply = {.status = info->http_status};
+    struct buf body = BUF_INIT;
+
+    buf_addf(&body, "{\"code\":\"%s\",\"message\":", info->code);
+    buf_add_json(&body, slice_of(f->text));
+    if (f->remedy[0]) {
+        buf_adds(&body, ",\"remedy\":");
+        buf_add_json(&body, slice_of(f->remedy));
+    }
+    buf_addc(&body, '}');
+    reply.body = buf_slice(&body);
+    reply.scope = f->code == E_SCOPE ? slice_of(scope_text(SCOPE_READ)) : SLICE_NONE;
+    if (info->http_status == 429 || info->http_status == 503) {
+        reply.retry_after = f->retry_s ? f->retry_s : 1;
+    }
+    connection_take_answer(c, &reply);
+    buf_fini(&body);
+}
+
 static void
 answer_event(struct connection *c, const char *extra, const struct reply *reply)
 {
@@ -277,7 +300,7 @@ connection_take_answer(struct connection *c, const struct reply *reply)
     bool event = c->event_stream && reply->status == 200 && reply->body.len > 0;
     /* A call that was cancelled has no answer.  Official clients take 202 for that, as for any
      * message without one, and 204 for a mistake. */
-    int status = reply->status == 204 && c->posted ? 202 : reply->status;
+    int status = reply->status == 204 && c->posted && c->route->mcp ? 202 : reply->status;
     char extra[1024] = "";
     size_t n;
 

@@ -141,6 +141,7 @@ connection_close(struct connection *c)
     if (c->websocket) {
         websocket_close(c);
     }
+    http_feed_free(c);
     drop_partial(c);
     buf_fini(&c->out);
     uv_close((uv_handle_t *)&c->poll, on_closed);
@@ -424,6 +425,10 @@ while_handling(struct connection *c, int events)
 {
     if (events & UV_DISCONNECT) {
         c->peer_done = true;
+        if (c->feed) {
+            connection_close(c); /* Nobody is there to tell. */
+            return;
+        }
         tell_gone(c);
     }
     if (events & UV_WRITABLE) {
@@ -554,6 +559,8 @@ connection_drain(struct connection *c)
         http_lines_drain(c);
     } else if (c->state == WEBSOCKET) {
         websocket_drain(c);
+    } else if (c->feed) {
+        http_feed_drain(c);
     }
 }
 

@@ -8,6 +8,7 @@
  *   http_auth.c        tokens and challenges; what tells clients where to get a token
  *   http_lines.c       connections that became lines: the other windows of a project
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
+ *   http_events.c      events: /api/events, /events
  *   http_ws_handshake.c, http_ws.c   what asks to become a WebSocket; those that have
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
@@ -73,7 +74,7 @@ struct http_server {
     struct connection *first; /* All open ones, newest first. */
     unsigned connections, unchecked, bridges;
     struct ws_library *websockets;    /* Owned; made for the first one. */
-    struct connection *_Atomic woken; /* WebSockets with something to write; counted. */
+    struct connection *_Atomic woken; /* Connections with something to write; counted. */
     int64_t date_second;              /* What 'date' says. */
     char date[40];
     struct http_parser parser; /* For requests that arrived whole. */
@@ -105,6 +106,7 @@ struct connection {
     struct http_lines *lines;    /* Owned; in the state of that name. */
     struct http_parser *parser;  /* Owned; only while part of a request is here. */
     struct websocket *websocket; /* Owned; only in that state, and until it is closed. */
+    struct http_feed *feed;      /* Owned: what the stream is of that this answer is; else null. */
     struct buf in;               /* That part, and what is pipelined behind a running call. */
     struct buf out;              /* What the socket did not take yet. */
     size_t out_sent;
@@ -130,7 +132,7 @@ struct connection {
     _Atomic bool missed; /* One was refused for want of room: its sender is told of room. */
     unsigned out_waiting;
     size_t out_waiting_bytes;
-    /* A WebSocket with something to write: any thread. */
+    /* A WebSocket or feed with something to write: any thread. */
     _Atomic bool woken;            /* It is in the server's list. */
     struct connection *next_woken; /* There. */
     bool head_only;                /* HEAD: no body. */
@@ -190,6 +192,8 @@ void http_add_line(struct buf *head, const char *format, ...) __attribute__((for
 /* Adds the lines that every head has: the first, and what tells when and to whom. */
 void http_add_head(struct connection *c, struct buf *head, int status);
 #define HTTP_HEAD_MAX 2048
+/* The same for what went wrong, as scripts are told: {code, message, remedy}. */
+void connection_tell_fault(struct connection *c, const struct fault *f);
 /* Writes what waits. */
 void connection_write(struct connection *c);
 /* Deals with an answer that dispatch gave. */
@@ -204,6 +208,11 @@ extern const struct sink_class connection_sink;
 enum err connection_send(struct sink *sink, const struct event *event);
 /* Deals with an event that dispatch sent: the first begins the stream. */
 void connection_take_event(struct connection *c, const struct event *event);
+/* Begins a stream of our own; adds text of events to it, and writes what the socket takes, which
+ * may close the connection. */
+void http_stream_begin(struct connection *c);
+void http_stream_add(struct connection *c, struct slice text);
+void http_stream_write(struct connection *c, struct slice text);
 /* Ends the stream with the answer, if it has a body. */
 void connection_end_stream(struct connection *c, const struct reply *reply);
 /* Adds an event as it is written: a comment if it says nothing. */
@@ -241,6 +250,9 @@ bool http_server_post_event(struct http_server *s, struct connection *c, const s
 /* Has connection_recheck() called by the loop.  Any thread.  Takes over one reference to 'c'. */
 void http_server_post_recheck(struct http_server *s, struct connection *c);
 void http_server_accept_again(struct http_server *s);
+/* Has the loop look at a WebSocket or feed soon.  Any thread, while the connection is open; takes
+ * no lock. */
+void http_server_wake(struct connection *c);
 
 /* http_routes.c: one row per path. */
 struct route {
@@ -309,6 +321,16 @@ void websocket_check_time(struct connection *c, int64_t now_ns);
 void websocket_drain(struct connection *c);
 /* The connection is closing. */
 void websocket_close(struct connection *c);
+
+/* http_events.c */
+void http_event(struct connection *c, const struct http_parser *p);
+void http_events(struct connection *c, const struct http_parser *p);
+/* There may be more, or there is room for it. */
+void http_feed_go_on(struct connection *c);
+/* The server is ending: so is the stream, with a word. */
+void http_feed_drain(struct connection *c);
+/* Nothing more is asked of the bus.  Ignored where there is no feed. */
+void http_feed_free(struct connection *c);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

@@ -19,6 +19,8 @@ static const struct route routes[] = {
     {"/api/tools", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD", .handle = http_tools},
     {"/api/resources", .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_resource},
+    {"/api/events", .methods = BIT(POST), .allow = "POST", .handle = http_event},
+    {"/events", .methods = BIT(GET), .allow = "GET", .handle = http_events},
     {BRIDGE_PATH, .own = true, .methods = BIT(GET), .allow = "GET", .handle = http_bridge},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_health},

@@ -168,6 +168,28 @@ write_added(struct connection *c, bool waited)
 }
 
 void
+http_stream_begin(struct connection *c)
+{
+    c->streaming = true;
+    add_stream_head(c);
+}
+
+void
+http_stream_add(struct connection *c, struct slice text)
+{
+    add_chunk(c, text);
+}
+
+void
+http_stream_write(struct connection *c, struct slice text)
+{
+    bool waited = c->out_sent > 0;
+
+    add_chunk(c, text);
+    write_added(c, waited);
+}
+
+void
 connection_take_event(struct connection *c, const struct event *event)
 {
     bool waited = c->out.len > 0;
@@ -177,8 +199,7 @@ connection_take_event(struct connection *c, const struct event *event)
         return;
     }
     if (!c->streaming) {
-        c->streaming = true;
-        add_stream_head(c);
+        http_stream_begin(c);
     }
     c->out_waiting++;
     c->out_waiting_bytes += event->body.len;
@@ -198,12 +219,17 @@ connection_stream_written(struct connection *c)
         dispatch_drained(c->server->context.dispatcher, &c->sink);
     }
     connection_watch(c);
+    if (c->feed) {
+        http_feed_go_on(c);
+    }
 }
 
 void
 connection_end_stream(struct connection *c, const struct reply *reply)
 {
-    bool waited = c->out.len > 0;
+    bool waited = c->out.len > 0 && !c->feed;
+
+    http_feed_free(c);
 
     c->close_after = c->close_after || c->server->draining;
     if (reply->body.len) {

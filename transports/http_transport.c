@@ -129,6 +129,22 @@ http_server_post_recheck(struct http_server *s, struct connection *c)
     }
 }
 
+void
+http_server_wake(struct connection *c)
+{
+    struct http_server *s = c->server;
+    struct connection *first;
+
+    if (!atomic_exchange(&c->woken, true)) {
+        connection_ref(c);
+        first = atomic_load(&s->woken);
+        do {
+            c->next_woken = first;
+        } while (!atomic_compare_exchange_weak(&s->woken, &first, c));
+    }
+    uv_async_send(&s->wake);
+}
+
 static struct answer *
 take_answers(struct http_server *s)
 {
@@ -171,15 +187,20 @@ deliver(struct http_server *s)
     }
 }
 
-/* Sees to the WebSockets that have been woken. */
+/* Sees to the connections that have been woken. */
 static void
-wake_websockets(struct http_server *s)
+wake_connections(struct http_server *s)
 {
     struct connection *next;
 
     for (struct connection *c = atomic_exchange(&s->woken, NULL); c; c = next) {
         next = c->next_woken;
-        websocket_woken(c);
+        atomic_store(&c->woken, false);
+        if (c->feed) {
+            http_feed_go_on(c);
+        } else {
+            websocket_woken(c);
+        }
         connection_unref(c);
     }
 }
@@ -214,7 +235,7 @@ try_to_end(struct http_server *s)
     s->closed = true;
     UNLOCK(OUTBOX, &s->lock);
     deliver(s);
-    wake_websockets(s);
+    wake_connections(s);
     ws_library_stop(s->websockets);
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
@@ -270,7 +291,7 @@ on_wake(uv_async_t *wake)
 
     deliver(s);
     http_lines_woken(s);
-    wake_websockets(s);
+    wake_connections(s);
     if (atomic_load(&s->stopping) && !s->draining) {
         begin_drain(s);
     }

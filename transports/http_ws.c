@@ -326,7 +326,6 @@ websocket_woken(struct connection *c)
 {
     struct websocket *ws = c->websocket;
 
-    atomic_store(&c->woken, false);
     if (!ws) {
         return;
     }
@@ -343,17 +342,7 @@ websocket_woken(struct connection *c)
 static void
 wake(void *arg)
 {
-    struct connection *c = arg, *first;
-    struct http_server *s = c->server;
-
-    if (!atomic_exchange(&c->woken, true)) {
-        connection_ref(c);
-        first = atomic_load(&s->woken);
-        do {
-            c->next_woken = first;
-        } while (!atomic_compare_exchange_weak(&s->woken, &first, c));
-    }
-    uv_async_send(&s->wake);
+    http_server_wake(arg);
 }
 
 /* ---- Time ---- */

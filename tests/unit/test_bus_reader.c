@@ -298,7 +298,7 @@ relay_epoch_change(void **state)
     expect(reader, "r4 r5");
     bus_reader_close(reader);
     reader = come_back(&r, NULL, 2, &start);
-    CHECK(!start.resumed);
+    CHECK(start.resumed && start.replay == 3);
     bus_reader_close(reader);
     bus_destroy(r.bus);
 }
@@ -451,7 +451,7 @@ there_are_only_so_many_readers(void **state)
         readers[i] = open_reader(&r, (struct bus_reader_options){.from = BUS_FROM_NOW}, NULL);
     }
     CHECK(bus_reader_open(r.bus, &(struct bus_reader_options){.wake = count_wake}, &more, &start,
-                          &f) == E_BUSY);
+                          &f) == E_OVERLOAD);
     CHECK(!more && f.text[0] && f.remedy[0]);
     CHECK_INT(bus_stats(r.bus).refused, 1);
     bus_reader_close(readers[1]); /* From the middle of the list. */

@@ -73,6 +73,23 @@ dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice
 }
 
 void
+dispatch_event(struct dispatcher *d, const struct envelope *env, struct slice body,
+               struct sink *sink)
+{
+    (void)body;
+    dispatch_message(d, env, SLICE("{}"), sink);
+}
+
+enum err
+dispatch_read_events(struct dispatcher *d, const struct envelope *env,
+                     struct bus_reader_options *options, struct bus_reader **reader,
+                     struct bus_reader_start *start, struct fault *f)
+{
+    (void)d, (void)env, (void)options, (void)reader, (void)start;
+    return fault_set(f, E_OVERLOAD, "there are no events here");
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {
