@@ -20,6 +20,7 @@
 #include "handlers/tenant.h"
 #include "handlers/wait.h"
 #include "state/base/keeper.h"
+#include "state/config.h"
 #include "state/base/log.h"
 #include "state/mcp_session.h"
 #include "state/settings.h"
@@ -30,6 +31,19 @@
 #include <stdio.h>
 
 LOG_MODULE("dispatch");
+
+static void
+config_changed(void *arg, const struct settings *now, const bool keys[SETTING_COUNT])
+{
+    struct dispatcher *d = arg;
+
+    if (keys[SETTING_limits_call_time]) {
+        atomic_store(&d->call_ns, now->limits_call_time);
+    }
+    if (keys[SETTING_limits_call_rate]) {
+        atomic_store(&d->calls_per_second, now->limits_call_rate);
+    }
+}
 
 struct dispatcher *
 dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_limits *limits)
@@ -46,6 +60,9 @@ dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_
                                                 .parked_each = limits->asks_each,
                                                 .ask_ns = limits->ask_ns,
                                                 .secret = limits->secret});
+    atomic_init(&d->call_ns, limits->call_ns);
+    atomic_init(&d->calls_per_second, limits->calls_per_second);
+    config_listen(state_config(state), config_changed, d);
     d->limits.groups = NULL;
     d->limits.secret = SLICE_NONE;
     tasks_open(d);
@@ -56,6 +73,7 @@ void
 dispatcher_destroy(struct dispatcher *d)
 {
     if (d) {
+        config_deafen(state_config(d->state), config_changed, d);
         keeper_drop(d->ticking);
         keeper_drop(d->waking);
         tasks_close(d);
@@ -94,7 +112,7 @@ request_init(struct request *req, struct dispatcher *d, const struct envelope *e
     req->log_level = -1;
     req->last_progress = -INFINITY;
     req->started_ns = clock_mono(d->clock);
-    req->deadline_ns = req->started_ns + d->limits.call_ns;
+    req->deadline_ns = req->started_ns + atomic_load_explicit(&d->call_ns, memory_order_relaxed);
     atomic_init(&req->progress, REQUEST_RUNNING);
     stir(d);
 }

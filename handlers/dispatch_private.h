@@ -15,6 +15,9 @@ struct dispatcher {
     struct pool *pool;   /* Borrowed. */
     const struct clock *clock;
     struct dispatch_limits limits;
+    /* Of them, those that may change while the server runs. */
+    _Atomic int64_t call_ns;
+    _Atomic unsigned calls_per_second;
     struct inflight *inflight;
     struct tools *tools;
     struct asks *asks; /* need_park.c. */

@@ -13,6 +13,8 @@
 /*  URI or template (RFC 6570, level 1), name, title, media type, read by                     */
 /*      description                                                                            */
 #define SERVICE_RESOURCES(ROW)                                                                   \
+    ROW(URI_CONFIG, "config", "Settings", "application/json", read_config,                       \
+        "The settings in force, and where each comes from, without secrets and folders.")        \
     ROW(URI_EVENTS "recent", "events", "Recent events", "application/json", read_recent_events,  \
         "The newest events of the server and of this tenant, as get_recent_events tells them.")  \
     ROW(URI_EVENTS "stats", "event stats", "Event statistics", "application/json",               \

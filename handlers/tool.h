@@ -22,7 +22,11 @@
     ROW(get_recent_events, "tool_events.c")       \
     ROW(get_relay_status, "tool_events.c")        \
     ROW(publish_event, "tool_events.c")           \
-    ROW(set_event_filters, "tool_events.c")
+    ROW(set_event_filters, "tool_events.c")       \
+    ROW(get_config, "tool_config.c")              \
+    ROW(reload_config, "tool_config.c")           \
+    ROW(set_config, "tool_config.c")              \
+    ROW(validate_config, "tool_config.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -82,6 +86,7 @@
     ROW(search, FOR_USE)   \
     ROW(helpdesk, FOR_USE) \
     ROW(events, FOR_USE)   \
+    ROW(config, FOR_USE)   \
     ROW(conformance, FOR_TESTS)
 
 enum runs {

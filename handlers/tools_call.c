@@ -36,8 +36,8 @@ unknown_tool(struct request *req, struct slice name)
 enum err
 tools_check_rate(struct request *req)
 {
-    const struct dispatcher *d = req->dispatcher;
-    unsigned per_second = d->limits.calls_per_second;
+    unsigned per_second =
+        atomic_load_explicit(&req->dispatcher->calls_per_second, memory_order_relaxed);
     struct mcp_session *session = req->session ? req->session : req->env.session;
     struct rate *rate = session ? &session->calls : req->env.rate;
 

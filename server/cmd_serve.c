@@ -20,8 +20,9 @@ const struct command command_serve = {
     .summary = "run the server, on stdio and over HTTP (also plain \"tandem\")",
     .details = "Where it listens and the token that HTTP clients must show are written to "
                "server.json in the project's data folder, readable by this user only. It ends with "
-               "its standard input, or on SIGINT, SIGTERM or SIGHUP, after the calls that run have "
-               "been answered; a second signal ends it at once. Where the project is served "
+               "its standard input, or on SIGINT or SIGTERM, or when its terminal hangs up, after "
+               "the calls that run have been answered; a second signal ends it at once. SIGHUP "
+               "otherwise has it read its configuration file anew. Where the project is served "
                "already it passes the "
                "lines of its standard input to that server, and takes its place when it goes.",
     .most_args = 0,

@@ -7,24 +7,26 @@
 enum { OPTION_MARKDOWN, OPTION_JSON };
 static const struct command_option own_options[] = {
     [OPTION_MARKDOWN] = {"markdown", NULL, "the table of all settings, as the README has it"},
-    [OPTION_JSON] = {"json", NULL, "as JSON: key, value, origin, default, bounds, help"},
+    [OPTION_JSON] = {"json", NULL,
+                     "as JSON: key, value, origin and where that is, live, default, bounds, help"},
     {NULL, NULL, NULL},
 };
 
 static void
 print_table(const struct settings *s)
 {
-    printf("%-22s %-24s %-12s %s\n", "SETTING", "VALUE", "FROM", "BOUNDS");
+    printf("%-24s %-24s %-24s %s\n", "SETTING", "VALUE", "FROM", "BOUNDS");
     for (int i = 0; i < SETTING_COUNT; i++) {
         const struct setting_row *row = setting_row((enum setting)i);
-        struct buf value = BUF_INIT;
+        struct buf value = BUF_INIT, origin = BUF_INIT;
 
         settings_show(s, (enum setting)i, &value);
-        printf("%-22s %-24s %-12s %s%s%s\n", row->key, value.len ? value.data : "-",
-               setting_origin_name((enum setting_origin)s->origins[i]),
+        settings_show_origin(s, (enum setting)i, &origin);
+        printf("%-24s %-24s %-24s %s%s%s\n", row->key, value.len ? value.data : "-", origin.data,
                row->most[0] || row->type == SETTING_CHOICE ? row->least : "",
                row->most[0] ? " to " : "", row->most);
         buf_fini(&value);
+        buf_fini(&origin);
     }
 }
 
@@ -36,19 +38,22 @@ print_json(const struct settings *s)
 
     for (int i = 0; i < SETTING_COUNT; i++) {
         const struct setting_row *row = setting_row((enum setting)i);
-        struct buf value = BUF_INIT;
+        struct buf value = BUF_INIT, origin = BUF_INIT;
         char variable[SETTING_NAME_SIZE];
 
         setting_variable_name((enum setting)i, variable);
         settings_show(s, (enum setting)i, &value);
+        settings_show_origin(s, (enum setting)i, &origin);
         json_array_append_new(
-            list, json_pack("{s:s, s:s%, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "key", row->key,
-                            "value", value.data ? value.data : "", value.len, "origin",
-                            setting_origin_name((enum setting_origin)s->origins[i]), "default",
-                            row->initial, "takes", setting_takes((enum setting)i), "least",
-                            row->most[0] ? row->least : "", "most", row->most, "variable", variable,
-                            "help", row->help));
+            list,
+            json_pack("{s:s, s:s%, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "key", row->key,
+                      "value", value.data ? value.data : "", value.len, "origin",
+                      setting_origin_name((enum setting_origin)s->origins[i]), "where", origin.data,
+                      "live", row->where == SETTING_LIVE, "default", row->initial, "takes",
+                      setting_takes((enum setting)i), "least", row->most[0] ? row->least : "",
+                      "most", row->most, "variable", variable, "help", row->help));
         buf_fini(&value);
+        buf_fini(&origin);
     }
     done = json_dumpf(list, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
     json_decref(list);
@@ -84,7 +89,9 @@ const struct command command_settings = {
     .name = "settings",
     .usage = "",
     .summary = "list the settings, their values and where they come from",
-    .details = "Later sources win: default, file, environment, option.",
+    .details =
+        "Later sources win: default, file, environment, option. A running server's own values "
+        "are in its resource tandem://config: those that are live may have been set since.",
     .options = own_options,
     .run = run,
 };

@@ -87,7 +87,7 @@ void
 context_close(struct context *c)
 {
     settings_unref(c->settings);
-    config_destroy(c->config);
+    config_unref(c->config);
     project_fini(&c->project);
     *c = (struct context)CONTEXT_INIT;
 }

@@ -34,6 +34,7 @@ core_open(const struct context *context, const char *mode, const char *instance,
     const struct settings *s = context->settings;
     struct state_options options = {
         .settings = s,
+        .config = context->config,
         .clock = clock_real(),
         .root_path = context->project.root,
         .data_name = context->project.data_name,

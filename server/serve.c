@@ -8,6 +8,7 @@
 #include "server/serve.h"
 
 #include "handlers/dispatch.h"
+#include "state/config.h"
 #include "server/core.h"
 #include "server/discovery.h"
 #include "server/hide.h"
@@ -56,6 +57,7 @@ struct server {
     int lock_fd;
     struct second second; /* What it was before it served. */
     bool over;            /* It has ended as that. */
+    bool terminal;        /* It had one at the start. */
     const struct transport_estate *estate;
     char token[TOKEN_SIZE];
     struct discovery discovery;
@@ -416,11 +418,65 @@ clean_up(struct server *s)
     return clock_mono(clock_real()) + DAY;
 }
 
+/* Whether this process has a terminal that could hang up. */
+static bool
+has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+static void
+read_settings_anew(struct config *config)
+{
+    struct problems problems = PROBLEMS_INIT;
+    struct fault f = FAULT_INIT;
+    enum err err = config_reload(config, &problems, &f);
+
+    for (size_t i = 0; i < problems.count; i++) {
+        const struct problem *p = &problems.items[i];
+        log_warn("settings", F_STR("where", p->file), F_UINT("line", p->line),
+                 F_STR("text", p->text));
+    }
+    if (err) {
+        log_error("the settings stay as they were", F_STR("why", f.text));
+    } else {
+        log_info("settings read anew", F_UINT("version", config_counters(config).version));
+    }
+    problems_fini(&problems);
+}
+
+/* A hangup has two meanings: the terminal has gone, which ends the server, or, while it has none or
+ * still has it, somebody who has changed the configuration file. */
+static bool
+hangup_ends(const struct server *s)
+{
+    if (s->terminal && !has_terminal()) {
+        return true;
+    }
+    read_settings_anew(s->context->config);
+    return false;
+}
+
+/* Whether the settings in force say that HTTP goes on alone. */
+static bool
+lingers(const struct server *s)
+{
+    struct settings *now = config_settings(s->context->config);
+    bool linger = s->http && now->linger;
+
+    settings_unref(now);
+    return linger;
+}
+
 /* Returns once it is time to end, with the reason. */
 static const char *
 wait_for_end(struct server *s)
 {
-    bool lingers = s->http && s->context->settings->linger;
     struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
                            {.fd = s->ended_fd, .events = POLLIN}};
     int64_t clean_at = clean_up(s);
@@ -437,12 +493,14 @@ wait_for_end(struct server *s)
             return "waiting failed";
         }
         if (fds[0].revents && read(s->signal_fd, &info, sizeof info) == sizeof info) {
-            return info.ssi_signo == SIGINT    ? "SIGINT"
-                   : info.ssi_signo == SIGTERM ? "SIGTERM"
-                                               : "SIGHUP";
+            if (info.ssi_signo != SIGHUP || hangup_ends(s)) {
+                return info.ssi_signo == SIGINT    ? "SIGINT"
+                       : info.ssi_signo == SIGTERM ? "SIGTERM"
+                                                   : "SIGHUP";
+            }
         }
         if (fds[1].revents) {
-            if (!lingers) {
+            if (!lingers(s)) {
                 return "end of input";
             }
             log_info("standard input has ended; HTTP goes on");
@@ -506,12 +564,22 @@ lose_patience(void *arg)
     }
 }
 
+static int64_t
+drain_time(const struct server *s)
+{
+    struct settings *now = config_settings(s->context->config);
+    int64_t drain = now->drain;
+
+    settings_unref(now);
+    return drain;
+}
+
 static void
 stop_transports(struct server *s)
 {
     struct patience p = {
         .core = &s->core,
-        .deadline_ns = clock_mono(clock_real()) + s->context->settings->drain,
+        .deadline_ns = clock_mono(clock_real()) + drain_time(s),
         .done_fd = eventfd(0, EFD_CLOEXEC),
     };
     pthread_t thread;
@@ -562,6 +630,15 @@ stop(struct server *s)
     }
 }
 
+static void
+config_changed(void *arg, const struct settings *now, const bool keys[SETTING_COUNT])
+{
+    (void)arg;
+    if (keys[SETTING_log_level] || keys[SETTING_log_format]) {
+        log_configure((enum log_level)now->log_level, (enum log_format)now->log_format);
+    }
+}
+
 int
 serve_run(struct context *context)
 {
@@ -580,6 +657,8 @@ serve_run(struct context *context)
     struct fault f = FAULT_INIT;
     int status = STATUS_OK;
 
+    s.terminal = has_terminal();
+    config_listen(context->config, config_changed, NULL);
     choose_transports(&s);
     if (start(&s, &f)) {
         report_fault(stderr, &f);

@@ -18,7 +18,7 @@ struct walk {
     unsigned lines[SETTING_COUNT]; /* Where a setting was given first; 0: not yet. */
     /* prAxIs OS gives host and port apart. */
     char *praxis_host;
-    unsigned praxis_port;
+    unsigned praxis_port, praxis_line;
 };
 
 /* Keys of prAxIs OS that mean a setting of ours, or nothing here (-1). */
@@ -135,13 +135,17 @@ list_text(const json_t *array)
     return buf_steal(&b);
 }
 
-/* A value as a setting's text, if JSON's type suits the setting's.  New, or null. */
+/* A setting's text, new; null if JSON's type does not suit the setting's. */
 static char *
-value_text(enum setting_type type, const json_t *value)
+value_text(enum setting setting, const json_t *value)
 {
+    enum setting_type type = setting_row(setting)->type;
+
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return xstrdup(json_string_value(value));
+        return memchr(json_string_value(value), '\0', json_string_length(value))
+                   ? NULL
+                   : xstrdup(json_string_value(value));
     case JSON_REAL:
         return type == SETTING_REAL ? xasprintf("%.15f", json_real_value(value)) : NULL;
     case JSON_INTEGER:
@@ -160,7 +164,7 @@ value_text(enum setting_type type, const json_t *value)
 }
 
 static const char *
-wanted_json(enum setting_type type)
+wanted_json(enum setting setting)
 {
     static const char *const wanted[] = {[SETTING_STRING] = "a string",
                                          [SETTING_LIST] = "an array of strings without commas",
@@ -169,8 +173,9 @@ wanted_json(enum setting_type type)
                                          [SETTING_BYTES] = "a number, or a string as \"1MiB\"",
                                          [SETTING_BOOL] = "true or false",
                                          [SETTING_REAL] = "a number",
-                                         [SETTING_CHOICE] = "a string"};
-    return wanted[type];
+                                         [SETTING_CHOICE] = "a string",
+                                         [SETTING_SECRET] = "a string"};
+    return wanted[setting_row(setting)->type];
 }
 
 /* Takes one setting's value, trying it at once so that its problem has its place. */
@@ -194,9 +199,9 @@ take_setting(struct walk *w, enum setting setting, const char *key, const json_t
         return;
     }
     w->lines[setting] = at_key.line;
-    text = value_text(row->type, value);
+    text = value_text(setting, value);
     if (!text) {
-        snprintf(message, sizeof message, "%s must be %s", key, wanted_json(row->type));
+        snprintf(message, sizeof message, "%s must be %s", key, wanted_json(setting));
         add_error(w, at_value, message);
     } else {
         struct settings *trial = settings_create();
@@ -206,6 +211,7 @@ take_setting(struct walk *w, enum setting setting, const char *key, const json_t
             add_error(w, at_value, f.text);
         } else {
             config_texts_add(w->texts, setting, text);
+            w->texts->line[setting] = at_key.line;
         }
         settings_unref(trial);
     }
@@ -223,6 +229,7 @@ take_praxis(struct walk *w, const char *key, const json_t *value, struct place a
             add_error(w, at_value, "mcp.http_port must be a number from 1 to 65535");
         } else {
             w->praxis_port = (unsigned)port;
+            w->praxis_line = at_key.line;
         }
         return true;
     }
@@ -232,6 +239,7 @@ take_praxis(struct walk *w, const char *key, const json_t *value, struct place a
         } else {
             free(w->praxis_host); /* Written in both ways, nested and dotted. */
             w->praxis_host = xstrdup(json_string_value(value));
+            w->praxis_line = at_key.line;
         }
         return true;
     }
@@ -334,6 +342,7 @@ take_praxis_address(struct walk *w)
         char *text = w->praxis_port ? xasprintf(bare_v6 ? "[%s]:%u" : "%s:%u", host, w->praxis_port)
                                     : xasprintf(bare_v6 ? "[%s]" : "%s", host);
         config_texts_add(w->texts, SETTING_listen, text);
+        w->texts->line[SETTING_listen] = w->praxis_line;
         free(text);
     }
     free(w->praxis_host);

@@ -45,14 +45,15 @@ setting_row(enum setting setting)
 const char *
 setting_origin_name(enum setting_origin origin)
 {
-    static const char *const names[] = {"default", "file", "environment", "option"};
+    static const char *const names[] = {"default", "file", "environment", "option", "run_time"};
     return names[origin];
 }
 
 const char *
 setting_takes(enum setting setting)
 {
-    static const char *const words[] = {"TEXT", "LIST", "N", "DURATION", "BYTES", "BOOL", "NUMBER"};
+    static const char *const words[] = {"TEXT",  "LIST", "N",      "DURATION",
+                                        "BYTES", "BOOL", "NUMBER", [SETTING_SECRET] = "SECRET"};
     const struct setting_row *row = setting_row(setting);
     return row->least[0] && !row->most[0] ? row->least : words[row->type];
 }
@@ -277,6 +278,7 @@ settings_set(struct settings *s, enum setting setting, const char *text, enum se
     switch (row->type) {
     case SETTING_STRING:
     case SETTING_LIST:
+    case SETTING_SECRET:
         set_text(s, setting, xstrdup(text));
         break;
     case SETTING_UINT:
@@ -296,8 +298,60 @@ settings_set(struct settings *s, enum setting setting, const char *text, enum se
     }
     if (!err) {
         s->origins[setting] = (unsigned char)origin;
+        s->lines[setting] = 0;
     }
     return err;
+}
+
+static const size_t sizes[] = {
+    [SETTING_UINT] = sizeof(unsigned), [SETTING_DURATION] = sizeof(int64_t),
+    [SETTING_BYTES] = sizeof(size_t),  [SETTING_BOOL] = sizeof(bool),
+    [SETTING_REAL] = sizeof(double),   [SETTING_CHOICE] = sizeof(unsigned),
+};
+
+static bool
+is_text(enum setting_type type)
+{
+    return type == SETTING_STRING || type == SETTING_LIST || type == SETTING_SECRET;
+}
+
+void
+settings_adopt(struct settings *s, const struct settings *from, enum setting setting)
+{
+    const struct setting_row *row = setting_row(setting);
+
+    if (is_text(row->type)) {
+        set_text(s, setting, xstrdup(from->texts[setting]));
+    } else {
+        memcpy((char *)s + row->offset, (const char *)from + row->offset, sizes[row->type]);
+    }
+    s->origins[setting] = from->origins[setting];
+    s->lines[setting] = from->lines[setting];
+}
+
+bool
+settings_same(const struct settings *a, const struct settings *b, enum setting setting)
+{
+    const struct setting_row *row = setting_row(setting);
+
+    return is_text(row->type) ? strcmp(a->texts[setting], b->texts[setting]) == 0
+                              : memcmp((const char *)a + row->offset, (const char *)b + row->offset,
+                                       sizes[row->type]) == 0;
+}
+
+struct settings *
+settings_copy(const struct settings *from)
+{
+    struct settings *s = xcalloc(1, sizeof *s);
+
+    atomic_init(&s->refs, 1);
+    s->version = from->version;
+    s->loaded_ns = from->loaded_ns;
+    s->file = from->file ? xstrdup(from->file) : NULL;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        settings_adopt(s, from, (enum setting)i);
+    }
+    return s;
 }
 
 struct settings *
@@ -327,8 +381,12 @@ settings_unref(struct settings *s)
 {
     if (s && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
         for (int i = 0; i < SETTING_COUNT; i++) {
+            if (s->texts[i] && rows[i].type == SETTING_SECRET) {
+                explicit_bzero(s->texts[i], strlen(s->texts[i]));
+            }
             free(s->texts[i]);
         }
+        free(s->file);
         free(s);
     }
 }
@@ -373,6 +431,35 @@ settings_show(const struct settings *s, enum setting setting, struct buf *out)
         break;
     case SETTING_CHOICE:
         buf_add_slice(out, choice_word(row->least, *(const unsigned *)member));
+        break;
+    case SETTING_SECRET:
+        buf_adds(out, **(const char *const *)member ? "(secret)" : "");
+        break;
+    }
+}
+
+void
+settings_show_origin(const struct settings *s, enum setting setting, struct buf *out)
+{
+    char name[SETTING_NAME_SIZE];
+
+    switch ((enum setting_origin)s->origins[setting]) {
+    case ORIGIN_DEFAULT:
+        buf_adds(out, "default");
+        break;
+    case ORIGIN_FILE:
+        buf_addf(out, "%s:%u", s->file ? s->file : "file", s->lines[setting]);
+        break;
+    case ORIGIN_ENVIRONMENT:
+        setting_variable_name(setting, name);
+        buf_adds(out, name);
+        break;
+    case ORIGIN_OPTION:
+        setting_option_name(setting, name);
+        buf_addf(out, "--%s", name);
+        break;
+    case ORIGIN_RUN_TIME:
+        buf_adds(out, "set at run time");
         break;
     }
 }

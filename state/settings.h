@@ -5,7 +5,7 @@
  * A key is written "limits.json_depth" in the file (or as nested sections),
  * TANDEM_LIMITS_JSON_DEPTH in the environment and --limits-json-depth on the command line; dots,
  * hyphens and underscores are one to the parser.  Values outside their bounds are refused, never
- * bent.
+ * bent: a limit that is silently another than the one written down protects nobody.
  *
  * A finished struct settings is an immutable snapshot, counted; any thread reads it without a
  * lock for as long as it holds a reference.  How a snapshot is made from its sources: config.h. */
@@ -29,6 +29,7 @@
  *   BOOL      true/yes/on/1, false/no/off/0
  *   REAL      a number with or without decimals: "0.3"
  *   CHOICE    one of the words in the 'least' column; its index in C (see the enums below)
+ *   SECRET    any text, which is never shown
  * Where a STRING has something in that column, it is a word for what to write, for the help. */
 #define SETTING_C_STRING const char *
 #define SETTING_C_LIST const char *
@@ -38,8 +39,11 @@
 #define SETTING_C_BOOL bool
 #define SETTING_C_REAL double
 #define SETTING_C_CHOICE unsigned
+#define SETTING_C_SECRET const char *
 
-/* Where a row can be set: in ANY place, or (START) not in the file, as it says where that is. */
+/* Where a row can be set: in ANY place; (START) not in the file, as it says where that is; or
+ * (LIVE) in any place and while the server runs, as those who use it read the snapshot in force
+ * each time, or are told of changes (config_listen()).  What would need a restart is not LIVE. */
 /* clang-format off */
 #define SETTINGS(ROW)                                                                              \
 /*  member, key, type, where, initial, least, most                                             */  \
@@ -89,13 +93,13 @@
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, search, helpdesk, events, conformance "       \
-        "(for the official test suite)")                                                           \
-    ROW(log_level, "log_level", CHOICE, ANY, "info", "debug|info|warn|error|off", "",              \
+        "tool groups to offer: core, full, workflow, search, helpdesk, events, config, "           \
+        "conformance (for the official test suite)")                                               \
+    ROW(log_level, "log_level", CHOICE, LIVE, "info", "debug|info|warn|error|off", "",             \
         "what is worth a line on standard error")                                                  \
-    ROW(log_format, "log_format", CHOICE, ANY, "text", "text|json", "",                            \
+    ROW(log_format, "log_format", CHOICE, LIVE, "text", "text|json", "",                           \
         "how that line is written")                                                                \
-    ROW(linger, "linger", BOOL, ANY, "false", "", "",                                              \
+    ROW(linger, "linger", BOOL, LIVE, "false", "", "",                                             \
         "keep serving HTTP after standard input has ended")                                        \
     ROW(exclusive, "exclusive", BOOL, ANY, "false", "", "",                                        \
         "be the project's only server, or do not start")                                           \
@@ -149,7 +153,7 @@
         "time for its answer; over it: asked again later")                                         \
     ROW(embed_query_time, "embed.query_time", DURATION, ANY, "300ms", "10ms", "30s",               \
         "how long a search waits for the vector of its query; over it: it goes by words alone")    \
-    ROW(drain, "drain", DURATION, ANY, "5s", "0s", "1m",                                           \
+    ROW(drain, "drain", DURATION, LIVE, "5s", "0s", "1m",                                          \
         "how long calls may go on once the server is to end")                                      \
     ROW(workers_threads, "workers.threads", UINT, ANY, "16", "2", "256",                           \
         "most threads that run tools; made as they are needed")                                    \
@@ -203,11 +207,11 @@
         "calls in flight; over it: 429")                                                           \
     ROW(limits_calls_each, "limits.calls_each", UINT, ANY, "32", "1", "4096",                      \
         "of them, those of one session or connection; over it: 429")                               \
-    ROW(limits_call_rate, "limits.call_rate", UINT, ANY, "100", "0", "1000000",                    \
+    ROW(limits_call_rate, "limits.call_rate", UINT, LIVE, "100", "0", "1000000",                   \
         "calls of tools, resources and prompts a second of one session or connection, twice "      \
         "as many in a burst; over "                                                                \
         "it: 429; 0: no limit")                                                                    \
-    ROW(limits_call_time, "limits.call_time", DURATION, ANY, "1m", "1s", "10m",                    \
+    ROW(limits_call_time, "limits.call_time", DURATION, LIVE, "1m", "1s", "10m",                   \
         "a tool's running time; over it: cancelled, with an error result")                         \
     ROW(limits_tasks, "limits.tasks", UINT, ANY, "512", "1", "65536",                              \
         "MCP tasks kept, running or not; over it: 429, or the call runs without a task")           \
@@ -291,18 +295,28 @@ enum setting_type {
     SETTING_BOOL,
     SETTING_REAL,
     SETTING_CHOICE,
+    SETTING_SECRET,
 };
-enum setting_where { SETTING_ANY, SETTING_START };
+enum setting_where { SETTING_ANY, SETTING_START, SETTING_LIVE };
 /* Later ones win. */
-enum setting_origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_OPTION };
+enum setting_origin {
+    ORIGIN_DEFAULT,
+    ORIGIN_FILE,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_OPTION,
+    ORIGIN_RUN_TIME,
+};
 
 struct settings {
 #define ROW(MEMBER, KEY, TYPE, ...) SETTING_C_##TYPE MEMBER;
     SETTINGS(ROW)
 #undef ROW
-    uint64_t version;                     /* Rises with each reload, from 1. */
+    uint64_t version;                     /* Rises with each change, from 1. */
+    int64_t loaded_ns;                    /* Wall time at which it was made. */
     unsigned char origins[SETTING_COUNT]; /* enum setting_origin. */
-    char *texts[SETTING_COUNT];           /* Owned: what STRING and LIST members point to. */
+    unsigned lines[SETTING_COUNT];        /* In the file, from 1; 0: it is not from there. */
+    char *file;                           /* Owned: what the file is called; null without one. */
+    char *texts[SETTING_COUNT]; /* Owned: what STRING, LIST and SECRET members point to. */
     _Atomic unsigned refs;
 };
 
@@ -338,12 +352,23 @@ enum err settings_set(struct settings *s, enum setting setting, const char *text
 /* What must hold between settings.  E_ARGUMENT. */
 enum err settings_check(const struct settings *s, struct fault *f);
 
+/* A snapshot in the making that says what 's' does.  One reference. */
+struct settings *settings_copy(const struct settings *s);
+/* Gives 'setting' the value and the origin that it has in 'from'; 's' is the caller's alone. */
+void settings_adopt(struct settings *s, const struct settings *from, enum setting setting);
+/* Whether 'setting' has the same value in both. */
+bool settings_same(const struct settings *a, const struct settings *b, enum setting setting);
+
 struct settings *settings_ref(struct settings *s);
 /* Null is ignored. */
 void settings_unref(struct settings *s);
 
-/* Adds the value as it would be written in the file or on the command line. */
+/* Adds the value as it would be written in the file or on the command line; of a SECRET only that
+ * there is one. */
 void settings_show(const struct settings *s, enum setting setting, struct buf *out);
+/* Adds where the value comes from: "default", ".tandem/config.json:3", "TANDEM_DRAIN", "--drain",
+ * "set at run time". */
+void settings_show_origin(const struct settings *s, enum setting setting, struct buf *out);
 /* Steps through a LIST: stores the next item in '*item' and returns true, or false at its end.
  * '*list' starts as the member and moves on. */
 bool settings_next_item(const char **list, struct slice *item);

@@ -5,6 +5,7 @@
 #include "state/base/slots.h"
 #include "state/bus.h"
 #include "state/changes.h"
+#include "state/config.h"
 #include "state/helpdesk.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
@@ -32,6 +33,22 @@ session_changed(void *changes, const char *session_id, bool list)
     sources_tell_session(changes, session_id, list);
 }
 
+/* Tells the world which settings have changed. */
+static void
+config_changed(void *state, const struct settings *now, const bool keys[SETTING_COUNT])
+{
+    json_t *data = json_must(json_object()), *names = json_must(json_array());
+
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        if (keys[i]) {
+            json_add(names, json_text(setting_row((enum setting)i)->key));
+        }
+    }
+    json_put(data, "keys", names);
+    json_put_int(data, "version", (int64_t)now->version);
+    bus_publish(state_bus(state), &(struct bus_draft){.topic = "config.changed", .data = data});
+}
+
 enum err
 state_create(const struct state_options *options, struct state **state, struct fault *f)
 {
@@ -52,6 +69,7 @@ state_create(const struct state_options *options, struct state **state, struct f
     SINGLETONS(ROW)
 #undef ROW
     workflow_tell(s->workflow, session_changed, s->changes);
+    config_listen(s->config, config_changed, s);
     return E_OK;
 }
 
@@ -109,6 +127,9 @@ state_destroy(struct state *state)
     };
 
     if (state) {
+        if (state->config) {
+            config_deafen(state->config, config_changed, state);
+        }
         sources_stop(state->sources);
         for (size_t i = sizeof ends / sizeof ends[0]; i-- > 0;) {
             ends[i](state);

@@ -14,12 +14,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct config;
 struct keeper;
 struct settings;
 struct watch_counters;
 
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
+    ROW(config, struct config, make_config, config_unref)                   \
     ROW(tenants, struct tenants, make_tenants, tenants_destroy)             \
     ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
     ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
@@ -33,7 +35,8 @@ struct watch_counters;
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {
-    const struct settings *settings;
+    const struct settings *settings; /* The snapshot of the start. */
+    struct config *config;           /* Whose it is; null: it never changes. */
     const struct clock *clock;
     const char *root_path;    /* The project's folder. */
     const char *data_name;    /* ".tandem" or ".praxis-os". */

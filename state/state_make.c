@@ -4,6 +4,7 @@
 #include "state/base/random.h"
 #include "state/bus.h"
 #include "state/changes.h"
+#include "state/config.h"
 #include "state/embed_configured.h"
 #include "state/embed_hashed.h"
 #include "state/helpdesk.h"
@@ -14,6 +15,15 @@
 #include "state/settings.h"
 #include "state/tenants.h"
 #include "state/workflow.h"
+
+struct config *
+make_config(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+
+    (void)f;
+    return o->config ? config_ref(o->config) : config_of(o->settings);
+}
 
 struct tenants *
 make_tenants(const struct state *state, struct fault *f)

@@ -5,6 +5,7 @@
 #include "state/base/mem.h"
 
 /* Heads; a name or path comes behind. */
+#define URI_CONFIG "tandem://config"
 #define URI_EVENTS "tandem://events/"
 #define URI_HELPDESK "tandem://helpdesk/"
 #define URI_PACK "tandem://pack/"

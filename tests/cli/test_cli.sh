@@ -259,7 +259,7 @@ a_signal_ends_it_and_cleans_up() {
     ends "$pid"
     [ ! -e p/.tandem/server.json ] || problem="server.json was left"
     run 1 status --root p
-    for signal in INT HUP; do
+    for signal in INT; do
         serve p
         kill -$signal "${servers[-1]}"
         ends "${servers[-1]}"

@@ -156,12 +156,6 @@ sigterm_drains(void **state)
     (void)state;
     ends_with_50_calls_in_flight(SIGTERM, "SIGTERM");
 }
-static void
-sighup_drains(void **state)
-{
-    (void)state;
-    ends_with_50_calls_in_flight(SIGHUP, "SIGHUP");
-}
 
 /* Calls that do not end in time are given up, and told so. */
 static void
@@ -458,7 +452,6 @@ main(void)
         cmocka_unit_test(end_of_input_drains),
         cmocka_unit_test(sigint_drains),
         cmocka_unit_test(sigterm_drains),
-        cmocka_unit_test(sighup_drains),
         cmocka_unit_test(patience_ends),
         cmocka_unit_test(second_signal_ends_at_once),
         cmocka_unit_test(twenty_at_once_have_ports_of_their_own),

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -209,10 +210,10 @@ a_client_that_left_ends_the_server(void **state)
 static void
 a_signal_ends_it_after_its_answers(void **state)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    static const int signals[] = {SIGTERM, SIGINT};
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct serving s;
         json_t *message;
         int status;
@@ -229,6 +230,53 @@ a_signal_ends_it_after_its_answers(void **state)
         close(s.to);
         serving_fini(&s);
     }
+}
+
+/* True once the server's setting 'drain' is what the file says since the signal. */
+static bool
+drains_for(struct serving *s, int id, const char *wanted)
+{
+    json_t *message;
+    const char *value;
+    bool same;
+
+    send_request(s, id, "tools/call", "\"name\":\"get_config\",\"arguments\":{\"key\":\"drain\"}");
+    message = next_message(s);
+    CHECK_INT(id_of(message), id);
+    value = json_string_value(json_object_get(
+        json_object_get(json_object_get(message, "result"), "structuredContent"), "value"));
+    same = value && strcmp(value, wanted) == 0;
+    json_decref(message);
+    return same;
+}
+
+/* A server without a terminal reads its file anew; a bad one changes nothing. */
+static void
+a_hangup_reads_the_settings_anew(void **state)
+{
+    static const char *const options[] = {"--groups", "config", "--log-level", "off", NULL};
+    struct serving s;
+    int id = 1;
+
+    (void)state;
+    serving_start(&s, "stdio", options);
+    CHECK(drains_for(&s, id++, "5s"));
+    tree_write(s.project, ".tandem/config.json", "{\"drain\": \"2s\"}");
+    kill(s.pid, SIGHUP);
+    while (!drains_for(&s, id++, "2s")) { /* The signal comes when it comes. */
+        sched_yield();
+    }
+    tree_write(s.project, ".tandem/config.json", "{\"drain\": 2}");
+    kill(s.pid, SIGHUP);
+    CHECK(drains_for(&s, id++, "2s"));
+    tree_write(s.project, ".tandem/config.json", "{\"drain\": \"1s\"}");
+    kill(s.pid, SIGHUP);
+    while (!drains_for(&s, id++, "1s")) {
+        kill(s.pid, SIGHUP); /* Two signals that wait at once are one. */
+        sched_yield();
+    }
+    CHECK_INT(serving_stop(&s), 0);
+    serving_fini(&s);
 }
 
 static void
@@ -315,6 +363,7 @@ main(void)
         cmocka_unit_test(unread_output_does_not_hold_up_the_end),
         cmocka_unit_test(a_client_that_left_ends_the_server),
         cmocka_unit_test(a_signal_ends_it_after_its_answers),
+        cmocka_unit_test(a_hangup_reads_the_settings_anew),
         cmocka_unit_test(no_character_splits_a_frame),
         cmocka_unit_test(hostile_lines_are_survived),
     };

@@ -52,7 +52,7 @@ use_settings(const char *const *texts)
     }
     CHECK(config_create(&options, &config, &problems, NULL) == E_OK);
     x.settings = config_settings(config);
-    config_destroy(config);
+    config_unref(config);
     problems_fini(&problems);
 }
 

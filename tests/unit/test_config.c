@@ -2,6 +2,7 @@
 #include "state/config.h"
 
 #include "tests/check.h"
+#include "tests/threads.h"
 
 #include <jansson.h>
 #include <pthread.h>
@@ -78,8 +79,8 @@ defaults_hold_without_sources(void **unused)
     CHECK_INT(s->auth, AUTH_TOKEN);
     CHECK_INT(s->version, 1);
     settings_unref(s);
-    config_destroy(c);
-    config_destroy(NULL);
+    config_unref(c);
+    config_unref(NULL);
 }
 
 static void
@@ -106,7 +107,7 @@ later_sources_win(void **unused)
     CHECK_INT(s->origins[SETTING_limits_calls], ORIGIN_FILE);
     CHECK_INT(s->origins[SETTING_auth], ORIGIN_DEFAULT);
     settings_unref(s);
-    config_destroy(c);
+    config_unref(c);
 }
 
 static void
@@ -288,7 +289,7 @@ praxis_sections_are_understood(void **unused)
     CHECK_STR(s->http_path, "/x");
     CHECK_STR(s->groups, "rag,workflow");
     settings_unref(s);
-    config_destroy(c);
+    config_unref(c);
     problems_fini(&p);
 
     CHECK_INT(
@@ -298,14 +299,14 @@ praxis_sections_are_understood(void **unused)
     s = config_settings(c);
     CHECK_STR(s->listen, "b:4300");
     settings_unref(s);
-    config_destroy(c);
+    config_unref(c);
     CHECK_INT(
         load("{\"listen\": \"h\", \"mcp\": {\"http_host\": \"a\"}}", NULL, NULL, &c, NULL, NULL),
         E_OK);
     s = config_settings(c);
     CHECK_STR(s->listen, "h");
     settings_unref(s);
-    config_destroy(c);
+    config_unref(c);
 }
 
 static void
@@ -336,12 +337,12 @@ files_that_cannot_be_read(void **unused)
     large[CONFIG_FILE_MAX] = '\0';
     write_file(large);
     CHECK_INT(config_create(&o, &c, NULL, &f), E_OK);
-    config_destroy(c);
+    config_unref(c);
     free(large);
 }
 
 static void
-a_bad_file_keeps_the_old_snapshot(void **unused)
+config_bad_file_keeps_old(void **unused)
 {
     struct config *c;
     struct settings *s, *t;
@@ -363,10 +364,11 @@ a_bad_file_keeps_the_old_snapshot(void **unused)
     CHECK_INT(s->drain, INT64_C(1000000000)); /* Who holds it, keeps it. */
     settings_unref(s);
     settings_unref(t);
-    config_destroy(c);
+    config_unref(c);
 }
 
 #define READERS 6
+#define RELOADS 500 /* By each of two threads. */
 struct reading {
     struct config *config;
     pthread_barrier_t barrier;
@@ -384,7 +386,7 @@ read_snapshots(void *arg)
     while (!atomic_load(&r->done)) {
         struct settings *s = config_settings(r->config);
         /* The file always gives both the same number. */
-        if (s->limits_calls != s->limits_calls_each) {
+        if (s->drain != s->limits_call_rate * INT64_C(1000000)) {
             atomic_fetch_add(&r->torn, 1);
         }
         if (s->version < last) {
@@ -402,7 +404,7 @@ reload_often(void *arg)
     struct reading *r = arg;
 
     pthread_barrier_wait(&r->barrier);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < RELOADS; i++) {
         if (config_reload(r->config, NULL, NULL)) {
             atomic_fetch_add(&r->failed, 1);
         }
@@ -411,16 +413,16 @@ reload_often(void *arg)
 }
 
 static void
-readers_never_see_a_torn_snapshot(void **unused)
+config_readers_during_1000_reloads_never_torn(void **unused)
 {
     struct reading r = {.torn = 0};
     pthread_t readers[READERS], writers[2];
     struct settings *s;
 
     (void)unused;
-    CHECK_INT(
-        load("{\"limits\": {\"calls\": 7, \"calls_each\": 7}}", NULL, NULL, &r.config, NULL, NULL),
-        E_OK);
+    CHECK_INT(load("{\"drain\": \"7ms\", \"limits\": {\"call_rate\": 7}}", NULL, NULL, &r.config,
+                   NULL, NULL),
+              E_OK);
     pthread_barrier_init(&r.barrier, NULL, READERS + 3);
     for (int i = 0; i < READERS; i++) {
         pthread_create(&readers[i], NULL, read_snapshots, &r);
@@ -431,7 +433,7 @@ readers_never_see_a_torn_snapshot(void **unused)
     pthread_barrier_wait(&r.barrier);
     for (unsigned i = 1; i <= 100; i++) {
         char text[80];
-        snprintf(text, sizeof text, "{\"limits\": {\"calls\": %u, \"calls_each\": %u}}", i, i);
+        snprintf(text, sizeof text, "{\"drain\": \"%ums\", \"limits\": {\"call_rate\": %u}}", i, i);
         write_file(text);
     }
     for (int i = 0; i < 2; i++) {
@@ -447,10 +449,237 @@ readers_never_see_a_torn_snapshot(void **unused)
     CHECK_INT(r.failed, 0);
     CHECK_INT(config_reload(r.config, NULL, NULL), E_OK);
     s = config_settings(r.config);
-    CHECK_INT(s->limits_calls, 100);
-    CHECK_INT(s->version, 202); /* Each of 201 reloads took effect once. */
+    CHECK_INT(s->limits_call_rate, 100);
+    CHECK_INT(s->version, 2 + 2 * RELOADS); /* Each of 1001 reloads took effect once. */
     settings_unref(s);
-    config_destroy(r.config);
+    config_unref(r.config);
+}
+
+/* What came with the start and what a running server can change, each from its own place. */
+static void
+origins_are_told(void **unused)
+{
+    char one[] = "TANDEM_LIMITS_CALL_RATE=9";
+    char *variables[] = {one, NULL};
+    static const struct {
+        enum setting setting;
+        const char *where;
+    } cases[] = {{SETTING_listen, ".tandem/config.json:3"},
+                 {SETTING_limits_calls, ".tandem/config.json:2"},
+                 {SETTING_limits_call_rate, "TANDEM_LIMITS_CALL_RATE"},
+                 {SETTING_drain, "--drain"},
+                 {SETTING_auth, "default"},
+                 {SETTING_linger, "set at run time"}};
+    struct config *c;
+    struct settings *s;
+
+    (void)unused;
+    CHECK_INT(load("{\n\"limits\": {\"calls\": 9},\n\"mcp\": {\"http_port\": 4300}}", variables,
+                   "3s", &c, NULL, NULL),
+              E_OK);
+    CHECK_INT(config_set(c, SETTING_linger, "true", NULL), E_OK);
+    s = config_settings(c);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf where = BUF_INIT;
+
+        settings_show_origin(s, cases[i].setting, &where);
+        CHECK_STR(where.data, cases[i].where);
+        buf_fini(&where);
+    }
+    settings_unref(s);
+    config_unref(c);
+}
+
+static void
+what_is_set_at_run_time_wins_until_it_is_taken_back(void **unused)
+{
+    struct config *c;
+    struct settings *s;
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    CHECK_INT(load("{\"drain\": \"1s\"}", NULL, "2s", &c, NULL, NULL), E_OK);
+    CHECK_INT(config_set(c, SETTING_drain, "3s", &f), E_OK);
+    CHECK_INT(config_set(c, SETTING_drain, "61s", &f), E_ARGUMENT); /* Refused, not bent. */
+    CHECK(strstr(f.text, "0s to 1m"));
+    CHECK_INT(config_set(c, SETTING_listen, "localhost", &f), E_STATE);
+    CHECK(f.remedy[0]);
+    CHECK_INT(config_reload(c, NULL, NULL), E_OK);
+    s = config_settings(c);
+    CHECK_INT(s->drain, INT64_C(3000000000));
+    CHECK_INT(s->version, 3);
+    CHECK_INT(s->origins[SETTING_drain], ORIGIN_RUN_TIME);
+    settings_unref(s);
+    CHECK_INT(config_set(c, SETTING_drain, NULL, &f), E_OK);
+    s = config_settings(c);
+    CHECK_INT(s->drain, INT64_C(2000000000));
+    CHECK_INT(s->origins[SETTING_drain], ORIGIN_OPTION);
+    settings_unref(s);
+    config_unref(c);
+}
+
+static void
+what_needs_a_restart_waits_for_it(void **unused)
+{
+    struct problems p = PROBLEMS_INIT;
+    struct config *c;
+    struct settings *s;
+
+    (void)unused;
+    CHECK_INT(load("{\"linger\": false}", NULL, NULL, &c, NULL, NULL), E_OK);
+    write_file("{\"linger\": true,\n \"listen\": \"localhost\"}");
+    CHECK_INT(config_validate(c, NULL, NULL), E_OK);
+    s = config_settings(c);
+    CHECK(!s->linger);
+    CHECK_INT(s->version, 1);
+    settings_unref(s);
+    CHECK_INT(config_reload(c, &p, NULL), E_OK);
+    s = config_settings(c);
+    CHECK(s->linger);
+    CHECK_STR(s->listen, "127.0.0.1");
+    CHECK_INT(s->origins[SETTING_listen], ORIGIN_DEFAULT);
+    settings_unref(s);
+    CHECK_INT(p.count, 1);
+    CHECK_INT(p.items[0].line, 2);
+    CHECK_STR(p.items[0].text, "listen takes effect at the next start");
+    problems_fini(&p);
+    config_unref(c);
+}
+
+/* Two settings that exclude each other cannot be had one after the other either. */
+static void
+a_change_is_checked_with_all_others(void **unused)
+{
+    struct config *c;
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    CHECK_INT(load("{}", NULL, NULL, &c, NULL, NULL), E_OK);
+    write_file("{\"drain\": \"1s\", \"linger\": 3}");
+    CHECK_INT(config_validate(c, NULL, &f), E_ARGUMENT);
+    CHECK_INT(config_set(c, SETTING_drain, NULL, &f), E_ARGUMENT); /* It would read the file. */
+    CHECK_INT(config_counters(c).version, 1);
+    CHECK_INT(config_counters(c).refused, 2);
+    CHECK_INT(config_counters(c).reads, 3);
+    config_unref(c);
+}
+
+struct heard {
+    _Atomic unsigned calls, wrong;
+    uint64_t version;
+    unsigned keys;
+    _Atomic bool inside;
+};
+
+static void
+hear(void *arg, const struct settings *now, const bool keys[SETTING_COUNT])
+{
+    struct heard *h = arg;
+
+    h->wrong += atomic_exchange(&h->inside, true) || now->version <= h->version;
+    h->version = now->version;
+    h->calls++;
+    h->keys = 0;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        h->keys += keys[i];
+    }
+    atomic_store(&h->inside, false);
+}
+
+static void
+listeners_are_told_what_changed(void **unused)
+{
+    struct heard h = {.calls = 0};
+    struct config *c;
+
+    (void)unused;
+    CHECK_INT(load("{}", NULL, NULL, &c, NULL, NULL), E_OK);
+    config_listen(c, hear, &h);
+    CHECK_INT(config_reload(c, NULL, NULL), E_OK);
+    CHECK_INT(h.calls, 0); /* Nothing is different. */
+    CHECK_INT(config_set(c, SETTING_drain, "3s", NULL), E_OK);
+    CHECK(h.calls == 1 && h.keys == 1 && h.version == 3);
+    config_deafen(c, hear, &h);
+    CHECK_INT(config_set(c, SETTING_drain, "4s", NULL), E_OK);
+    CHECK_INT(h.calls, 1);
+    config_unref(c);
+}
+
+static struct config *shared;
+
+static void
+set_often(void *arg, unsigned number)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 50; i++) {
+        char text[16];
+
+        snprintf(text, sizeof text, "%u", number * 100 + i + 1);
+        config_set(shared, SETTING_limits_call_rate, text, NULL);
+    }
+}
+
+/* One listener at a time, never back to an older snapshot, and the last one is heard. */
+static void
+listeners_end_with_the_newest(void **unused)
+{
+    struct heard h = {.calls = 0};
+
+    (void)unused;
+    CHECK_INT(load("{}", NULL, NULL, &shared, NULL, NULL), E_OK);
+    config_listen(shared, hear, &h);
+    threads_run(8, set_often, NULL);
+    CHECK_INT(h.wrong, 0);
+    CHECK_INT(h.version, 401);
+    CHECK_INT(config_counters(shared).version, 401);
+    config_unref(shared);
+}
+
+static _Atomic unsigned different;
+
+static void
+look(void *arg, unsigned number)
+{
+    struct settings *s = config_settings(shared);
+
+    (void)number;
+    different += s != arg || s->drain != INT64_C(1000000000);
+    settings_unref(s);
+}
+
+/* The sources are read once, by whoever makes it; all threads see that one snapshot. */
+static void
+config_init_once_10_threads(void **unused)
+{
+    struct settings *s;
+
+    (void)unused;
+    CHECK_INT(load("{\"drain\": \"1s\"}", NULL, NULL, &shared, NULL, NULL), E_OK);
+    s = config_settings(shared);
+    different = 0;
+    threads_run(10, look, s);
+    CHECK_INT(different, 0);
+    CHECK_INT(config_counters(shared).reads, 1);
+    settings_unref(s);
+    config_unref(shared);
+}
+
+static void
+secrets_are_not_shown(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        if (setting_row((enum setting)i)->type == SETTING_SECRET) {
+            struct settings *s = settings_create();
+            struct buf shown = BUF_INIT;
+
+            CHECK_INT(settings_set(s, (enum setting)i, "hush", ORIGIN_FILE, NULL), E_OK);
+            settings_show(s, (enum setting)i, &shown);
+            CHECK_STR(shown.data, "(secret)");
+            buf_fini(&shown);
+            settings_unref(s);
+        }
+    }
 }
 
 static void
@@ -485,8 +714,16 @@ main(void)
         cmocka_unit_test(bounds_hold_for_every_number),
         cmocka_unit_test(praxis_sections_are_understood),
         cmocka_unit_test(files_that_cannot_be_read),
-        cmocka_unit_test(a_bad_file_keeps_the_old_snapshot),
-        cmocka_unit_test(readers_never_see_a_torn_snapshot),
+        cmocka_unit_test(config_bad_file_keeps_old),
+        cmocka_unit_test(config_readers_during_1000_reloads_never_torn),
+        cmocka_unit_test(origins_are_told),
+        cmocka_unit_test(what_is_set_at_run_time_wins_until_it_is_taken_back),
+        cmocka_unit_test(what_needs_a_restart_waits_for_it),
+        cmocka_unit_test(a_change_is_checked_with_all_others),
+        cmocka_unit_test(listeners_are_told_what_changed),
+        cmocka_unit_test(listeners_end_with_the_newest),
+        cmocka_unit_test(config_init_once_10_threads),
+        cmocka_unit_test(secrets_are_not_shown),
         cmocka_unit_test(the_markdown_has_a_row_each),
     };
     json_object_seed(0);

@@ -294,6 +294,8 @@ some_arguments(const struct tool *tool)
     } others[] = {
         {"pos_workflow", "{\"action\":\"list_workflows\"}"},
         {"search_standards", "{\"query\":\"anything\"}"},
+        {"get_config", "{\"key\":\"drain\"}"},
+        {"set_config", "{\"key\":\"drain\",\"value\":\"6s\"}"},
         {"ask_helpdesk", "{\"question\":\"anything\"}"},
         {"search_helpdesk", "{\"query\":\"anything\"}"},
         {"publish_event", "{\"topic\":\"build.finished\"}"},
