@@ -74,7 +74,7 @@ $(TEST_BINS): $(B)/%: $(B)/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-$(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(sort $(wildcard tests/harness*.c tests/*_client.c tests/tokens.c tests/tree.c))) $(B)/libtandem.a
+$(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(sort $(wildcard tests/harness*.c tests/*_client.c tests/tokens.c tests/tree.c tests/judged.c))) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 run: deps                    ## install what is missing, build, and show the main job: "tandem demo"

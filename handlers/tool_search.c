@@ -45,9 +45,15 @@ ranking_of(const struct rank_score *score)
     json_t *ranking = json_must(json_object());
 
     json_put(ranking, "words", json_real(score->words));
+    json_put(ranking, "forms", json_real(score->forms));
     json_put(ranking, "synonyms", json_real(score->synonyms));
     json_put(ranking, "nearness", json_real(score->nearness));
+    json_put(ranking, "title", json_real(score->title));
     json_put(ranking, "document", json_real(score->document));
+    json_put(ranking, "second", json_real(score->second));
+    if (score->fused > 0) {
+        json_put(ranking, "fused", json_real(score->fused));
+    }
     return ranking;
 }
 

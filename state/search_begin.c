@@ -81,18 +81,23 @@ prepare(struct search_builder *b, struct fault *f)
         sqlite3_stmt **statement;
         const char *text;
     } all[] = {
-        {&b->add_file, "INSERT INTO files(path, stamp, title, words) VALUES(?1, ?2, ?3, x'')"},
-        {&b->set_words, "UPDATE files SET words = ?2 WHERE id = ?1"},
+        {&b->add_file, "INSERT INTO files(path, stamp, title, tags, words, length)"
+                       " VALUES(?1, ?2, ?3, ?4, x'', 0)"},
+        {&b->set_words, "UPDATE files SET words = ?2, length = ?3 WHERE id = ?1"},
         {&b->find_file, "SELECT words FROM files WHERE id = ?1"},
-        {&b->add_chunk, "INSERT INTO chunks(file, ordinal, line, phase, path, more, text, words)"
+        {&b->add_chunk, "INSERT INTO chunks(file, ordinal, line, phase, path, more, sample, text)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
-        {&b->add_passage,
-         "INSERT INTO passages(rowid, title, head, path, body) VALUES(?1, ?2, ?3, ?4, ?5)"},
-        {&b->remove_passage, "INSERT INTO passages(passages, rowid, title, head, path, body)"
-                             " VALUES('delete', ?1, ?2, ?3, ?4, ?5)"},
+        {&b->add_words,
+         "INSERT INTO chunk_words(chunk, file, ordinal, words) VALUES(?1, ?2, ?3, ?4)"},
+        {&b->add_passage, "INSERT INTO passages(rowid, title, head, path, tags, body, sample)"
+                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+        {&b->remove_passage,
+         "INSERT INTO passages(passages, rowid, title, head, path, tags, body, sample)"
+         " VALUES('delete', ?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
         {&b->add_tag, "INSERT OR IGNORE INTO tags(tag, chunk) VALUES(?1, ?2)"},
-        {&b->find_chunks, "SELECT c.id, f.title, f.path, c.path, c.more, c.text, c.words"
-                          " FROM chunks c JOIN files f ON f.id = c.file WHERE c.file = ?1"},
+        {&b->find_chunks, "SELECT c.id, f.title, f.path, f.tags, c.path, c.more, c.sample,"
+                          " c.text, w.words FROM chunks c JOIN files f ON f.id = c.file"
+                          " JOIN chunk_words w ON w.chunk = c.id WHERE c.file = ?1"},
     };
     enum err err = words_create(b->db, &b->words, f);
 

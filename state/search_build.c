@@ -20,7 +20,10 @@
 static bool
 add_hash(void *arg, const struct word *word)
 {
-    buf_add(arg, &word->hash, sizeof word->hash);
+    struct search_builder *b = arg;
+
+    buf_add(&b->hashes, &word->hash, sizeof word->hash);
+    spelling_note(&b->spellings, word);
     return true;
 }
 
@@ -37,7 +40,7 @@ hash_fields(struct search_builder *b, struct fault *f)
         size_t before = b->hashes.len;
 
         good = !b->fields.text[i].failed &&
-               words_each(b->words, buf_slice(&b->fields.text[i]), add_hash, &b->hashes);
+               words_each(b->words, buf_slice(&b->fields.text[i]), add_hash, b);
         counts[i] = (uint32_t)((b->hashes.len - before) / sizeof(uint32_t));
     }
     if (!good || b->hashes.failed) {
@@ -65,6 +68,14 @@ bind_fields(struct search_builder *b, sqlite3_stmt *statement, int64_t chunk)
     for (int i = 0; i < FIELD_COUNT; i++) {
         sql_bind_text(statement, 2 + i, buf_slice(&b->fields.text[i]));
     }
+}
+
+static char *
+take_text(sqlite3_stmt *row, int column)
+{
+    struct slice text = sql_slice(row, column);
+
+    return xstrndup(text.data, text.len);
 }
 
 /* ---- Documents ---- */
@@ -120,39 +131,52 @@ uncount_document(struct search_builder *b, int64_t id, struct fault *f)
     return err;
 }
 
+/* Takes the passage out that 'find_chunks' is at. */
+static enum err
+remove_passage(struct search_builder *b, struct fault *f)
+{
+    sqlite3_stmt *row = b->find_chunks;
+    struct search_about about = {sql_slice(row, 1), sql_slice(row, 2), sql_slice(row, 3)};
+    char *path = take_text(row, 4), *more = take_text(row, 5);
+    struct chunk chunk = {.path = path,
+                          .more = more,
+                          .sample = sqlite3_column_int(row, 6),
+                          .text = sql_slice(row, 7)};
+    struct rank_words words;
+    bool good = search_words_read(sql_slice(row, 8), &b->hashes, &words);
+
+    if (good) {
+        search_count_passage(&b->counts, &words, -1);
+        search_fields_fill(&b->fields, &about, &chunk);
+        bind_fields(b, b->remove_passage, sqlite3_column_int64(row, 0));
+    }
+    free(path);
+    free(more);
+    return good ? sql_do(b->remove_passage, f) : fault_set(f, E_REFUSED, "the index is damaged");
+}
+
 /* Takes a document and its passages out. */
 static enum err
 remove_document(struct search_builder *b, int64_t id, struct fault *f)
 {
     enum err err = uncount_document(b, id, f);
     bool row = true;
-    char text[256];
+    char text[320];
 
     b->changed = true;
     sqlite3_bind_int64(b->find_chunks, 1, id);
     while (!err && row) {
-        struct rank_words words;
-
         err = sql_step(b->find_chunks, &row, f);
-        if (err || !row) {
-            break;
+        if (!err && row) {
+            err = remove_passage(b, f);
         }
-        if (!search_words_read(sql_slice(b->find_chunks, 6), &b->hashes, &words)) {
-            err = fault_set(f, E_REFUSED, "the index is damaged");
-            break;
-        }
-        search_count_passage(&b->counts, &words, -1);
-        search_fields_fill(&b->fields, sql_slice(b->find_chunks, 1), sql_slice(b->find_chunks, 2),
-                           sql_slice(b->find_chunks, 3), sql_slice(b->find_chunks, 4),
-                           sql_slice(b->find_chunks, 5));
-        bind_fields(b, b->remove_passage, sqlite3_column_int64(b->find_chunks, 0));
-        err = sql_do(b->remove_passage, f);
     }
     sqlite3_reset(b->find_chunks);
     snprintf(text, sizeof text,
              "DELETE FROM tags WHERE chunk IN (SELECT id FROM chunks WHERE file = %lld);"
+             "DELETE FROM chunk_words WHERE chunk IN (SELECT id FROM chunks WHERE file = %lld);"
              "DELETE FROM chunks WHERE file = %lld; DELETE FROM files WHERE id = %lld",
-             (long long)id, (long long)id, (long long)id);
+             (long long)id, (long long)id, (long long)id, (long long)id);
     return err ? err : sql_run(b->db, text, f);
 }
 
@@ -169,14 +193,15 @@ put_tags(struct search_builder *b, const struct tag_list *tags, int64_t chunk, s
     return err;
 }
 
-/* Adds the words of a passage to those of its document, which has one title and one path. */
+/* Adds the words of a passage to those of its document, which has one title, path and list of
+ * tags. */
 static void
 add_counts(struct search_builder *b, const struct rank_words *words, bool first)
 {
     const uint32_t *hash = words->hashes;
 
     for (int field = 0; field < FIELD_COUNT; field++) {
-        bool counts = first || field == FIELD_HEAD || field == FIELD_BODY;
+        bool counts = first || field == FIELD_HEAD || field == FIELD_BODY || field == FIELD_SAMPLE;
 
         for (uint32_t i = 0; i < words->counts[field]; i++, hash++) {
             struct rank_count count = {*hash, (float)rank_weight((enum search_field)field)};
@@ -201,6 +226,7 @@ write_counts(struct search_builder *b, int64_t file, struct fault *f)
 {
     struct rank_count *counts = (struct rank_count *)(void *)b->words_of.data;
     size_t count = b->words_of.len / sizeof *counts, kept = 0;
+    double length = 0;
 
     if (b->words_of.failed) {
         return fault_set(f, E_OVERLOAD, "there is no memory for the index now");
@@ -209,6 +235,7 @@ write_counts(struct search_builder *b, int64_t file, struct fault *f)
         qsort(counts, count, sizeof *counts, by_hash);
     }
     for (size_t i = 0; i < count; i++) {
+        length += (double)counts[i].frequency;
         if (kept && counts[kept - 1].hash == counts[i].hash) {
             counts[kept - 1].frequency += counts[i].frequency;
         } else {
@@ -219,21 +246,21 @@ write_counts(struct search_builder *b, int64_t file, struct fault *f)
     search_count_document(&b->counts, buf_slice(&b->words_of), 1);
     sqlite3_bind_int64(b->set_words, 1, file);
     sql_bind_blob(b->set_words, 2, buf_slice(&b->words_of));
+    sqlite3_bind_double(b->set_words, 3, length);
     return sql_do(b->set_words, f);
 }
 
 /* Adds one chunk of the document that the connection has just added as 'file'. */
 static enum err
-put_chunk(struct search_builder *b, int64_t file, const char *path, const struct chunks *chunks,
-          size_t at, struct fault *f)
+put_chunk(struct search_builder *b, int64_t file, const struct search_about *about,
+          const struct chunks *chunks, size_t at, struct fault *f)
 {
     const struct chunk *c = &chunks->items[at];
     int phase = search_phase(c);
     struct rank_words words;
     enum err err;
 
-    search_fields_fill(&b->fields, slice_of(chunks->title), slice_of(path), slice_of(c->path),
-                       slice_of(c->more), c->text);
+    search_fields_fill(&b->fields, about, c);
     err = hash_fields(b, f);
     if (err) {
         return err;
@@ -251,14 +278,37 @@ put_chunk(struct search_builder *b, int64_t file, const char *path, const struct
     }
     sql_bind_text(b->add_chunk, 5, slice_of(c->path));
     sql_bind_text(b->add_chunk, 6, slice_of(c->more));
-    sql_bind_text(b->add_chunk, 7, c->text);
-    sql_bind_blob(b->add_chunk, 8, buf_slice(&b->hashes));
+    sqlite3_bind_int(b->add_chunk, 7, c->sample);
+    sql_bind_text(b->add_chunk, 8, c->text);
     err = sql_do(b->add_chunk, f);
     if (!err) {
-        bind_fields(b, b->add_passage, sqlite3_last_insert_rowid(b->db));
-        err = sql_do(b->add_passage, f);
+        int64_t chunk = sqlite3_last_insert_rowid(b->db);
+
+        sqlite3_bind_int64(b->add_words, 1, chunk);
+        sqlite3_bind_int64(b->add_words, 2, file);
+        sqlite3_bind_int64(b->add_words, 3, (sqlite3_int64)at);
+        sql_bind_blob(b->add_words, 4, buf_slice(&b->hashes));
+        err = sql_do(b->add_words, f);
+        bind_fields(b, b->add_passage, chunk);
     }
+    err = err ? err : sql_do(b->add_passage, f);
     return err;
+}
+
+/* Adds the passages of a document that the connection has just added. */
+static enum err
+put_chunks(struct search_builder *b, const struct search_about *about, const struct chunks *chunks,
+           const struct tag_list *tags, struct fault *f)
+{
+    int64_t file = sqlite3_last_insert_rowid(b->db);
+    enum err err = E_OK;
+
+    buf_reset(&b->words_of);
+    for (size_t i = 0; i < chunks->count && !err; i++) {
+        err = put_chunk(b, file, about, chunks, i, f);
+        err = err ? err : put_tags(b, tags, sqlite3_last_insert_rowid(b->db), f);
+    }
+    return err ? err : write_counts(b, file, f);
 }
 
 enum err
@@ -267,8 +317,9 @@ search_builder_put(struct search_builder *b, const char *path, const char *stamp
 {
     struct known *k = find_known(b, path);
     struct tag_list tags = {.count = 0};
+    struct buf tag_text = BUF_INIT;
+    struct search_about about;
     struct chunks chunks;
-    int64_t file, chunk;
     enum err err = chunks_make(text, &chunks, f);
 
     if (err) {
@@ -281,19 +332,21 @@ search_builder_put(struct search_builder *b, const char *path, const char *stamp
         free(k->stamp);
         free(k);
     }
-    sql_bind_text(b->add_file, 1, slice_of(path));
-    sql_bind_text(b->add_file, 2, slice_of(stamp));
-    sql_bind_text(b->add_file, 3, slice_of(chunks.title));
-    err = err ? err : sql_do(b->add_file, f);
-    file = sqlite3_last_insert_rowid(b->db);
-    buf_reset(&b->words_of);
     search_document_tags(&tags, path, text);
-    for (size_t i = 0; i < chunks.count && !err; i++) {
-        err = put_chunk(b, file, path, &chunks, i, f);
-        chunk = sqlite3_last_insert_rowid(b->db);
-        err = err ? err : put_tags(b, &tags, chunk, f);
+    for (size_t i = 0; i < tags.count; i++) {
+        buf_addf(&tag_text, "%s ", tags.items[i]);
     }
-    err = err ? err : write_counts(b, file, f);
+    if (tag_text.failed) {
+        err = err ? err : fault_set(f, E_OVERLOAD, "there is no memory for the index now");
+    }
+    about = (struct search_about){slice_of(chunks.title), slice_of(path), buf_slice(&tag_text)};
+    sql_bind_text(b->add_file, 1, about.path);
+    sql_bind_text(b->add_file, 2, slice_of(stamp));
+    sql_bind_text(b->add_file, 3, about.title);
+    sql_bind_text(b->add_file, 4, about.tags);
+    err = err ? err : sql_do(b->add_file, f);
+    err = err ? err : put_chunks(b, &about, &chunks, &tags, f);
+    buf_fini(&tag_text);
     search_tags_fini(&tags);
     chunks_fini(&chunks);
     return err;
@@ -334,13 +387,15 @@ close_database(struct search_builder *b)
     sqlite3_finalize(b->find_file);
     sqlite3_finalize(b->set_words);
     sqlite3_finalize(b->add_chunk);
+    sqlite3_finalize(b->add_words);
     sqlite3_finalize(b->add_passage);
     sqlite3_finalize(b->remove_passage);
     sqlite3_finalize(b->add_tag);
     sqlite3_finalize(b->find_chunks);
     words_destroy(b->words);
     sql_close(b->db);
-    b->add_file = b->find_file = b->set_words = b->add_chunk = b->add_passage = b->add_tag = NULL;
+    b->add_file = b->find_file = b->set_words = b->add_chunk = b->add_words = b->add_passage =
+        b->add_tag = NULL;
     b->remove_passage = b->find_chunks = NULL;
     b->words = NULL;
     b->db = NULL;
@@ -390,6 +445,7 @@ search_builder_end(struct search_builder *b, int64_t now_ms, struct search_store
     *store = NULL;
     if (!err && b->changed) {
         err = search_counts_write(&b->counts, b->db, f);
+        err = err ? err : spelling_write(&b->spellings, b->db, f);
         err = err ? err : write_meta(b, now_ms, f);
         if (!err && b->anew) {
             err = sql_run(b->db, "INSERT INTO passages(passages) VALUES('optimize')", f);
@@ -417,6 +473,7 @@ search_builder_abort(struct search_builder *b)
         free(k);
     }
     search_counts_fini(&b->counts);
+    spelling_set_fini(&b->spellings);
     close_database(b);
     if (b->temp) {
         unlinkat(dir_fd(b->dir), b->temp, 0);

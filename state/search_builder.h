@@ -23,10 +23,11 @@ struct search_builder {
     char *temp; /* The file that is being written; owned, or null. */
     sqlite3 *db;
     struct words *words;
-    sqlite3_stmt *add_file, *find_file, *set_words, *add_chunk, *add_passage, *add_tag,
+    sqlite3_stmt *add_file, *find_file, *set_words, *add_chunk, *add_words, *add_passage, *add_tag,
         *remove_passage, *find_chunks;
     struct known *known;
     struct search_counts counts;
+    struct spelling_set spellings;
     struct search_fields fields;
     struct buf hashes;        /* Of the chunk at hand: its stored form. */
     struct buf words_of;      /* struct rank_count, of the document at hand. */

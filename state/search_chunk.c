@@ -294,7 +294,7 @@ static void
 add_chunk(const struct cutter *c, struct chunks *out, const struct piece *from, size_t count)
 {
     struct buf path = BUF_INIT, more = BUF_INIT;
-    size_t start = from->start, end = from[count - 1].end;
+    size_t start = from->start, end = from[count - 1].end, line = line_of(c, start);
 
     add_path(c, from->heading, &path);
     for (size_t i = 1; i < count; i++) {
@@ -305,7 +305,8 @@ add_chunk(const struct cutter *c, struct chunks *out, const struct piece *from, 
     }
     out->items[out->count++] = (struct chunk){
         .text = {c->text.data + start, end - start},
-        .line = (unsigned)line_of(c, start) + 1,
+        .line = (unsigned)line + 1,
+        .sample = line && c->sample[line] && c->sample[line - 1],
         .path = take_text(&path),
         .more = take_text(&more),
     };

@@ -11,12 +11,15 @@
 #include "state/base/err.h"
 #include "state/base/mem.h"
 
+#include <stdbool.h>
+
 #define CHUNK_PATH_STEP " > "
 #define CHUNK_BYTES_MAX 2000u /* About 500 tokens. */
 
 struct chunk {
     struct slice text; /* Borrowed from the whole. */
     unsigned line;     /* Of its first byte, from 1. */
+    bool sample;       /* It begins inside a code sample, which was too long for one chunk. */
     /* The heading it begins with or goes on under, after those above it, CHUNK_PATH_STEP between;
      * "" before the first.  Owned. */
     char *path;

@@ -1,23 +1,56 @@
 /* search_fields.c -- what of a passage is tokenized, and how its words are stored. */
 #include "state/search_private.h"
 
-void
-search_fields_fill(struct search_fields *fields, struct slice title, struct slice document,
-                   struct slice path, struct slice more, struct slice text)
+static bool
+is_fence(struct slice line)
 {
+    while (line.len && (*line.data == ' ' || *line.data == '\t')) {
+        line.data++;
+        line.len--;
+    }
+    return line.len >= 3 && (memcmp(line.data, "```", 3) == 0 || memcmp(line.data, "~~~", 3) == 0);
+}
+
+/* Prose and samples of code, each to its field. */
+static void
+split_body(struct search_fields *fields, const struct chunk *chunk)
+{
+    struct slice rest = chunk->text;
+    bool sample = chunk->sample;
+
+    while (rest.len) {
+        const char *end = memchr(rest.data, '\n', rest.len);
+        struct slice line = {rest.data, end ? (size_t)(end + 1 - rest.data) : rest.len};
+        bool fence = is_fence(line);
+
+        words_split(line, &fields->text[sample || fence ? FIELD_SAMPLE : FIELD_BODY]);
+        sample ^= fence;
+        rest.data += line.len;
+        rest.len -= line.len;
+    }
+}
+
+void
+search_fields_fill(struct search_fields *fields, const struct search_about *about,
+                   const struct chunk *chunk)
+{
+    struct slice path = slice_of(chunk->path);
+
     for (int i = 0; i < FIELD_COUNT; i++) {
         buf_reset(&fields->text[i]);
     }
-    if (path.len >= title.len && memcmp(path.data, title.data, title.len) == 0) {
-        path.data += title.len; /* It has a field of its own. */
-        path.len -= title.len;
+    if (path.len >= about->title.len &&
+        slice_equal((struct slice){path.data, about->title.len}, about->title)) {
+        path.data += about->title.len; /* It has a field of its own. */
+        path.len -= about->title.len;
     }
-    words_split(title, &fields->text[FIELD_TITLE]);
+    words_split(about->title, &fields->text[FIELD_TITLE]);
     words_split(path, &fields->text[FIELD_HEAD]);
     buf_addc(&fields->text[FIELD_HEAD], '\n');
-    words_split(more, &fields->text[FIELD_HEAD]);
-    words_split(document, &fields->text[FIELD_PATH]);
-    words_split(text, &fields->text[FIELD_BODY]);
+    words_split(slice_of(chunk->more), &fields->text[FIELD_HEAD]);
+    words_split(about->path, &fields->text[FIELD_PATH]);
+    words_split(about->tags, &fields->text[FIELD_TAGS]);
+    split_body(fields, chunk);
 }
 
 void

@@ -2,16 +2,18 @@
 #include "state/search_find.h"
 
 #include "state/base/rune.h"
+#include "state/search_fuse.h"
 #include "state/search_query.h"
 
-#define SECOND_WEIGHT 0.5
+#define SECOND 0.5 /* What of a document's second passage counts for its first. */
+#define RANKED_MAX (SEARCH_CANDIDATES + SEARCH_NEAR_MAX)
 
 struct candidate {
     int64_t chunk, file;
     int64_t ordinal;
     char *path; /* Owned. */
     struct rank_score score;
-    double total, file_total;
+    double total;
     unsigned place; /* Among those of its document, from 0. */
 };
 
@@ -36,10 +38,15 @@ prepare_match(const struct search_run *s, struct slice match, sqlite3_stmt **fin
                  " AND EXISTS (SELECT 1 FROM tags WHERE tag = ?%d AND chunk = passages.rowid)",
                  at + (int)i);
     }
-#define ROW(NAME, COLUMN, WEIGHT) ", " #WEIGHT
-    buf_addf(&text, " ORDER BY bm25(passages" SEARCH_FIELDS(ROW) "), rowid LIMIT %u",
-             SEARCH_CANDIDATES);
-#undef ROW
+    buf_adds(&text, " ORDER BY bm25(passages");
+    for (int field = 0; field < FIELD_COUNT; field++) {
+        bool body = field == FIELD_BODY || field == FIELD_SAMPLE;
+
+        buf_addf(&text, ", %g",
+                 body || !(s->ask->without & RANK_FIELDS) ? rank_weight((enum search_field)field)
+                                                          : 0);
+    }
+    buf_addf(&text, "), rowid LIMIT %u", SEARCH_CANDIDATES);
     err = text.failed ? fault_set(f, E_OVERLOAD, "there is no memory for this search now")
                       : sql_prepare(s->reader->db, text.data, find, f);
     buf_fini(&text);
@@ -82,15 +89,14 @@ rank_chunk(struct search_run *s, int64_t chunk, struct candidate *c, struct faul
         .path = xstrndup(path.data, path.len),
         .score = rank_passage(&s->query, &words),
     };
-    c->total = rank_total(&c->score);
     sqlite3_reset(ask);
     return E_OK;
 }
 
 static enum err
-rank_one_document(struct search_run *s, sqlite3_stmt *ask, struct candidate *c, struct fault *f)
+rank_one_document(struct search_run *s, struct candidate *c, struct fault *f)
 {
-    struct buf *room = &s->reader->room;
+    sqlite3_stmt *ask = s->reader->read_document;
     bool row;
     enum err err;
 
@@ -99,15 +105,8 @@ rank_one_document(struct search_run *s, sqlite3_stmt *ask, struct candidate *c, 
     if (err || !row) {
         return err ? err : fault_set(f, E_REFUSED, "the index is damaged");
     }
-    buf_reset(room);
-    buf_add_slice(room, sql_slice(ask, 0));
+    c->score.document = rank_document(&s->query, sql_slice(ask, 0), sqlite3_column_double(ask, 1));
     sqlite3_reset(ask);
-    if (room->failed) {
-        return fault_set(f, E_OVERLOAD, "there is no memory for this search now");
-    }
-    c->score.document =
-        rank_document(&s->query, (const struct rank_count *)(const void *)room->data,
-                      room->len / sizeof(struct rank_count));
     return E_OK;
 }
 
@@ -115,27 +114,25 @@ rank_one_document(struct search_run *s, sqlite3_stmt *ask, struct candidate *c, 
 static enum err
 rank_documents(struct search_run *s, struct candidate *found, size_t count, struct fault *f)
 {
-    sqlite3_stmt *ask = s->reader->read_document;
     enum err err = E_OK;
 
-    for (size_t i = 0; i < count && !err; i++) {
+    for (size_t i = 0; i < count && !err && !(s->ask->without & RANK_DOCUMENT); i++) {
         size_t same = 0;
 
         while (found[same].file != found[i].file) {
             same++;
         }
         if (same == i) {
-            err = rank_one_document(s, ask, &found[i], f);
+            err = rank_one_document(s, &found[i], f);
         } else {
             found[i].score.document = found[same].score.document;
         }
-        found[i].total = rank_total(&found[i].score);
     }
     return err;
 }
 
 static enum err
-find_candidates(struct search_run *s, bool with_phrases, struct candidate found[SEARCH_CANDIDATES],
+find_candidates(struct search_run *s, bool with_phrases, struct candidate found[RANKED_MAX],
                 size_t *count, struct fault *f)
 {
     struct buf match = BUF_INIT;
@@ -160,6 +157,27 @@ find_candidates(struct search_run *s, bool with_phrases, struct candidate found[
     return err;
 }
 
+/* Adds those near passages that no word has chosen. */
+static enum err
+add_near(struct search_run *s, struct candidate found[RANKED_MAX], size_t *count, struct fault *f)
+{
+    size_t chosen = *count;
+    enum err err = E_OK;
+
+    for (size_t i = 0; i < s->ask->near_count && i < SEARCH_NEAR_MAX && !err; i++) {
+        size_t at = 0;
+
+        while (at < chosen && found[at].chunk != s->ask->near[i]) {
+            at++;
+        }
+        if (at == chosen) {
+            err = rank_chunk(s, s->ask->near[i], &found[*count], f);
+            *count += !err;
+        }
+    }
+    return err;
+}
+
 /* ---- Their order ---- */
 
 /* By place in the text: path, then ordinal. */
@@ -179,25 +197,57 @@ by_total(const void *a, const void *b)
     return x->total != y->total ? (x->total < y->total) - (x->total > y->total) : by_place(x, y);
 }
 
-/* The best of each document by what the document is worth; then all others by what they are. */
+/* The best of each document before all others. */
 static int
 by_rank(const void *a, const void *b)
 {
     const struct candidate *x = a, *y = b;
 
-    if (!x->place != !y->place) {
-        return x->place ? 1 : -1;
-    }
-    if (!x->place && x->file_total != y->file_total) {
-        return x->file_total < y->file_total ? 1 : -1;
-    }
-    return by_total(a, b);
+    return !x->place != !y->place ? (x->place ? 1 : -1) : by_total(a, b);
 }
 
 static void
-put_in_order(struct candidate *found, size_t count)
+sort(struct candidate *found, size_t count, int (*order)(const void *a, const void *b))
 {
-    qsort(found, count, sizeof *found, by_total);
+    for (size_t i = 0; i < count; i++) {
+        found[i].total = rank_total(&found[i].score);
+    }
+    qsort(found, count, sizeof *found, order);
+}
+
+/* Fuses the order by words with that by vectors. */
+static void
+fuse_near(const struct search_ask *ask, struct candidate *found, size_t count)
+{
+    struct fuse fuse = {.items = NULL};
+    int64_t ids[RANKED_MAX];
+    size_t with_words = 0;
+
+    sort(found, count, by_total);
+    while (with_words < count && found[with_words].total > 0) {
+        ids[with_words] = found[with_words].chunk;
+        with_words++;
+    }
+    fuse_add(&fuse, ids, with_words, 1);
+    fuse_add(&fuse, ask->near,
+             ask->near_count < SEARCH_NEAR_MAX ? ask->near_count : SEARCH_NEAR_MAX, 1);
+    for (size_t i = 0; i < fuse.count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            if (found[j].chunk == fuse.items[i].id) {
+                found[j].score.fused = fuse.items[i].score;
+            }
+        }
+    }
+    fuse_fini(&fuse);
+}
+
+static void
+put_in_order(const struct search_ask *ask, struct candidate *found, size_t count)
+{
+    if (ask->near_count) {
+        fuse_near(ask, found, count);
+    }
+    sort(found, count, by_total);
     for (size_t i = 0; i < count; i++) {
         struct candidate *first = NULL;
 
@@ -207,13 +257,12 @@ put_in_order(struct candidate *found, size_t count)
                 found[i].place++;
             }
         }
-        if (!first) {
-            found[i].file_total = found[i].total;
-        } else if (found[i].place == 1) {
-            first->file_total += SECOND_WEIGHT * found[i].total;
+        if (found[i].place == 1 && !(ask->without & RANK_SECOND)) {
+            first->score.second = SECOND * found[i].total;
+            first->score.fused += first->score.fused > 0 ? first->score.second : 0;
         }
     }
-    qsort(found, count, sizeof *found, by_rank);
+    sort(found, count, by_rank);
 }
 
 /* ---- The answer ---- */
@@ -270,22 +319,23 @@ fill_hit(struct search_run *s, const struct candidate *c, struct search_hit *hit
 static enum err
 run(struct search_run *s, struct search_hits *hits, struct fault *f)
 {
-    struct candidate found[SEARCH_CANDIDATES];
+    struct candidate found[RANKED_MAX];
     size_t count = 0;
     enum err err = search_read_query(s, f);
 
-    err = err ? err : search_weigh_terms(s, f);
+    err = err ? err : search_expand_query(s, f);
     err = err ? err : find_candidates(s, s->phrase_count > 0, found, &count, f);
     if (!err && !count && s->phrase_count) { /* Quoted words that stand nowhere in that order. */
         err = find_candidates(s, false, found, &count, f);
     }
+    err = err ? err : add_near(s, found, &count, f);
     err = err ? err : rank_documents(s, found, count, f);
     if (!err) {
-        put_in_order(found, count);
+        put_in_order(s->ask, found, count);
         hits->candidates = (unsigned)count;
         hits->words = s->words;
         for (size_t i = 0; i < s->count; i++) {
-            hits->known += !s->terms[i].synonym && s->terms[i].passages;
+            hits->known += s->terms[i].kind <= RANK_ASKING && s->terms[i].passages;
         }
         hits->items = xcalloc(count ? count : 1, sizeof *hits->items);
     }

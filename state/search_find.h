@@ -1,9 +1,11 @@
 /* search_find.h -- one query on one generation: what fits it, best first.
  *
  * The words of the query, rarest first, choose candidates until enough passages have been looked
- * at; all words, and those that stand for them, then rank the candidates.  A document counts with
- * its best passage and half of its second; the best passage of each document comes first, then the
- * further ones.  The same query on the same documents gives the same order always.  Any thread. */
+ * at; all words, and those that stand for them, then rank the candidates, as search_rank.h says.  A
+ * document counts with its best passage and half of its second; the best passage of each document
+ * comes first, then the further ones.  If it is told which passages are near to the query by some
+ * vectors, both orders are fused.  The same query on the same documents gives the same order
+ * always.  Any thread. */
 #ifndef TANDEM_SEARCH_FIND_H
 #define TANDEM_SEARCH_FIND_H
 
@@ -14,6 +16,7 @@
 
 #define SEARCH_QUERY_MAX 4096u /* Bytes. */
 #define SEARCH_HITS_MAX 50u
+#define SEARCH_NEAR_MAX 64u
 
 struct search_ask {
     struct slice query;              /* A part between double quotes must stand there as it is. */
@@ -21,6 +24,10 @@ struct search_ask {
     int phase;                       /* -1: any. */
     const struct tag_list *tags;     /* A passage must have all; null or empty: any. */
     const struct synonyms *synonyms; /* Borrowed; null: none. */
+    unsigned without;                /* enum rank_means that are left out. */
+    const int64_t *near;             /* Passages of this very generation, nearest first: by vectors,
+                                      * with the same filters.  Borrowed. */
+    size_t near_count;               /* At most SEARCH_NEAR_MAX count. */
 };
 
 struct search_hit {

@@ -4,31 +4,36 @@
 
 #include "state/base/lock.h"
 #include "state/base/sql.h"
+#include "state/search_chunk.h"
+#include "state/search_spell.h"
 #include "state/search_store.h"
 #include "state/search_words.h"
 
 #include <stdatomic.h>
 
-#define SEARCH_FORMAT 1 /* Another one: the index is made anew. */
+#define SEARCH_FORMAT 2 /* Another one: the index is made anew. */
 #define SEARCH_READERS_KEPT 8
 
 /* The words of a document are stored as struct rank_count.
  * The words of a chunk are stored as the counts of its fields and then their hashes, each four
- * bytes as this machine writes them. */
+ * bytes as this machine writes them; apart from its text, so that ranking reads no text. */
 #define SEARCH_SCHEMA                                                                              \
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"                                \
     "CREATE TABLE files(id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL,"   \
-    " title TEXT NOT NULL, words BLOB NOT NULL);"                                                  \
+    " title TEXT NOT NULL, tags TEXT NOT NULL, words BLOB NOT NULL, length REAL NOT NULL);"        \
     "CREATE TABLE chunks(id INTEGER PRIMARY KEY, file INTEGER NOT NULL, ordinal INTEGER NOT NULL," \
     " line INTEGER NOT NULL, phase INTEGER, path TEXT NOT NULL, more TEXT NOT NULL,"               \
-    " text TEXT NOT NULL, words BLOB NOT NULL);"                                                   \
+    " sample INTEGER NOT NULL, text TEXT NOT NULL);"                                               \
+    "CREATE TABLE chunk_words(chunk INTEGER PRIMARY KEY, file INTEGER NOT NULL,"                   \
+    " ordinal INTEGER NOT NULL, words BLOB NOT NULL);"                                             \
     "CREATE INDEX chunk_file ON chunks(file);"                                                     \
     "CREATE TABLE tags(tag TEXT NOT NULL, chunk INTEGER NOT NULL, PRIMARY KEY(tag, chunk))"        \
     " WITHOUT ROWID;"                                                                              \
     "CREATE INDEX tag_chunk ON tags(chunk);"                                                       \
     "CREATE TABLE words(hash INTEGER PRIMARY KEY, passages INTEGER NOT NULL,"                      \
     " documents INTEGER NOT NULL);"                                                                \
-    "CREATE VIRTUAL TABLE passages USING fts5(title, head, path, body, content='',"                \
+    "CREATE TABLE spellings(word TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;"          \
+    "CREATE VIRTUAL TABLE passages USING fts5(title, head, path, tags, body, sample, content='',"  \
     " tokenize='" WORDS_TOKENIZER "');"
 
 struct search_reader {
@@ -42,10 +47,11 @@ struct search_reader {
 struct search_store {
     _Atomic unsigned refs;
     struct search_store_info info;
-    struct dir *dir;         /* Counted; null in memory. */
-    char *file;              /* Its name there; owned, or null. */
-    unsigned char *image;    /* In memory: SQLite's own allocation. */
-    _Atomic bool superseded; /* There is a newer one: its file goes with it. */
+    struct dir *dir;             /* Counted; null in memory. */
+    char *file;                  /* Its name there; owned, or null. */
+    struct spellings *spellings; /* Of its words. */
+    unsigned char *image;        /* In memory: SQLite's own allocation. */
+    _Atomic bool superseded;     /* There is a newer one: its file goes with it. */
     struct lock lock;
     struct search_reader *idle GUARDED_BY(LC_SEARCH_READERS);
     unsigned idle_count GUARDED_BY(LC_SEARCH_READERS);
@@ -72,9 +78,13 @@ char *search_file(const char *name, uint64_t generation);
 struct search_fields {
     struct buf text[FIELD_COUNT];
 };
-/* 'title', 'path' of the document; headings and text of the chunk.  Empties 'fields' first. */
-void search_fields_fill(struct search_fields *fields, struct slice title, struct slice document,
-                        struct slice path, struct slice more, struct slice text);
+/* What a document brings to each of its passages. */
+struct search_about {
+    struct slice title, path, tags; /* Tags with blanks between. */
+};
+/* Empties 'fields' and fills them with what there is of a chunk. */
+void search_fields_fill(struct search_fields *fields, const struct search_about *about,
+                        const struct chunk *chunk);
 void search_fields_fini(struct search_fields *fields);
 /* Reads the stored form of a chunk's words, by way of 'room', where 'hashes' lies then; false if it
  * is damaged, or there was no memory. */

@@ -13,7 +13,7 @@ struct entry {
     UT_hash_handle hh;
     uint32_t hash;
     size_t count;
-    char **words; /* Owned, as is each. */
+    struct synonym *words; /* Owned, as is the text of each. */
 };
 
 struct synonyms {
@@ -24,7 +24,7 @@ struct group {
     uint32_t hashes[GROUP_MAX];
     char *words[GROUP_MAX]; /* Owned. */
     size_t count;
-    bool full;
+    bool full, form, own;
 };
 
 static bool
@@ -42,7 +42,7 @@ take_word(void *arg, const struct word *word)
 }
 
 static void
-add_to(struct synonyms *s, uint32_t hash, const char *word)
+add_to(struct synonyms *s, uint32_t hash, const char *word, const struct group *of)
 {
     struct entry *e;
 
@@ -53,12 +53,12 @@ add_to(struct synonyms *s, uint32_t hash, const char *word)
         HASH_ADD(hh, s->entries, hash, sizeof hash, e);
     }
     for (size_t i = 0; i < e->count; i++) {
-        if (strcmp(e->words[i], word) == 0) {
+        if (strcmp(e->words[i].word, word) == 0) {
             return;
         }
     }
     e->words = xrealloc(e->words, (e->count + 1) * sizeof *e->words);
-    e->words[e->count++] = xstrdup(word);
+    e->words[e->count++] = (struct synonym){xstrdup(word), of->form, of->own};
 }
 
 /* Each word of a group stands for each other one. */
@@ -68,7 +68,7 @@ add_group(struct synonyms *s, struct group *g)
     for (size_t i = 0; i < g->count; i++) {
         for (size_t j = 0; j < g->count; j++) {
             if (g->hashes[i] != g->hashes[j]) {
-                add_to(s, g->hashes[i], g->words[j]);
+                add_to(s, g->hashes[i], g->words[j], g);
             }
         }
     }
@@ -78,7 +78,7 @@ add_group(struct synonyms *s, struct group *g)
 }
 
 static enum err
-add_list(struct synonyms *s, struct words *words, struct slice text, struct fault *f)
+add_list(struct synonyms *s, struct words *words, struct slice text, bool own, struct fault *f)
 {
     enum err err = E_OK;
 
@@ -86,10 +86,10 @@ add_list(struct synonyms *s, struct words *words, struct slice text, struct faul
         const char *end = memchr(text.data, '\n', text.len);
         size_t len = end ? (size_t)(end - text.data) : text.len;
         const char *comment = memchr(text.data, '#', len);
-        struct group group = {.count = 0};
+        struct slice said = {text.data, comment ? (size_t)(comment - text.data) : len};
+        struct group group = {.form = said.len && memchr(said.data, '=', said.len), .own = own};
 
-        words_each(words, (struct slice){text.data, comment ? (size_t)(comment - text.data) : len},
-                   take_word, &group);
+        words_each(words, said, take_word, &group);
         if (group.full) {
             fault_at(f, E_REFUSED, line, 1, "a group of synonyms has more than %u words",
                      GROUP_MAX);
@@ -123,8 +123,9 @@ synonyms_create(struct slice own, struct synonyms **synonyms, struct fault *f)
     }
     err = err ? err : sql_open(":memory:", true, &db, f);
     err = err ? err : words_create(db, &words, f);
-    err = err ? err : add_list(s, words, slice_of(search_synonyms_own), f);
-    err = err ? err : add_list(s, words, own, f);
+    err = err ? err : add_list(s, words, own, true, f);
+    err = err ? err : add_list(s, words, slice_of(search_synonyms_own), false, f);
+    err = err ? err : add_list(s, words, slice_of(search_forms_own), false, f);
     words_destroy(words);
     sql_close(db);
     if (err) {
@@ -146,7 +147,7 @@ synonyms_destroy(struct synonyms *s)
     HASH_ITER(hh, s->entries, e, next) {
         HASH_DEL(s->entries, e);
         for (size_t i = 0; i < e->count; i++) {
-            free(e->words[i]);
+            free((void *)(uintptr_t)e->words[i].word);
         }
         free(e->words);
         free(e);
@@ -155,13 +156,13 @@ synonyms_destroy(struct synonyms *s)
 }
 
 void
-synonyms_each(const struct synonyms *s, uint32_t hash, void (*take)(void *arg, const char *word),
-              void *arg)
+synonyms_each(const struct synonyms *s, uint32_t hash,
+              void (*take)(void *arg, const struct synonym *synonym), void *arg)
 {
     struct entry *e;
 
     HASH_FIND(hh, s->entries, &hash, sizeof hash, e);
     for (size_t i = 0; e && i < e->count; i++) {
-        take(arg, e->words[i]);
+        take(arg, &e->words[i]);
     }
 }

@@ -144,7 +144,7 @@ const char search_synonyms_own[] =
     /* Performance. */
     "performance, speed, fast, efficiency\n"
     "slow, latency, lag, sluggish, performance\n"
-    "optimize, optimise, tune, speedup\n"
+    "optimize, tune, speedup\n"
     "bottleneck, hotspot\n"
     "cache, memoize, redis, memcached\n"
     "evict, invalidate, expire\n"
@@ -159,7 +159,7 @@ const char search_synonyms_own[] =
     "upgrade, update, bump\n"
     "pin, lockfile\n"
     "virtualenv, venv\n"
-    "license, licence, copyright\n"
+    "license, copyright\n"
     "build, compile\n"
     "binary, executable, artifact\n"
     /* Git. */
@@ -225,7 +225,6 @@ const char search_synonyms_own[] =
     "variable, var\n"
     "dictionary, dict, hashmap\n"
     "indentation, whitespace, spacing\n"
-    "behavior, behaviour\n"
     /* Date and time. */
     "timestamp, datetime, date\n"
     "timezone, utc, tz, gmt\n"

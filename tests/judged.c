@@ -21,8 +21,7 @@ static void
 add(struct judged_set *set, struct slice query, const char *relevant)
 {
     set->items = xrealloc(set->items, (set->count + 1) * sizeof *set->items);
-    set->items[set->count++] =
-        (struct judged){xstrndup(query.data, query.len), xstrdup(relevant)};
+    set->items[set->count++] = (struct judged){xstrndup(query.data, query.len), xstrdup(relevant)};
 }
 
 void
@@ -104,8 +103,8 @@ take_from(struct judged_set *set, const char *path, char *text, struct buf *rest
         sample ^= strncmp(line, "```", 3) == 0;
         if (level && (!within || level <= within)) {
             hooks = strcasestr(line, "when to query");
-            within = hooks || (strcasestr(line, "question") && strcasestr(line, "answer")) ? level
-                                                                                           : 0;
+            within =
+                hooks || (strcasestr(line, "question") && strcasestr(line, "answer")) ? level : 0;
         }
         if (!within) {
             buf_addf(rest, "%s\n", line);
@@ -121,22 +120,23 @@ take_from(struct judged_set *set, const char *path, char *text, struct buf *rest
 void
 judged_take(struct judged_set *set, const struct tree *tree)
 {
-    struct standards_list list;
+    const struct dir_place at = {tree_dir(tree), "standards"};
+    struct document_list list;
 
     *set = (struct judged_set){.items = NULL};
-    must(standards_find(tree_dir(tree), &list, NULL) == E_OK, "no standards");
+    must(standards_find(&at, &list, NULL) == E_OK, "no standards");
     for (size_t i = 0; i < list.count; i++) {
         struct buf text = BUF_INIT, rest = BUF_INIT;
         char *path = xasprintf("standards/%s", list.paths[i]);
 
-        must(standards_read(tree_dir(tree), slice_of(list.paths[i]), &text, NULL) == E_OK, path);
+        must(standards_read(&at, slice_of(list.paths[i]), &text, NULL) == E_OK, path);
         take_from(set, list.paths[i], text.data, &rest);
         tree_write_bytes(tree, path, buf_slice(&rest));
         buf_fini(&text);
         buf_fini(&rest);
         free(path);
     }
-    standards_list_fini(&list);
+    document_list_fini(&list);
 }
 
 /* ---- Misspelled queries ---- */
@@ -227,20 +227,21 @@ judged_index(const struct tree *tree)
 {
     struct search_builder *b;
     struct search_store *store;
-    struct standards_list list;
+    const struct dir_place at = {tree_dir(tree), "standards"};
+    struct document_list list;
 
-    must(standards_find(tree_dir(tree), &list, NULL) == E_OK, "no standards");
+    must(standards_find(&at, &list, NULL) == E_OK, "no standards");
     must(search_builder_begin(NULL, "standards", 1, NULL, &b, NULL) == E_OK, "no index");
     for (size_t i = 0; i < list.count; i++) {
         struct buf text = BUF_INIT;
 
-        must(standards_read(tree_dir(tree), slice_of(list.paths[i]), &text, NULL) == E_OK &&
+        must(standards_read(&at, slice_of(list.paths[i]), &text, NULL) == E_OK &&
                  search_builder_put(b, list.paths[i], "1", buf_slice(&text), NULL) == E_OK,
              list.paths[i]);
         buf_fini(&text);
     }
     must(search_builder_end(b, 0, &store, NULL) == E_OK, "no index");
-    standards_list_fini(&list);
+    document_list_fini(&list);
     return store;
 }
 
@@ -274,7 +275,7 @@ judged_ask(const struct judged_set *set, struct search_store *store, const struc
         unsigned place;
 
         one.query = slice_of(set->items[i].query);
-        one.limit = SEARCH_HITS_MAX;
+        one.limit = ask->limit ? ask->limit : SEARCH_HITS_MAX;
         must(search_find(store, &one, &hits, &f) == E_OK, f.text);
         place = place_of(&set->items[i], &hits);
         search_hits_fini(&hits);

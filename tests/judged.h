@@ -23,7 +23,8 @@ void judged_read(struct judged_set *set, const char *path);
  * "Questions this answers" and "When to query this standard"), and makes queries of it whose answer
  * is the standard each one came from. */
 void judged_take(struct judged_set *set, const struct tree *tree);
-/* The same queries with one letter wrong in each of their two longest words; always the same ones. */
+/* The same queries with one letter wrong in each of their two longest words; always the same ones.
+ */
 void judged_misspell(struct judged_set *set, const struct judged_set *right);
 void judged_fini(struct judged_set *set);
 

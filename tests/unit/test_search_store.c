@@ -68,14 +68,17 @@ static char *
 shown(struct search_store *store)
 {
     static const char *const asks[] = {
-        "SELECT path || '|' || stamp || '|' || title || '|' || hex(words) FROM files ORDER BY path",
+        "SELECT path || '|' || stamp || '|' || title || '|' || tags || '|' || length || '|'"
+        " || hex(words) FROM files ORDER BY path",
         "SELECT f.path || '|' || c.ordinal || '|' || c.line || '|' || ifnull(c.phase, '-') || '|'"
-        " || c.path || '|' || c.more || '|' || c.text || hex(c.words) FROM chunks c JOIN files f"
-        " ON f.id = c.file ORDER BY f.path, c.ordinal",
+        " || c.path || '|' || c.more || '|' || c.sample || c.text || hex(w.words) FROM chunks c"
+        " JOIN files f ON f.id = c.file JOIN chunk_words w ON w.chunk = c.id AND w.file = f.id"
+        " AND w.ordinal = c.ordinal ORDER BY f.path, c.ordinal",
         "SELECT t.tag || '|' || f.path || c.ordinal FROM tags t JOIN chunks c ON c.id = t.chunk"
         " JOIN files f ON f.id = c.file ORDER BY 1",
         "SELECT hash || '|' || passages || '|' || documents FROM words ORDER BY hash",
         "SELECT key || '|' || round(value, 3) FROM meta WHERE key LIKE '%length' ORDER BY key",
+        "SELECT 'left ' || count(*) FROM chunk_words WHERE chunk NOT IN (SELECT id FROM chunks)",
         "SELECT 'lock ' || count(*) FROM passages WHERE passages MATCH 'lock'",
         "SELECT 'retry ' || count(*) FROM passages WHERE passages MATCH 'body : retry'",
     };

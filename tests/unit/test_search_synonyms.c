@@ -12,9 +12,9 @@ take_hash(void *arg, const struct word *word)
 }
 
 static void
-add_word(void *arg, const char *word)
+add_word(void *arg, const struct synonym *synonym)
 {
-    buf_addf(arg, "%s ", word);
+    buf_addf(arg, "%s%s%s ", synonym->own ? "" : "-", synonym->form ? "=" : "", synonym->word);
 }
 
 static void
@@ -49,6 +49,21 @@ groups_of_words(void **state)
     stand_for(s, "zebra", "quagga okapi stripes ");
     stand_for(s, "Quaggas", "zebra okapi ");
     stand_for(s, "unheard", "");
+    synonyms_destroy(s);
+}
+
+/* A word of the user's list is his, whatever ours say of it; his come first. */
+static void
+own_words_first(void **state)
+{
+    struct synonyms *s;
+    struct fault f = FAULT_INIT;
+
+    (void)state;
+    CHECK_INT(synonyms_create(SLICE("chart, figure\ndiagram = chart\n"), &s, &f), E_OK);
+    stand_for(s, "chart", "figure =diagram -drawing ");
+    stand_for(s, "diagram", "=chart -drawing ");
+    stand_for(s, "wrote", "-=write -=written ");
     synonyms_destroy(s);
 }
 
@@ -96,6 +111,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_of_words),
+        cmocka_unit_test(own_words_first),
         cmocka_unit_test(lists_that_are_none),
         cmocka_unit_test(too_long_a_list),
     };
