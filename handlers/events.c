@@ -93,7 +93,7 @@ events_recent(struct request *req, const struct bus_patterns *patterns, unsigned
     json_put_int(told, "count", (int64_t)(count - first));
     json_put_int(told, "left_out", (int64_t)first);
     json_put_text(told, "epoch", bus_epoch(bus));
-    json_put_int(told, "seq", (int64_t)bus_stats(bus).seq);
+    json_put_int(told, "seq", (int64_t)bus_seq(bus));
     json_put(told, "events", events);
     return told;
 }

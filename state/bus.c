@@ -6,6 +6,7 @@
  * may do is next to nothing, and so it never comes after its consumer has gone. */
 #include "state/bus_private.h"
 
+#include "state/base/keeper.h"
 #include "state/base/lock.h"
 
 #include <assert.h>
@@ -66,6 +67,25 @@ const char *
 bus_epoch(const struct bus *bus)
 {
     return bus->epoch;
+}
+
+uint64_t
+bus_seq(struct bus *bus)
+{
+    uint64_t seq;
+
+    LOCK(BUS, &bus->lock);
+    seq = bus->seq;
+    UNLOCK(BUS, &bus->lock);
+    return seq;
+}
+
+void
+bus_stirs(struct bus *bus, struct keeper_job *job)
+{
+    LOCK(BUS, &bus->lock);
+    bus->stirred = job;
+    UNLOCK(BUS, &bus->lock);
 }
 
 /* ---- What is kept ---- */
@@ -142,6 +162,9 @@ hand_out_locked(struct bus *bus, struct bus_event *event, bool truncated) REQUIR
     keep_locked(bus, event);
     bus_subscribers_push_locked(bus, event);
     bus_readers_push_locked(bus, event);
+    if (bus->stirred) {
+        keeper_stir(bus->stirred);
+    }
     return PUBLISHED_ACCEPTED;
 }
 

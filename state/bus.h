@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct bus;
+struct keeper_job;
 
 struct bus_options {
     const struct clock *clock; /* Borrowed; must outlive it. */
@@ -81,6 +82,10 @@ const char *published_name(enum published published);
 enum err bus_check_topic(struct slice topic, struct fault *f);
 
 const char *bus_epoch(const struct bus *bus);
+/* The number of the newest event; 0 before the first. */
+uint64_t bus_seq(struct bus *bus);
+/* Has 'job' stirred after each event from now on; null: none. */
+void bus_stirs(struct bus *bus, struct keeper_job *job);
 
 /* ---- Filters, and on and off ---- */
 

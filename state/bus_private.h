@@ -27,7 +27,8 @@ struct bus {
     _Atomic uint64_t disabled, invalid, failed;
     struct lock lock;
     uint64_t seq GUARDED_BY(LC_BUS);
-    struct bus_event **ring GUARDED_BY(LC_BUS); /* Owned, options.history places; all counted. */
+    struct keeper_job *stirred GUARDED_BY(LC_BUS); /* Borrowed; may be null. */
+    struct bus_event **ring GUARDED_BY(LC_BUS);    /* Owned, options.history places; all counted. */
     unsigned first GUARDED_BY(LC_BUS), count GUARDED_BY(LC_BUS);
     size_t bytes GUARDED_BY(LC_BUS); /* Of their texts. */
     struct bus_patterns filters GUARDED_BY(LC_BUS);

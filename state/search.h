@@ -13,6 +13,7 @@
 #include "state/base/slots.h"
 #include "state/search_find.h"
 
+struct bus;
 struct search;
 
 /* In the folder of standards: the user's own synonyms (search_synonyms.h). */
@@ -23,6 +24,7 @@ struct search_options {
     struct dir_place index;     /* Where the index may be kept on disk; made when it is needed. */
     const struct clock *clock;  /* Borrowed. */
     bool keep;                  /* The index may be kept on disk: nobody else writes it. */
+    struct bus *bus;            /* Is told of each new index; borrowed; may be null. */
 };
 
 /* A new search, which looks at the files for each question until it is started.  Never null. */

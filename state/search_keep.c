@@ -4,7 +4,9 @@
  * whole.  An index that turns out to be damaged is forgotten, and made anew.  Where it cannot be
  * kept on disk it lives in memory, and now and then the disk is tried again; so is whatever else
  * went wrong, as nobody may tell when it is well again. */
+#include "state/base/json_put.h"
 #include "state/base/log.h"
+#include "state/bus.h"
 #include "state/search_life.h"
 
 #include <stdio.h>
@@ -108,6 +110,21 @@ publish(struct search *s, struct edition *e)
     edition_unref(old);
 }
 
+/* Makes another generation (stolen) the current one, and says so. */
+static void
+publish_store(struct search *s, struct search_store *store)
+{
+    const struct search_store_info *info = search_store_info(store);
+    json_t *data = json_must(json_object());
+
+    json_put_int(data, "generation", (int64_t)info->generation);
+    json_put_int(data, "files", (int64_t)info->files);
+    json_put_int(data, "passages", (int64_t)info->passages);
+    publish(s, edition_make(s, store, ++s->editions));
+    bus_publish(s->options.bus,
+                &(struct bus_draft){.topic = "rag.index.ready", .source = "search", .data = data});
+}
+
 /* Whether the user's synonyms are others than at the last call. */
 static bool
 synonyms_changed(struct search *s)
@@ -146,7 +163,7 @@ build(struct search *s, bool anew, struct search_look *told, struct fault *f)
     err = search_look(&place, old && !anew ? old->store : NULL, s->generation + 1, &store, told, f);
     if (!err && store) {
         s->generation++;
-        publish(s, edition_make(s, store, ++s->editions));
+        publish_store(s, store);
     } else if (!err && old && new_synonyms) {
         publish(s, edition_make(s, search_store_ref(old->store), ++s->editions));
     }
@@ -193,7 +210,7 @@ open_index(struct search *s)
     dir_sweep(s->index);
     if (search_store_open(s->index, NAME, &store, &f) == E_OK) {
         s->generation = search_store_info(store)->generation;
-        publish(s, edition_make(s, store, ++s->editions));
+        publish_store(s, store);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "state/base/json_put.h"
 #include "state/base/slots.h"
 #include "state/bus.h"
+#include "state/bus_keep.h"
 #include "state/changes.h"
 #include "state/config.h"
 #include "state/helpdesk.h"
@@ -24,7 +25,8 @@ struct state {
 #define ROW(NAME, TYPE, MAKE, END) TYPE *NAME;
     SINGLETONS(ROW)
 #undef ROW
-    struct sources *sources; /* Null unless it is kept. */
+    struct sources *sources; /* Null unless it is kept, as is the next. */
+    struct bus_keep *bus_keep;
 };
 
 static void
@@ -95,6 +97,13 @@ state_keep(struct state *state, struct keeper *keeper)
                                                              .arg = state->search},
                                    n.all, n.count);
     state_forget_names(&n);
+    state->bus_keep = bus_keep_start(&(struct bus_keep_options){.bus = state->bus,
+                                                                .changes = state->changes,
+                                                                .keeper = keeper,
+                                                                .clock = o->clock,
+                                                                .started_mono = state->started_mono,
+                                                                .heartbeat_ms = BUS_HEARTBEAT_MS,
+                                                                .tell_ms = BUS_TELL_MS});
     helpdesk_keep(state->helpdesk, keeper, o->settings->helpdesk_preload);
 }
 
@@ -131,6 +140,7 @@ state_destroy(struct state *state)
             config_deafen(state->config, config_changed, state);
         }
         sources_stop(state->sources);
+        bus_keep_stop(state->bus_keep);
         for (size_t i = sizeof ends / sizeof ends[0]; i-- > 0;) {
             ends[i](state);
         }

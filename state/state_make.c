@@ -175,6 +175,7 @@ make_workflow(const struct state *state, struct fault *f)
     options.files_max = s->limits_state_files;
     options.active_max = s->limits_active_workflows;
     options.stale_ns = s->limits_workflow_stale;
+    options.bus = state_bus(state);
     name_pack_paths(o, own, options.pack_paths);
     if (open_sessions(o, &options.sessions, f) == E_OK) {
         workflow_create(&options, &workflow, f);
@@ -250,6 +251,7 @@ make_search(const struct state *state, struct fault *f)
         .index = state_place(o, o->settings->index_path, "index"),
         .clock = o->clock,
         .keep = true,
+        .bus = state_bus(state),
     };
 
     if (check_place(&options.standards, "standards_path", f) ||

@@ -19,6 +19,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct bus;
 struct workflow;
 struct workflow_approval;
 
@@ -35,6 +36,7 @@ struct workflow_options {
     size_t files_max;  /* Session files. */
     size_t active_max; /* Sessions neither completed nor paused. */
     int64_t stale_ns;  /* An active session untouched for longer is removed by a clean-up. */
+    struct bus *bus;   /* Is told of what happens to sessions; borrowed; may be null. */
 };
 /* The limits by default; the rest empty. */
 #define WORKFLOW_OPTIONS_INIT                                        \

@@ -31,6 +31,7 @@ workflow_delete_session(struct workflow *w, const struct workflow_args *args, js
     if (args->reason) {
         json_put_text(*answer, "reason", args->reason);
     }
+    workflow_say_deleted(w, args->session_id);
     log_info("session deleted", F_STR("session", args->session_id),
              F_STR("reason", args->reason ? args->reason : ""));
     return E_OK;
@@ -127,6 +128,7 @@ workflow_pause(struct workflow *w, const struct workflow_args *args, json_t **an
         json_put_bool(*answer, "paused", true);
         json_put(*answer, "checkpoint", checkpoint);
         json_put_bool(*answer, "resume_capable", true);
+        workflow_say(w, "workflow.session.paused", view.record, NULL);
     }
     workflow_store_release(w->store, &view);
     return err;
@@ -143,6 +145,7 @@ workflow_resume(struct workflow *w, const struct workflow_args *args, json_t **a
     if (!err) {
         json_put_bool(*answer, "resumed", true);
         json_put(*answer, "paused_duration_seconds", json_real(c.seconds));
+        workflow_say(w, "workflow.session.resumed", view.record, NULL);
         workflow_show_phase(w, &view, *answer);
     }
     workflow_store_release(w->store, &view);
@@ -167,6 +170,7 @@ workflow_retry_phase(struct workflow *w, const struct workflow_args *args, json_
         json_put_bool(*answer, "retrying", true);
         json_put_bool(*answer, "evidence_reset", args->reset_evidence);
         json_put(*answer, "previous_errors", json_clone(c.errors));
+        workflow_say(w, "workflow.phase.retried", view.record, NULL);
         workflow_show_phase(w, &view, *answer);
     }
     json_decref(c.errors);
@@ -192,6 +196,9 @@ workflow_rollback(struct workflow *w, const struct workflow_args *args, json_t *
         json_put_int(*answer, "from_phase", c.from_phase);
         json_put_int(*answer, "to_phase", args->to_phase);
         json_put_int(*answer, "artifacts_cleared", (int64_t)c.cleared);
+        workflow_say(
+            w, "workflow.session.rolled_back", view.record,
+            json_pack("{s:i, s:i}", "from_phase", c.from_phase, "to_phase", args->to_phase));
         workflow_show_phase(w, &view, *answer);
     }
     workflow_store_release(w->store, &view);

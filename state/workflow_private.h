@@ -40,6 +40,14 @@ enum err workflow_content_of(struct workflow *w, const struct session_view *view
 enum err workflow_add_phase(struct workflow *w, const struct session_view *view, int phase,
                             json_t *answer, struct fault *f);
 
+/* workflow_events.c: tells the bus of what has been saved: of a session in the state of 'record',
+ * with the members of 'more' (stolen; may be null) beside what all such events tell; of one that is
+ * no more; of evidence that was judged.  No lock may be held. */
+void workflow_say(struct workflow *w, const char *topic, const json_t *record, json_t *more);
+void workflow_say_deleted(struct workflow *w, const char *session_id);
+void workflow_say_judged(struct workflow *w, const json_t *record, int phase, bool passed,
+                         bool overridden);
+
 /* Adds the content of the current phase; if that cannot be read, a warning why. */
 void workflow_show_phase(struct workflow *w, const struct session_view *view, json_t *answer);
 /* After a change was not made: makes 'view' one of now, for the error's position is told from it;

@@ -107,6 +107,8 @@ workflow_start(struct workflow *w, const struct workflow_args *args, json_t **an
         workflow_failed(args, NULL, answer, f);
     } else {
         answer_start(w, args, &view, pack, resumed, answer);
+        workflow_say(w, resumed ? "workflow.session.joined" : "workflow.session.started",
+                     view.record, NULL);
         log_info(resumed ? "session resumed by start" : "session started",
                  F_STR("session", record_id(view.record)), F_STR("pack", pack_id(pack)));
     }
@@ -351,8 +353,10 @@ workflow_complete_phase(struct workflow *w, const struct workflow_args *args, js
     err = err ? err : judge_and_store(w, args, gate, &result, &view, f);
     if (!err) {
         answer_passed(w, args, &view, &result, answer);
+        workflow_say_judged(w, view.record, args->phase, true, result.overridden);
     } else if (err == E_REFUSED && result.validation_result) {
         answer_refused(args, &view, &result, answer, f);
+        workflow_say_judged(w, view.record, args->phase, false, false);
     } else {
         workflow_look_again(w, args, &view);
         workflow_failed(args, &view, answer, f);

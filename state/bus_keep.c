@@ -1,0 +1,153 @@
+/* bus_keep.c -- two jobs of the keeper, and a subscriber that marks what has changed.
+ *
+ * DESIGN.  What every event changes, the events themselves, is known from their number: the job
+ * that tells is stirred by whoever publishes, and compares.  What only some change is a row of
+ * EVENT_RESOURCES: their callback marks it, and the same job tells. */
+#include "state/bus_keep.h"
+
+#include "state/base/json_put.h"
+#include "state/base/log.h"
+#include "state/bus_subscribe.h"
+#include "state/uri.h"
+
+#include <stdatomic.h>
+
+LOG_MODULE("bus");
+
+/* Events that change what a resource tells. */
+#define EVENT_RESOURCES(ROW)                        \
+    ROW("helpdesk.loading", URI_HELPDESK "status")  \
+    ROW("helpdesk.ready", URI_HELPDESK "status")    \
+    ROW("helpdesk.failed", URI_HELPDESK "status")   \
+    ROW("helpdesk.reloaded", URI_HELPDESK "status") \
+    ROW("relay.**", URI_RELAY "status")
+
+static const struct row {
+    const char *pattern, *uri;
+} rows[] = {
+#define ROW(PATTERN, URI) {PATTERN, URI},
+    EVENT_RESOURCES(ROW)
+#undef ROW
+};
+#define ROW_COUNT (sizeof rows / sizeof rows[0])
+
+struct bus_keep {
+    struct bus_keep_options options;
+    struct keeper_job *beating, *telling;
+    uint64_t subscription;
+    struct bus_patterns patterns; /* Of all rows. */
+    uint64_t told;                /* Events up to here have been told of.  The keeper's own. */
+    _Atomic bool changed[ROW_COUNT];
+};
+
+/* ---- The heartbeat ---- */
+
+void
+bus_keep_beat(struct bus_keep *k)
+{
+    struct bus *bus = k->options.bus;
+    struct bus_stats s = bus_stats(bus);
+    json_t *data = json_must(json_object());
+
+    json_put_int(data, "uptime_seconds",
+                 (clock_mono(k->options.clock) - k->options.started_mono) / 1000000000);
+    json_put_int(data, "clients", s.readers);
+    json_put_int(data, "events_published", (int64_t)s.published);
+    json_put_int(data, "events_relayed", (int64_t)s.read);
+    json_put_int(data, "events_dropped", (int64_t)(s.dropped + s.unread));
+    bus_publish(bus, &(struct bus_draft){.topic = "system.heartbeat", .data = data});
+}
+
+static bool
+beat(void *arg)
+{
+    bus_keep_beat(arg);
+    return true;
+}
+
+/* ---- Resources ---- */
+
+static enum err
+mark(void *arg, const struct bus_event *event)
+{
+    struct bus_keep *k = arg;
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (bus_pattern_matches(slice_of(rows[i].pattern), event->topic)) {
+            atomic_store(&k->changed[i], true);
+        }
+    }
+    keeper_stir(k->telling);
+    return E_OK;
+}
+
+/* Whether any row of this resource is marked; from here on none is. */
+static bool
+take_marks(struct bus_keep *k, const char *uri)
+{
+    bool marked = false;
+
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        marked |= strcmp(rows[i].uri, uri) == 0 && atomic_exchange(&k->changed[i], false);
+    }
+    return marked;
+}
+
+static bool
+tell(void *arg)
+{
+    struct bus_keep *k = arg;
+    struct changes *changes = k->options.changes;
+    uint64_t seq = bus_seq(k->options.bus);
+    bool news = seq != k->told;
+
+    if (news) {
+        k->told = seq;
+        changes_publish_resource(changes, URI_EVENTS "recent");
+        changes_publish_resource(changes, URI_EVENTS "stats");
+    }
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (take_marks(k, rows[i].uri)) {
+            changes_publish_resource(changes, rows[i].uri);
+            news = true;
+        }
+    }
+    return news; /* A second without any: it rests. */
+}
+
+/* ---- Its life ---- */
+
+struct bus_keep *
+bus_keep_start(const struct bus_keep_options *options)
+{
+    struct bus_keep *k = xcalloc(1, sizeof *k);
+    struct fault f = FAULT_INIT;
+    enum err err = E_OK;
+
+    k->options = *options;
+    for (size_t i = 0; !err && i < ROW_COUNT; i++) {
+        err = bus_patterns_add(&k->patterns, slice_of(rows[i].pattern), &f);
+    }
+    k->telling = keeper_every(options->keeper, options->tell_ms, tell, k);
+    k->beating = keeper_every(options->keeper, options->heartbeat_ms, beat, k);
+    err = err ? err : bus_subscribe(options->bus, &k->patterns, mark, k, &k->subscription, &f);
+    if (err) {
+        log_warn("changes of services are not told of as changes of resources",
+                 F_STR("why", f.text));
+    }
+    bus_stirs(options->bus, k->telling);
+    return k;
+}
+
+void
+bus_keep_stop(struct bus_keep *k)
+{
+    if (k) {
+        bus_stirs(k->options.bus, NULL);
+        bus_unsubscribe(k->options.bus, k->subscription);
+        keeper_drop(k->beating);
+        keeper_drop(k->telling);
+        bus_patterns_fini(&k->patterns);
+        free(k);
+    }
+}
