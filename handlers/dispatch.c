@@ -125,6 +125,7 @@ request_fini(struct request *req)
     if (req->sink) {
         req->sink->class->unref(req->sink);
     }
+    tenants_unpin(state_tenants(req->state), &req->customer);
     asks_end(req);
     tasks_end(req);
     wait_end(req);
@@ -247,6 +248,14 @@ settle(struct request *req)
     return wait_wanted(req) ? wait_settle(req) : req->task ? tasks_settle(req) : asks_settle(req);
 }
 
+/* Whether what runs on a worker is for a tenant: what gives or does something, unlike what manages
+ * the connection. */
+static bool
+serves(const struct request *req)
+{
+    return req->bytes && req->method->prepare;
+}
+
 /* Runs the handler of a request that passed all checks, and runs it again where its client cannot
  * be asked.  False if it waits for its client now, and is not the caller's any more. */
 static bool
@@ -257,6 +266,11 @@ run(struct request *req, enum err *err)
     if (req->session && !req->busy) { /* initialize makes one: that is not busy yet. */
         mcp_session_busy(req->session);
         req->busy = true;
+    }
+    *err = serves(req) && !req->customer.tenant ? tenant_enter(req) : E_OK;
+    if (*err) {
+        *err = tools_refuse(req, *err) ? E_OK : *err;
+        return true;
     }
     *err = asks_begin(req);
     while (!*err && step == ASKS_AGAIN) {
@@ -428,6 +442,14 @@ dispatch_proceed(struct request *req, enum err err, struct slice body)
     }
     if (!err && req->method) {
         err = request_check_scope(req, req->method->scope);
+    }
+    if (!err && req->tool && runs == INLINE) {
+        runs = tenant_enter_now(req, &err) ? INLINE : WORKER;
+        if (err && tools_refuse(req, err)) {
+            request_finish(req, E_OK);
+            request_fini(req);
+            return;
+        }
     }
     if (!err && runs == WORKER) {
         err = send_to_worker(req, body);

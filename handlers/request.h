@@ -15,7 +15,7 @@
 #include "state/base/sink.h"
 #include "state/mcp_session.h"
 #include "state/scope.h"
-#include "state/tenant_id.h"
+#include "state/tenants.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -101,8 +101,11 @@ struct request {
     struct envelope env;           /* On a worker only 'transport', 'session' (then counted),
                                       'principal' and 'scopes' are left of it. */
     char tenant[TENANT_ID_SIZE];   /* For whom: never empty.  See handlers/tenant.h. */
-    struct mcp_session *session;   /* Counted; the legacy session, or null. */
-    struct sink *sink;             /* Counted. */
+    struct tenant_pin customer;    /* Its settings, pinned; on a worker never none. */
+    bool tenant_named;           /* It says, or is bound to, whose it is: of no other it is told. */
+    bool tenant_bound;           /* That is by who calls, not by what is asked. */
+    struct mcp_session *session; /* Counted; the legacy session, or null. */
+    struct sink *sink;           /* Counted. */
     struct mcp_stream *stream;   /* Borrowed: 'sink', if a client may come back to it; else null. */
     const struct method *method; /* Its row; null for what has none. */
     const struct tool *tool;     /* tools/call: the tool that was asked for. */

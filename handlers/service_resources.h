@@ -27,7 +27,9 @@
     ROW(URI_SERVER "caches", "caches", "Caches", "application/json", read_caches,                \
         "The server's caches: hits, misses, lock waits, sizes.")                                 \
     ROW(URI_SERVER "info", "info", "Server", "application/json", read_info,                      \
-        "The server, as get_server_info tells it.")
+        "The server, as get_server_info tells it.")                                              \
+    ROW(URI_TENANT "{client_id}/config", "tenant", "A tenant's settings", "application/json",    \
+        read_tenant_config, "A tenant's settings, without its secrets.")
 /* clang-format on */
 
 struct service_resource {

@@ -167,10 +167,50 @@ tenant_resolve(struct request *req)
             err = refuse_mismatch(req, asked);
         }
     }
+    req->tenant_bound = bound.len > 0;
+    req->tenant_named = asked[0] || bound.len > 0;
     if (!err) {
         snprintf(req->tenant, sizeof req->tenant, "%s",
                  asked[0] ? asked : usual(req, s->tenant_default_id, bound, room));
     }
     buf_fini(&listed);
     return err;
+}
+
+/* ---- Its settings ---- */
+
+bool
+tenant_enter_now(struct request *req, enum err *err)
+{
+    const char *usual = state_options(req->state)->settings->tenant_default_id;
+    bool is_usual = strcmp(req->tenant, usual) == 0;
+
+    *err = E_OK;
+    if (!tenants_peek(state_tenants(req->state), req->tenant, is_usual, &req->customer)) {
+        return is_usual;
+    }
+    *err = tenant_admits(req->customer.tenant, &req->fault);
+    return true;
+}
+
+enum err
+tenant_enter(struct request *req)
+{
+    enum err err = tenants_get(state_tenants(req->state), req->tenant, req->deadline_ns,
+                               &req->customer, &req->fault);
+
+    return err ? err : tenant_admits(req->customer.tenant, &req->fault);
+}
+
+enum err
+tenant_check(const struct request *req, const char *id, struct fault *f)
+{
+    if (!req->tenant_named || strcmp(req->tenant, id) == 0) {
+        return E_OK;
+    }
+    fault_set(f, E_TENANT, "this request is for the tenant '%s', not for '%s'", req->tenant, id);
+    if (f) {
+        f->reason = "bound_elsewhere";
+    }
+    return fault_remedy(f, "leave client_id out");
 }

@@ -15,4 +15,16 @@
  * req->retry_after, for a pair that is blocked.  The transport's thread. */
 enum err tenant_resolve(struct request *req);
 
+/* Pins the settings of req->tenant in req->customer, from memory alone.  False if that needs a
+ * worker; else '*err' says whether it is served.  An INLINE call for the default tenant does
+ * without them as long as they are not known. */
+bool tenant_enter_now(struct request *req, enum err *err);
+/* The same on a worker, which may read its file.  E_NO_TENANT, E_TENANT: it is suspended; as
+ * tenants_get() else.  In req->fault. */
+enum err tenant_enter(struct request *req);
+
+/* E_TENANT if the request may not be told of the tenant 'id', or change it: one that is for a
+ * tenant is for that one alone.  Who names none, and is bound to none, runs the server. */
+enum err tenant_check(const struct request *req, const char *id, struct fault *f);
+
 #endif

@@ -18,6 +18,11 @@
     ROW(get_helpdesk_status, "tool_helpdesk.c")   \
     ROW(reload_helpdesk_index, "tool_helpdesk.c") \
     ROW(search_helpdesk, "tool_helpdesk.c")       \
+    ROW(get_tenant_cache_stats, "tool_tenant.c")  \
+    ROW(get_tenant_config, "tool_tenant.c")       \
+    ROW(list_tenants, "tool_tenant.c")            \
+    ROW(reload_tenant_config, "tool_tenant.c")    \
+    ROW(set_tenant_config, "tool_tenant.c")       \
     ROW(get_event_stats, "tool_events.c")         \
     ROW(get_recent_events, "tool_events.c")       \
     ROW(get_relay_status, "tool_events.c")        \
@@ -85,6 +90,7 @@
     ROW(workflow, FOR_USE) \
     ROW(search, FOR_USE)   \
     ROW(helpdesk, FOR_USE) \
+    ROW(tenant, FOR_USE)   \
     ROW(events, FOR_USE)   \
     ROW(config, FOR_USE)   \
     ROW(conformance, FOR_TESTS)

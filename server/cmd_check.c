@@ -3,12 +3,14 @@
  *
  * What a path is, is told by its name: a folder with metadata.json is a pack, one with a SKILL.md a
  * skill, one that holds such folders is a collection; metadata.json and SKILL.md stand for their
- * folder; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; any
- * other *.json is a configuration. */
+ * folder; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; a
+ * *.json in a folder "tenants" is a tenant's settings, any other a configuration. */
 #include "server/command.h"
 #include "server/report.h"
 #include "state/base/file.h"
 #include "state/skills.h"
+#include "state/tenant_config.h"
+#include "state/tenant_id.h"
 #include "state/workflow_definition.h"
 #include "state/workflow_gate.h"
 #include "state/workflow_pack.h"
@@ -140,8 +142,29 @@ has_phases(struct slice text)
     return false;
 }
 
+/* Checks a tenant's settings; 'name' is the file's. */
 static enum err
-check_text(struct check *c, const char *path, struct slice text, struct fault *f)
+check_tenant(const char *path, const char *name, struct slice text, struct problems *problems,
+             struct fault *f)
+{
+    char *id = xstrndup(name, strlen(name) - strlen(".json"));
+    json_t *config = NULL;
+    enum err err;
+
+    if (!tenant_id_valid(slice_of(id))) {
+        problems_add(problems, PROBLEM_ERROR, path, 0, 0, "\"%s\" is no tenant's id: %s", id,
+                     TENANT_ID_RULE);
+    }
+    err = tenant_config_parse(text, id, path, problems, &config, f);
+    json_decref(config);
+    free(id);
+    return err;
+}
+
+/* 'folder' and 'name' are the file's real ones. */
+static enum err
+check_text(struct check *c, const char *path, const char *folder, const char *name,
+           struct slice text, struct fault *f)
 {
     struct problems problems = PROBLEMS_INIT;
     struct wf_source *source = NULL;
@@ -150,6 +173,8 @@ check_text(struct check *c, const char *path, struct slice text, struct fault *f
 
     if (ends_with(path, ".md")) {
         err = wf_tasklist_parse(text, path, &problems, &source, f);
+    } else if (ends_with(name, ".json") && ends_with(folder, "/tenants")) {
+        err = check_tenant(path, name, text, &problems, f);
     } else if (ends_with(path, ".json")) {
         config_check(text, path, &problems);
     } else if (!ends_with(path, ".yaml") && !ends_with(path, ".yml")) {
@@ -193,7 +218,7 @@ check_file(struct check *c, const char *path, struct fault *f)
         err = dir_read(dir, name, WF_SOURCE_BYTES_MAX, &text, NULL, f);
     }
     if (!err) {
-        err = check_text(c, path, buf_slice(&text), f);
+        err = check_text(c, path, real, name, buf_slice(&text), f);
     }
 out:
     buf_fini(&text);
@@ -234,10 +259,11 @@ run(struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .usage = "PATH ...",
-    .summary = "check a pack, skill, gate, definition, task list or configuration",
+    .summary = "check packs, skills, gates, task lists, tenants, configurations",
     .details = "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
                "is a pack or a skill, or holds some; .md is a task list, .yaml a gate or a "
-               "definition, .json a configuration. The status is 1 if there is any error.",
+               "definition, .json a configuration, or in a folder tenants a tenant's settings. "
+               "The status is 1 if there is any error.",
     .least_args = 1,
     .most_args = 10000,
     .run = run,

@@ -19,10 +19,10 @@ struct keeper;
 struct settings;
 struct watch_counters;
 
+/* The tenants are last, and end first: stores above them made parts of them. */
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
     ROW(config, struct config, make_config, config_unref)                   \
-    ROW(tenants, struct tenants, make_tenants, tenants_destroy)             \
     ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
     ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
     ROW(changes, struct changes, make_changes, changes_destroy)             \
@@ -31,7 +31,8 @@ struct watch_counters;
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
     ROW(skills, struct skills, make_skills, skills_destroy)                 \
     ROW(search, struct search, make_search, search_destroy)                 \
-    ROW(helpdesk, struct helpdesk, make_helpdesk, helpdesk_destroy)
+    ROW(helpdesk, struct helpdesk, make_helpdesk, helpdesk_destroy)         \
+    ROW(tenants, struct tenants, make_tenants, tenants_destroy)
 
 /* What the server found out before there was any state; all borrowed, all outliving it. */
 struct state_options {

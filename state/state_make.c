@@ -37,6 +37,7 @@ make_tenants(const struct state *state, struct fault *f)
         .default_id = o->settings->tenant_default_id,
         .env_allow = o->settings->tenant_env_allow,
         .environment = o->environment,
+        .bus = state_bus(state),
         .cache_max = o->settings->tenant_cache_max,
         .ttl_ns = o->settings->tenant_ttl_s * INT64_C(1000000000),
         .negative_ttl_ns = o->settings->tenant_negative_ttl_s * INT64_C(1000000000),

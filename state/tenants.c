@@ -8,6 +8,7 @@
 #include "state/tenants_private.h"
 
 #include "state/base/json_put.h"
+#include "state/bus.h"
 #include "state/tenant_config.h"
 #include "state/tenant_id.h"
 #include "state/tenant_mask.h"
@@ -32,11 +33,9 @@ struct tenant {
 void
 tenants_tell(const struct tenants *t, const char *topic, const char *id, json_t *data)
 {
-    if (t->options.tell) {
-        t->options.tell(t->options.tell_arg, &(struct tenant_event){topic, id, data});
-    } else {
-        json_decref(data);
-    }
+    bus_publish(
+        t->options.bus,
+        &(struct bus_draft){.topic = topic, .tenant = id, .source = "tenants", .data = data});
 }
 
 /* ---- Parts ---- */
@@ -358,7 +357,7 @@ tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, struct tenan
 }
 
 bool
-tenants_peek(struct tenants *t, const char *id, struct tenant_pin *pin)
+tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pin)
 {
     int64_t now_ns = clock_mono(t->options.clock);
 
@@ -367,8 +366,9 @@ tenants_peek(struct tenants *t, const char *id, struct tenant_pin *pin)
         return false;
     }
     pin->tenant = pin->slot.value;
-    if (!pin->tenant->config || is_old(t, pin->tenant) ||
-        now_ns - atomic_load(&pin->tenant->looked_ns) >= PEEK_NS) {
+    if (!pin->tenant->config ||
+        (!ever &&
+         (is_old(t, pin->tenant) || now_ns - atomic_load(&pin->tenant->looked_ns) >= PEEK_NS))) {
         tenants_unpin(t, pin);
         return false;
     }

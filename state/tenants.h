@@ -24,6 +24,7 @@
 #define TENANT_VERSION_SIZE 17     /* Of the text of a version, and NUL. */
 #define TENANT_VERSION_NONE "none" /* That of a tenant without a file. */
 
+struct bus;
 struct tenant;
 struct tenants;
 
@@ -37,12 +38,6 @@ struct tenant_source {
     void *arg;
 };
 
-/* What became of a tenant: "tenant.loaded", .invalidated, .evicted, .load_failed. */
-struct tenant_event {
-    const char *topic, *tenant;
-    json_t *data; /* Stolen. */
-};
-
 struct tenants_options {
     const struct clock *clock; /* All borrowed; must outlive the tenants. */
     struct dir *data;          /* The data folder. */
@@ -53,9 +48,7 @@ struct tenants_options {
     int64_t ttl_ns; /* 0: for ever. */
     int64_t negative_ttl_ns;
     const struct tenant_source *source; /* Null: the files in 'data'. */
-    /* Told of what happens, by whichever thread, which holds no lock; may be null. */
-    void (*tell)(void *arg, const struct tenant_event *event);
-    void *tell_arg;
+    struct bus *bus; /* Told of what is loaded, invalidated, evicted, and fails; or null. */
 };
 
 /* New, without a tenant in its table. */
@@ -79,9 +72,9 @@ struct tenant_pin {
  * A suspended tenant is found like any: see tenant_admits(). */
 enum err tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, struct tenant_pin *pin,
                      struct fault *f);
-/* The same from memory alone, without waiting: false if it is not there, or not known to be as its
- * file was within the last second. */
-bool tenants_peek(struct tenants *t, const char *id, struct tenant_pin *pin);
+/* The same from memory alone, without waiting: false if it is not there, or, unless 'ever' so old
+ * will do, not known to be as its file was within the last second. */
+bool tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pin);
 /* An empty pin is ignored. */
 void tenants_unpin(struct tenants *t, struct tenant_pin *pin);
 

@@ -130,7 +130,7 @@ is_active(struct tenants *t, const char *id)
     json_t *config = NULL;
     bool active;
 
-    if (tenants_peek(t, id, &pin)) {
+    if (tenants_peek(t, id, false, &pin)) {
         active = tenant_admits(pin.tenant, NULL) == E_OK;
         tenants_unpin(t, &pin);
         return active;

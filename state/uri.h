@@ -13,6 +13,7 @@
 #define URI_SESSION "tandem://session/"
 #define URI_SERVER "tandem://server/"
 #define URI_STANDARD "tandem://standard/"
+#define URI_TENANT "tandem://tenant/"
 #define URI_SKILL "skill://"
 
 /* Adds 'path' to 'out' as part of a URI: all but unreserved characters and '/' is encoded. */

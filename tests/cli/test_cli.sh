@@ -501,6 +501,15 @@ check_tells_every_problem() {
     cp -r "$root/../deploy/example/.tandem/workflows/bug_fix_v1" whole
     cp skills/mine/SKILL.md whole/SKILL.md
     run 1 check whole && has "$out" "whole/SKILL.md:3:1: error:"
+    mkdir tenants
+    printf '{"client": {"id": "acme", "name": "A", "short_name": "A", "timezone": "UTC"}}' >tenants/acme.json
+    run 0 check tenants/acme.json && has "$out" "1 checked: 0 errors"
+    cp tenants/acme.json tenants/beta.json
+    run 1 check tenants/beta.json && has "$out" "tenants/beta.json:1:19: error: client/id:"
+    printf '{"client": {"id": "beta",\n "name": 7}}' >tenants/beta.json
+    cd tenants && run 1 check beta.json && cd "$top" && has "$out" "beta.json:2:10: error: client/name:"
+    cp tenants/acme.json tenants/Acme.json
+    run 1 check tenants/Acme.json && has "$out" "is no tenant's id"
     run 1 check missing.md && has "$err" "missing.md cannot be read"
     mkdir empty
     run 1 check empty && has "$err" "metadata.json"

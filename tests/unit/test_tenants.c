@@ -3,6 +3,7 @@
 #include "tests/check.h"
 
 #include "state/base/json_put.h"
+#include "state/bus.h"
 #include "state/tenant_config.h"
 #include "state/tenant_mask.h"
 #include "state/tenants.h"
@@ -31,8 +32,8 @@ struct world {
     _Atomic bool fail;      /* Reads do. */
     bool hold;              /* A read waits to be let go. */
     sem_t reading, go;
-    pthread_mutex_t mutex;
-    char events[4096]; /* "loaded a;evicted b;" */
+    struct bus *bus;
+    const char *watched; /* Tenants whose events are looked at, each ended by NUL, and NUL. */
     _Atomic(struct tenant *) first;
 };
 
@@ -75,30 +76,42 @@ read_text(void *arg, const char *id, struct buf *text, struct file_identity *ide
     return err;
 }
 
+/* "loaded a;evicted b;": what was told, each to its tenant alone. */
 static void
-tell(void *arg, const struct tenant_event *event)
+expect_told(struct world *w, const char *want)
 {
-    struct world *w = arg;
-    size_t len;
+    struct bus_event *events[100];
+    struct buf text = BUF_INIT;
+    size_t count;
 
-    pthread_mutex_lock(&w->mutex);
-    len = strlen(w->events);
-    snprintf(w->events + len, sizeof w->events - len, "%s %s;", event->topic + strlen("tenant."),
-             event->tenant);
-    pthread_mutex_unlock(&w->mutex);
-    json_decref(event->data);
+    buf_adds(&text, "");
+    for (const char *id = w->watched; *id; id += strlen(id) + 1) {
+        count = bus_recent(w->bus, &(struct bus_query){.tenant = id}, events, 100);
+        for (size_t i = 0; i < count; i++) {
+            CHECK_STR(events[i]->tenant, id);
+            buf_addf(&text, "%.*s %s;", (int)events[i]->topic.len - 7, events[i]->topic.data + 7,
+                     id);
+            bus_event_unref(events[i]);
+        }
+    }
+    CHECK_STR(text.data ? text.data : "", want);
+    buf_fini(&text);
 }
 
 static void
 open_world(struct world *w, size_t max)
 {
+    struct bus_options options = BUS_OPTIONS_INIT;
+
     memset(w, 0, sizeof *w);
     fake_clock_init(&w->clock);
+    options.clock = &w->clock.clock;
     w->source = (struct tenant_source){look, read_text, w};
     w->inode = 1;
     sem_init(&w->reading, 0, 0);
     sem_init(&w->go, 0, 0);
-    pthread_mutex_init(&w->mutex, NULL);
+    w->bus = bus_create(&options);
+    w->watched = "acme\0beta\0";
     w->tenants = tenants_create(&(struct tenants_options){.clock = &w->clock.clock,
                                                           .default_id = "default",
                                                           .env_allow = "TENANT_*",
@@ -106,8 +119,7 @@ open_world(struct world *w, size_t max)
                                                           .ttl_ns = 300 * S,
                                                           .negative_ttl_ns = 5 * S,
                                                           .source = &w->source,
-                                                          .tell = tell,
-                                                          .tell_arg = w});
+                                                          .bus = w->bus});
 }
 
 static void
@@ -117,7 +129,7 @@ close_world(struct world *w)
     tenants_destroy(w->tenants);
     sem_destroy(&w->reading);
     sem_destroy(&w->go);
-    pthread_mutex_destroy(&w->mutex);
+    bus_destroy(w->bus);
 }
 
 static struct tenant_pin
@@ -170,7 +182,7 @@ tenant_same_object_same_id(void **unused)
     a = must_get(&w, "acme");
     CHECK_INT(w.reads, 1);
     CHECK_INT(tenants_counters(w.tenants).cache.hits, 2);
-    CHECK_STR(w.events, "loaded acme;");
+    expect_told(&w, "loaded acme;");
     tenants_unpin(w.tenants, &a);
     close_world(&w);
 }
@@ -210,7 +222,7 @@ tenant_first_access_20_threads(void **unused)
         CHECK_INT(w.reads, 1);
         CHECK_INT(c.misses, 1);
         CHECK_INT(c.hits + c.double_loads, 19);
-        CHECK_STR(w.events, "loaded acme;");
+        expect_told(&w, "loaded acme;");
         close_world(&w);
     }
 }
@@ -254,10 +266,11 @@ tenant_lru_100_then_101st_evicts_oldest(void **unused)
     }
     pin = must_get(&w, "t0"); /* Now t1 is the oldest. */
     tenants_unpin(w.tenants, &pin);
-    w.events[0] = '\0';
+    bus_reset(w.bus);
+    w.watched = "t1\0t100\0";
     pin = must_get(&w, "t100");
     tenants_unpin(w.tenants, &pin);
-    CHECK_STR(w.events, "evicted t1;loaded t100;");
+    expect_told(&w, "evicted t1;loaded t100;");
     CHECK_INT(tenants_counters(w.tenants).cache.size, 100);
     CHECK_INT(tenants_counters(w.tenants).cache.evictions, 1);
     CHECK_INT(w.reads, 101);
@@ -280,7 +293,7 @@ tenant_evicted_slot_survives_while_referenced(void **unused)
     open_world(&w, 1);
     old = must_get(&w, "acme");
     other = must_get(&w, "beta"); /* Its place is taken, though it is in use. */
-    CHECK_STR(w.events, "loaded acme;evicted acme;loaded beta;");
+    expect_told(&w, "loaded acme;evicted acme;loaded beta;");
     CHECK_STR(tenant_id(old.tenant), "acme");
     CHECK_INT(number_of(old.tenant), 1);
     again = must_get(&w, "acme");
@@ -378,8 +391,8 @@ tenant_load_failure_not_sticky(void **unused)
     pin = must_get(&w, "acme");
     CHECK_INT(w.reads, 4);
     CHECK_INT(tenants_counters(w.tenants).cache.load_failures, 2);
-    CHECK_STR(w.events, "load_failed acme;loaded acme;invalidated acme;load_failed acme;"
-                        "loaded acme;");
+    expect_told(&w, "load_failed acme;loaded acme;invalidated acme;load_failed acme;"
+                    "loaded acme;");
     tenants_unpin(w.tenants, &pin);
     close_world(&w);
 }
@@ -419,20 +432,20 @@ a_look_that_does_not_wait(void **unused)
 
     (void)unused;
     open_world(&w, 100);
-    CHECK(!tenants_peek(w.tenants, "acme", &pin));
+    CHECK(!tenants_peek(w.tenants, "acme", false, &pin));
     pin = must_get(&w, "acme");
     tenants_unpin(w.tenants, &pin);
-    CHECK(tenants_peek(w.tenants, "acme", &pin));
+    CHECK(tenants_peek(w.tenants, "acme", false, &pin));
     tenants_unpin(w.tenants, &pin);
     fake_clock_pass(&w.clock, S);
-    CHECK(!tenants_peek(w.tenants, "acme", &pin));
+    CHECK(!tenants_peek(w.tenants, "acme", false, &pin));
     pin = must_get(&w, "acme");
     tenants_unpin(w.tenants, &pin);
-    CHECK(tenants_peek(w.tenants, "acme", &pin));
+    CHECK(tenants_peek(w.tenants, "acme", false, &pin));
     tenants_unpin(w.tenants, &pin);
     w.fail = true;
     expect_error(&w, "beta", E_IO);
-    CHECK(!tenants_peek(w.tenants, "beta", &pin));
+    CHECK(!tenants_peek(w.tenants, "beta", true, &pin));
     CHECK_INT(w.reads, 2);
     close_world(&w);
 }

@@ -300,6 +300,7 @@ some_arguments(const struct tool *tool)
         {"search_helpdesk", "{\"query\":\"anything\"}"},
         {"publish_event", "{\"topic\":\"build.finished\"}"},
         {"set_event_filters", "{\"patterns\":[\"build.*\"]}"},
+        {"set_tenant_config", "{\"client_id\":\"default\",\"config\":{\"branding\":{}}}"},
     };
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
