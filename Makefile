@@ -70,7 +70,10 @@ $(B)/libtandem.a: $(call obj,$(LIBRARY))
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(TEST_BINS): $(B)/%: $(B)/%.o $(call obj,$(TEST_HELP)) $(B)/libtandem.a
+$(B)/libtests.a: $(call obj,$(TEST_HELP))
+	@rm -f $@
+	@ar crsD $@ $^
+$(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

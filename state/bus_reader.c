@@ -244,6 +244,12 @@ bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
     return E_OK;
 }
 
+const char *
+bus_reader_tenant(const struct bus_reader *r)
+{
+    return r->tenant;
+}
+
 void
 bus_reader_close(struct bus_reader *r)
 {

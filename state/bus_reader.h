@@ -64,6 +64,8 @@ struct bus_reader_start {
 enum err bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
                          struct bus_reader **reader, struct bus_reader_start *start,
                          struct fault *f);
+/* Whose events it is handed besides the server's; null: nobody's.  Borrowed from it. */
+const char *bus_reader_tenant(const struct bus_reader *reader);
 /* Frees it; it is woken no more.  Null is ignored. */
 void bus_reader_close(struct bus_reader *reader);
 

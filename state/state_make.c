@@ -11,6 +11,7 @@
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
+#include "state/relay.h"
 #include "state/search.h"
 #include "state/settings.h"
 #include "state/tenants.h"
@@ -118,6 +119,17 @@ make_bus(const struct state *state, struct fault *f)
     }
     bus_patterns_fini(&outside);
     return bus;
+}
+
+struct relay *
+make_relay(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+
+    (void)f;
+    return relay_create(&(struct relay_options){.clock = o->clock,
+                                                .clients = o->settings->relay_max_clients,
+                                                .keep_ns = o->settings->relay_replay_ttl});
 }
 
 struct project_info *

@@ -10,7 +10,7 @@
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 static void
-check_answer(const struct response *r)
+check_answer(const struct response *r, const char *subprotocol)
 {
     unsigned char digest[SHA_DIGEST_LENGTH], wanted[32];
     char *accept = client_header(r, "Sec-WebSocket-Accept");
@@ -19,7 +19,7 @@ check_answer(const struct response *r)
 
     SHA1((const unsigned char *)KEY GUID, strlen(KEY GUID), digest);
     EVP_EncodeBlock(wanted, digest, sizeof digest);
-    if (strcmp(accept, (char *)wanted) != 0 || strcmp(protocol, "mcp") != 0 ||
+    if (strcmp(accept, (char *)wanted) != 0 || strcmp(protocol, subprotocol) != 0 ||
         strcasecmp(upgrade, "websocket") != 0) {
         fprintf(stderr, "no good handshake: %.*s\n", (int)r->head.len, r->head.data);
         abort();
@@ -30,23 +30,29 @@ check_answer(const struct response *r)
 }
 
 int
-ws_shake(struct client *c, const char *token)
+ws_shake_at(struct client *c, const char *path, const char *subprotocol, const char *token)
 {
-    char *text =
-        xasprintf("GET /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
-                  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                  "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Protocol: mcp\r\n"
-                  "%s%s%s\r\n",
-                  token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
+    char *text = xasprintf("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+                           "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: " KEY "\r\n%s%s%s%s%s%s\r\n",
+                           path, *subprotocol ? "Sec-WebSocket-Protocol: " : "", subprotocol,
+                           *subprotocol ? "\r\n" : "", token ? "Authorization: Bearer " : "",
+                           token ? token : "", token ? "\r\n" : "");
     struct response r;
 
     client_sends(c, text);
     free(text);
     r = client_read(c, false, 10);
     if (r.status == 101) {
-        check_answer(&r);
+        check_answer(&r, subprotocol);
     }
     return r.status;
+}
+
+int
+ws_shake(struct client *c, const char *token)
+{
+    return ws_shake_at(c, "/mcp", "mcp", token);
 }
 
 void

@@ -18,6 +18,8 @@ struct ws_frame {
 /* Sends the handshake on an open connection, 'token' null for none, and reads the answer.  Returns
  * its status; what is wrong with a 101 aborts. */
 int ws_shake(struct client *c, const char *token);
+/* The same elsewhere than on the MCP endpoint; 'subprotocol' "" for none. */
+int ws_shake_at(struct client *c, const char *path, const char *subprotocol, const char *token);
 /* Opens a connection and shakes hands, which must succeed. */
 void ws_open(struct client *c, unsigned port, const char *token);
 /* Sends one frame, masked; 'first' is its first byte.  False if the server has gone. */

@@ -214,14 +214,13 @@ let_in(struct connection *c)
 /* ---- This server's own token ---- */
 
 static void
-check_own(struct connection *c, const char *token, struct slice value, struct verdict *v)
+check_own(struct connection *c, const char *token, struct slice shown, struct verdict *v)
 {
-    struct slice shown = credentials(value);
     size_t len = strlen(token);
 
     if (shown.len == len && CRYPTO_memcmp(shown.data, token, len) == 0) {
         let_in(c);
-    } else if (!value.data) {
+    } else if (!shown.data) {
         http_refuse(v, 401, "unauthorized",
                     "a token is needed: send \"Authorization: Bearer TOKEN\" with what the file "
                     "\"token\" in the data folder holds",
@@ -322,7 +321,28 @@ http_check_token(struct connection *c, const struct http_parser *p, bool own, st
     } else if (c->server->auth && !own) {
         check_issued(c, value, v);
     } else {
-        check_own(c, own ? context->own_token : context->token, value, v);
+        if (value.data && !is_bearer(value)) {
+            value = SLICE("Bearer "); /* Something was shown, and it is no good. */
+        }
+        check_own(c, own ? context->own_token : context->token, credentials(value), v);
+    }
+}
+
+void
+http_check_shown(struct connection *c, struct slice token, struct verdict *v)
+{
+    grant_unref(c->grant);
+    c->grant = NULL;
+    if (!token.data) {
+        http_refuse(v, 401, "unauthorized", "a token is needed: say it in hello, as \"token\"",
+                    "%s", "");
+    } else if (!c->server->auth) {
+        check_own(c, c->server->context.token, token, v);
+    } else if (!is_token(token)) {
+        http_refuse(v, 401, "unauthorized", "what hello shows is no token", "%s", "");
+    } else {
+        c->waited = true; /* Nobody could tell it later. */
+        check_grant(c, token, v);
     }
 }
 

@@ -87,7 +87,7 @@ http_mcp(struct connection *c, const struct http_parser *p)
     struct envelope env;
 
     if (http_ws_wanted(p)) {
-        http_ws(c, p);
+        http_ws_mcp(c, p);
         return;
     }
     http_fill_envelope(c, p, &env);

@@ -24,6 +24,7 @@
 #include "state/settings.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
+#include "transports/ws_use.h"
 
 #define HTTP_STALL_NS INT64_C(10000000000) /* An answer that the peer does not read. */
 
@@ -117,7 +118,8 @@ struct connection {
     struct grant *grant;       /* Counted: of this request's token; null if it had none. */
     struct jwks_waiter waiter; /* While CHECKING; counts as a reference. */
     bool waited;               /* This request's head has waited: it will not do so again. */
-    bool checked;              /* Has shown a good token. */
+    bool checked;              /* Has shown a good token, */
+    bool shown;                /* and with this request. */
     bool old;                  /* This request came in HTTP/1.0. */
     bool close_after;          /* Close once the answer is written. */
     bool peer_done;            /* The peer will send nothing more. */
@@ -262,6 +264,7 @@ struct route {
     bool own;          /* Needs the token of the data folder, whatever others must show. */
     bool any_origin;   /* Pages of all origins may read it. */
     bool mcp;          /* Errors are told as JSON-RPC. */
+    bool relay;        /* Only for WebSockets, whose token may come with their first frame. */
     unsigned methods;  /* Bits by enum http_method. */
     const char *allow; /* The same, for the Allow header. */
     /* Deals with a whole request; answers it, now or later. */
@@ -291,6 +294,9 @@ bool http_asks_token(const struct http_server *s);
  * of the data folder, whatever others have to show. */
 void http_check_token(struct connection *c, const struct http_parser *p, bool own,
                       struct verdict *v);
+/* The same for a token that came with a frame; null data for none.  Keys that are not there now are
+ * not waited for. */
+void http_check_shown(struct connection *c, struct slice token, struct verdict *v);
 /* Who was let in. */
 struct slice http_principal(const struct connection *c);
 /* Writes the line that asks for a token with 'scope', or nothing, into 'out'; returns its length.
@@ -304,13 +310,19 @@ void http_issuer_metadata(struct connection *c, const struct http_parser *p);
 #define WS_SUBPROTOCOL "mcp"
 /* Whether a request means to become a WebSocket, however badly it says so. */
 bool http_ws_wanted(const struct http_parser *p);
-/* Checks the handshake of one whose route has passed. */
-void http_ws_check(const struct http_parser *p, struct verdict *v);
+/* Checks the handshake of one whose route has passed; 'subprotocol' must be offered, if not null.
+ */
+void http_ws_check(const struct http_parser *p, const char *subprotocol, struct verdict *v);
 
 /* http_ws.c */
 
-/* Begins a WebSocket, or refuses for want of what it needs. */
-void http_ws(struct connection *c, const struct http_parser *p);
+/* Begins a WebSocket whose handshake is good, or refuses for want of what it needs; 'use' is ended
+ * then.  'subprotocol' may be null. */
+void websocket_open(struct connection *c, const struct http_parser *p, const char *subprotocol,
+                    const struct ws_use *use);
+/* Has websocket_woken() called for the connection 'arg' soon.  Any thread, whatever it holds, as
+ * long as the WebSocket's outbox is not closed. */
+void websocket_wake(void *arg);
 /* What else the client has sent with its request. */
 void websocket_begin(struct connection *c, char *data, size_t len);
 void websocket_event(struct connection *c, int events);
@@ -331,6 +343,11 @@ void http_feed_go_on(struct connection *c);
 void http_feed_drain(struct connection *c);
 /* Nothing more is asked of the bus.  Ignored where there is no feed. */
 void http_feed_free(struct connection *c);
+
+/* http_ws_mcp.c, http_ws_relay.c: begin a WebSocket of their use. */
+
+void http_ws_mcp(struct connection *c, const struct http_parser *p);
+void http_ws_relay(struct connection *c, const struct http_parser *p);
 
 /* http_mcp.c, http_rest.c */
 void http_mcp(struct connection *c, const struct http_parser *p);

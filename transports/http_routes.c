@@ -21,6 +21,7 @@ static const struct route routes[] = {
      .handle = http_resource},
     {"/api/events", .methods = BIT(POST), .allow = "POST", .handle = http_event},
     {"/events", .methods = BIT(GET), .allow = "GET", .handle = http_events},
+    {"/ws", .relay = true, .methods = BIT(GET), .allow = "GET", .handle = http_ws_relay},
     {BRIDGE_PATH, .own = true, .methods = BIT(GET), .allow = "GET", .handle = http_bridge},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_health},
@@ -272,8 +273,11 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     if (!v->status && !(route->mcp && http_ws_wanted(p))) {
         check_method(p, route, v);
     }
-    if (!v->status && !route->open) {
+    c->shown = false;
+    if (!v->status && !route->open &&
+        !(route->relay && !http_header(p, HTTP_HEADER_AUTHORIZATION).data)) {
         http_check_token(c, p, route->own, v);
+        c->shown = !v->status;
     }
     if (!v->status && !v->later) {
         check_media(p, v);
@@ -281,8 +285,8 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     if (!v->status && !v->later) {
         check_client_id(p, v);
     }
-    if (!v->status && !v->later && route->mcp && http_ws_wanted(p)) {
-        http_ws_check(p, v);
+    if (!v->status && !v->later && (route->relay || (route->mcp && http_ws_wanted(p)))) {
+        http_ws_check(p, route->mcp ? WS_SUBPROTOCOL : NULL, v);
     }
     return route;
 }

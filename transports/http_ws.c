@@ -1,11 +1,11 @@
-/* http_ws.c -- connections that have become WebSockets: MCP, a message a text frame.
+/* http_ws.c -- connections that have become WebSockets, a message a text frame.
  *
  * The handshake is a request like any other up to here: Host, Origin, path and token have been
  * checked.  From then on the connection only carries bytes: what the client sends passes the gate
  * into the channel, what comes out of the channel goes to the client; in between libwebsockets
  * makes messages out of frames and frames out of messages.
  *
- *     socket --> gate --> pair --> libwebsockets --> peer --> dispatch
+ *     socket --> gate --> pair --> libwebsockets --> use (http_ws_mcp.c, http_ws_relay.c)
  *     socket <----------- pair <-- libwebsockets <-- outbox <-- any thread
  *
  * DESIGN.  Nothing is read from a side while what was read before has not been taken by the other,
@@ -15,7 +15,6 @@
 #include "transports/http_private.h"
 
 #include "state/base/log.h"
-#include "transports/peer.h"
 #include "transports/ws_channel.h"
 
 #include <assert.h>
@@ -30,9 +29,9 @@ LOG_MODULE("ws");
 
 struct websocket {
     struct connection *connection; /* Borrowed: it closes this first. */
-    struct peer *peer;             /* Counted. */
-    struct outbox *outbox;         /* The peer's; borrowed. */
-    struct ws_channel *channel;    /* Owned. */
+    struct ws_use use;
+    struct outbox *outbox;      /* The use's; borrowed. */
+    struct ws_channel *channel; /* Owned. */
     struct ws_gate gate;
     int fd; /* Our end of the channel's pair. */
     uv_poll_t poll;
@@ -114,12 +113,37 @@ fail(struct connection *c, enum ws_close code, const char *why)
     }
 }
 
+/* Closes it if its use has come to an end. */
+static void
+judge(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+    const char *why = NULL;
+    enum ws_close code = ws->failing ? WS_CLOSE_NONE : ws->use.class->judge(ws->use.self, &why);
+
+    if (code) {
+        fail(c, code, why);
+    }
+}
+
+/* Has more put into the outbox, if there is room. */
+static void
+fill(struct connection *c)
+{
+    struct websocket *ws = c->websocket;
+
+    if (!ws->failing && ws->use.class->fill) {
+        ws->use.class->fill(ws->use.self);
+        judge(c);
+    }
+}
+
 static void
 check_drained(struct connection *c)
 {
     struct websocket *ws = c->websocket;
 
-    if (ws->draining && peer_in_flight(ws->peer) == 0 && outbox_bytes(ws->outbox) == 0) {
+    if (ws->draining && ws->use.class->is_idle(ws->use.self) && outbox_bytes(ws->outbox) == 0) {
         fail(c, WS_CLOSE_GOING_AWAY, "the server is ending");
     }
 }
@@ -175,7 +199,8 @@ take_message(struct websocket *ws, struct slice message)
 {
     if (!ws->failing && !ws->draining) {
         outbox_expect(ws->outbox);
-        peer_dispatch(ws->peer, message);
+        ws->use.class->take(ws->use.self, message);
+        judge(ws->connection);
         ws_channel_wake(ws->channel);
     }
 }
@@ -206,6 +231,7 @@ on_written(void *owner)
 {
     struct websocket *ws = owner;
 
+    fill(ws->connection);
     check_drained(ws->connection);
     watch(ws->connection);
     return is_welcome(ws);
@@ -329,18 +355,17 @@ websocket_woken(struct connection *c)
     if (!ws) {
         return;
     }
-    if (peer_is_lost(ws->peer)) {
-        fail(c, WS_CLOSE_INTERNAL, "there was no memory for an answer");
-    } else {
+    judge(c);
+    if (!ws->failing) {
+        fill(c);
         ws_channel_wake(ws->channel);
         check_drained(c);
     }
     watch(c);
 }
 
-/* Any thread, with the lock of the outbox held; not after that is closed. */
-static void
-wake(void *arg)
+void
+websocket_wake(void *arg)
 {
     http_server_wake(arg);
 }
@@ -376,10 +401,14 @@ websocket_check_time(struct connection *c, int64_t now_ns)
         fail(c, WS_CLOSE_POLICY, "answers are not read");
     } else if (stuck || (ws->failing && !c->out.len && now_ns - ws->failing_ns > CLOSE_NS)) {
         connection_close(c);
+        return;
     } else if (listens(c)) {
         check_alive(c, now_ns);
     } else {
         ws->heard_ns = now_ns; /* It may have said much meanwhile. */
+    }
+    if (c->state == WEBSOCKET) {
+        judge(c);
     }
 }
 
@@ -387,7 +416,7 @@ void
 websocket_drain(struct connection *c)
 {
     c->websocket->draining = true;
-    peer_wake_when_idle(c->websocket->peer);
+    c->websocket->use.class->drain(c->websocket->use.self);
     check_drained(c);
     watch(c);
 }
@@ -410,9 +439,8 @@ websocket_close(struct connection *c)
 
     if (ws) {
         c->websocket = NULL;
-        peer_gone(ws->peer);
         outbox_close(ws->outbox);
-        peer_unref(ws->peer);
+        ws->use.class->end(ws->use.self);
         ws_channel_release(ws->channel);
         shutdown(ws->fd, SHUT_RDWR); /* libwebsockets sees the end of it, and ends too. */
         buf_fini(&ws->message);
@@ -435,7 +463,8 @@ websocket_begin(struct connection *c, char *data, size_t len)
 
 /* Makes the channel.  False if it is not to be had. */
 static bool
-open_channel(struct connection *c, struct websocket *ws, const struct http_parser *p)
+open_channel(struct connection *c, struct websocket *ws, const struct http_parser *p,
+             const char *subprotocol)
 {
     static const struct ws_channel_class class = {take_part, on_written};
     struct http_server *s = c->server;
@@ -443,7 +472,7 @@ open_channel(struct connection *c, struct websocket *ws, const struct http_parse
     if (!s->websockets) {
         s->websockets = ws_library_create(&s->loop, s->context.settings->limits_connections);
     }
-    ws->channel = ws_channel_open(s->websockets, http_header(p, HTTP_HEADER_WS_KEY), WS_SUBPROTOCOL,
+    ws->channel = ws_channel_open(s->websockets, http_header(p, HTTP_HEADER_WS_KEY), subprotocol,
                                   ws->outbox, &class, ws, &ws->fd);
     if (ws->channel && uv_poll_init(&s->loop, &ws->poll, ws->fd) != 0) {
         ws_channel_release(ws->channel);
@@ -454,29 +483,18 @@ open_channel(struct connection *c, struct websocket *ws, const struct http_parse
 }
 
 void
-http_ws(struct connection *c, const struct http_parser *p)
+websocket_open(struct connection *c, const struct http_parser *p, const char *subprotocol,
+               const struct ws_use *use)
 {
     struct websocket *ws = xcalloc(1, sizeof *ws);
-    struct envelope env;
 
-    http_fill_envelope(c, p, &env);
     ws->connection = c;
-    ws->peer = peer_create(&(struct peer_options){
-        .dispatcher = c->server->context.dispatcher,
-        .transport = TRANSPORT_WS,
-        .principal = env.principal,
-        .scopes = env.scopes,
-        .tenants = env.tenants,
-        .peer = env.peer,
-        .client_id = env.client_id,
-        .headroom = ws_channel_headroom,
-        .wake = wake,
-        .arg = c,
-    });
-    ws->outbox = peer_outbox(ws->peer);
+    ws->use = *use;
+    ws->outbox = use->outbox;
     ws_gate_init(&ws->gate, c->server->context.settings->limits_message);
-    if (c->server->draining || !open_channel(c, ws, p)) {
-        peer_unref(ws->peer);
+    if (c->server->draining || !open_channel(c, ws, p, subprotocol)) {
+        outbox_close(ws->outbox);
+        use->class->end(use->self);
         free(ws);
         connection_refuse(c, true, 503, "overloaded", "there is no room for a WebSocket now",
                           "Retry-After: 1\r\n");

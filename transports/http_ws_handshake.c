@@ -39,13 +39,13 @@ key_is_good(const struct http_parser *p)
 
 /* Names of subprotocols are compared with their case. */
 static bool
-offers_subprotocol(const struct http_parser *p)
+offers(const struct http_parser *p, const char *subprotocol)
 {
     struct slice wanted = slice_of(http_header_name(HTTP_HEADER_WS_PROTOCOL)), name, list, element;
 
     for (unsigned i = 0; http_header_next(p, &i, &name, &list);) {
         while (http_same(name, wanted) && http_list_next(&list, &element)) {
-            if (slice_is(element, WS_SUBPROTOCOL)) {
+            if (slice_is(element, subprotocol)) {
                 return true;
             }
         }
@@ -64,10 +64,12 @@ refuse(struct verdict *v, int status, const char *text)
 }
 
 void
-http_ws_check(const struct http_parser *p, struct verdict *v)
+http_ws_check(const struct http_parser *p, const char *subprotocol, struct verdict *v)
 {
-    if (p->minor == 0 || !p->upgrade ||
-        !http_header_has(p, HTTP_HEADER_UPGRADE, SLICE("websocket"))) {
+    if (!http_ws_wanted(p)) {
+        refuse(v, 426, "this path is for WebSockets only");
+    } else if (p->minor == 0 || !p->upgrade ||
+               !http_header_has(p, HTTP_HEADER_UPGRADE, SLICE("websocket"))) {
         refuse(v, 400,
                "a WebSocket begins with HTTP/1.1, \"Connection: Upgrade\" and \"Upgrade: "
                "websocket\"");
@@ -78,7 +80,7 @@ http_ws_check(const struct http_parser *p, struct verdict *v)
         refuse(v, 426, "the only version of WebSocket spoken here is 13");
     } else if (!key_is_good(p)) {
         refuse(v, 400, "Sec-WebSocket-Key is not one header of 16 bytes in base64");
-    } else if (!offers_subprotocol(p)) {
+    } else if (subprotocol && !offers(p, subprotocol)) {
         refuse(v, 400,
                "the subprotocol here is \"" WS_SUBPROTOCOL "\": offer it in "
                "Sec-WebSocket-Protocol");

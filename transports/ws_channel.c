@@ -254,8 +254,9 @@ send_handshake(int fd, struct slice key, const char *subprotocol)
     int len = snprintf(text, sizeof text,
                        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       "Sec-WebSocket-Key: %.*s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-                       (int)key.len, key.data, subprotocol);
+                       "Sec-WebSocket-Key: %.*s\r\n%s%s%s\r\n",
+                       (int)key.len, key.data, subprotocol ? "Sec-WebSocket-Protocol: " : "",
+                       subprotocol ? subprotocol : "", subprotocol ? "\r\n" : "");
 
     return len > 0 && (size_t)len < sizeof text && send(fd, text, (size_t)len, MSG_NOSIGNAL) == len;
 }

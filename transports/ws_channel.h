@@ -38,8 +38,8 @@ void ws_library_stop(struct ws_library *library);
 void ws_library_destroy(struct ws_library *library);
 
 /* A new channel; '*fd' is the owner's end of the pair, its own, not blocking.  What comes out of it
- * begins with the answer to the handshake of 'key' and 'subprotocol'.  Null if there is none to be
- * had. */
+ * begins with the answer to the handshake of 'key' and 'subprotocol' (may be null).  Null if there
+ * is none to be had. */
 struct ws_channel *ws_channel_open(struct ws_library *library, struct slice key,
                                    const char *subprotocol, struct outbox *outbox,
                                    const struct ws_channel_class *class, void *owner, int *fd);

@@ -40,7 +40,8 @@
     ROW(HELPDESK,       SEARCH_READERS, "which helpdesk index is current, and who loads one")       \
     ROW(EMBED,          HELPDESK,       "connections to the provider of vectors that are idle")     \
     ROW(BUS,            EMBED,          "the sequence of events, what is kept of it, its queues")   \
-    ROW(POOL,           BUS,            "jobs waiting for a worker")                                \
+    ROW(RELAY,          BUS,            "who reads events by WebSocket")                            \
+    ROW(POOL,           RELAY,          "jobs waiting for a worker")                                \
     ROW(OUTBOX,         POOL,           "what waits for one transport's thread")                    \
     ROW(LOG,            OUTBOX,         "the line being written; last of all")
 

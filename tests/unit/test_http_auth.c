@@ -10,6 +10,7 @@
 #include "tests/fakes.h"
 #include "tests/http_client.h"
 #include "tests/key_server.h"
+#include "tests/no_relay.h"
 #include "tests/tokens.h"
 #include "transports/http_private.h"
 

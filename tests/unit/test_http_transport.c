@@ -8,6 +8,7 @@
 #include "state/settings.h"
 #include "tests/fakes.h"
 #include "tests/http_client.h"
+#include "tests/no_relay.h"
 #include "transports/http_private.h"
 
 #include <errno.h>

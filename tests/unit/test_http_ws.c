@@ -9,6 +9,7 @@
 #include "state/mcp_session.h"
 #include "state/settings.h"
 #include "tests/fakes.h"
+#include "tests/no_relay.h"
 #include "tests/threads.h"
 #include "tests/ws_client.h"
 #include "transports/transport.h"

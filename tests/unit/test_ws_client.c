@@ -5,6 +5,7 @@
 #include "state/base/log.h"
 #include "state/settings.h"
 #include "tests/http_client.h"
+#include "tests/no_relay.h"
 #include "transports/transport.h"
 #include "transports/ws_client.h"
 

@@ -1,0 +1,43 @@
+/* relay_frames.h -- the texts of the event relay, services.md 5 as JSON.
+ *
+ *     client: hello{tenant?, client_id?, epoch?, last_seq?, patterns?, token?},
+ * subscribe{patterns}, unsubscribe{patterns}, ack{seq}, get_history{patterns?, limit?},
+ *             request_replay{last_seq}, publish{topic, data?, correlation_id?}, ping
+ *     server: welcome, subscribed{patterns}, event{event}, replay{events, count, from_seq,
+ * complete}, gap{from, to}, history{events, count}, published, pong, error{code, message, remedy?},
+ * bye{reason}
+ *
+ * Each has its name as "type".  Appending to a buf; any thread. */
+#ifndef TANDEM_RELAY_FRAMES_H
+#define TANDEM_RELAY_FRAMES_H
+
+#include "state/base/err.h"
+#include "state/base/mem.h"
+#include "state/bus.h"
+#include "state/bus_pattern.h"
+#include "state/bus_reader.h"
+
+struct relay_welcome {
+    const char *client_id;
+    const struct bus_reader_start *start;
+    const struct bus_patterns *patterns;
+    unsigned heartbeat_s;
+};
+void relay_write_welcome(struct buf *out, const struct relay_welcome *welcome);
+void relay_write_subscribed(struct buf *out, const struct bus_patterns *patterns);
+/* An event; 'compat': as {event, type, subtype, timestamp, data, source}. */
+void relay_write_event(struct buf *out, const struct bus_event *event, bool compat);
+/* Several, at least one, oldest first: as "replay", 'complete' if none is missing before the first
+ * that was asked for; or as "history", of which there may be none. */
+void relay_write_replay(struct buf *out, struct bus_event *const *events, size_t count,
+                        bool complete);
+void relay_write_history(struct buf *out, struct bus_event *const *events, size_t count);
+void relay_write_gap(struct buf *out, uint64_t from, uint64_t to);
+void relay_write_pong(struct buf *out);
+void relay_write_error(struct buf *out, const struct fault *f);
+/* 'body' is a JSON object, whose members the frame has. */
+void relay_write_error_of(struct buf *out, struct slice body);
+void relay_write_published(struct buf *out);
+void relay_write_bye(struct buf *out, const char *reason);
+
+#endif

@@ -1,0 +1,634 @@
+/* test_relay.c -- the event relay by WebSocket: what clients say and are told, what they miss while
+ * they are away, and that none of them holds anybody up.
+ *
+ * The clock moves when the test says so. */
+#include "tests/check.h"
+
+#include "state/relay.h"
+#include "tests/http_rig.h"
+#include "tests/threads.h"
+#include "tests/ws_client.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#define SECONDS 20
+#define TOKEN "abcdefghijklmnopqrstuvwxyz0123456789"
+
+static struct http_rig rig;
+
+static int
+start(void **state)
+{
+    (void)state;
+    http_rig_init(&rig, NULL);
+    return 0;
+}
+
+static int
+start_with_token(void **state)
+{
+    (void)state;
+    http_rig_init(&rig, TOKEN);
+    return 0;
+}
+
+static int
+stop(void **state)
+{
+    (void)state;
+    http_rig_fini(&rig);
+    return 0;
+}
+
+/* ---- Talking ---- */
+
+static void
+connect_to(struct client *c, const char *path)
+{
+    client_open(c, rig.port);
+    CHECK_INT(ws_shake_at(c, path, "", NULL), 101);
+}
+
+/* The next frame, parsed; null if none comes. */
+static json_t *
+next(struct client *c)
+{
+    char *text = ws_message(c, SECONDS, NULL);
+    json_t *frame = text ? json_loads(text, 0, NULL) : NULL;
+
+    free(text);
+    return frame;
+}
+
+static const char *
+type_of(const json_t *frame)
+{
+    const char *type = json_string_value(json_object_get(frame, "type"));
+
+    return type ? type : "";
+}
+
+/* The next frame that is no event of the relay itself, which must be of that type. */
+static json_t *
+expect(struct client *c, const char *type)
+{
+    json_t *frame = next(c);
+    const char *topic;
+
+    while (frame && strcmp(type, type_of(frame)) != 0 && strcmp(type_of(frame), "event") == 0) {
+        topic = json_string_value(json_object_get(json_object_get(frame, "event"), "topic"));
+        CHECK(strncmp(topic, "relay.", 6) == 0);
+        json_decref(frame);
+        frame = next(c);
+    }
+    CHECK_STR(type_of(frame), type);
+    return frame;
+}
+
+static void
+expect_error(struct client *c, const char *code)
+{
+    json_t *frame = expect(c, "error");
+
+    CHECK_STR(json_string_value(json_object_get(frame, "code")), code);
+    json_decref(frame);
+}
+
+static void
+expect_bye(struct client *c, unsigned code)
+{
+    unsigned closed = 0;
+    json_t *frame = expect(c, "bye");
+
+    json_decref(frame);
+    CHECK(ws_message(c, SECONDS, &closed) == NULL);
+    CHECK_INT(closed, code);
+}
+
+/* Says hello and returns the welcome. */
+static json_t *
+greet(struct client *c, const char *hello)
+{
+    connect_to(c, "/ws");
+    CHECK(ws_text(c, hello));
+    return expect(c, "welcome");
+}
+
+static void
+publish(const char *topic, const char *tenant, int n)
+{
+    CHECK_INT(bus_publish(rig.bus, &(struct bus_draft){.topic = topic,
+                                                       .tenant = tenant,
+                                                       .data = json_pack("{s:i}", "n", n)}),
+              PUBLISHED_ACCEPTED);
+}
+
+static int64_t
+number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static int64_t
+n_of(const json_t *event)
+{
+    return number(json_object_get(event, "data"), "n");
+}
+
+/* ---- Beginning ---- */
+
+static void
+who_comes_first_is_told_what_was_last(void **state)
+{
+    struct client c;
+    json_t *welcome, *replay, *events;
+
+    (void)state;
+    for (int i = 1; i <= 60; i++) {
+        publish(i % 2 ? "odd.one" : "even.one", NULL, i);
+    }
+    welcome = greet(&c, "{\"type\":\"hello\",\"patterns\":[\"even.*\"]}");
+    CHECK_INT(number(welcome, "seq"), 60);
+    CHECK_INT(strlen(json_string_value(json_object_get(welcome, "client_id"))), 32);
+    CHECK(!json_is_true(json_object_get(welcome, "resumed")));
+    CHECK_INT(json_array_size(json_object_get(welcome, "patterns")), 1);
+    replay = expect(&c, "replay");
+    events = json_object_get(replay, "events");
+    CHECK_INT(json_array_size(events), 30);
+    CHECK_INT(number(replay, "count"), 30);
+    CHECK_INT(number(replay, "from_seq"), 2);
+    CHECK_INT(n_of(json_array_get(events, 29)), 60);
+    json_decref(welcome);
+    json_decref(replay);
+    publish("odd.one", NULL, 61);
+    publish("even.one", NULL, 62);
+    replay = expect(&c, "event");
+    CHECK_INT(n_of(json_object_get(replay, "event")), 62);
+    json_decref(replay);
+    client_close(&c);
+}
+
+static void
+nothing_is_told_before_hello(void **state)
+{
+    struct client c;
+
+    (void)state;
+    connect_to(&c, "/ws");
+    CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"*\"]}"));
+    expect_error(&c, "wrong_state");
+    CHECK(ws_text(&c, "no JSON"));
+    expect_error(&c, "invalid_argument");
+    fake_clock_pass(&rig.clock, 11 * SECOND);
+    expect_bye(&c, 1008);
+    client_close(&c);
+}
+
+static void
+a_token_comes_with_the_handshake_or_with_hello(void **state)
+{
+    struct client c;
+    json_t *welcome;
+
+    (void)state;
+    client_open(&c, rig.port);
+    CHECK_INT(ws_shake_at(&c, "/ws", "", "wrong"), 401);
+    client_close(&c);
+    client_open(&c, rig.port);
+    CHECK_INT(ws_shake_at(&c, "/ws", "", TOKEN), 101);
+    CHECK(ws_text(&c, "{\"type\":\"hello\"}"));
+    json_decref(expect(&c, "welcome"));
+    client_close(&c);
+
+    welcome = greet(&c, "{\"type\":\"hello\",\"token\":\"" TOKEN "\"}");
+    json_decref(welcome);
+    client_close(&c);
+
+    connect_to(&c, "/ws");
+    CHECK(ws_text(&c, "{\"type\":\"hello\",\"token\":\"" TOKEN "x\"}"));
+    expect_error(&c, "unauthorized");
+    expect_bye(&c, 1008);
+    client_close(&c);
+    connect_to(&c, "/ws");
+    CHECK(ws_text(&c, "{\"type\":\"hello\"}"));
+    expect_error(&c, "unauthorized");
+    expect_bye(&c, 1008);
+    client_close(&c);
+}
+
+static void
+it_is_a_path_for_websockets(void **state)
+{
+    struct client c;
+
+    (void)state;
+    client_open(&c, rig.port);
+    CHECK(client_sends(&c, "GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    CHECK_INT(client_next(&c).status, 426);
+    client_close(&c);
+    client_open(&c, rig.port);
+    CHECK(client_sends(&c, "GET /ws HTTP/1.1\r\nHost: localhost\r\n"
+                           "Origin: http://evil.example\r\nConnection: Upgrade\r\n"
+                           "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"));
+    CHECK_INT(client_next(&c).status, 403);
+    client_close(&c);
+}
+
+/* ---- Coming back ---- */
+
+/* A hello that comes back to what 'welcome' told. */
+static char *
+hello_again(const json_t *welcome, int64_t seq)
+{
+    return xasprintf("{\"type\":\"hello\",\"client_id\":\"%s\",\"epoch\":\"%s\","
+                     "\"last_seq\":%lld,\"patterns\":[\"a.*\"]}",
+                     json_string_value(json_object_get(welcome, "client_id")),
+                     json_string_value(json_object_get(welcome, "epoch")), (long long)seq);
+}
+
+static void
+relay_reconnect_replays_missed(void **state)
+{
+    struct client c;
+    json_t *welcome, *frame;
+    char *again;
+    int64_t told = 0;
+
+    (void)state;
+    welcome = greet(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}");
+    publish("a.b", NULL, 1);
+    frame = expect(&c, "event");
+    again = hello_again(welcome, number(json_object_get(frame, "event"), "seq"));
+    json_decref(frame);
+    client_close(&c);
+    for (int i = 2; i <= 301; i++) { /* While it is away. */
+        publish("a.b", NULL, i);
+        publish("c.d", NULL, i);
+    }
+    json_decref(welcome);
+    welcome = greet(&c, again);
+    CHECK(json_is_true(json_object_get(welcome, "resumed")));
+    while (told < 300) {
+        json_t *event;
+        size_t i;
+
+        frame = expect(&c, "replay");
+        CHECK(json_is_true(json_object_get(frame, "complete")));
+        json_array_foreach(json_object_get(frame, "events"), i, event) {
+            CHECK_INT(n_of(event), 2 + told++);
+        }
+        json_decref(frame);
+    }
+    CHECK_INT(told, 300);
+    publish("a.b", NULL, 1000);
+    frame = expect(&c, "event"); /* Nothing twice, nothing else. */
+    CHECK_INT(n_of(json_object_get(frame, "event")), 1000);
+    json_decref(frame);
+    json_decref(welcome);
+    free(again);
+    client_close(&c);
+}
+
+static void
+relay_reconnect_past_the_ring_tells_the_gap(void **state)
+{
+    struct client c;
+    json_t *welcome, *frame;
+    char *again;
+
+    (void)state;
+    welcome = greet(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}");
+    again = hello_again(welcome, number(welcome, "seq"));
+    client_close(&c);
+    for (int i = 1; i <= 1500; i++) {
+        publish("a.b", NULL, i);
+    }
+    json_decref(welcome);
+    json_decref(greet(&c, again));
+    frame = expect(&c, "gap");
+    CHECK(number(frame, "to") >= 500);
+    json_decref(frame);
+    frame = expect(&c, "replay");
+    CHECK(!json_is_true(json_object_get(frame, "complete")));
+    json_decref(frame);
+    free(again);
+    client_close(&c);
+}
+
+static void
+relay_epoch_change(void **state)
+{
+    struct client c;
+    json_t *welcome, *frame;
+
+    (void)state;
+    publish("a.b", NULL, 1);
+    welcome = greet(&c, "{\"type\":\"hello\",\"epoch\":\"another\",\"last_seq\":99}");
+    CHECK(!json_is_true(json_object_get(welcome, "resumed")));
+    frame = expect(&c, "replay"); /* The history. */
+    CHECK_INT(number(frame, "count"), 1);
+    json_decref(frame);
+    json_decref(welcome);
+    client_close(&c);
+}
+
+static void
+a_card_is_its_owners_only(void **state)
+{
+    struct relay *relay = state_relay(rig.project.state);
+    struct relay_view views[4];
+    struct client c, d;
+    json_t *first, *second;
+    char *again;
+
+    (void)state;
+    first = greet(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}");
+    again = hello_again(first, 0);
+    second = greet(&d, again); /* Its owner is there. */
+    CHECK(strcmp(json_string_value(json_object_get(first, "client_id")),
+                 json_string_value(json_object_get(second, "client_id"))) != 0);
+    CHECK_INT(relay_views(relay, "default", views, 4), 2);
+    CHECK_INT(relay_views(relay, "acme", views, 4), 0);
+    CHECK_INT(relay_counters(relay).resumed, 0);
+    json_decref(first);
+    json_decref(second);
+    free(again);
+    client_close(&c);
+    client_close(&d);
+}
+
+/* ---- What it may ask ---- */
+
+static void
+patterns_come_and_go(void **state)
+{
+    struct client c;
+    json_t *frame;
+
+    (void)state;
+    json_decref(greet(&c, "{\"type\":\"hello\"}"));
+    CHECK(ws_text(&c, "{\"type\":\"unsubscribe\",\"patterns\":[\"*\"]}"));
+    frame = expect(&c, "subscribed");
+    CHECK_INT(json_array_size(json_object_get(frame, "patterns")), 0);
+    json_decref(frame);
+    publish("a.b", NULL, 1); /* For nobody. */
+    CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"a.*\",\"b.**\"]}"));
+    frame = expect(&c, "subscribed");
+    CHECK_INT(json_array_size(json_object_get(frame, "patterns")), 2);
+    json_decref(frame);
+    publish("c.d", NULL, 2);
+    publish("b", NULL, 3);
+    frame = expect(&c, "event");
+    CHECK_INT(n_of(json_object_get(frame, "event")), 3);
+    json_decref(frame);
+    CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"hook*\"]}"));
+    json_decref(expect(&c, "subscribed"));
+    expect_error(&c, "invalid_argument");
+    CHECK(ws_text(&c, "{\"type\":\"unsubscribe\",\"patterns\":[\"x\"]}"));
+    json_decref(expect(&c, "subscribed"));
+    expect_error(&c, "not_found");
+    CHECK(ws_text(&c, "{\"type\":\"dance\"}"));
+    expect_error(&c, "invalid_argument");
+    CHECK(ws_text(&c, "{\"type\":\"hello\"}"));
+    expect_error(&c, "wrong_state");
+    client_close(&c);
+}
+
+static void
+history_and_replay_are_given_when_asked_for(void **state)
+{
+    struct client c;
+    json_t *frame;
+
+    (void)state;
+    for (int i = 1; i <= 20; i++) {
+        publish("a.b", NULL, i);
+    }
+    json_decref(greet(&c, "{\"type\":\"hello\",\"patterns\":[\"z\"]}"));
+    CHECK(ws_text(&c, "{\"type\":\"get_history\",\"patterns\":[\"a.*\"],\"limit\":5}"));
+    frame = expect(&c, "history");
+    CHECK_INT(number(frame, "count"), 5);
+    CHECK_INT(n_of(json_array_get(json_object_get(frame, "events"), 4)), 20);
+    json_decref(frame);
+    CHECK(ws_text(&c, "{\"type\":\"get_history\",\"limit\":101}"));
+    expect_error(&c, "invalid_argument");
+    CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"a.*\"]}"));
+    json_decref(expect(&c, "subscribed"));
+    CHECK(ws_text(&c, "{\"type\":\"request_replay\",\"last_seq\":15}"));
+    frame = expect(&c, "replay");
+    CHECK_INT(number(frame, "count"), 5);
+    CHECK_INT(number(frame, "from_seq"), 16);
+    json_decref(frame);
+    CHECK(ws_text(&c, "{\"type\":\"ping\"}"));
+    json_decref(expect(&c, "pong"));
+    client_close(&c);
+}
+
+static void
+what_a_client_publishes_is_told_to_all(void **state)
+{
+    struct client c, d;
+    json_t *frame;
+
+    (void)state;
+    json_decref(greet(&c, "{\"type\":\"hello\",\"patterns\":[\"none\"]}"));
+    json_decref(greet(&d, "{\"type\":\"hello\",\"patterns\":[\"build.*\"]}"));
+    CHECK(ws_text(&c, "{\"type\":\"publish\",\"topic\":\"build.done\",\"data\":{\"n\":7}}"));
+    json_decref(expect(&c, "published"));
+    frame = expect(&d, "event");
+    CHECK_INT(n_of(json_object_get(frame, "event")), 7);
+    json_decref(frame);
+    CHECK(ws_text(&c, "{\"type\":\"publish\",\"topic\":\"workflow.done\"}"));
+    expect_error(&c, "invalid_argument"); /* The server's own. */
+    CHECK(ws_text(&c, "{\"type\":\"publish\"}"));
+    expect_error(&c, "invalid_argument");
+    client_close(&c);
+    client_close(&d);
+}
+
+static void
+dashboards_are_told_in_their_words(void **state)
+{
+    struct client c;
+    json_t *frame = NULL;
+
+    (void)state;
+    connect_to(&c, "/ws?compat=claude_event");
+    CHECK(ws_text(&c, "{\"type\":\"hello\",\"patterns\":[\"hook.*\"]}"));
+    json_decref(next(&c));
+    publish("hook.pre_tool", NULL, 1);
+    frame = next(&c);
+    CHECK_STR(json_string_value(json_object_get(frame, "event")), "tool_event");
+    CHECK_STR(json_string_value(json_object_get(frame, "type")), "hook");
+    CHECK_STR(json_string_value(json_object_get(frame, "subtype")), "pre_tool");
+    CHECK_INT(n_of(frame), 1);
+    json_decref(frame);
+    client_close(&c);
+}
+
+/* ---- Tenants ---- */
+
+static void
+relay_tenant_isolation(void **state)
+{
+    struct client c;
+    json_t *frame;
+
+    (void)state;
+    publish("a.b", "other", 1);
+    publish("a.b", "acme", 2);
+    json_decref(greet(&c, "{\"type\":\"hello\",\"tenant\":\"acme\",\"patterns\":[\"a.*\"]}"));
+    frame = expect(&c, "replay");
+    CHECK_INT(number(frame, "count"), 1);
+    CHECK_INT(n_of(json_array_get(json_object_get(frame, "events"), 0)), 2);
+    json_decref(frame);
+    publish("a.b", "other", 3);
+    publish("a.b", NULL, 4);
+    frame = expect(&c, "event");
+    CHECK_INT(n_of(json_object_get(frame, "event")), 4);
+    json_decref(frame);
+    client_close(&c);
+    connect_to(&c, "/ws");
+    CHECK(ws_text(&c, "{\"type\":\"hello\",\"tenant\":\"../x\"}"));
+    expect_error(&c, "invalid_argument");
+    expect_bye(&c, 1008);
+    client_close(&c);
+}
+
+/* ---- Who does not read ---- */
+
+static void
+relay_overflow_gap(void **state)
+{
+    struct client slow, quick;
+    char *big = calloc(1, 40001);
+    json_t *frame;
+    int64_t seen = 0, lost = 0, last = 0;
+
+    (void)state;
+    memset(big, 'x', 40000);
+    json_decref(greet(&slow, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    json_decref(greet(&quick, "{\"type\":\"hello\",\"patterns\":[\"b.*\"]}"));
+    for (int i = 1; i <= 600; i++) { /* 24 MB: more than sockets and its queue hold. */
+        CHECK_INT(bus_publish(rig.bus, &(struct bus_draft){.topic = "a.b",
+                                                           .data = json_pack("{s:i,s:s}", "n", i,
+                                                                             "x", big)}),
+                  PUBLISHED_ACCEPTED);
+    }
+    publish("b.c", NULL, 1); /* Nobody else waits for it. */
+    frame = expect(&quick, "event");
+    json_decref(frame);
+    publish("a.end", NULL, 601);
+    while (last < 601) {
+        frame = next(&slow);
+        CHECK(frame != NULL);
+        if (strcmp(type_of(frame), "gap") == 0) {
+            lost += number(frame, "to") - number(frame, "from") + 1;
+        } else if (strcmp(type_of(frame), "event") == 0) {
+            int64_t n = n_of(json_object_get(frame, "event"));
+
+            CHECK(n > last);
+            last = n;
+            seen++;
+        }
+        json_decref(frame);
+    }
+    CHECK(lost > 0);
+    CHECK(seen < 601);
+    CHECK(seen + lost >= 601); /* Each is told, or told to be lost. */
+    free(big);
+    client_close(&slow);
+    client_close(&quick);
+}
+
+struct rush {
+    struct client clients[8];
+    _Atomic unsigned told;
+};
+
+/* Publishers on one half of the threads, readers on the other. */
+static void
+publish_or_read(void *arg, unsigned number_of_thread)
+{
+    struct rush *rush = arg;
+    struct client *c = &rush->clients[number_of_thread / 2];
+    int64_t last = 0, seq;
+    unsigned told = 0;
+    json_t *frame;
+
+    if (number_of_thread % 2) {
+        for (int i = 0; i < 50; i++) {
+            publish("a.b", NULL, i);
+        }
+        return;
+    }
+    while (told < 8 * 50) {
+        frame = next(c);
+        CHECK(frame != NULL);
+        if (strcmp(type_of(frame), "event") == 0) {
+            seq = number(json_object_get(frame, "event"), "seq");
+            CHECK(seq > last);
+            last = seq;
+            told++;
+        }
+        json_decref(frame);
+    }
+    atomic_fetch_add(&rush->told, told);
+}
+
+static void
+relay_tells_all_in_one_order(void **state)
+{
+    struct rush rush = {.told = 0};
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        json_decref(greet(&rush.clients[i], "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    }
+    threads_run(16, publish_or_read, &rush);
+    CHECK_INT(rush.told, 8 * 8 * 50);
+    for (int i = 0; i < 8; i++) {
+        client_close(&rush.clients[i]);
+    }
+}
+
+static void
+the_end_of_the_server_is_told(void **state)
+{
+    struct client c;
+
+    (void)state;
+    json_decref(greet(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    http_rig_stop(&rig);
+    expect_bye(&c, 1001);
+    client_close(&c);
+}
+
+int
+main(void)
+{
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(who_comes_first_is_told_what_was_last),
+        TEST(nothing_is_told_before_hello),
+        cmocka_unit_test_setup_teardown(a_token_comes_with_the_handshake_or_with_hello,
+                                        start_with_token, stop),
+        TEST(it_is_a_path_for_websockets),
+        TEST(relay_reconnect_replays_missed),
+        TEST(relay_reconnect_past_the_ring_tells_the_gap),
+        TEST(relay_epoch_change),
+        TEST(a_card_is_its_owners_only),
+        TEST(patterns_come_and_go),
+        TEST(history_and_replay_are_given_when_asked_for),
+        TEST(what_a_client_publishes_is_told_to_all),
+        TEST(dashboards_are_told_in_their_words),
+        TEST(relay_tenant_isolation),
+        TEST(relay_overflow_gap),
+        TEST(relay_tells_all_in_one_order),
+        TEST(the_end_of_the_server_is_told),
+    };
+#undef TEST
+    return CHECK_RUN(tests);
+}
