@@ -176,6 +176,7 @@ search_helpdesk(struct request *req, const json_t *args, json_t **result, struct
     json_put_int(*result, "total_before_filter", (int64_t)answer.hits.before);
     json_put(*result, "min_score", json_real(ask.search.min_score));
     json_put_bool(*result, "fallback", answer.hits.fallback);
+    json_put_text(*result, "ranked_by", answer.words ? "vectors and words" : "vectors");
     if (profile != PROFILE_NONE) {
         json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
     }
@@ -448,7 +449,8 @@ const struct tool tool_search_helpdesk = {
         "\"description\":\"Candidates for use_mmr\"}," PROFILES
         "\"description\":\"Settings for a kind of question; other arguments win\"},"
         "\"with_context\":{\"type\":\"boolean\",\"default\":true,"
-        "\"description\":\"false: just the nearest, no default threshold, no first 3\"}},"
+        "\"description\":\"false: just the nearest by score, no default threshold, no first 3, no "
+        "say for words\"}},"
         "\"required\":[\"query\"],\"additionalProperties\":false}",
     .output_schema = "{\"type\":\"object\",\"properties\":{"
                      "\"hits\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"

@@ -65,6 +65,7 @@ struct helpdesk_ask {
 struct helpdesk_answer {
     const struct helpdesk_index *index; /* What the hits are numbers of; until released. */
     struct helpdesk_hits hits;
+    bool words;                           /* Had a say in the order. */
     int64_t waited_ns, embed_ns, find_ns; /* For the index, for the question's vector, to find. */
 };
 

@@ -2,7 +2,10 @@
 #include "state/helpdesk_private.h"
 
 #include "state/base/json_put.h"
+#include "state/base/log.h"
 #include "state/base/rune.h"
+
+LOG_MODULE("helpdesk");
 
 static enum err
 check_query(struct slice query, struct fault *f)
@@ -70,6 +73,31 @@ embed_query(struct helpdesk *h, const struct helpdesk_asker *asker, struct slice
     return err;
 }
 
+/* What the words of the question find; nothing, if that cannot be told. */
+static void
+find_words(const struct helpdesk_index *index, struct slice query, struct helpdesk_found *found)
+{
+    struct helpdesk_word_hit hits[HELPDESK_WORDS_MAX];
+    struct fault why = FAULT_INIT;
+    size_t count = 0;
+
+    /* Vectors that are made of letters know less of a question than its words do. */
+    *found = (struct helpdesk_found){.weight = strncmp(index->embedder, "hashed/", 7) == 0 ? 8 : 1};
+    if (helpdesk_words_find(index->words, query, hits, &count, &why) != E_OK) {
+        log_warn("the helpdesk is searched without words", F_STR("why", why.text));
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t number = helpdesk_index_number(index, &hits[i]), j = 0;
+
+        while (j < found->count && found->numbers[j] != number) {
+            j++;
+        }
+        if (j == found->count && number < index->count) {
+            found->numbers[found->count++] = number;
+        }
+    }
+}
+
 static void
 tell_searched(struct helpdesk *h, const struct helpdesk_asker *asker,
               const struct helpdesk_answer *answer)
@@ -91,6 +119,7 @@ helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
     const struct clock *clock = h->options.clock;
     struct helpdesk_index *index = NULL;
     struct vectors vector = {.data = NULL};
+    struct helpdesk_found found = {.count = 0};
     int64_t began = clock_mono(clock), pinned, embedded;
     enum err err = check_query(ask->query, f);
 
@@ -107,7 +136,11 @@ helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
         return err;
     }
     if (vector.data) {
-        helpdesk_find(index, vector.data, &ask->search, &answer->hits);
+        answer->words = ask->search.context && index->words;
+        if (answer->words) {
+            find_words(index, ask->query, &found);
+        }
+        helpdesk_find(index, vector.data, &found, &ask->search, &answer->hits);
     }
     vectors_fini(&vector);
     answer->index = index;

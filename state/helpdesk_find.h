@@ -5,9 +5,13 @@
  * Most texts have little to do with each other and are near 0.333, so a threshold below that keeps
  * nearly all.  The cosine is told beside it.
  *
- * Nearest come first, ties by number.  With diversity wanted (maximal marginal relevance), the best
+ * Nearest come first, ties by number.  A search for context may be told what the words of the
+ * question find: then the order is that of both, by places (search_fuse.h), and scores stay what
+ * they are.  With diversity wanted (maximal marginal relevance), the best
  * is taken, and then again and again what has the most of lambda * score - (1 - lambda) * its
- * greatest cosine to those taken; this is the order then.  Pure; any thread. */
+ * greatest cosine to those taken; this is the order then.  Where words have a say, the score there
+ * is not its own but the one that its place in that order has among the scores.  Pure; any thread.
+ */
 #ifndef TANDEM_HELPDESK_FIND_H
 #define TANDEM_HELPDESK_FIND_H
 
@@ -24,6 +28,13 @@ struct helpdesk_search {
     double lambda;    /* 0: nothing but diversity; 1: nothing but nearness. */
     double min_score; /* The threshold; 0 for none. */
     bool context;     /* As context for an answer: better a poor passage than none. */
+};
+
+/* What the words of the question find. */
+struct helpdesk_found {
+    size_t numbers[HELPDESK_WORDS_MAX]; /* Different ones, best first. */
+    size_t count;
+    double weight; /* Of a place there; one among the nearest has 1. */
 };
 
 struct helpdesk_hit {
@@ -44,8 +55,9 @@ double helpdesk_score(double square);
 
 /* Finds what is near 'vector', which has the index' dimension.  Hits below the threshold are left
  * out; in a search for context, if fewer than HELPDESK_LEAST_KEPT would remain, the hits are the
- * first HELPDESK_LEAST_KEPT of all instead, or all if they are fewer. */
+ * first HELPDESK_LEAST_KEPT of all instead, or all if they are fewer.  'found' may be null. */
 void helpdesk_find(const struct helpdesk_index *index, const float *vector,
-                   const struct helpdesk_search *search, struct helpdesk_hits *hits);
+                   const struct helpdesk_found *found, const struct helpdesk_search *search,
+                   struct helpdesk_hits *hits);
 
 #endif

@@ -47,9 +47,39 @@ helpdesk_index_unref(struct helpdesk_index *index)
         fini_passage(&index->passages[i]);
     }
     free(index->passages);
+    helpdesk_words_destroy(index->words);
     buf_fini(&index->given);
     vectors_fini(&index->vectors);
     free(index);
+}
+
+/* ---- Words ---- */
+
+enum err
+helpdesk_index_use_words(struct helpdesk_index *index, struct fault *f)
+{
+    return helpdesk_words_create(&index->words, f);
+}
+
+/* Adds the words of a document whose first passage is to be the next one. */
+static enum err
+add_words(struct helpdesk_index *index, const char *source, struct slice text, struct fault *f)
+{
+    return index->words ? helpdesk_words_add(index->words, index->count, source, text, f) : E_OK;
+}
+
+size_t
+helpdesk_index_number(const struct helpdesk_index *index, const struct helpdesk_word_hit *hit)
+{
+    size_t at = hit->first;
+
+    while (at < index->count && index->passages[at].first == hit->first) {
+        if (index->passages[at].whole || index->passages[at].ordinal == hit->ordinal) {
+            return at;
+        }
+        at++;
+    }
+    return index->count;
 }
 
 /* ---- Passages ---- */
@@ -103,12 +133,14 @@ helpdesk_index_add_document(struct helpdesk_index *index, const char *source, st
                             const json_t *meta, struct fault *f)
 {
     struct chunks chunks;
+    size_t first = index->count;
     enum err err = chunks_make(text, &chunks, f);
 
     if (err) {
         return err;
     }
     index->documents++;
+    err = add_words(index, source, text, f);
     for (size_t i = 0; i < chunks.count && !err; i++) {
         const struct chunk *c = &chunks.items[i];
         struct helpdesk_passage *p;
@@ -123,6 +155,8 @@ helpdesk_index_add_document(struct helpdesk_index *index, const char *source, st
             p->source = xstrdup(source);
             p->heading = xstrdup(c->path);
             p->meta = meta_of_chunk(&chunks, c, meta);
+            p->first = first;
+            p->ordinal = (unsigned)i;
         }
     }
     chunks_fini(&chunks);
@@ -155,14 +189,20 @@ enum err
 helpdesk_index_add(struct helpdesk_index *index, const struct helpdesk_item *item, struct fault *f)
 {
     struct helpdesk_passage *p;
+    enum err err = E_OK;
 
     if (item->text.len > HELPDESK_PASSAGE_MAX) {
         return fault_set(f, E_TOO_LARGE, "a passage has more than %u bytes", HELPDESK_PASSAGE_MAX);
     }
-    p = add_passage(index, f);
-    if (!p) {
-        return E_TOO_LARGE;
+    if (item->text.data && index->count < index->passages_max) {
+        err = add_words(index, item->source, item->text, f);
     }
+    p = err ? NULL : add_passage(index, f);
+    if (!p) {
+        return err ? err : E_TOO_LARGE;
+    }
+    p->first = index->count - 1;
+    p->whole = true;
     if (item->text.data) {
         p->text = xstrndup(item->text.data, item->text.len);
         p->source = xstrdup(item->source);
@@ -349,6 +389,9 @@ helpdesk_index_embed(struct helpdesk_index *index, struct embedder *embedder,
         }
     }
     err = err ? err : run_batch(&b, f);
+    if (!err && index->words) {
+        err = helpdesk_words_finish(index->words, f);
+    }
     for (size_t i = 0; i < b.count; i++) {
         free(b.texts[i]);
     }

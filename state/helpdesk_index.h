@@ -8,6 +8,7 @@
 #define TANDEM_HELPDESK_INDEX_H
 
 #include "state/embed.h"
+#include "state/helpdesk_words.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -15,12 +16,15 @@
 #define HELPDESK_PASSAGE_MAX (64u * 1024) /* Bytes of one that is added uncut. */
 
 struct helpdesk_passage {
-    char *text;    /* Owned, as all here; null: a vector without a document. */
-    char *source;  /* Where it is from. */
-    char *heading; /* The headings above it; or null. */
-    json_t *meta;  /* An object that nobody changes; or null. */
-    bool given;    /* Its vector came with it. */
-    float square;  /* Of the vector's length; 0: it has none, and is never found. */
+    char *text;       /* Owned, as all here; null: a vector without a document. */
+    char *source;     /* Where it is from. */
+    char *heading;    /* The headings above it; or null. */
+    json_t *meta;     /* An object that nobody changes; or null. */
+    size_t first;     /* The number of its document's first passage. */
+    unsigned ordinal; /* Which chunk of the document it is. */
+    bool whole;       /* It is all of its document. */
+    bool given;       /* Its vector came with it. */
+    float square;     /* Of the vector's length; 0: it has none, and is never found. */
 };
 
 struct helpdesk_index {
@@ -38,11 +42,14 @@ struct helpdesk_index {
     unsigned given_dimension;           /* 0: none was. */
     char embedder[EMBED_IDENTITY_SIZE]; /* Who made the vectors; empty before they are there. */
     struct vectors vectors;             /* One a passage, all zero for none. */
+    struct helpdesk_words *words;       /* Owned; null: it goes by vectors alone. */
     size_t reused;                      /* Vectors taken over from the generation before. */
 };
 
 /* A new, empty one to be filled, counted. */
 struct helpdesk_index *helpdesk_index_create(size_t passages_max);
+/* It is to be found by words too: before anything is added.  E_IO, E_OVERLOAD. */
+enum err helpdesk_index_use_words(struct helpdesk_index *index, struct fault *f);
 struct helpdesk_index *helpdesk_index_ref(struct helpdesk_index *index);
 /* Null is ignored. */
 void helpdesk_index_unref(struct helpdesk_index *index);
@@ -63,6 +70,10 @@ struct helpdesk_item {
 /* Adds it, uncut.  E_TOO_LARGE as above; E_REFUSED: the vector is no good. */
 enum err helpdesk_index_add(struct helpdesk_index *index, const struct helpdesk_item *item,
                             struct fault *f);
+
+/* The number of a passage that the words found; index->count for what is none. */
+size_t helpdesk_index_number(const struct helpdesk_index *index,
+                             const struct helpdesk_word_hit *hit);
 
 /* Gives all passages that have no vector one by 'embedder', or the one that the same text has in
  * 'old' (or null), if that was made by the same.  At the end: nothing may be added any more.

@@ -112,7 +112,8 @@ settle(struct desk *d, enum err err, const struct fault *f)
         d->retry_at = clock_mono(h->options.clock) + retry_delay(d->failures);
     }
     d->seen = d->running;
-    if (d->seen != d->wanted && atomic_load(&h->stopping)) { /* Those who came since wait in vain. */
+    if (d->seen != d->wanted &&
+        atomic_load(&h->stopping)) { /* Those who came since wait in vain. */
         fault_set(&d->fault, E_CANCELLED, "the server is ending");
         d->seen = d->wanted;
     }

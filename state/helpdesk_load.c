@@ -138,7 +138,9 @@ helpdesk_load(const struct helpdesk_place *place, const char *name,
 {
     struct fault local = FAULT_INIT;
     struct load l = {place, limits, helpdesk_index_create(place->passages_max), f ? f : &local};
-    enum err err = fill(&l, name);
+    enum err err = place->words ? helpdesk_index_use_words(l.index, l.f) : E_OK;
+
+    err = err ? err : fill(&l, name);
 
     err = err ? err : helpdesk_index_embed(l.index, place->embedder, old, limits, l.f);
     if (err) {

@@ -23,6 +23,7 @@ struct helpdesk_place {
     bool required;      /* It is an error if there is none. */
     size_t file_max;    /* Bytes of an index file. */
     size_t passages_max;
+    bool words; /* Passages are to be found by words too. */
     struct embedder *embedder;
 };
 

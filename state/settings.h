@@ -128,6 +128,8 @@
     ROW(helpdesk_min_score, "helpdesk.min_score", REAL, ANY, "0.3", "0", "1",                      \
         "score under which a passage is left out, unless too few remain; texts that have "         \
         "nothing in common score 0.333")                                                           \
+    ROW(helpdesk_words, "helpdesk.words", BOOL, ANY, "true", "", "",                               \
+        "passages for an answer are ordered by the words of the question too, not by scores alone")\
     ROW(helpdesk_indexes, "helpdesk.indexes", UINT, ANY, "16", "1", "1024",                        \
         "helpdesk indexes in memory; over it: the longest unused is dropped")                      \
     ROW(helpdesk_passages, "helpdesk.passages", UINT, ANY, "50000", "1", "1000000",                \

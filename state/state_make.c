@@ -290,6 +290,7 @@ make_helpdesk(const struct state *state, struct fault *f)
                   .required = named,
                   .file_max = s->helpdesk_file_max,
                   .passages_max = s->helpdesk_passages,
+                  .words = s->helpdesk_words,
                   .embedder = embedder},
         .clock = o->clock,
         .bus = state_bus(state),

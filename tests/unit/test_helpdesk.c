@@ -19,6 +19,7 @@ struct rig {
     struct fake_clock clock;
     struct fake_embedder embedder;
     struct helpdesk *helpdesk;
+    bool words;
 };
 
 static void
@@ -30,6 +31,7 @@ make_helpdesk_of(struct rig *r, unsigned indexes, size_t passages, bool required
                                                              .required = required,
                                                              .file_max = 1 << 20,
                                                              .passages_max = passages,
+                                                             .words = r->words,
                                                              .embedder = &r->embedder.embedder},
                                                    .clock = &r->clock.clock,
                                                    .indexes = indexes});
@@ -324,16 +326,18 @@ search_or_swap(void *arg, unsigned number)
 }
 
 static void
-helpdesk_search_during_reload_20_threads(void **unused)
+search_during_swaps(unsigned swaps, bool words)
 {
     struct rig r;
     struct swaps s = {.rig = &r,
                       .mutex = PTHREAD_MUTEX_INITIALIZER,
                       .moved = PTHREAD_COND_INITIALIZER,
-                      .swaps = scaled(SWAPS)};
+                      .swaps = scaled(swaps)};
 
-    (void)unused;
     rig_init(&r);
+    helpdesk_destroy(r.helpdesk);
+    r.words = words;
+    make_helpdesk_of(&r, 8, 1000, false);
     tree_remove(r.tree, "helpdesk");
     write_generation(&r, 0);
     threads_run(SEARCHERS + 1, search_or_swap, &s);
@@ -345,6 +349,14 @@ helpdesk_search_during_reload_20_threads(void **unused)
     CHECK(status_of(&r, NULL).loads <= s.swaps + 1); /* One for the first who searched. */
     CHECK_INT(status_of(&r, NULL).failures, 0);
     rig_fini(&r);
+}
+
+static void
+helpdesk_search_during_reload_20_threads(void **unused)
+{
+    (void)unused;
+    search_during_swaps(SWAPS, false);
+    search_during_swaps(SWAPS / 10, true);
 }
 
 /* An asker who notes that he waits. */
@@ -915,6 +927,67 @@ no_cross_talk_when_indexes_make_room(void **unused)
     rig_fini(&r);
 }
 
+/* ---- Words ---- */
+
+/* The first sources, with blanks between. */
+static void
+finds_in_order(struct rig *r, const char *query, bool context, const char *sources)
+{
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_ask one = {.query = slice_of(query)};
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+    struct buf all = BUF_INIT;
+
+    helpdesk_search_init(&one.search, PROFILE_NONE, context, false);
+    CHECK_INT(helpdesk_search(r->helpdesk, &asker, &one, &answer, &f), E_OK);
+    CHECK_INT(answer.words, context);
+    for (size_t i = 0; i < answer.hits.count; i++) {
+        buf_addf(&all, "%s%s", i ? " " : "", source_of(&answer, i));
+    }
+    if (strncmp(all.data, sources, strlen(sources)) != 0) {
+        fail_msg("%s", all.data);
+    }
+    buf_fini(&all);
+    helpdesk_release(&answer);
+}
+
+/* Both kinds of passages are found by their words: chunks of documents, and those of index files,
+ * whatever their vectors say. */
+static void
+words_find_what_vectors_do_not(void **unused)
+{
+    struct rig r;
+    struct fault f;
+    struct buf file = BUF_INIT;
+
+    (void)unused;
+    rig_init(&r);
+    helpdesk_destroy(r.helpdesk);
+    r.words = true;
+    make_helpdesk_of(&r, 2, 1000, false);
+    buf_adds(&file, "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":1,\"dimension\":64,"
+                    "\"metric\":\"squared_l2\",\"embedder\":\"fake/1\"}\n"
+                    "{\"content\":\"A zeppelin lands.\",\"source\":\"z\",\"vector\":[-1");
+    for (int i = 1; i < 64; i++) {
+        buf_adds(&file, ",0");
+    }
+    buf_adds(&file, "]}\n");
+    tree_write(r.tree, "helpdesk/index.jsonl", file.data);
+    buf_fini(&file);
+    finds_in_order(&r, "zeppelin", true, "z ");
+    finds_in_order(&r, "the embassy", true, "deep/visas.md ");
+    CHECK_INT(fails_with(&r, NULL, "?!", &f), E_ARGUMENT);
+    CHECK_INT(fails_with(&r, NULL, "nothing that any of them has", &f), E_OK);
+    CHECK_INT(fails_with(&r, NULL, "\"quoted AND NEAR(", &f), E_OK);
+    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    finds_in_order(&r, "zeppelin", true, "z ");
+    tree_remove(r.tree, "helpdesk");
+    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    CHECK_INT(fails_with(&r, NULL, "zeppelin", &f), E_OK);
+    rig_fini(&r);
+}
+
 /* ---- Questions ---- */
 
 static void
@@ -1020,6 +1093,7 @@ main(void)
         cmocka_unit_test(tenants_see_their_own),
         cmocka_unit_test(names_lead_nowhere_else),
         cmocka_unit_test(no_cross_talk_when_indexes_make_room),
+        cmocka_unit_test(words_find_what_vectors_do_not),
         cmocka_unit_test(questions_have_bounds),
         cmocka_unit_test(searches_have_bounds),
         cmocka_unit_test(a_question_that_cannot_be_embedded),

@@ -72,7 +72,7 @@ find(const struct helpdesk_index *index, struct helpdesk_search search)
     struct helpdesk_hits hits;
 
     search.fetch_k = search.fetch_k ? search.fetch_k : search.top_k;
-    helpdesk_find(index, east, &search, &hits);
+    helpdesk_find(index, east, NULL, &search, &hits);
     return hits;
 }
 
@@ -277,6 +277,42 @@ diversity_is_the_formula(void **unused)
     helpdesk_index_unref(index);
 }
 
+/* What the words find comes to the front; its score stays what it is. */
+static void
+words_have_a_say_in_the_order(void **unused)
+{
+    static const double degrees[] = {5, 10, 15, 20, 80, 25};
+    struct helpdesk_index *index = index_at(degrees, 6);
+    struct helpdesk_search search = {.top_k = 3, .fetch_k = 3};
+    struct helpdesk_found found = {.numbers = {4, 2}, .count = 2, .weight = 8};
+    struct helpdesk_hits hits;
+
+    (void)unused;
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "4 2 0");
+    near(hits.items[0].score, 0.377);
+    found.weight = 0.001; /* They can only settle what is even. */
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "0 1 2");
+    found.weight = 8;
+    search.min_score = 0.9;
+    search.context = true;
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "4 2 0"); /* As the rule for context has it: the first of all. */
+    CHECK(hits.fallback && hits.items[0].below && !hits.items[1].below);
+    search = (struct helpdesk_search){.top_k = 3, .fetch_k = 6, .mmr = true, .lambda = 1};
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "4 2 0"); /* Nothing but relevance is that very order. */
+    search.lambda = 0;
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "4 0 5"); /* The first; then what is farthest from those taken. */
+    found.count = 0;
+    search.lambda = 1;
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "0 1 2");
+    helpdesk_index_unref(index);
+}
+
 /* They keep their numbers, and nobody sees them. */
 static void
 numbers_without_a_document_are_skipped(void **unused)
@@ -314,6 +350,7 @@ main(void)
         cmocka_unit_test(the_threshold_is_that_of_the_score_told),
         cmocka_unit_test(helpdesk_mmr_lambda_0_and_1),
         cmocka_unit_test(diversity_is_the_formula),
+        cmocka_unit_test(words_have_a_say_in_the_order),
         cmocka_unit_test(numbers_without_a_document_are_skipped),
     };
     return CHECK_RUN(tests);
