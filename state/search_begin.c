@@ -99,7 +99,7 @@ prepare(struct search_builder *b, struct fault *f)
                           " c.text, w.words FROM chunks c JOIN files f ON f.id = c.file"
                           " JOIN chunk_words w ON w.chunk = c.id WHERE c.file = ?1"},
     };
-    enum err err = words_create(b->db, &b->words, f);
+    enum err err = search_words_of(b->db, &b->words, f);
 
     for (size_t i = 0; i < sizeof all / sizeof all[0] && !err; i++) {
         err = sql_prepare(b->db, all[i].text, all[i].statement, f);
@@ -166,6 +166,20 @@ search_builder_begin(struct dir *dir, const char *name, uint64_t number, struct 
     }
     *builder = b;
     return err == E_INTERNAL && old ? fault_set(f, E_REFUSED, "the index is damaged") : err;
+}
+
+enum err
+search_builder_as_written(struct search_builder *b, struct fault *f)
+{
+    enum err err =
+        sql_run(b->db,
+                "DROP TABLE passages; INSERT INTO meta VALUES('as_written', 1);" SEARCH_PASSAGES(
+                    WORDS_AS_WRITTEN),
+                f);
+
+    words_destroy(b->words);
+    b->words = NULL;
+    return err ? err : search_words_of(b->db, &b->words, f);
 }
 
 void

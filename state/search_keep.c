@@ -54,13 +54,13 @@ load_synonyms(const struct search *s)
         dir_read(s->options.standards.base, s->synonyms_path, SYNONYMS_BYTES_MAX, &text, NULL, &f);
 
     if (!err && !text.failed) {
-        err = synonyms_create(buf_slice(&text), &synonyms, &f);
+        err = synonyms_create(buf_slice(&text), true, &synonyms, &f);
     }
     if (err && err != E_NOT_FOUND) {
         log_warn("the user's synonyms cannot be used", F_STR("file", s->synonyms_path),
                  F_INT("line", f.line), F_STR("why", f.text));
     }
-    if (!synonyms && synonyms_create(SLICE_NONE, &synonyms, &f) != E_OK) {
+    if (!synonyms && synonyms_create(SLICE_NONE, true, &synonyms, &f) != E_OK) {
         log_warn("search goes without synonyms", F_STR("why", f.text));
     }
     buf_fini(&text);

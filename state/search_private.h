@@ -32,9 +32,11 @@
     "CREATE INDEX tag_chunk ON tags(chunk);"                                                       \
     "CREATE TABLE words(hash INTEGER PRIMARY KEY, passages INTEGER NOT NULL,"                      \
     " documents INTEGER NOT NULL);"                                                                \
-    "CREATE TABLE spellings(word TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT ROWID;"          \
-    "CREATE VIRTUAL TABLE passages USING fts5(title, head, path, tags, body, sample, content='',"  \
-    " tokenize='" WORDS_TOKENIZER "');"
+    "CREATE TABLE spellings(word TEXT PRIMARY KEY, hash INTEGER NOT NULL) WITHOUT "                \
+    "ROWID;" SEARCH_PASSAGES(WORDS_STEMMED)
+#define SEARCH_PASSAGES(TOKENIZER)                                                                \
+    "CREATE VIRTUAL TABLE passages USING fts5(title, head, path, tags, body, sample, content=''," \
+    " tokenize='" TOKENIZER "');"
 
 struct search_reader {
     struct search_reader *next; /* Among the idle ones. */
@@ -67,6 +69,10 @@ void search_reader_give(struct search_store *store, struct search_reader *reader
  * over in any case. */
 enum err search_store_make(struct dir *dir, char *file, unsigned char *image, size_t size,
                            struct search_store **store, struct fault *f);
+
+/* A new tokenizer for the words of 'db' as its generation has them.  Errors as words_create(),
+ * sql_step(). */
+enum err search_words_of(sqlite3 *db, struct words **words, struct fault *f);
 
 /* The path by which SQLite opens 'name' in 'dir'; new. */
 char *search_path(const struct dir *dir, const char *name);

@@ -53,6 +53,19 @@ connect_to(const struct search_store *store, sqlite3 **db, struct fault *f)
     return err;
 }
 
+enum err
+search_words_of(sqlite3 *db, struct words **words, struct fault *f)
+{
+    sqlite3_stmt *ask = NULL;
+    bool row = false, stems;
+    enum err err = sql_prepare(db, "SELECT 1 FROM meta WHERE key = 'as_written'", &ask, f);
+
+    err = err ? err : sql_step(ask, &row, f);
+    stems = !row;
+    sqlite3_finalize(ask);
+    return err ? err : words_create(db, stems, words, f);
+}
+
 static enum err
 make_reader(const struct search_store *store, struct search_reader **reader, struct fault *f)
 {
@@ -64,7 +77,7 @@ make_reader(const struct search_store *store, struct search_reader **reader, str
         return err;
     }
     err = sql_run(r->db, "BEGIN", f); /* For good: nothing changes, and each query costs less. */
-    err = err ? err : words_create(r->db, &r->words, f);
+    err = err ? err : search_words_of(r->db, &r->words, f);
     err = err ? err
               : sql_prepare(r->db, "SELECT passages, documents FROM words WHERE hash = ?1",
                             &r->find_word, f);

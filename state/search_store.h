@@ -48,6 +48,9 @@ const struct search_store_info *search_store_info(const struct search_store *sto
 enum err search_builder_begin(struct dir *dir, const char *name, uint64_t number,
                               struct search_store *old, struct search_builder **builder,
                               struct fault *f);
+/* Of one without an old generation, before its first document: words are not stemmed, for languages
+ * that are not English.  On error it can only be aborted. */
+enum err search_builder_as_written(struct search_builder *b, struct fault *f);
 /* From now on it gives up with E_CANCELLED, within a moment, once '*stop' (borrowed; null: never)
  * is set. */
 void search_builder_heed(struct search_builder *b, const _Atomic bool *stop);

@@ -107,7 +107,7 @@ add_list(struct synonyms *s, struct words *words, struct slice text, bool own, s
 }
 
 enum err
-synonyms_create(struct slice own, struct synonyms **synonyms, struct fault *f)
+synonyms_create(struct slice own, bool stems, struct synonyms **synonyms, struct fault *f)
 {
     struct synonyms *s = xcalloc(1, sizeof *s);
     struct words *words = NULL;
@@ -122,7 +122,7 @@ synonyms_create(struct slice own, struct synonyms **synonyms, struct fault *f)
         err = fault_set(f, E_REFUSED, "the list of synonyms is not UTF-8");
     }
     err = err ? err : sql_open(":memory:", true, &db, f);
-    err = err ? err : words_create(db, &words, f);
+    err = err ? err : words_create(db, stems, &words, f);
     err = err ? err : add_list(s, words, own, true, f);
     err = err ? err : add_list(s, words, slice_of(search_synonyms_own), false, f);
     err = err ? err : add_list(s, words, slice_of(search_forms_own), false, f);

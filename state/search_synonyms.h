@@ -23,9 +23,10 @@ struct synonym {
     bool own;  /* Of the user's list. */
 };
 
-/* The words of the trade that come with tandem, and those of 'own' (the user's list, may be empty).
- * E_REFUSED with its line for what is no such list, E_TOO_LARGE, E_OVERLOAD. */
-enum err synonyms_create(struct slice own, struct synonyms **synonyms, struct fault *f);
+/* The words of the trade that come with tandem, and those of 'own' (the user's list, may be empty),
+ * known by their stems, as the words of an index are (see words_create()).  E_REFUSED with its line
+ * for what is no such list, E_TOO_LARGE, E_OVERLOAD. */
+enum err synonyms_create(struct slice own, bool stems, struct synonyms **synonyms, struct fault *f);
 /* Null is ignored. */
 void synonyms_destroy(struct synonyms *s);
 /* Calls 'take' for each word that may stand for the one whose stem has this hash, those of the

@@ -23,19 +23,20 @@ find_api(sqlite3 *db)
 }
 
 enum err
-words_create(sqlite3 *db, struct words **words, struct fault *f)
+words_create(sqlite3 *db, bool stems, struct words **words, struct fault *f)
 {
-    const char *args[] = {"unicode61"};
+    const char *args[] = {"unicode61"}; /* What Porter's stemmer is put upon. */
+    const char *name = stems ? "porter" : "unicode61";
     struct words *w = xcalloc(1, sizeof *w);
     fts5_api *api = find_api(db);
     void *context;
 
     *words = NULL;
-    if (!api || api->xFindTokenizer(api, "porter", &context, &w->class) != SQLITE_OK) {
+    if (!api || api->xFindTokenizer(api, name, &context, &w->class) != SQLITE_OK) {
         free(w);
         return fault_set(f, E_INTERNAL, "this SQLite has no FTS5");
     }
-    if (w->class.xCreate(context, args, 1, &w->tokenizer) != SQLITE_OK) {
+    if (w->class.xCreate(context, args, stems ? 1 : 0, &w->tokenizer) != SQLITE_OK) {
         free(w);
         return fault_set(f, E_OVERLOAD, "there is no memory to split text");
     }

@@ -8,8 +8,11 @@
 
 #include "state/base/sql.h"
 
+#include <stdbool.h>
+
 /* How a table of passages is to split its text: the same way. */
-#define WORDS_TOKENIZER "porter unicode61"
+#define WORDS_STEMMED "porter unicode61"
+#define WORDS_AS_WRITTEN "unicode61"
 
 struct words;
 
@@ -19,9 +22,9 @@ struct word {
     uint32_t hash; /* Of the stem: what stands for the word in an index. */
 };
 
-/* A new tokenizer, of one connection and, like it, for one thread at a time.  E_INTERNAL if this
- * SQLite has no FTS5; E_OVERLOAD. */
-enum err words_create(sqlite3 *db, struct words **words, struct fault *f);
+/* A new tokenizer, of one connection and, like it, for one thread at a time; without 'stems' a word
+ * is its own stem.  E_INTERNAL if this SQLite has no FTS5; E_OVERLOAD. */
+enum err words_create(sqlite3 *db, bool stems, struct words **words, struct fault *f);
 /* Null is ignored. */
 void words_destroy(struct words *w);
 

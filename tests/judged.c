@@ -223,7 +223,7 @@ judged_misspell(struct judged_set *set, const struct judged_set *right)
 /* ---- Figures ---- */
 
 struct search_store *
-judged_index(const struct tree *tree)
+judged_index(const struct tree *tree, bool stems)
 {
     struct search_builder *b;
     struct search_store *store;
@@ -232,6 +232,7 @@ judged_index(const struct tree *tree)
 
     must(standards_find(&at, &list, NULL) == E_OK, "no standards");
     must(search_builder_begin(NULL, "standards", 1, NULL, &b, NULL) == E_OK, "no index");
+    must(stems || search_builder_as_written(b, NULL) == E_OK, "no index");
     for (size_t i = 0; i < list.count; i++) {
         struct buf text = BUF_INIT;
 

@@ -28,8 +28,9 @@ void judged_take(struct judged_set *set, const struct tree *tree);
 void judged_misspell(struct judged_set *set, const struct judged_set *right);
 void judged_fini(struct judged_set *set);
 
-/* An index of the standards in 'tree', in memory, as the generation 1; counted. */
-struct search_store *judged_index(const struct tree *tree);
+/* An index of the standards in 'tree', in memory, as the generation 1; counted.  'stems': of their
+ * words. */
+struct search_store *judged_index(const struct tree *tree, bool stems);
 
 struct judged_figures {
     unsigned all, first, five; /* Queries; those with a relevant document first, among five. */

@@ -1,11 +1,12 @@
 /* bench_search.c -- what search costs and how good it is: judged queries, small and large sets.
  *
- * Prints how often a relevant standard comes first and among five, what a query costs on the real
- * standards, cached and not, and on 20,000 files made of their words; how long a build takes, how
- * large the index is, and how soon an edit is found.  "make bench-search" runs it. */
+ * Prints how often a relevant standard comes first and among five, with all means of ranking and
+ * without each of them; what a query costs on the real standards, cached and not, and on 20,000
+ * files made of their words; how long a build takes, how large the index is, and how soon an edit
+ * is found.  "make bench-search" runs it. */
 #include "state/search.h"
 #include "state/standards.h"
-#include "tests/tree.h"
+#include "tests/judged.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -13,18 +14,13 @@
 
 #define STANDARDS "tests/fixtures/praxis/standards"
 #define QUERIES "tests/fixtures/praxis/queries.tsv"
-#define QUERIES_MAX 64
+#define PARAPHRASED "tests/fixtures/search/paraphrased.tsv"
+#define ROUNDS 5 /* Times that each query is asked, not from the cache, to be timed. */
 #define LARGE 20000u
 #define LARGE_WORDS 400u /* Of one made file. */
 
-struct judged {
-    char line[1024];
-    char *query, *relevant;
-};
-
 struct bench {
-    struct judged queries[QUERIES_MAX];
-    size_t count;
+    struct judged_set judged;
     char **words; /* Of the real standards, in their order. */
     size_t word_count;
     uint64_t random;
@@ -55,24 +51,6 @@ pick(struct bench *b, size_t below)
     return (size_t)(b->random % below);
 }
 
-static void
-read_queries(struct bench *b)
-{
-    FILE *file = fopen(QUERIES, "r");
-
-    if (!file) {
-        give_up(QUERIES " cannot be read");
-    }
-    while (b->count < QUERIES_MAX && fgets(b->queries[b->count].line, 1024, file)) {
-        struct judged *j = &b->queries[b->count++];
-        char *rest = j->line;
-
-        j->query = strsep(&rest, "\t");
-        j->relevant = strsep(&rest, "\n");
-    }
-    fclose(file);
-}
-
 static struct search *
 start(const struct tree *tree)
 {
@@ -90,9 +68,9 @@ start(const struct tree *tree)
 }
 
 static void
-ask(struct search *s, const char *query, struct search_answer *answer)
+ask(struct search *s, const char *query, unsigned limit, struct search_answer *answer)
 {
-    struct search_ask ask = {.query = slice_of(query), .limit = 5, .phase = -1};
+    struct search_ask ask = {.query = slice_of(query), .limit = limit, .phase = -1};
     struct fault f = FAULT_INIT;
 
     if (search_ask(s, &ask, answer, &f) != E_OK) {
@@ -108,60 +86,112 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Asks each judged query once and prints the median and the worst time. */
+/* Asks each judged query and prints the median and the worst time.  Answers are
+ * cached by their limit: 'fresh' ones have another limit each time. */
 static void
-time_queries(const struct bench *b, struct search *s, const char *what)
+time_queries(const struct bench *b, struct search *s, bool fresh, const char *what)
 {
-    double took[QUERIES_MAX];
+    size_t count = 0, rounds = fresh ? ROUNDS : 1;
+    double *took = xcalloc(b->judged.count * rounds, sizeof *took);
 
-    for (size_t i = 0; i < b->count; i++) {
+    for (size_t i = 0; i < b->judged.count * rounds; i++) {
         struct search_answer answer;
         double begin = now_ms();
 
-        ask(s, b->queries[i].query, &answer);
-        took[i] = now_ms() - begin;
+        ask(s, b->judged.items[i % b->judged.count].query,
+            fresh ? (unsigned)(i / b->judged.count) + 1 : ROUNDS, &answer);
+        took[count++] = now_ms() - begin;
         search_release(s, &answer);
     }
-    qsort(took, b->count, sizeof took[0], compare);
-    printf("%-34s median %8.3f ms   worst %8.3f ms\n", what, took[b->count / 2],
-           took[b->count - 1]);
+    qsort(took, count, sizeof took[0], compare);
+    printf("%-34s median %8.3f ms   worst %8.3f ms\n", what, took[count / 2], took[count - 1]);
+    free(took);
 }
 
-/* The place of the first relevant document among the documents found, from 1; 0: none of five. */
-static unsigned
-place_of(struct search *s, const struct judged *j)
+/* ---- How good it is ---- */
+
+/* Sets of queries, each with the index that it is asked of. */
+struct quality {
+    struct {
+        const char *name;
+        struct judged_set set;
+        const struct tree *tree;
+    } sets[4];
+    struct search_store *stores[4];
+    struct synonyms *synonyms;
+};
+#define SETS (sizeof((struct quality *)0)->sets / sizeof((struct quality *)0)->sets[0])
+
+static void
+show_row(struct quality *q, unsigned without, const char *what)
 {
-    struct search_answer answer;
-    unsigned place = 0;
+    struct search_ask ask = {.phase = -1, .synonyms = q->synonyms, .without = without};
 
-    ask(s, j->query, &answer);
-    for (unsigned i = 0; i < answer.hits->count && !place; i++) {
-        char *list = xstrdup(j->relevant), *rest = list, *one;
+    printf("  %-40s", what);
+    for (size_t i = 0; i < SETS; i++) {
+        struct judged_figures f = judged_ask(&q->sets[i].set, q->stores[i], &ask);
 
-        while ((one = strsep(&rest, ","))) {
-            place = strcmp(one, answer.hits->items[i].path) == 0 ? i + 1 : place;
-        }
-        free(list);
+        printf("  %4u %4u  %.3f", f.first, f.five, f.mrr);
     }
-    search_release(s, &answer);
-    return place;
+    printf("\n");
+}
+
+/* Makes the indexes, and what belongs to them; or frees them. */
+static void
+make_stores(struct quality *q, bool stems)
+{
+    struct fault f = FAULT_INIT;
+
+    for (size_t i = 0; i < SETS; i++) {
+        q->stores[i] = judged_index(q->sets[i].tree, stems);
+    }
+    if (synonyms_create(SLICE(""), stems, &q->synonyms, &f) != E_OK) {
+        give_up(f.text);
+    }
 }
 
 static void
-judge(const struct bench *b, struct search *s)
+free_stores(struct quality *q)
 {
-    unsigned first = 0, five = 0;
-    double reciprocal = 0;
-
-    for (size_t i = 0; i < b->count; i++) {
-        unsigned place = place_of(s, &b->queries[i]);
-
-        first += place == 1;
-        five += place > 0;
-        reciprocal += place ? 1.0 / place : 0;
+    for (size_t i = 0; i < SETS; i++) {
+        search_store_unref(q->stores[i]);
     }
-    printf("judged queries: a relevant file first for %u of %zu, among five for %u; MRR %.3f\n",
-           first, b->count, five, reciprocal / (double)b->count);
+    synonyms_destroy(q->synonyms);
+}
+
+static void
+show_quality(const struct tree *whole)
+{
+    struct tree *cut = tree_create();
+    struct quality q = {.sets = {{.name = "judged", .tree = whole},
+                                 {.name = "misspelled", .tree = whole},
+                                 {.name = "paraphrased", .tree = whole},
+                                 {.name = "authors'", .tree = cut}}};
+
+    tree_copy(cut, STANDARDS, "standards");
+    judged_read(&q.sets[0].set, QUERIES);
+    judged_misspell(&q.sets[1].set, &q.sets[0].set);
+    judged_read(&q.sets[2].set, PARAPHRASED);
+    judged_take(&q.sets[3].set, cut);
+    printf("a relevant file first, among five, mean reciprocal rank, by queries\n  %-40s", "");
+    for (size_t i = 0; i < SETS; i++) {
+        printf("  %11s %4zu", q.sets[i].name, q.sets[i].set.count);
+    }
+    printf("\n");
+    make_stores(&q, true);
+    show_row(&q, 0, "all means");
+#define ROW(NAME, WHAT) show_row(&q, RANK_##NAME, "without " WHAT);
+    RANK_MEANS(ROW)
+#undef ROW
+    free_stores(&q);
+    make_stores(&q, false);
+    show_row(&q, 0, "without stemming");
+    show_row(&q, ~0u, "without any of them: plain BM25");
+    free_stores(&q);
+    for (size_t i = 0; i < SETS; i++) {
+        judged_fini(&q.sets[i].set);
+    }
+    tree_destroy(cut);
 }
 
 static void
@@ -189,7 +219,7 @@ time_edit(const struct tree *tree, struct search *s)
     tree_write(tree, "standards/edited.md", "# Edited\n\nA quokka.\n");
     search_stir(s);
     search_settle(s, INT64_MAX);
-    ask(s, "quokka", &answer);
+    ask(s, "quokka", 5, &answer);
     if (answer.hits->count != 1) {
         give_up("the edit was not found");
     }
@@ -258,7 +288,7 @@ run_large(struct bench *b)
     begin = now_ms();
     s = start(tree);
     report_index(s, now_ms() - begin);
-    time_queries(b, s, "a query, 20,000 files");
+    time_queries(b, s, true, "a query, 20,000 files");
     time_edit(tree, s);
     search_destroy(s);
     tree_destroy(tree);
@@ -272,22 +302,24 @@ main(void)
     struct search *s;
     double begin;
 
-    read_queries(&b);
+    judged_read(&b.judged, QUERIES);
     tree_copy(tree, STANDARDS, "standards");
     load_words(&b, tree);
     begin = now_ms();
     s = start(tree);
     report_index(s, now_ms() - begin);
-    time_queries(&b, s, "a query, the real standards");
-    time_queries(&b, s, "the same, cached");
-    judge(&b, s);
+    time_queries(&b, s, true, "a query, the real standards");
+    time_queries(&b, s, false, "the same, cached");
     time_edit(tree, s);
     search_destroy(s);
+    tree_remove(tree, "standards/edited.md");
+    show_quality(tree);
     tree_destroy(tree);
     run_large(&b);
     for (size_t i = 0; i < b.word_count; i++) {
         free(b.words[i]);
     }
     free(b.words);
+    judged_fini(&b.judged);
     return 0;
 }

@@ -20,8 +20,8 @@ judged_queries(void **state)
     judged_read(&judged, "tests/fixtures/praxis/queries.tsv");
     judged_misspell(&misspelled, &judged);
     tree_copy(tree, "tests/fixtures/praxis/standards", "standards");
-    CHECK_INT(synonyms_create(SLICE(""), &synonyms, &f), E_OK);
-    store = judged_index(tree);
+    CHECK_INT(synonyms_create(SLICE(""), true, &synonyms, &f), E_OK);
+    store = judged_index(tree, true);
     right = judged_ask(&judged, store, &(struct search_ask){.phase = -1, .synonyms = synonyms});
     wrong = judged_ask(&misspelled, store, &(struct search_ask){.phase = -1, .synonyms = synonyms});
     printf("# judged queries: %u first, %u among five, of %u; MRR %.3f; misspelled: %u, %u; %.3f\n",

@@ -15,7 +15,7 @@ open_index(struct index *x)
 
     *x = (struct index){.db = NULL};
     CHECK_INT(sql_open(":memory:", true, &x->db, &f), E_OK);
-    CHECK_INT(words_create(x->db, &x->words, &f), E_OK);
+    CHECK_INT(words_create(x->db, true, &x->words, &f), E_OK);
     CHECK_INT(sql_run(x->db, SEARCH_SCHEMA, &f), E_OK);
 }
 

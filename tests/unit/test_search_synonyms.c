@@ -27,7 +27,7 @@ stand_for(const struct synonyms *s, const char *word, const char *expected)
     sqlite3 *db;
 
     CHECK_INT(sql_open(":memory:", true, &db, &f), E_OK);
-    CHECK_INT(words_create(db, &words, &f), E_OK);
+    CHECK_INT(words_create(db, true, &words, &f), E_OK);
     CHECK(words_each(words, slice_of(word), take_hash, &hash));
     synonyms_each(s, hash, add_word, &out);
     CHECK_STR(out.data ? out.data : "", expected);
@@ -43,9 +43,9 @@ groups_of_words(void **state)
     struct fault f = FAULT_INIT;
 
     (void)state;
-    CHECK_INT(
-        synonyms_create(SLICE("# ours\nzebra, quagga , okapi\n\nzebras, stripes # too\n"), &s, &f),
-        E_OK);
+    CHECK_INT(synonyms_create(SLICE("# ours\nzebra, quagga , okapi\n\nzebras, stripes # too\n"),
+                              true, &s, &f),
+              E_OK);
     stand_for(s, "zebra", "quagga okapi stripes ");
     stand_for(s, "Quaggas", "zebra okapi ");
     stand_for(s, "unheard", "");
@@ -60,7 +60,7 @@ own_words_first(void **state)
     struct fault f = FAULT_INIT;
 
     (void)state;
-    CHECK_INT(synonyms_create(SLICE("chart, figure\ndiagram = chart\n"), &s, &f), E_OK);
+    CHECK_INT(synonyms_create(SLICE("chart, figure\ndiagram = chart\n"), true, &s, &f), E_OK);
     stand_for(s, "chart", "figure =diagram -drawing ");
     stand_for(s, "diagram", "=chart -drawing ");
     stand_for(s, "wrote", "-=write -=written ");
@@ -86,7 +86,7 @@ lists_that_are_none(void **state)
         struct synonyms *s;
         struct fault f = FAULT_INIT;
 
-        CHECK_INT(synonyms_create(slice_of(cases[i].text), &s, &f), E_REFUSED);
+        CHECK_INT(synonyms_create(slice_of(cases[i].text), true, &s, &f), E_REFUSED);
         CHECK(s == NULL);
         CHECK_STR(f.text, cases[i].why);
         CHECK_INT(f.line, cases[i].line);
@@ -102,7 +102,7 @@ too_long_a_list(void **state)
 
     (void)state;
     memset(text, '#', 300 * 1024 - 1);
-    CHECK_INT(synonyms_create(slice_of(text), &s, &f), E_TOO_LARGE);
+    CHECK_INT(synonyms_create(slice_of(text), true, &s, &f), E_TOO_LARGE);
     free(text);
 }
 
