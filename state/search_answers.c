@@ -80,7 +80,7 @@ write_key(const struct search_ask *ask, struct buf *out)
     bool gap = false;
     size_t start;
 
-    buf_addf(out, "%u %d ", ask->limit, ask->phase);
+    buf_addf(out, "%u %d %x ", ask->limit, ask->phase, ask->without);
     for (size_t i = 0; ask->tags && i < ask->tags->count; i++) {
         add_counted(out, ask->tags->items[i]);
     }

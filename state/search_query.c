@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define ENOUGH_MATCHES 300u /* Passages that choosing candidates may look at, before that. */
+#define ENOUGH_MATCHES 400u /* Passages that choosing candidates may look at, before that. */
 
 /* ---- Words ---- */
 

@@ -12,6 +12,7 @@
 #define CHANCE 10.0 /* Passages that may have a word by chance: rarer than that is not rarer. */
 #define PROXIMITY 0.5
 #define WINDOW 8u
+#define TITLE 0.7
 #define DOCUMENT 0.5
 
 static const double weights[FIELD_COUNT] = {
@@ -214,7 +215,9 @@ rank_passage(const struct rank_query *query, const struct rank_words *words)
     look(query, words, &seen);
     for (size_t i = 0; i < query->count; i++) {
         gains[i] = query->terms[i].idf * saturate(seen.frequency[i], norm);
-        titles[i] = seen.titled[i] ? query->terms[i].document_idf : 0;
+        titles[i] = seen.titled[i] && query->terms[i].kind != RANK_SYNONYM
+                        ? query->terms[i].document_idf
+                        : 0;
     }
     score = sum_up(query, gains);
     if (with(query, RANK_NEARNESS)) {
@@ -222,7 +225,7 @@ rank_passage(const struct rank_query *query, const struct rank_words *words)
     }
     if (with(query, RANK_TITLE)) {
         struct rank_score title = sum_up(query, titles);
-        score.title = rank_total(&title);
+        score.title = TITLE * rank_total(&title);
     }
     return score;
 }

@@ -35,16 +35,16 @@ struct rank_words {
 };
 
 /* What ranking goes by, besides the words themselves. */
-#define RANK_MEANS(ROW)                                   \
-    ROW(FIELDS, "title, headings, path and tags")         \
-    ROW(TITLE, "more for words of the title or the tags") \
-    ROW(NEARNESS, "nearness of words and phrases")        \
-    ROW(COMMON, "less for common words")                  \
-    ROW(RARITY, "rarity taken with caution")              \
-    ROW(FORMS, "irregular forms of words")                \
-    ROW(SPELLING, "spelling of unknown words")            \
-    ROW(SYNONYMS, "synonyms")                             \
-    ROW(DOCUMENT, "documents as a whole")                 \
+#define RANK_MEANS(ROW)                            \
+    ROW(FIELDS, "title, headings, path, tags")     \
+    ROW(TITLE, "title and tags once more")         \
+    ROW(NEARNESS, "nearness of words and phrases") \
+    ROW(COMMON, "less for common words")           \
+    ROW(RARITY, "rarity taken with caution")       \
+    ROW(FORMS, "irregular forms of words")         \
+    ROW(SPELLING, "spelling of unknown words")     \
+    ROW(SYNONYMS, "synonyms")                      \
+    ROW(DOCUMENT, "documents as a whole")          \
     ROW(SECOND, "a document's second passage")
 enum rank_means_at {
 #define ROW(NAME, WHAT) RANK_AT_##NAME,

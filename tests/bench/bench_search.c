@@ -127,7 +127,7 @@ show_row(struct quality *q, unsigned without, const char *what)
 {
     struct search_ask ask = {.phase = -1, .synonyms = q->synonyms, .without = without};
 
-    printf("  %-40s", what);
+    printf("  %-38s", what);
     for (size_t i = 0; i < SETS; i++) {
         struct judged_figures f = judged_ask(&q->sets[i].set, q->stores[i], &ask);
 
@@ -173,7 +173,7 @@ show_quality(const struct tree *whole)
     judged_misspell(&q.sets[1].set, &q.sets[0].set);
     judged_read(&q.sets[2].set, PARAPHRASED);
     judged_take(&q.sets[3].set, cut);
-    printf("a relevant file first, among five, mean reciprocal rank, by queries\n  %-40s", "");
+    printf("a relevant file first, among five, mean reciprocal rank, by queries\n  %-38s", "");
     for (size_t i = 0; i < SETS; i++) {
         printf("  %11s %4zu", q.sets[i].name, q.sets[i].set.count);
     }
