@@ -20,7 +20,7 @@ enum err
 helpdesk_words_create(struct helpdesk_words **words, struct fault *f)
 {
     struct helpdesk_words *w = xcalloc(1, sizeof *w);
-    enum err err = synonyms_create(SLICE_NONE, &w->synonyms, f);
+    enum err err = synonyms_create(SLICE_NONE, true, &w->synonyms, f);
 
     err = err ? err : search_builder_begin(NULL, NAME, 1, NULL, &w->builder, f);
     if (err) {
