@@ -5,6 +5,7 @@
 #include "handlers/methods.h"
 #include "handlers/offers.h"
 #include "handlers/resources.h"
+#include "handlers/tenant.h"
 #include "state/base/json_put.h"
 #include "state/skills.h"
 #include "state/standards.h"
@@ -108,6 +109,23 @@ add_phases(struct request *req, const char *session_id, struct offers *values)
     return E_OK;
 }
 
+/* The tenants whose settings the request may read. */
+static enum err
+add_tenants(struct request *req, struct offers *values)
+{
+    json_t *ids = NULL, *id;
+    enum err err = tenants_list(state_tenants(req->state), true, &ids, &req->fault);
+    size_t i;
+
+    json_array_foreach(ids, i, id) {
+        if (tenant_check(req, json_string_value(id), NULL) == E_OK) {
+            offers_add(values, json_string_value(id), NULL);
+        }
+    }
+    json_decref(ids);
+    return err;
+}
+
 static enum err
 complete_template(struct request *req, const struct question *q, struct offers *values)
 {
@@ -127,6 +145,9 @@ complete_template(struct request *req, const struct question *q, struct offers *
     }
     if (strcmp(q->variable, "phase") == 0) {
         return add_phases(req, q->session_id, values);
+    }
+    if (strcmp(q->variable, "client_id") == 0) {
+        return add_tenants(req, values);
     }
     return strcmp(q->variable, "id") == 0
                ? add_ids(req, workflow_list_workflows, "workflows", "id", values)

@@ -76,14 +76,21 @@ enum err
 reach_ask(const struct context *context, const struct reach *r, const char *method,
           const char *path, struct slice body, struct client_reply *reply, struct fault *f)
 {
+    const struct settings *settings = context->settings;
+    bool tenant = settings->origins[SETTING_tenant_default_id] != ORIGIN_DEFAULT;
+    char header[128] = "";
     struct client_request request = {
         .method = method,
         .path = path,
         .token = r->token[0] ? r->token : NULL,
         .body = body,
         /* The server ends a call in its own time; this is for one that does not answer at all. */
-        .timeout_ns = context->settings->limits_call_time + 10 * SECOND,
+        .timeout_ns = settings->limits_call_time + 10 * SECOND,
+        .headers = header,
     };
 
+    if (tenant) { /* Which the server's own settings need not name. */
+        snprintf(header, sizeof header, "X-Client-ID: %s\r\n", settings->tenant_default_id);
+    }
     return client_exchange(&r->target, &request, reply, f);
 }

@@ -160,3 +160,44 @@ tenant_expand(const json_t *value, const struct tenant_variables *variables, jso
     }
     return E_OK;
 }
+
+/* What 'value' is to be instead, new; null if it stays. */
+static json_t *
+written(const json_t *value, const json_t *stored, const json_t *expanded)
+{
+    bool back = json_is_string(value) && json_is_string(stored) && json_equal(value, expanded) &&
+                !json_equal(stored, expanded);
+
+    return back ? json_clone(stored) : NULL;
+}
+
+void
+tenant_unexpand(json_t *config, const json_t *stored, const json_t *expanded)
+{
+    json_t *item, *back;
+    const char *key;
+    void *next;
+    size_t i;
+
+    json_object_foreach_safe(config, next, key, item)
+    {
+        const json_t *was = json_object_get(stored, key), *is = json_object_get(expanded, key);
+
+        back = written(item, was, is);
+        if (back) {
+            json_put(config, key, back);
+        } else {
+            tenant_unexpand(item, was, is);
+        }
+    }
+    json_array_foreach(config, i, item) {
+        const json_t *was = json_array_get(stored, i), *is = json_array_get(expanded, i);
+
+        back = written(item, was, is);
+        if (back) {
+            json_array_set_new(config, i, back); /* It replaces: that cannot fail. */
+        } else {
+            tenant_unexpand(item, was, is);
+        }
+    }
+}

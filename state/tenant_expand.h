@@ -22,5 +22,9 @@ struct tenant_variables {
  * A name that is not set is its default, or "".  E_TOO_LARGE. */
 enum err tenant_expand(const json_t *value, const struct tenant_variables *variables,
                        json_t **expanded, struct fault *f);
+/* Gives each string of 'config' that is what one of 'stored' in its place expands to, in
+ * 'expanded', back as it is written there: what was read and comes back does not lose its
+ * variables.  What is null is ignored. */
+void tenant_unexpand(json_t *config, const json_t *stored, const json_t *expanded);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "state/base/json_put.h"
 #include "state/tenant_config.h"
+#include "state/tenant_expand.h"
 #include "state/tenant_id.h"
 #include "state/tenant_mask.h"
 
@@ -37,13 +38,28 @@ keep_status(json_t *config)
     json_put(config, "_meta", meta);
 }
 
+/* Puts back what callers are not shown, secrets and names of variables. */
+static void
+restore(const struct tenants *t, json_t *config, const json_t *stored)
+{
+    const struct tenant_variables variables = {t->options.environment, t->options.env_allow};
+    json_t *expanded = NULL;
+
+    tenant_unmask(config, stored);
+    if (stored && tenant_expand(stored, &variables, &expanded, NULL) == E_OK) {
+        tenant_unexpand(config, stored, expanded);
+    }
+    tenant_wipe(expanded);
+    json_decref(expanded);
+}
+
 /* What the file is to hold; 'stored' may be null, and is stolen. */
 static json_t *
-apply(const struct tenant_change *change, json_t *stored)
+apply(const struct tenants *t, const struct tenant_change *change, json_t *stored)
 {
     json_t *config = json_clone(change->config), *merged;
 
-    tenant_unmask(config, stored);
+    restore(t, config, stored);
     if (change->merge) {
         merged = stored ? stored : json_must(json_object());
         tenant_config_merge(merged, config);
@@ -106,7 +122,7 @@ tenants_change(struct tenants *t, const struct tenant_change *change,
     }
     err = err ? err : check_version(change, version, f);
     if (!err) {
-        config = apply(change, config);
+        config = apply(t, change, config);
         err = write_config(t, change->id, config, version, f);
     }
     tenant_wipe(config);

@@ -157,6 +157,33 @@ each_connection_is_a_session(void **state)
     client_close(&b);
 }
 
+#define CALL(META)                                                                            \
+    "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"           \
+    "\"current_date\",\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
+    "\"io.modelcontextprotocol/clientCapabilities\":{}" META "}}}\n"
+
+/* Another window's settings may name another tenant than the server's. */
+static void
+a_window_has_a_tenant_of_its_own(void **state)
+{
+    struct client c;
+
+    (void)state;
+    ask(&c, token, UPGRADE "Tandem-Tenant: window\r\n");
+    CHECK(client_until(&c, "\r\n\r\n", SECONDS));
+    CHECK(client_sends(&c, CALL("")));
+    CHECK(client_until(&c, "there is no tenant 'window'", SECONDS));
+    CHECK(client_sends(&c, CALL(",\"dev.tandem/client-id\":\"default\"")));
+    CHECK(client_until(&c, "iso_date", SECONDS));
+    CHECK(client_sends(&c, CALL(",\"dev.tandem/client-id\":\"other\"")));
+    CHECK(client_until(&c, "there is no tenant 'other'", SECONDS));
+    client_close(&c);
+    join(&c);
+    CHECK(client_sends(&c, CALL("")));
+    CHECK(client_until(&c, "iso_date", SECONDS));
+    client_close(&c);
+}
+
 static void
 who_does_not_wait_for_the_answer_is_cut_off(void **state)
 {
@@ -211,13 +238,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(only_who_can_read_the_token_joins),
-        TEST(the_token_is_needed_whatever_others_show),
-        TEST(lines_are_taken_and_then_answered),
-        TEST(each_connection_is_a_session),
-        TEST(who_does_not_wait_for_the_answer_is_cut_off),
-        TEST(the_end_is_told_by_closing),
-        TEST(bridges_that_die_leave_nothing),
+        TEST(only_who_can_read_the_token_joins), TEST(the_token_is_needed_whatever_others_show),
+        TEST(lines_are_taken_and_then_answered), TEST(each_connection_is_a_session),
+        TEST(a_window_has_a_tenant_of_its_own),  TEST(who_does_not_wait_for_the_answer_is_cut_off),
+        TEST(the_end_is_told_by_closing),        TEST(bridges_that_die_leave_nothing),
     };
     signal(SIGPIPE, SIG_IGN);
     return CHECK_RUN(tests);

@@ -440,6 +440,42 @@ check_claims(const char *more, const char *scopes, const char *client)
     free(token);
 }
 
+/* What a good token with 'more' claims says of its tenants, by the claim "org"; null: it is
+ * refused.
+ */
+static void
+check_tenants(const char *more, const char *tenants)
+{
+    struct jwt_rules wanted = rules;
+    char *token = token_good(ES256, more);
+    struct jwt_claims claims;
+    struct fault f = FAULT_INIT;
+    enum err err;
+
+    wanted.tenants = "org";
+    err = jwt_verify(slice_of(token), keys, &wanted, &claims, &f);
+    CHECK_INT(err, tenants ? E_OK : E_UNAUTHORIZED);
+    CHECK_STR(claims.tenants ? claims.tenants : "", tenants ? tenants : "");
+    jwt_claims_fini(&claims);
+    free(token);
+}
+
+static void
+tenants_are_named_by_a_claim(void **state)
+{
+    (void)state;
+    check_tenants(",\"org\":\"acme\"", "acme");
+    check_tenants(",\"org\":[\"acme\",\"beta-2\"]", "acme beta-2");
+    check_tenants("", NULL); /* Who does not say is of none, and not of all. */
+    check_tenants(",\"org\":\"\"", NULL);
+    check_tenants(",\"org\":[]", NULL);
+    check_tenants(",\"org\":\"acme beta\"", NULL);
+    check_tenants(",\"org\":[\"acme\",\"../x\"]", NULL);
+    check_tenants(",\"org\":[\"acme\",7]", NULL);
+    check_tenants(",\"org\":{\"acme\":1}", NULL);
+    check_tenants(",\"org\":null", NULL);
+}
+
 static void
 scopes_come_in_two_ways(void **state)
 {
@@ -515,6 +551,7 @@ main(void)
         cmocka_unit_test(issuer_and_audience_must_be_ours),
         cmocka_unit_test(times_have_edges),
         cmocka_unit_test(somebody_must_be_meant),
+        cmocka_unit_test(tenants_are_named_by_a_claim),
         cmocka_unit_test(scopes_come_in_two_ways),
         cmocka_unit_test(odd_claims_are_refused),
         cmocka_unit_test(a_token_without_name_of_a_key_needs_one_that_fits),

@@ -71,6 +71,33 @@ nothing_else(void **unused)
 }
 
 static void
+what_was_expanded_goes_back(void **unused)
+{
+    const struct tenant_variables variables = {environment, "TENANT_*"};
+    json_t *stored = json_loads("{\"a\":\"${TENANT_ONE}\",\"b\":[\"x\",\"${TENANT_ONE}y\"],\"c\":"
+                                "{\"d\":\"${TENANT_ONE}\"},\"e\":\"plain\"}",
+                                0, NULL);
+    json_t *config = json_loads("{\"a\":\"eins\",\"b\":[\"eins\",\"einsy\",\"eins\"],\"c\":{"
+                                "\"d\":\"zwei\",\"n\":\"eins\"},\"e\":\"plain\",\"f\":1}",
+                                0, NULL);
+    json_t *expanded = NULL;
+    struct buf text = BUF_INIT;
+
+    (void)unused;
+    CHECK_INT(tenant_expand(stored, &variables, &expanded, NULL), E_OK);
+    tenant_unexpand(config, stored, expanded);
+    json_write(&text, config);
+    CHECK_STR(text.data, "{\"a\":\"${TENANT_ONE}\",\"b\":[\"eins\",\"${TENANT_ONE}y\",\"eins\"],"
+                         "\"c\":{\"d\":\"zwei\",\"n\":\"eins\"},\"e\":\"plain\",\"f\":1}");
+    tenant_unexpand(config, NULL, NULL);
+    tenant_unexpand(NULL, stored, expanded);
+    buf_fini(&text);
+    json_decref(expanded);
+    json_decref(config);
+    json_decref(stored);
+}
+
+static void
 what_grows_too_much_is_refused(void **unused)
 {
     size_t len = 64 * 1024;
@@ -100,6 +127,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references),
         cmocka_unit_test(nothing_else),
+        cmocka_unit_test(what_was_expanded_goes_back),
         cmocka_unit_test(what_grows_too_much_is_refused),
     };
     return CHECK_RUN(tests);

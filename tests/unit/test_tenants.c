@@ -865,6 +865,17 @@ changes_are_checked_merged_and_seen_at_once(void **unused)
     CHECK(strstr(text.data, "suspended") && !strstr(text.data, "loaded_at"));
     CHECK_INT(change(t, "new", "{" CLIENT("other") "}", false, NULL, first), E_REFUSED);
 
+    write_file(
+        "vars",
+        "{" CLIENT("vars") ",\"a\":[{\"url\":\"x/${TENANT_SECRET}\"}],\"b\":\"${TENANT_SECRET}\"}");
+    CHECK_INT(change(t, "vars",
+                     "{" CLIENT("vars") ",\"a\":[{\"url\":\"x/s3cret\"},1],\"b\":"
+                                        "\"other\"}",
+                     false, NULL, first),
+              E_OK);
+    read_back("vars", &text); /* What was read comes back with its variables. */
+    CHECK(strstr(text.data, "\"x/${TENANT_SECRET}\"") && strstr(text.data, "\"other\""));
+    CHECK(!strstr(text.data, "s3cret"));
     write_file("broken", "{{{");
     CHECK_INT(change(t, "broken", "{\"branding\":{}}", true, NULL, first), E_REFUSED);
     CHECK_INT(change(t, "broken", "{" CLIENT("broken") "}", false, NULL, first), E_OK);
