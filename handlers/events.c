@@ -4,10 +4,12 @@
 #include "handlers/request.h"
 #include "handlers/service_resources.h"
 #include "state/base/json_put.h"
+#include "state/relay.h"
 #include "state/state.h"
 
 #include <assert.h>
 
+#define RELAY_VIEWS_MAX 32 /* Clients that are told of. */
 /* What a list of events may come to: an agent reads it whole. */
 #define RECENT_BYTES_MAX ((size_t)256 * 1024)
 
@@ -143,12 +145,38 @@ events_stats(struct request *req)
     return told;
 }
 
+/* One client of the WebSocket relay. */
+static json_t *
+relay_view_json(const struct relay_view *view)
+{
+    json_t *told = json_must(json_object());
+
+    json_put_text(told, "client", view->name);
+    json_put_bool(told, "connected", view->connected);
+    json_put_int(told, "sent", (int64_t)view->tally.sent);
+    json_put_int(told, "acked", (int64_t)view->tally.acked);
+    json_put_int(told, "buffered", (int64_t)view->tally.buffered);
+    json_put_int(told, "dropped", (int64_t)view->tally.dropped);
+    json_put_int(told, "reconnects", view->reconnects);
+    put_time(told, "last_activity", view->active_ns);
+    return told;
+}
+
 json_t *
 events_relay_status(struct request *req)
 {
     struct bus_stats s = bus_stats(state_bus(req->state));
-    json_t *told = json_must(json_object());
+    struct relay_counters counters = relay_counters(state_relay(req->state));
+    struct relay_view views[RELAY_VIEWS_MAX];
+    size_t count = relay_views(state_relay(req->state), req->tenant, views, RELAY_VIEWS_MAX);
+    json_t *told = json_must(json_object()), *list = json_must(json_array());
 
+    for (size_t i = 0; i < count; i++) {
+        json_add(list, relay_view_json(&views[i]));
+    }
+    json_put(told, "websockets", list);
+    json_put_int(told, "connections", (int64_t)counters.connections);
+    json_put_int(told, "resumed", (int64_t)counters.resumed);
     json_put_int(told, "clients", s.readers);
     json_put_int(told, "clients_refused", (int64_t)s.refused);
     json_put_int(told, "events_relayed", (int64_t)s.read);

@@ -14,6 +14,7 @@
     ROW(call)         \
     ROW(tools)        \
     ROW(status)       \
+    ROW(watch)        \
     ROW(check)        \
     ROW(demo)         \
     ROW(settings)     \

@@ -332,6 +332,7 @@ open_websocket(struct play *p, struct fault *f)
         .port = p->server.port,
         .path = p->server.path,
         .token = p->server.token,
+        .subprotocol = "mcp",
     };
 
     return ws_client_open(&target, PATIENCE_NS, &p->websocket, f);

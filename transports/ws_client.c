@@ -7,6 +7,12 @@
 #define READ_BYTES 4096
 #define NS_PER_US 1000
 
+struct message {
+    struct message *next;
+    struct buf text;
+    bool whole;
+};
+
 struct ws_client {
     struct lws_context *context;
     struct lws *wsi;                /* Null once it is closed. */
@@ -14,9 +20,9 @@ struct ws_client {
     bool open, late;
     lws_sorted_usec_list_t timer;
     struct buf out; /* LWS_PRE bytes and the message to send; empty once it is sent. */
-    struct buf *in; /* Borrowed: where the message goes that is waited for. */
-    bool whole;     /* It is there. */
-    char why[128];  /* What ended the connection. */
+    struct message *messages, *last; /* What has come, in order; owned. */
+    bool whole;                      /* The first of them is. */
+    char why[128];                   /* What ended the connection. */
 };
 
 static void
@@ -54,13 +60,43 @@ send_message(struct ws_client *c, struct lws *wsi)
     return n < 0 ? -1 : 0;
 }
 
+/* Adds a part to the message that is not whole yet, or to a new one. */
 static void
 take_part(struct ws_client *c, struct lws *wsi, struct slice bytes)
 {
-    if (c->in && !c->whole) { /* Else nobody waits for it. */
-        buf_add_slice(c->in, bytes);
-        c->whole = lws_is_final_fragment(wsi);
+    struct message *m = c->last;
+
+    if (!m || m->whole) {
+        m = xcalloc(1, sizeof *m);
+        if (c->last) {
+            c->last->next = m;
+        } else {
+            c->messages = m;
+        }
+        c->last = m;
     }
+    buf_add_slice(&m->text, bytes);
+    m->whole = lws_is_final_fragment(wsi);
+    c->whole = c->messages->whole;
+}
+
+/* Takes the first message out, into 'answer' if that is not null. */
+static bool
+take_first(struct ws_client *c, struct buf *answer)
+{
+    struct message *m = c->messages;
+    bool good = !m->text.failed;
+
+    c->messages = m->next;
+    c->last = c->messages ? c->last : NULL;
+    c->whole = c->messages && c->messages->whole;
+    if (answer) {
+        buf_add_slice(answer, buf_slice(&m->text));
+        good = good && !answer->failed;
+    }
+    buf_fini(&m->text);
+    free(m);
+    return good;
 }
 
 static void
@@ -157,7 +193,8 @@ ws_client_open(const struct ws_client_target *target, int64_t timeout_ns, struct
             .port = (int)target->port,
             .path = target->path,
             .host = authority,
-            .protocol = "mcp",
+            .protocol = target->subprotocol,
+            .local_protocol_name = "mcp",
             .ietf_version_or_minus_one = -1,
             .opaque_user_data = c,
             .pwsi = &c->wsi,
@@ -177,23 +214,32 @@ ws_client_open(const struct ws_client_target *target, int64_t timeout_ns, struct
 }
 
 enum err
+ws_client_next(struct ws_client *c, int64_t timeout_ns, struct buf *message, struct fault *f)
+{
+    enum err err = run_until(c, &c->whole, timeout_ns, f);
+
+    if (!err && !take_first(c, message)) {
+        err = fault_set(f, E_OVERLOAD, "there is no memory for a message");
+    }
+    return err;
+}
+
+enum err
 ws_client_exchange(struct ws_client *c, struct slice message, int64_t timeout_ns,
                    struct buf *answer, struct fault *f)
 {
     static const char room[LWS_PRE];
-    enum err err;
 
+    while (c->messages) {
+        take_first(c, NULL); /* Nobody has asked for these. */
+    }
     buf_add(&c->out, room, sizeof room);
     buf_add_slice(&c->out, message);
     if (c->out.failed || !c->wsi) {
         return fault_set(f, E_IO, "the WebSocket has ended: %s", c->why);
     }
-    c->in = answer;
-    c->whole = false;
     lws_callback_on_writable(c->wsi);
-    err = run_until(c, &c->whole, timeout_ns, f);
-    c->in = NULL;
-    return err;
+    return ws_client_next(c, timeout_ns, answer, f);
 }
 
 void
@@ -202,6 +248,9 @@ ws_client_close(struct ws_client *c)
     if (c) {
         if (c->context) {
             lws_context_destroy(c->context); /* Closes the connection too. */
+        }
+        while (c->messages) {
+            take_first(c, NULL);
         }
         buf_fini(&c->out);
         free(c);

@@ -519,13 +519,37 @@ check_tells_every_problem() {
     run 2 check
 }
 
+events_are_watched() {
+    mkdir watched
+    serve "$top/watched"
+    "$tandem" watch --root watched --count 3 'build.*' >watched/out 2>watched/err &
+    local watcher=$!
+    wait_for sh -c "'$tandem' call get_recent_events --root watched | grep -q client_connected"
+    run 0 call publish_event topic=build.done 'data={"n":1}' --root watched
+    wait_for grep -q 'build.done  *{"n":1}' watched/out
+    kill "${servers[-1]}" && ends "${servers[-1]}"
+    wait_for grep -q "waiting for a server" watched/err
+    serve "$top/watched"
+    wait_for sh -c "'$tandem' call get_recent_events --root watched | grep -q client_connected"
+    run 0 call publish_event topic=build.again --root watched
+    run 0 call publish_event topic=other.again --root watched
+    run 0 call publish_event topic=build.last --root watched
+    ends "$watcher"
+    [ "$(grep -c . watched/out)" = 3 ] || problem="not three events: $(cat watched/out)"
+    run 0 watch --root watched --json --count 1 build.last && has "$out" '"topic":"build.last"'
+    run 1 watch --root watched 'bui*' && has "$err" "bui*"
+    run 2 watch --root watched --count 0
+    run 1 watch --root "$top/empty" && has "$err" "tandem serve"
+    kill "${servers[-1]}" && ends "${servers[-1]}"
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
     a_server_without_http_takes_no_windows \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
-    it_lingers_if_told_to check_tells_every_problem a_call_in_flight_is_waited_for patience_ends_with_the_drain \
+    it_lingers_if_told_to check_tells_every_problem events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
     a_second_signal_ends_it_at_once; do
     test_ "$name"
 done

@@ -107,7 +107,10 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
 static struct dispatcher dispatcher;
 static struct settings *settings;
 static struct transport *transport;
-static struct ws_client_target target = {.host = "127.0.0.1", .path = "/mcp", .token = TOKEN};
+static struct ws_client_target target = {.host = "127.0.0.1",
+                                         .path = "/mcp",
+                                         .token = TOKEN,
+                                         .subprotocol = "mcp"};
 
 static int
 start(void **state)
