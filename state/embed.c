@@ -11,6 +11,7 @@ embedder_init(struct embedder *e, const struct embedder_class *class, const char
 {
     assert(strlen(identity) < sizeof e->identity);
     e->class = class;
+    e->batch = 16;
     snprintf(e->identity, sizeof e->identity, "%s", identity);
     atomic_init(&e->dimension, dimension);
     atomic_init(&e->refs, 1);

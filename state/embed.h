@@ -42,6 +42,7 @@ struct embedder {
     const struct embedder_class *class;
     char identity[EMBED_IDENTITY_SIZE]; /* Who makes the vectors: "hashed/1", "ollama/MODEL". */
     _Atomic unsigned dimension;         /* 0: not known before the first answer. */
+    unsigned batch; /* Texts that it takes at once; more are no faster.  Set once. */
     _Atomic unsigned refs;
 };
 

@@ -26,7 +26,6 @@ struct http_embedder {
     char *url, *model; /* Owned; set once, as are those up to 'lock'. */
     char *key_header;  /* Owned; or null. */
     unsigned asked;    /* The dimension that is asked for; 0: none. */
-    unsigned batch;
     int64_t timeout_ns;
     struct lock lock;
     struct connection *idle GUARDED_BY(LC_EMBED);
@@ -255,8 +254,8 @@ embed(struct embedder *e, const struct slice *texts, size_t count,
     const struct job job = {h, c->fetcher, limits, out, count};
     enum err err = E_OK;
 
-    for (size_t i = 0; i < count && !err; i += h->batch) {
-        size_t n = count - i < h->batch ? count - i : h->batch;
+    for (size_t i = 0; i < count && !err; i += e->batch) {
+        size_t n = count - i < e->batch ? count - i : e->batch;
 
         err = embed_part(&job, texts + i, n, i, f);
     }
@@ -307,7 +306,7 @@ embed_http_create(const struct embed_http_options *options)
         h->key_header = xasprintf("Authorization: Bearer %s", options->key);
     }
     h->asked = options->dimension;
-    h->batch = options->batch;
+    h->e.batch = options->batch;
     h->timeout_ns = options->timeout_ns;
     lock_init(&h->lock, RANK_EMBED);
     free(identity);

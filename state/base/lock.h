@@ -36,9 +36,11 @@
     ROW(KEEPER,         CHANGES,        "what the keeper's thread was asked to do")                 \
     ROW(MCP_STREAMS,    KEEPER,         "events of legacy sessions, and who carries them")          \
     ROW(SEARCH,         MCP_STREAMS,    "which index is current, and what is to be done to it")     \
-    ROW(SEARCH_READERS, SEARCH,         "connections of one generation that are idle")              \
+    ROW(SEARCH_VECTORS, SEARCH,         "which vectors are wanted, and how far they are")           \
+    ROW(SEARCH_READERS, SEARCH_VECTORS, "connections of one generation that are idle")              \
     ROW(HELPDESK,       SEARCH_READERS, "which helpdesk index is current, and who loads one")       \
-    ROW(EMBED,          HELPDESK,       "connections to the provider of vectors that are idle")     \
+    ROW(QUERIES,        HELPDESK,       "queries that wait for their vectors")                      \
+    ROW(EMBED,          QUERIES,        "connections to the provider of vectors that are idle")     \
     ROW(BUS,            EMBED,          "the sequence of events, what is kept of it, its queues")   \
     ROW(RELAY,          BUS,            "who reads events by WebSocket")                            \
     ROW(POOL,           RELAY,          "jobs waiting for a worker")                                \
