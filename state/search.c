@@ -36,6 +36,18 @@ search_settle(struct search *s, int64_t deadline_ns)
     return in_time;
 }
 
+/* Called by the thread that makes vectors. */
+static void
+vectors_ready(void *search)
+{
+    struct search *s = search;
+
+    LOCK(SEARCH, &s->lock);
+    s->offered = true;
+    cond_signal(&s->wake);
+    UNLOCK(SEARCH, &s->lock);
+}
+
 UNSHARED struct search *
 search_create(const struct search_options *options)
 {
@@ -50,12 +62,20 @@ search_create(const struct search_options *options)
     lock_init(&s->lock, RANK_SEARCH);
     cond_init(&s->wake);
     cond_init(&s->settled);
+    if (options->embedder) {
+        embedder_ref(options->embedder);
+        s->embed = search_embed_create(options->embedder, vectors_ready, s);
+    }
     return s;
 }
 
 enum err
 search_start(struct search *s, struct fault *f)
 {
+    if (s->embed && (search_embed_start(s->embed, f) != E_OK ||
+                     embed_queries_create(s->options.embedder, &s->queries, f) != E_OK)) {
+        return E_IO;
+    }
     s->started = true;
     search_stir(s);
     if (thread_start(&s->thread, "search", search_run_thread, s) != 0) {
@@ -78,6 +98,9 @@ search_destroy(struct search *s)
     if (s->started) {
         pthread_join(s->thread, NULL);
     }
+    search_embed_destroy(s->embed);
+    embed_queries_destroy(s->queries);
+    embedder_unref(s->options.embedder);
     slots_destroy(s->answers);
     edition_unref(s->current);
     dir_unref(s->index);
@@ -106,10 +129,20 @@ search_status(struct search *s, struct search_status *status)
     status->failures = s->failures;
     memcpy(status->trouble, s->trouble, sizeof status->trouble);
     UNLOCK(SEARCH, &s->lock);
+    status->embeds = s->embed != NULL;
+    if (s->embed) {
+        search_embed_status(s->embed, &status->vectors);
+    }
 }
 
 struct slots_counters
 search_counters(struct search *s)
 {
     return slots_counters(s->answers);
+}
+
+struct slots_counters
+search_query_counters(struct search *s)
+{
+    return s->queries ? embed_queries_counters(s->queries) : (struct slots_counters){.hits = 0};
 }

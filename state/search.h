@@ -11,6 +11,7 @@
 
 #include "state/base/clock.h"
 #include "state/base/slots.h"
+#include "state/search_embed.h"
 #include "state/search_find.h"
 
 struct bus;
@@ -23,6 +24,8 @@ struct search_options {
     struct dir_place standards; /* With SYNONYMS_FILE in it; copied, as is the next. */
     struct dir_place index;     /* Where the index may be kept on disk; made when it is needed. */
     const struct clock *clock;  /* Borrowed. */
+    struct embedder *embedder;  /* Makes vectors that the ranking goes by too; counted; or null. */
+    int64_t query_ns;           /* How long a question waits for its vector. */
     bool keep;                  /* The index may be kept on disk: nobody else writes it. */
     struct bus *bus;            /* Is told of each new index; borrowed; may be null. */
 };
@@ -42,12 +45,22 @@ void search_stir(struct search *s);
  * they cannot be; false when 'deadline_ns' (monotonic) came first. */
 bool search_settle(struct search *s, int64_t deadline_ns);
 
+/* Whether an answer went by vectors too. */
+enum search_vectors_use {
+    SEARCH_NO_VECTORS,     /* Nobody makes any. */
+    SEARCH_WITH_VECTORS,   /* It did. */
+    SEARCH_VECTORS_UNMADE, /* The passages have none yet. */
+    SEARCH_VECTOR_LATE,    /* That of the question did not come in time, */
+    SEARCH_VECTOR_TROUBLE, /* or could not be had. */
+};
+
 struct search_answer {
     const struct search_hits *hits; /* Valid until released. */
     bool scan;                      /* There was no index yet. */
     bool partial;                   /* And not all files could be looked at. */
     bool stale;                     /* Files have changed since, and are being looked at. */
     bool cached;                    /* Somebody had asked that before. */
+    enum search_vectors_use vectors;
     struct slot_pin pin;
 };
 
@@ -62,8 +75,12 @@ struct search_status {
     unsigned skipped; /* Files that could not be read, or are no UTF-8. */
     uint64_t builds, failures;
     char trouble[512]; /* Why the last build failed; empty if it did not. */
+    bool embeds;       /* There is an embedder, and this is how far it is: */
+    struct search_embed_status vectors;
 };
 void search_status(struct search *s, struct search_status *status);
 struct slots_counters search_counters(struct search *s);
+/* Of the vectors of questions; all 0 without an embedder. */
+struct slots_counters search_query_counters(struct search *s);
 
 #endif

@@ -1,6 +1,7 @@
 /* search_answers.c -- questions, on the edition that is current, and the answers that are kept. */
 #include "state/base/log.h"
 #include "state/search_life.h"
+#include "state/search_near.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ LOG_MODULE("search");
 struct question {
     struct edition *edition; /* Borrowed. */
     const struct search_ask *ask;
-    int64_t now_ns; /* Monotonic. */
+    const float *direction; /* The question's vector; null: by words alone. */
+    int64_t now_ns;         /* Monotonic. */
     bool loaded;
 };
 
@@ -22,6 +24,19 @@ struct kept_answer {
     int64_t made_ns; /* Monotonic. */
 };
 
+/* Puts the passages that lie near to the question into it, by way of 'near'. */
+static enum err
+find_near(const struct question *q, struct search_ask *ask, int64_t near[SEARCH_NEAR_MAX],
+          struct fault *f)
+{
+    if (!q->direction) {
+        return E_OK;
+    }
+    ask->near = near;
+    return search_near(q->edition->store, q->edition->vectors, q->direction, ask, near,
+                       &ask->near_count, f);
+}
+
 static enum err
 load_answer(void *owner, const char *key, const char *version, void *arg, void **value,
             struct fault *f)
@@ -29,12 +44,14 @@ load_answer(void *owner, const char *key, const char *version, void *arg, void *
     struct question *q = arg;
     struct search_ask ask = *q->ask;
     struct kept_answer *answer = xcalloc(1, sizeof *answer);
+    int64_t near[SEARCH_NEAR_MAX];
     enum err err;
 
     (void)owner, (void)key, (void)version;
     q->loaded = true;
     ask.synonyms = q->edition->synonyms;
-    err = search_find(q->edition->store, &ask, &answer->hits, f);
+    err = find_near(q, &ask, near, f);
+    err = err ? err : search_find(q->edition->store, &ask, &answer->hits, f);
     if (err) {
         free(answer);
         return err;
@@ -72,22 +89,15 @@ add_counted(struct buf *out, const char *text)
     buf_addf(out, "%zu:%s", strlen(text), text);
 }
 
-/* Writes all that makes a question another one: what is asked for, then the query with its white
- * space folded. */
+/* Adds a text with its white space folded. */
 static void
-write_key(const struct search_ask *ask, struct buf *out)
+add_folded(struct buf *out, struct slice text)
 {
+    size_t start = out->len;
     bool gap = false;
-    size_t start;
 
-    buf_addf(out, "%u %d %x ", ask->limit, ask->phase, ask->without);
-    for (size_t i = 0; ask->tags && i < ask->tags->count; i++) {
-        add_counted(out, ask->tags->items[i]);
-    }
-    buf_addc(out, '\n');
-    start = out->len;
-    for (size_t i = 0; i < ask->query.len; i++) {
-        char c = ask->query.data[i];
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
 
         if (strchr(" \t\r\n", c)) { /* NUL too: no word holds one. */
             gap = out->len > start;
@@ -99,6 +109,18 @@ write_key(const struct search_ask *ask, struct buf *out)
         }
         buf_addc(out, c);
     }
+}
+
+/* Writes all that makes a question another one: what is asked for, then the query. */
+static void
+write_key(const struct search_ask *ask, struct buf *out)
+{
+    buf_addf(out, "%u %d %x ", ask->limit, ask->phase, ask->without);
+    for (size_t i = 0; ask->tags && i < ask->tags->count; i++) {
+        add_counted(out, ask->tags->items[i]);
+    }
+    buf_addc(out, '\n');
+    add_folded(out, ask->query);
 }
 
 /* An edition for one query while there is no index. */
@@ -146,21 +168,73 @@ forget(struct search *s, const struct edition *edition)
     }
 }
 
-/* Finds or makes the answer on one edition. */
+/* Those who have the vectors of the edition's passages see that they are another model's. */
+static void
+tell_outdated(struct search *s, unsigned dimension)
+{
+    struct search_embed_status status;
+
+    search_embed_status(s->embed, &status);
+    if (status.dimension != dimension) { /* Else better ones are on their way. */
+        LOCK(SEARCH, &s->lock);
+        s->outdated = true;
+        cond_signal(&s->wake);
+        UNLOCK(SEARCH, &s->lock);
+    }
+}
+
+/* Finds the question's vector, in time, if it is of use on this edition. */
+static enum search_vectors_use
+find_direction(struct search *s, const struct edition *edition, const struct search_ask *ask,
+               struct query_vector *direction)
+{
+    int64_t deadline_ns = clock_mono(clock_real()) + s->options.query_ns;
+    struct buf text = BUF_INIT;
+    enum err err = E_OVERLOAD;
+
+    *direction = (struct query_vector){.data = NULL};
+    if (!s->embed) {
+        return SEARCH_NO_VECTORS;
+    }
+    if (!edition->vectors) {
+        return SEARCH_VECTORS_UNMADE;
+    }
+    add_folded(&text, ask->query);
+    if (text.data && !text.failed) {
+        err = embed_queries_get(s->queries, text.data, deadline_ns, direction, NULL);
+    }
+    buf_fini(&text);
+    if (!err && direction->dimension != search_vectors_info(edition->vectors).dimension) {
+        tell_outdated(s, direction->dimension);
+        embed_queries_release(s->queries, direction);
+        return SEARCH_VECTORS_UNMADE;
+    }
+    return !err               ? SEARCH_WITH_VECTORS
+           : err == E_TIMEOUT ? SEARCH_VECTOR_LATE
+                              : SEARCH_VECTOR_TROUBLE;
+}
+
+/* Finds or makes the answer on one edition, and with or without a vector. */
 static enum err
 answer_on(struct search *s, struct edition *edition, const struct search_ask *ask,
           struct search_answer *answer, struct fault *f)
 {
     struct question q = {.edition = edition, .ask = ask, .now_ns = clock_mono(s->options.clock)};
+    struct query_vector direction;
     struct buf key = BUF_INIT;
-    char version[32];
+    char version[40];
     enum err err;
 
-    snprintf(version, sizeof version, "%" PRIu64, edition->number);
+    answer->vectors = find_direction(s, edition, ask, &direction);
+    q.direction = direction.data;
+    snprintf(version, sizeof version, "%" PRIu64 "%s", edition->number, q.direction ? "v" : "");
     write_key(ask, &key);
     err = key.failed ? fault_set(f, E_OVERLOAD, "there is no memory for this search now")
                      : slots_get(s->answers, key.data, version, &q, INT64_MAX, &answer->pin, f);
     buf_fini(&key);
+    if (direction.data) {
+        embed_queries_release(s->queries, &direction);
+    }
     if (!err) {
         answer->hits = &((const struct kept_answer *)answer->pin.value)->hits;
         answer->cached = !q.loaded;

@@ -1,9 +1,9 @@
 /* search_keep.c -- keeps the index: what its thread does when files may have changed.
  *
- * DESIGN.  What a query works on, an index and synonyms, is an edition: immutable, counted, swapped
- * whole.  An index that turns out to be damaged is forgotten, and made anew.  Where it cannot be
- * kept on disk it lives in memory, and now and then the disk is tried again; so is whatever else
- * went wrong, as nobody may tell when it is well again. */
+ * DESIGN.  What a query works on, an index, synonyms and vectors, is an edition: immutable,
+ * counted, swapped whole.  An index that turns out to be damaged is forgotten, and made anew. Where
+ * it cannot be kept on disk it lives in memory, and now and then the disk is tried again; so is
+ * whatever else went wrong, as nobody may tell when it is well again. */
 #include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/bus.h"
@@ -39,6 +39,7 @@ edition_unref(struct edition *e)
     if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) {
         search_store_unref(e->store);
         synonyms_destroy(e->synonyms);
+        search_vectors_unref(e->vectors);
         free(e);
     }
 }
@@ -97,6 +98,7 @@ edition_current(struct search *s, bool *stale)
 static void
 publish(struct search *s, struct edition *e)
 {
+    struct search_store *store = e ? search_store_ref(e->store) : NULL; /* It may be forgotten. */
     struct edition *old;
 
     LOCK(SEARCH, &s->lock);
@@ -104,9 +106,13 @@ publish(struct search *s, struct edition *e)
     s->current = e;
     s->damaged = false;
     UNLOCK(SEARCH, &s->lock);
-    if (old && (!e || old->store != e->store)) {
+    if (store && s->embed && (!old || old->store != store)) {
+        search_embed_want(s->embed, store, s->index);
+    }
+    if (old && old->store != store) {
         search_store_supersede(old->store);
     }
+    search_store_unref(store);
     edition_unref(old);
 }
 
@@ -123,6 +129,36 @@ publish_store(struct search *s, struct search_store *store)
     publish(s, edition_make(s, store, ++s->editions));
     bus_publish(s->options.bus,
                 &(struct bus_draft){.topic = "rag.index.ready", .source = "search", .data = data});
+}
+
+/* Puts another edition of the generation of 'e' in its place, with 'vectors' (or null). */
+static void
+publish_again(struct search *s, const struct edition *e, struct search_vectors *vectors)
+{
+    struct edition *again = edition_make(s, search_store_ref(e->store), ++s->editions);
+
+    again->vectors = vectors ? search_vectors_ref(vectors) : NULL;
+    publish(s, again);
+}
+
+/* Takes the vectors that have been made, if they are of the current generation; has them made anew
+ * if they turned out to be another model's. */
+static void
+take_vectors(struct search *s, bool outdated)
+{
+    struct search_vectors *vectors = search_embed_take(s->embed);
+    bool ignored;
+    struct edition *e = edition_current(s, &ignored);
+
+    if (e && vectors &&
+        search_vectors_info(vectors).generation == search_store_info(e->store)->generation) {
+        publish_again(s, e, vectors);
+    }
+    if (e && outdated) {
+        search_embed_want(s->embed, e->store, s->index);
+    }
+    search_vectors_unref(vectors);
+    edition_unref(e);
 }
 
 /* Whether the user's synonyms are others than at the last call. */
@@ -165,7 +201,7 @@ build(struct search *s, bool anew, struct search_look *told, struct fault *f)
         s->generation++;
         publish_store(s, store);
     } else if (!err && old && new_synonyms) {
-        publish(s, edition_make(s, search_store_ref(old->store), ++s->editions));
+        publish_again(s, old, old->vectors);
     }
     edition_unref(old);
     return err;
@@ -371,20 +407,30 @@ search_run_thread(void *arg)
     for (;;) {
         uint64_t wanted;
         int64_t until = INT64_MAX;
-        bool in_time = true;
+        bool in_time = true, due, vectors, outdated;
 
         if (s->again_ns != INT64_MAX) {
             until = clock_mono(clock_real()) + s->again_ns - clock_mono(s->options.clock);
         }
         LOCK(SEARCH, &s->lock);
-        while (s->seen == s->wanted && !atomic_load(&s->stopping) && in_time) {
+        while (s->seen == s->wanted && !s->offered && !s->outdated && in_time &&
+               !atomic_load(&s->stopping)) {
             in_time = cond_wait(&s->wake, &s->lock, until);
         }
         wanted = s->wanted;
+        due = s->seen != wanted || !in_time;
+        vectors = s->offered || s->outdated;
+        outdated = s->outdated;
+        s->offered = s->outdated = false;
         UNLOCK(SEARCH, &s->lock);
         if (atomic_load(&s->stopping)) {
             return NULL;
         }
-        look(s, wanted);
+        if (vectors) {
+            take_vectors(s, outdated);
+        }
+        if (due) {
+            look(s, wanted);
+        }
     }
 }

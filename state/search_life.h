@@ -7,6 +7,7 @@
 #define TANDEM_SEARCH_LIFE_H
 
 #include "state/base/lock.h"
+#include "state/embed_queries.h"
 #include "state/search.h"
 #include "state/search_look.h"
 
@@ -17,15 +18,18 @@
 
 struct edition {
     _Atomic unsigned refs;
-    uint64_t number;            /* Of all editions, rising. */
-    struct search_store *store; /* Counted. */
-    struct synonyms *synonyms;  /* Owned. */
-    bool scan, partial;         /* Made for one query, of some files. */
+    uint64_t number;                /* Of all editions, rising. */
+    struct search_store *store;     /* Counted. */
+    struct synonyms *synonyms;      /* Owned. */
+    struct search_vectors *vectors; /* Counted; or null. */
+    bool scan, partial;             /* Made for one query, of some files. */
 };
 
 struct search {
     struct search_options options;
     struct slots *answers;
+    struct search_embed *embed;    /* Owned; null without an embedder, as is the next, */
+    struct embed_queries *queries; /* which is there once it is started. */
     pthread_t thread;
     bool started; /* Set before there are other threads. */
     _Atomic bool stopping;
@@ -37,6 +41,8 @@ struct search {
     uint64_t seen GUARDED_BY(LC_SEARCH);           /* What the last look had. */
     bool damaged GUARDED_BY(LC_SEARCH);            /* The current index is to be made anew. */
     struct edition *current GUARDED_BY(LC_SEARCH); /* Counted, or null. */
+    bool offered GUARDED_BY(LC_SEARCH);            /* There are new vectors to be taken. */
+    bool outdated GUARDED_BY(LC_SEARCH);           /* They are another model's: anew. */
     unsigned skipped GUARDED_BY(LC_SEARCH);        /* By the last look. */
     uint64_t builds GUARDED_BY(LC_SEARCH), failures GUARDED_BY(LC_SEARCH);
     char trouble[512] GUARDED_BY(LC_SEARCH);

@@ -192,7 +192,7 @@ product(const signed char *row, const int16_t *query, unsigned width)
 
 /* Puts one in its place among those that are nearer than it. */
 static size_t
-take_near(struct search_near *near, size_t count, size_t max, struct search_near one)
+take_near(struct vector_near *near, size_t count, size_t max, struct vector_near one)
 {
     size_t at = count < max ? count : max - 1;
 
@@ -207,7 +207,7 @@ take_near(struct search_near *near, size_t count, size_t max, struct search_near
 size_t
 search_vectors_find(const struct search_vectors *v, const float *direction,
                     bool (*allowed)(const void *arg, const struct vector_row *row), const void *arg,
-                    struct search_near *near, size_t max)
+                    struct vector_near *near, size_t max)
 {
     signed char bytes[EMBED_DIMENSION_MAX];
     int16_t query[EMBED_DIMENSION_MAX];
@@ -227,7 +227,7 @@ search_vectors_find(const struct search_vectors *v, const float *direction,
 
         if (v->scales[i] > 0 && (count < max || cosine > near[max - 1].cosine) &&
             (!allowed || allowed(arg, &v->rows[i]))) {
-            count = take_near(near, count, max, (struct search_near){v->rows[i].chunk, cosine});
+            count = take_near(near, count, max, (struct vector_near){v->rows[i].chunk, cosine});
         }
     }
     return count;

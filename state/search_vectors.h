@@ -60,7 +60,7 @@ struct search_vectors_info {
 };
 struct search_vectors_info search_vectors_info(const struct search_vectors *v);
 
-struct search_near {
+struct vector_near {
     int64_t chunk;
     double cosine;
 };
@@ -69,6 +69,6 @@ struct search_near {
  * 'max'.  'allowed' (null: all) says which passages count. */
 size_t search_vectors_find(const struct search_vectors *v, const float *direction,
                            bool (*allowed)(const void *arg, const struct vector_row *row),
-                           const void *arg, struct search_near *near, size_t max);
+                           const void *arg, struct vector_near *near, size_t max);
 
 #endif

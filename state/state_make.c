@@ -263,15 +263,20 @@ make_search(const struct state *state, struct fault *f)
         .standards = *state_standards(state),
         .index = state_place(o, o->settings->index_path, "index"),
         .clock = o->clock,
+        .query_ns = o->settings->embed_query_time,
         .keep = true,
         .bus = state_bus(state),
     };
+    struct search *search;
 
     if (check_place(&options.standards, "standards_path", f) ||
         check_place(&options.index, "index_path", f)) {
         return NULL;
     }
-    return search_create(&options);
+    options.embedder = embed_configured(o->settings, o->embed_key);
+    search = search_create(&options);
+    embedder_unref(options.embedder);
+    return search;
 }
 
 struct helpdesk *

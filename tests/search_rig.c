@@ -16,6 +16,8 @@ search_rig_open(struct search_rig *r)
         .standards = {tree_dir(r->tree), "standards"},
         .index = {tree_dir(r->tree), "index"},
         .clock = r->clock ? r->clock : clock_real(),
+        .embedder = r->embedder,
+        .query_ns = r->query_ns,
         .keep = r->keep,
     });
 }

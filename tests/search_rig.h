@@ -11,6 +11,8 @@ struct search_rig {
     struct search *search;
     const struct clock *clock; /* Null: the real one. */
     bool keep;                 /* The index is kept on disk. */
+    struct embedder *embedder; /* Of searches that are made from now on; borrowed; or null. */
+    int64_t query_ns;          /* How long they wait for the vector of a question. */
 };
 
 /* A new folder with two standards, searched by a server: locks.md and tests/doubles.md. */

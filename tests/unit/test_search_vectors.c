@@ -64,7 +64,7 @@ stop(void **state)
 static void
 bytes_are_as_near_as_numbers(void **state)
 {
-    struct search_near near[ROWS];
+    struct vector_near near[ROWS];
     double worst = 0;
 
     (void)state;
@@ -94,7 +94,7 @@ is_phase_2(const void *arg, const struct vector_row *row)
 static void
 filters_come_before_places(void **state)
 {
-    struct search_near near[10];
+    struct vector_near near[10];
     int phase = 2, none = 9;
 
     (void)state;
@@ -113,7 +113,7 @@ what_has_no_vector_is_near_to_nothing(void **state)
 {
     float zero[DIMENSION] = {0};
     struct search_vectors *v;
-    struct search_near near[4];
+    struct vector_near near[4];
 
     (void)state;
     CHECK_INT(search_vectors_make(1, 0, 3, &v, NULL), E_OK);
@@ -134,7 +134,7 @@ static void
 equals_stand_in_the_order_of_rows(void **state)
 {
     struct search_vectors *v;
-    struct search_near near[4];
+    struct vector_near near[4];
 
     (void)state;
     CHECK_INT(search_vectors_make(1, DIMENSION, 20, &v, NULL), E_OK);
