@@ -83,6 +83,24 @@ sessions_section(const struct request *req)
                      (json_int_t)c.action_acquisitions, "change_waits", (json_int_t)c.action_waits);
 }
 
+/* How far the vectors of the standards are. */
+static json_t *
+vectors_section(const struct search_embed_status *s)
+{
+    json_t *section = json_must(json_object());
+
+    json_put_text(section, "embedder", s->embedder);
+    json_put_int(section, "dimension", s->dimension);
+    json_put_int(section, "chunks", (int64_t)s->passages);
+    json_put_int(section, "made", (int64_t)s->made);
+    json_put_int(section, "asked", (int64_t)s->asked);
+    json_put_int(section, "failures", (int64_t)s->failures);
+    if (s->trouble[0]) {
+        json_put_text(section, "error", s->trouble);
+    }
+    return section;
+}
+
 static json_t *
 index_section(const struct state *state)
 {
@@ -107,6 +125,9 @@ index_section(const struct state *state)
     }
     if (status.trouble[0]) {
         json_put_text(section, "error", status.trouble);
+    }
+    if (status.embeds) {
+        json_put(section, "vectors", vectors_section(&status.vectors));
     }
     return section;
 }

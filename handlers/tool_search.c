@@ -94,6 +94,20 @@ result_of(const struct search_hit *hit)
     return result;
 }
 
+/* What came of the vectors, where somebody makes them. */
+static const char *
+vectors_of(const struct search_answer *answer)
+{
+    static const char *const names[] = {
+        [SEARCH_WITH_VECTORS] = "used",
+        [SEARCH_VECTORS_UNMADE] = "unmade",
+        [SEARCH_VECTOR_LATE] = "late",
+        [SEARCH_VECTOR_TROUBLE] = "unavailable",
+    };
+
+    return names[answer->vectors];
+}
+
 static json_t *
 answer_of(const struct search_answer *answer, int64_t took_ns)
 {
@@ -106,7 +120,13 @@ answer_of(const struct search_answer *answer, int64_t took_ns)
     }
     json_put(result, "results", results);
     json_put_int(result, "total_tokens", tokens);
-    json_put_text(result, "retrieval_method", answer->scan ? "scan" : "index");
+    json_put_text(result, "retrieval_method",
+                  answer->scan                             ? "scan"
+                  : answer->vectors == SEARCH_WITH_VECTORS ? "index+vectors"
+                                                           : "index");
+    if (answer->vectors != SEARCH_NO_VECTORS) {
+        json_put_text(result, "vectors", vectors_of(answer));
+    }
     json_put_int(result, "index_generation", (int64_t)answer->hits->generation);
     json_put_bool(result, "stale", answer->stale);
     json_put_bool(result, "cache_hit", answer->cached);
@@ -203,7 +223,10 @@ const struct tool tool_search_standards = {
         "\"phase\":{\"type\":\"integer\"}},"
         "\"required\":[\"content\",\"file\",\"section\",\"relevance_score\",\"tokens\",\"uri\"]}},"
         "\"total_tokens\":{\"type\":\"integer\"},"
-        "\"retrieval_method\":{\"type\":\"string\",\"enum\":[\"index\",\"scan\"]},"
+        "\"retrieval_method\":{\"type\":\"string\","
+        "\"enum\":[\"index\",\"index+vectors\",\"scan\"]},"
+        "\"vectors\":{\"type\":\"string\","
+        "\"enum\":[\"used\",\"unmade\",\"late\",\"unavailable\"]},"
         "\"index_generation\":{\"type\":\"integer\"},"
         "\"stale\":{\"type\":\"boolean\",\"description\":\"Files have changed since\"},"
         "\"partial\":{\"type\":\"boolean\",\"description\":\"Not all files were searched\"},"

@@ -222,11 +222,15 @@ state_caches(const struct state *state)
     struct workflow_counters w = workflow_counters(state->workflow);
     struct slots_counters files = skills_counters(state->skills);
     struct slots_counters answers = search_counters(state->search);
+    struct slots_counters queries = search_query_counters(state->search);
     struct slots_counters helpdesk = helpdesk_counters(state->helpdesk);
     struct slots_counters tenants = tenants_counters(state->tenants).cache;
 
     add_cache(caches, "helpdesk_indexes", &helpdesk);
     add_cache(caches, "project_info", &c);
+    if (queries.max) {
+        add_cache(caches, "query_vectors", &queries);
+    }
     add_cache(caches, "search_answers", &answers);
     add_cache(caches, "skill_files", &files);
     add_cache(caches, "tenants", &tenants);
