@@ -5,12 +5,12 @@
  * frame of the answer differs. */
 #include "handlers/dispatch_private.h"
 
+#include "handlers/events.h"
 #include "handlers/events_ingest.h"
 #include "handlers/offers.h"
 #include "handlers/resources.h"
 #include "handlers/tenant.h"
 #include "state/base/json_put.h"
-#include "state/bus.h"
 #include "state/bus_reader.h"
 #include "state/state.h"
 
@@ -138,26 +138,18 @@ dispatch_read_events(struct dispatcher *d, const struct envelope *env,
 
 void
 dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
-                    const char *client_id, const char *reason)
+                    const char *reason)
 {
     static const char *const topics[] = {
         [RELAY_CONNECTED] = "relay.client_connected",
         [RELAY_RESUMED] = "relay.client_resumed",
+        [RELAY_OVERFLOW] = "relay.overflow",
         [RELAY_DROPPED] = "relay.client_dropped",
     };
-    struct bus *bus = state_bus(d->state);
-    struct bus_reader_stats stats = bus_reader_stats(reader);
-    json_t *data = json_must(json_object());
+    json_t *more = reason ? json_must(json_object()) : NULL;
 
-    json_put_text(data, "client_id", client_id);
-    json_put_int(data, "clients", bus_stats(bus).readers - (news == RELAY_DROPPED));
-    json_put_int(data, "sent", (int64_t)stats.taken);
-    json_put_int(data, "dropped", (int64_t)stats.dropped);
     if (reason) {
-        json_put_text(data, "reason", reason);
+        json_put_text(more, "reason", reason);
     }
-    bus_publish(bus, &(struct bus_draft){.topic = topics[news],
-                                         .tenant = bus_reader_tenant(reader),
-                                         .source = "relay",
-                                         .data = data});
+    events_tell_relay(state_bus(d->state), topics[news], reader, NULL, more);
 }

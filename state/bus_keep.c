@@ -36,8 +36,7 @@ struct bus_keep {
     struct keeper_job *beating, *telling;
     uint64_t subscription;
     struct bus_patterns patterns; /* Of all rows. */
-    /* The keeper's own: events up to here have been told of; what readers had missed then. */
-    uint64_t told, missed, overflows;
+    uint64_t told;                /* Events up to here have been told of.  The keeper's own. */
     _Atomic bool changed[ROW_COUNT];
 };
 
@@ -94,31 +93,6 @@ take_marks(struct bus_keep *k, const char *uri)
     return marked;
 }
 
-/* Says that readers have fallen behind since it was last said.  To say so may be too much for them
- * as well: that is not said. */
-static void
-tell_overflow(struct bus_keep *k)
-{
-    struct bus_stats s = bus_stats(k->options.bus);
-    uint64_t missed = s.unread - k->missed, overflows = s.overflows - k->overflows;
-    json_t *data;
-
-    if (s.overflows < k->overflows || !overflows) { /* It was reset; or nothing was lost. */
-        k->missed = s.unread;
-        k->overflows = s.overflows;
-        return;
-    }
-    data = json_must(json_object());
-    json_put_int(data, "overflows", (int64_t)overflows);
-    json_put_int(data, "events_dropped", (int64_t)missed);
-    json_put_int(data, "clients", s.readers);
-    bus_publish(k->options.bus,
-                &(struct bus_draft){.topic = "relay.overflow", .source = "relay", .data = data});
-    s = bus_stats(k->options.bus);
-    k->missed = s.unread;
-    k->overflows = s.overflows;
-}
-
 static bool
 tell(void *arg)
 {
@@ -127,7 +101,6 @@ tell(void *arg)
     bool news = bus_seq(k->options.bus) != k->told;
 
     if (news) {
-        tell_overflow(k);
         k->told = bus_seq(k->options.bus);
         changes_publish_resource(changes, URI_EVENTS "recent");
         changes_publish_resource(changes, URI_EVENTS "stats");

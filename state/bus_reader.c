@@ -336,12 +336,6 @@ bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max)
     return taken;
 }
 
-const char *
-bus_reader_tenant(const struct bus_reader *r)
-{
-    return r->tenant;
-}
-
 void
 bus_reader_choose(struct bus_reader *r, const struct bus_patterns *patterns)
 {

@@ -85,9 +85,6 @@ struct bus_item {
  * from then on wakes. */
 size_t bus_reader_take(struct bus_reader *reader, struct bus_item *items, size_t max);
 
-/* Whose events it sees besides the server's; null: nobody's. */
-const char *bus_reader_tenant(const struct bus_reader *reader);
-
 /* Has it told of what matches 'patterns', copied, from now on; what it has is handed out still. */
 void bus_reader_choose(struct bus_reader *reader, const struct bus_patterns *patterns);
 

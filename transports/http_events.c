@@ -116,7 +116,7 @@ void
 http_feed_free(struct connection *c)
 {
     if (c->feed) {
-        dispatch_tell_relay(c->server->context.dispatcher, RELAY_DROPPED, c->feed->reader, NULL,
+        dispatch_tell_relay(c->server->context.dispatcher, RELAY_DROPPED, c->feed->reader,
                             c->feed->reason);
         bus_reader_close(c->feed->reader);
         free(c->feed);
@@ -148,6 +148,10 @@ feed(struct connection *c)
         struct buf text = BUF_INIT;
 
         for (size_t i = 0; i < count; i++) {
+            if (items[i].kind == BUS_ITEM_GAP && !items[i].replay) {
+                dispatch_tell_relay(c->server->context.dispatcher, RELAY_OVERFLOW, c->feed->reader,
+                                    NULL);
+            }
             more = add_item(&text, c->feed, &items[i]);
         }
         if (!more) {
@@ -322,8 +326,7 @@ http_events(struct connection *c, const struct http_parser *p)
     }
     c->feed = feed_new;
     dispatch_tell_relay(c->server->context.dispatcher,
-                        start.resumed ? RELAY_RESUMED : RELAY_CONNECTED, feed_new->reader, NULL,
-                        NULL);
+                        start.resumed ? RELAY_RESUMED : RELAY_CONNECTED, feed_new->reader, NULL);
     add_welcome(&text, c->feed, &start);
     http_stream_begin(c);
     http_stream_write(c, buf_slice(&text));

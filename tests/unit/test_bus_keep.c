@@ -2,7 +2,6 @@
 #include "tests/check.h"
 
 #include "state/bus_keep.h"
-#include "state/bus_reader.h"
 #include "tests/fakes.h"
 
 #include <jansson.h>
@@ -184,46 +183,6 @@ news_are_told_together(void **state)
     sem_destroy(&p.told);
 }
 
-static void
-ignore(void *arg)
-{
-    (void)arg;
-}
-
-/* Once for many, and not for ever for what it does itself. */
-static void
-readers_that_fall_behind_are_told_of(void **state)
-{
-    struct bus_reader_options options = {.wake = ignore};
-    struct bus_reader_start begun;
-    struct bus_reader *reader;
-    struct bus_event *found[8];
-    struct bus_patterns patterns = {.count = 0};
-    struct bus_query query = {.patterns = &patterns};
-    size_t count;
-    struct rig r;
-
-    (void)state;
-    rig_init(&r, BUS_HEARTBEAT_MS);
-    CHECK(bus_patterns_add(&patterns, SLICE("relay.overflow"), NULL) == E_OK);
-    CHECK(bus_reader_open(r.bus, &options, &reader, &begun, NULL) == E_OK);
-    for (int i = 0; i < 1005; i++) {
-        bus_publish(r.bus, &(struct bus_draft){.topic = "a.b"});
-    }
-    while ((count = bus_recent(r.bus, &query, found, 8)) == 0) {
-        sched_yield();
-    }
-    CHECK(count <= 5);
-    while (count) {
-        CHECK(memmem(found[count - 1]->data.data, found[count - 1]->data.len, "\"clients\":1",
-                     11) != NULL);
-        bus_event_unref(found[--count]);
-    }
-    bus_reader_close(reader);
-    bus_patterns_fini(&patterns);
-    rig_fini(&r);
-}
-
 int
 main(void)
 {
@@ -232,7 +191,6 @@ main(void)
         cmocka_unit_test(hearts_beat_by_themselves),
         cmocka_unit_test(subscribers_of_resources_are_told),
         cmocka_unit_test(news_are_told_together),
-        cmocka_unit_test(readers_that_fall_behind_are_told_of),
     };
     return CHECK_RUN(tests);
 }

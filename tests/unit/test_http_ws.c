@@ -198,9 +198,9 @@ dispatch_read_events(struct dispatcher *d, const struct envelope *env,
 
 void
 dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
-                    const char *client_id, const char *reason)
+                    const char *reason)
 {
-    (void)d, (void)news, (void)reader, (void)client_id, (void)reason;
+    (void)d, (void)news, (void)reader, (void)reason;
 }
 
 void
