@@ -1,14 +1,17 @@
 /* cmd_check.c -- "tandem check": every problem of a pack, a skill, a gate, a definition, a task
- * list or a configuration.
+ * list, a configuration, of standards, or of a whole project.
  *
- * What a path is, is told by its name: a folder with metadata.json is a pack, one with a SKILL.md a
- * skill, one that holds such folders is a collection; metadata.json and SKILL.md stand for their
- * folder; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; a
+ * What a path is, is told by its name: a folder with a data folder in it is a project; one called
+ * "standards", or with nothing but Markdown in it, holds standards, as do those below it; one with
+ * metadata.json is a pack, one with a SKILL.md a skill, one that holds such folders is a
+ * collection; metadata.json and SKILL.md stand for their folder; what is below a folder "standards"
+ * is one; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; a
  * *.json in a folder "tenants" is a tenant's settings, any other a configuration. */
 #include "server/command.h"
 #include "server/report.h"
 #include "state/base/file.h"
 #include "state/skills.h"
+#include "state/standards_check.h"
 #include "state/tenant_config.h"
 #include "state/tenant_id.h"
 #include "state/workflow_definition.h"
@@ -76,12 +79,31 @@ check_one(struct check *c, struct dir *dir, const char *path, const char *real)
     return true;
 }
 
+/* Checks the standards in the folder 'name' beneath 'base', told as 'path'; false if there are
+ * none.
+ */
+static bool
+check_standards(struct check *c, struct dir *base, const char *name, const char *path)
+{
+    struct problems problems = PROBLEMS_INIT;
+    const struct dir_place at = {base, name};
+    size_t count = standards_check(&at, &problems);
+
+    if (count == 0 && problems.count == 0) {
+        return false;
+    }
+    c->checked += count ? count - 1 : 0;
+    tell(c, strcmp(path, ".") == 0 ? "" : path, &problems);
+    return true;
+}
+
 /* Checks the packs and skills in a folder. */
 static enum err
 check_collection(struct check *c, struct dir *dir, const char *path, const char *real,
                  struct fault *f)
 {
     struct dir_list list = {.count = 0};
+    size_t before = c->checked;
     enum err err = dir_list(dir, ".", PACKS_MAX, &list, f);
 
     for (size_t i = 0; i < list.count && !err; i++) {
@@ -99,13 +121,98 @@ check_collection(struct check *c, struct dir *dir, const char *path, const char 
         free(its_real);
         free(its_path);
     }
-    if (!err && c->checked == 0) {
+    if (!err && c->checked == before && !check_standards(c, dir, ".", path)) {
         fault_set(f, E_ARGUMENT,
-                  "%s has no metadata.json or " SKILL_FILE ", nor has any folder in it", path);
-        err = fault_remedy(f, "give the folder of a pack or a skill, or a folder of those");
+                  "%s has no metadata.json or " SKILL_FILE
+                  ", nor has any folder in it, nor is any Markdown there",
+                  path);
+        err =
+            fault_remedy(f, "give the folder of a pack, a skill or standards, a folder of packs or "
+                            "skills, or a project");
     }
     dir_list_fini(&list);
     return err;
+}
+
+/* Where the configuration of a project says that its standards are, from its root; null if it does
+ * not.  New. */
+static char *
+configured_standards(struct dir *data)
+{
+    struct config_texts texts = {.text = {NULL}};
+    struct problems problems = PROBLEMS_INIT;
+    struct buf file = BUF_INIT;
+    char *path = NULL;
+
+    if (dir_read(data, "config.json", CONFIG_FILE_MAX, &file, NULL, NULL) == E_OK) {
+        config_texts_from_file(&texts, buf_slice(&file), "config.json", &problems);
+        path = texts.text[SETTING_standards_path];
+        path = path ? xstrdup(path) : NULL;
+    }
+    buf_fini(&file);
+    problems_fini(&problems);
+    config_texts_fini(&texts);
+    return path;
+}
+
+static enum err check_folder(struct check *c, const char *path, struct fault *f);
+static enum err check_file(struct check *c, const char *path, struct fault *f);
+
+/* Checks the settings of each tenant of a project. */
+static enum err
+check_tenants(struct check *c, struct dir *data, const char *path, const char *name,
+              struct fault *f)
+{
+    struct dir_list list;
+    enum err err = E_OK;
+
+    if (dir_list(data, "tenants", PACKS_MAX, &list, NULL) != E_OK) {
+        return E_OK; /* There are none. */
+    }
+    for (size_t i = 0; i < list.count && !err; i++) {
+        char *at = xasprintf("%s/%s/tenants/%s", path, name, list.entries[i].name);
+
+        if (!list.entries[i].folder && ends_with(at, ".json")) {
+            err = check_file(c, at, f);
+        }
+        free(at);
+    }
+    dir_list_fini(&list);
+    return err;
+}
+
+/* Checks what of a project is there; false if 'dir' is none. */
+static bool
+check_project(struct check *c, struct dir *dir, const char *path, enum err *err, struct fault *f)
+{
+    static const char *const folders[] = {"workflows", "skills"};
+    const char *name = dir_is_folder(dir, ".tandem") ? ".tandem" : ".praxis-os";
+    struct dir *data;
+    char *standards, *at;
+
+    if (dir_sub(dir, name, false, &data, NULL) != E_OK) {
+        return false;
+    }
+    *err = E_OK;
+    if (dir_is_file(data, "config.json")) {
+        at = xasprintf("%s/%s/config.json", path, name);
+        *err = check_file(c, at, f);
+        free(at);
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0] && !*err; i++) {
+        at = xasprintf("%s/%s/%s", path, name, folders[i]);
+        *err = dir_is_folder(data, folders[i]) ? check_folder(c, at, f) : E_OK;
+        free(at);
+    }
+    *err = *err ? *err : check_tenants(c, data, path, name, f);
+    standards = configured_standards(data);
+    standards = standards ? standards : xasprintf("%s/standards", name);
+    at = xasprintf("%s/%s", path, standards);
+    check_standards(c, dir, standards, at);
+    free(at);
+    free(standards);
+    dir_unref(data);
+    return true;
 }
 
 static enum err
@@ -118,9 +225,13 @@ check_folder(struct check *c, const char *path, struct fault *f)
     if (!err && !real) {
         err = fault_set(f, E_NOT_FOUND, "%s cannot be read: %s", path, strerror(errno));
     }
-    if (!err && !check_one(c, dir, path, real)) {
+    if (!err && ends_with(real, "/standards") && check_standards(c, dir, ".", path)) {
+        goto out;
+    }
+    if (!err && !check_one(c, dir, path, real) && !check_project(c, dir, path, &err, f)) {
         err = check_collection(c, dir, path, real, f);
     }
+out:
     dir_unref(dir);
     free(real);
     return err;
@@ -193,6 +304,33 @@ check_text(struct check *c, const char *path, const char *folder, const char *na
     return E_OK;
 }
 
+/* Checks a file below a folder "standards"; false if it is none that a search would use. */
+static bool
+check_one_standard(struct check *c, const char *path, char *real)
+{
+    struct problems problems = PROBLEMS_INIT;
+    struct dir_place at = {.path = "."};
+    char *end = strstr(real, "/standards/"), *below, *shown;
+    bool good;
+
+    if (!end) {
+        return false;
+    }
+    end += strlen("/standards");
+    below = end + 1;
+    *end = '\0';
+    good = dir_open(real, false, &at.base, NULL) == E_OK &&
+           standards_check_file(&at, below, &problems);
+    *end = '/';
+    dir_unref(at.base);
+    if (good) { /* It is told by the path that was given, as far as that goes. */
+        shown = ends_with(path, end) ? xstrndup(path, strlen(path) - strlen(end)) : xstrdup("");
+        tell(c, shown, &problems);
+        free(shown);
+    }
+    return good;
+}
+
 static enum err
 check_file(struct check *c, const char *path, struct fault *f)
 {
@@ -210,6 +348,10 @@ check_file(struct check *c, const char *path, struct fault *f)
     if (strcmp(name, "/metadata.json") == 0 || strcmp(name, "/" SKILL_FILE) == 0) {
         *name = '\0';
         err = check_folder(c, strchr(path, '/') ? dirname(folder) : ".", f);
+        goto out;
+    }
+    if (check_one_standard(c, path, real)) {
+        err = E_OK;
         goto out;
     }
     *name++ = '\0';
@@ -259,11 +401,12 @@ run(struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .usage = "PATH ...",
-    .summary = "check packs, skills, gates, task lists, tenants, configurations",
-    .details = "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
-               "is a pack or a skill, or holds some; .md is a task list, .yaml a gate or a "
-               "definition, .json a configuration, or in a folder tenants a tenant's settings. "
-               "The status is 1 if there is any error.",
+    .summary = "check packs, skills, gates, standards, task lists, settings",
+    .details =
+        "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
+        "is a project, a pack or a skill, holds some of these, or is one of standards; .md "
+        "is a task list, .yaml a gate or a definition, .json a configuration, or in a folder "
+        "tenants a tenant's settings. The status is 1 if there is any error.",
     .least_args = 1,
     .most_args = 10000,
     .run = run,

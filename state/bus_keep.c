@@ -98,10 +98,11 @@ tell(void *arg)
 {
     struct bus_keep *k = arg;
     struct changes *changes = k->options.changes;
-    bool news = bus_seq(k->options.bus) != k->told;
+    uint64_t seq = bus_seq(k->options.bus);
+    bool news = seq != k->told;
 
     if (news) {
-        k->told = bus_seq(k->options.bus);
+        k->told = seq;
         changes_publish_resource(changes, URI_EVENTS "recent");
         changes_publish_resource(changes, URI_EVENTS "stats");
     }

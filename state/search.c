@@ -103,6 +103,7 @@ search_destroy(struct search *s)
     embedder_unref(s->options.embedder);
     slots_destroy(s->answers);
     edition_unref(s->current);
+    editions_free(s->gone);
     dir_unref(s->index);
     search_look_fini(&s->told);
     dir_place_unref(&s->options.standards);

@@ -164,7 +164,7 @@ forget(struct search *s, const struct edition *edition)
     if (old) {
         log_warn("the index is damaged and is made anew", F_INT("edition", (int64_t)old->number));
         search_store_supersede(old->store);
-        edition_unref(old);
+        edition_drop(s, old);
     }
 }
 
@@ -283,7 +283,7 @@ search_ask(struct search *s, const struct search_ask *ask, struct search_answer 
         forget(s, edition);
         err = answer_by_scan(s, ask, answer, f);
     }
-    edition_unref(edition);
+    edition_drop(s, edition);
     return err;
 }
 

@@ -33,15 +33,56 @@ edition_ref(struct edition *e)
     return e;
 }
 
+static void
+edition_free(struct edition *e)
+{
+    search_store_unref(e->store);
+    synonyms_destroy(e->synonyms);
+    search_vectors_unref(e->vectors);
+    free(e);
+}
+
+void
+editions_free(struct edition *gone)
+{
+    while (gone) {
+        struct edition *e = gone;
+
+        gone = e->next_gone;
+        edition_free(e);
+    }
+}
+
+/* True for whoever drops the last reference. */
+static bool
+was_last(struct edition *e)
+{
+    return e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1;
+}
+
 void
 edition_unref(struct edition *e)
 {
-    if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1) {
-        search_store_unref(e->store);
-        synonyms_destroy(e->synonyms);
-        search_vectors_unref(e->vectors);
-        free(e);
+    if (was_last(e)) {
+        edition_free(e);
     }
+}
+
+void
+edition_drop(struct search *s, struct edition *e)
+{
+    if (!was_last(e)) {
+        return;
+    }
+    if (e->scan || !s->started) {
+        edition_free(e);
+        return;
+    }
+    LOCK(SEARCH, &s->lock);
+    e->next_gone = s->gone;
+    s->gone = e;
+    cond_signal(&s->wake);
+    UNLOCK(SEARCH, &s->lock);
 }
 
 /* The synonyms as they are now: those of the trade alone if the user's cannot be used. */
@@ -399,38 +440,59 @@ look(struct search *s, uint64_t wanted)
     UNLOCK(SEARCH, &s->lock);
 }
 
+/* What the thread is woken for. */
+struct work {
+    struct edition *gone; /* To be freed. */
+    bool changed;         /* The files may have changed, */
+    uint64_t wanted;      /* and this is what the next look will have seen. */
+    bool vectors;         /* There are others, */
+    bool outdated;        /* of another model. */
+};
+
+static struct work
+wait_for_work(struct search *s)
+{
+    int64_t now = clock_mono(s->options.clock), until = INT64_MAX;
+    struct work work;
+
+    if (s->again_ns != INT64_MAX) {
+        until = clock_mono(clock_real()) + s->again_ns - now;
+    }
+    LOCK(SEARCH, &s->lock);
+    if (s->seen == s->wanted && !s->gone && !s->offered && !s->outdated &&
+        !atomic_load(&s->stopping) && now < s->again_ns) {
+        cond_wait(&s->wake, &s->lock, until); /* Woken for nothing, it is back here at once. */
+    }
+    work = (struct work){
+        .gone = s->gone,
+        .changed = s->seen != s->wanted,
+        .wanted = s->wanted,
+        .vectors = s->offered || s->outdated,
+        .outdated = s->outdated,
+    };
+    s->gone = NULL;
+    s->offered = s->outdated = false;
+    UNLOCK(SEARCH, &s->lock);
+    return work;
+}
+
 void *
 search_run_thread(void *arg)
 {
     struct search *s = arg;
 
     for (;;) {
-        uint64_t wanted;
-        int64_t until = INT64_MAX;
-        bool in_time = true, due, vectors, outdated;
+        struct work work = wait_for_work(s);
 
-        if (s->again_ns != INT64_MAX) {
-            until = clock_mono(clock_real()) + s->again_ns - clock_mono(s->options.clock);
-        }
-        LOCK(SEARCH, &s->lock);
-        while (s->seen == s->wanted && !s->offered && !s->outdated && in_time &&
-               !atomic_load(&s->stopping)) {
-            in_time = cond_wait(&s->wake, &s->lock, until);
-        }
-        wanted = s->wanted;
-        due = s->seen != wanted || !in_time;
-        vectors = s->offered || s->outdated;
-        outdated = s->outdated;
-        s->offered = s->outdated = false;
-        UNLOCK(SEARCH, &s->lock);
+        editions_free(work.gone);
         if (atomic_load(&s->stopping)) {
             return NULL;
         }
-        if (vectors) {
-            take_vectors(s, outdated);
+        if (work.vectors) {
+            take_vectors(s, work.outdated);
         }
-        if (due) {
-            look(s, wanted);
+        if (work.changed || clock_mono(s->options.clock) >= s->again_ns) {
+            look(s, work.wanted);
         }
     }
 }

@@ -23,6 +23,7 @@ struct edition {
     struct synonyms *synonyms;      /* Owned. */
     struct search_vectors *vectors; /* Counted; or null. */
     bool scan, partial;             /* Made for one query, of some files. */
+    struct edition *next_gone;      /* Of those that nobody uses any more. */
 };
 
 struct search {
@@ -43,6 +44,7 @@ struct search {
     struct edition *current GUARDED_BY(LC_SEARCH); /* Counted, or null. */
     bool offered GUARDED_BY(LC_SEARCH);            /* There are new vectors to be taken. */
     bool outdated GUARDED_BY(LC_SEARCH);           /* They are another model's: anew. */
+    struct edition *gone GUARDED_BY(LC_SEARCH);    /* To be freed by the thread. */
     unsigned skipped GUARDED_BY(LC_SEARCH);        /* By the last look. */
     uint64_t builds GUARDED_BY(LC_SEARCH), failures GUARDED_BY(LC_SEARCH);
     char trouble[512] GUARDED_BY(LC_SEARCH);
@@ -66,8 +68,12 @@ void *search_run_thread(void *search);
 
 /* A new edition, counted.  Takes the reference to 'store'. */
 struct edition *edition_make(const struct search *s, struct search_store *store, uint64_t number);
-/* Null is ignored. */
+/* Null is ignored.  Who drops the last reference frees, and may wait for the disk. */
 void edition_unref(struct edition *e);
+/* The same for those who ask: the thread frees, so that no query waits for what a swap leaves. */
+void edition_drop(struct search *s, struct edition *e);
+/* Frees a list of them. */
+void editions_free(struct edition *gone);
 /* The one in use, counted, or null; '*stale': files have changed since it was made. */
 struct edition *edition_current(struct search *s, bool *stale);
 

@@ -2,6 +2,7 @@
 #include "tests/search_rig.h"
 
 #include "tests/check.h"
+#include "tests/harness.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -117,14 +118,25 @@ search_rig_set_mode(const struct search_rig *r, const char *path, mode_t mode)
     CHECK_INT(fchmodat(dir_fd(tree_dir(r->tree)), path, mode, 0), 0);
 }
 
-unsigned
-search_rig_generations(const struct search_rig *r)
+static size_t
+count_generations(const struct search_rig *r)
 {
     struct dir_list list;
-    unsigned count;
+    size_t count;
 
     CHECK_INT(dir_list(tree_dir(r->tree), "index", 100, &list, NULL), E_OK);
-    count = (unsigned)list.count;
+    count = list.count;
     dir_list_fini(&list);
     return count;
+}
+
+void
+search_rig_expect_one_generation(const struct search_rig *r)
+{
+    int64_t deadline = now_ns() + PATIENCE;
+
+    while (count_generations(r) != 1 && now_ns() < deadline) {
+        look_again_soon();
+    }
+    CHECK_INT(count_generations(r), 1);
 }

@@ -39,7 +39,7 @@ void search_rig_finds(struct search_rig *r, const char *query, const char *expec
 int search_rig_be_nobody(void **state);
 int search_rig_be_oneself(void **state);
 void search_rig_set_mode(const struct search_rig *r, const char *path, mode_t mode);
-/* How many generations there are on disk. */
-unsigned search_rig_generations(const struct search_rig *r);
+/* Waits until there is one generation on disk: older ones go with whoever used them last. */
+void search_rig_expect_one_generation(const struct search_rig *r);
 
 #endif

@@ -543,13 +543,37 @@ events_are_watched() {
     kill "${servers[-1]}" && ends "${servers[-1]}"
 }
 
+check_knows_standards_and_projects() {
+    local root
+    root=$(dirname "$(dirname "$script")")
+    cp -r "$root/../deploy/example" project
+    run 0 check project && has "$out" ": 0 errors"
+    run 0 check "$root/fixtures/praxis/standards" && has "$out" "checked: 0 errors, 0 warnings"
+    mkdir -p project/.tandem/standards/sub
+    printf 'one\ntw\303\244 \377\n' >project/.tandem/standards/sub/latin.md
+    head -c 1048577 /dev/zero | tr '\0' 'a' >project/.tandem/standards/large.md
+    printf '# ours\nlock, mutex\nalone\n' >project/.tandem/standards/synonyms.txt
+    run 1 check project/.tandem/standards
+    has "$out" "project/.tandem/standards/sub/latin.md:2:5: error:" && has "$out" "UTF-8"
+    has "$out" "project/.tandem/standards/large.md: error:" && has "$out" "larger than 1048576 bytes"
+    has "$out" "project/.tandem/standards/synonyms.txt:3:1: error:" && has "$out" ": 3 errors"
+    run 1 check project && has "$out" "project/.tandem/standards/large.md: error:"
+    run 1 check project/.tandem/standards/sub/latin.md && has "$out" "project/.tandem/standards/sub/latin.md:2:5: error:"
+    run 1 check project/.tandem/standards/synonyms.txt && has "$out" "1 checked: 1 error"
+    cd project/.tandem/standards/sub && run 1 check latin.md && cd "$top" && has "$out" "sub/latin.md:2:5: error:"
+    echo '{"standards_path": "rules"}' >project/.tandem/config.json
+    mkdir project/rules && printf '\377\n' >project/rules/bad.md
+    run 1 check project && has "$out" "project/rules/bad.md:1:1: error:" && has "$out" ": 1 error,"
+    run 1 check project/rules && has "$out" "project/rules/bad.md:1:1: error:"
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
     a_server_without_http_takes_no_windows \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
-    it_lingers_if_told_to check_tells_every_problem events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
+    it_lingers_if_told_to check_tells_every_problem check_knows_standards_and_projects events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
     a_second_signal_ends_it_at_once; do
     test_ "$name"
 done

@@ -144,7 +144,7 @@ every_answer_is_of_one_generation(bool keep, unsigned swaps)
     CHECK_INT((int)status.failures, 0);
     CHECK_INT(status.index.on_disk, keep);
     if (keep) {
-        CHECK_INT((int)search_rig_generations(&s.rig), 1); /* The old ones' files have gone. */
+        search_rig_expect_one_generation(&s.rig); /* The old ones' files have gone. */
     }
     search_rig_destroy(&s.rig);
 }

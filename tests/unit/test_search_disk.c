@@ -90,7 +90,7 @@ expect_healed(struct search_rig *r)
     CHECK(search_rig_status(r).ready);
     CHECK(search_rig_status(r).index.on_disk);
     CHECK_INT((int)search_rig_status(r).index.files, 2);
-    CHECK_INT((int)search_rig_generations(r), 1);
+    search_rig_expect_one_generation(r);
 }
 
 static void
@@ -188,7 +188,7 @@ an_index_folder_that_vanishes_is_made_again(void **state)
     search_rig_follow(&r);
     search_rig_finds(&r, "zebra", "new.md");
     CHECK(search_rig_status(&r).index.on_disk);
-    CHECK_INT((int)search_rig_generations(&r), 1);
+    search_rig_expect_one_generation(&r);
     search_rig_destroy(&r);
 }
 
