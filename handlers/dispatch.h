@@ -69,6 +69,11 @@ void dispatch_event(struct dispatcher *d, const struct envelope *env, struct sli
 enum err dispatch_read_events(struct dispatcher *d, const struct envelope *env,
                               struct bus_reader_options *options, struct bus_reader **reader,
                               struct bus_reader_start *start, struct fault *f);
+/* Publishes what became of one who reads events (events_tell_relay()) and has no name; 'reason' may
+ * be null.  The transport's thread. */
+enum relay_news { RELAY_CONNECTED, RELAY_RESUMED, RELAY_OVERFLOW, RELAY_DROPPED };
+void dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
+                         const char *reason);
 /* Opens an event stream of the legacy session that 'env' names (HTTP GET): the one that
  * 'last_event_id' is of, from there on, or with null data the general one.  It goes to 'sink',
  * which takes events, until an answer ends it; or an error is the answer.  Otherwise as above. */

@@ -5,10 +5,12 @@
  * frame of the answer differs. */
 #include "handlers/dispatch_private.h"
 
+#include "handlers/events.h"
 #include "handlers/events_ingest.h"
 #include "handlers/offers.h"
 #include "handlers/resources.h"
 #include "handlers/tenant.h"
+#include "state/base/json_put.h"
 #include "state/bus_reader.h"
 #include "state/state.h"
 
@@ -132,4 +134,22 @@ dispatch_read_events(struct dispatcher *d, const struct envelope *env,
     }
     request_fini(&req);
     return err;
+}
+
+void
+dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
+                    const char *reason)
+{
+    static const char *const topics[] = {
+        [RELAY_CONNECTED] = "relay.client_connected",
+        [RELAY_RESUMED] = "relay.client_resumed",
+        [RELAY_OVERFLOW] = "relay.overflow",
+        [RELAY_DROPPED] = "relay.client_dropped",
+    };
+    json_t *more = reason ? json_must(json_object()) : NULL;
+
+    if (reason) {
+        json_put_text(more, "reason", reason);
+    }
+    events_tell_relay(state_bus(d->state), topics[news], reader, NULL, more);
 }

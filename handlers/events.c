@@ -4,6 +4,7 @@
 #include "handlers/request.h"
 #include "handlers/service_resources.h"
 #include "state/base/json_put.h"
+#include "state/bus_reader.h"
 #include "state/relay.h"
 #include "state/state.h"
 
@@ -64,6 +65,26 @@ events_read_patterns(const json_t *array, struct bus_patterns *patterns, struct 
         }
     }
     return err;
+}
+
+void
+events_tell_relay(struct bus *bus, const char *topic, struct bus_reader *reader, const char *client,
+                  json_t *more)
+{
+    struct bus_reader_stats stats = bus_reader_stats(reader);
+    json_t *data = json_must(json_object());
+
+    json_put_text(data, "client", client);
+    json_put_int(data, "sent", (int64_t)stats.taken);
+    json_put_int(data, "dropped", (int64_t)stats.dropped);
+    if (more) {
+        json_object_update(data, more);
+        json_decref(more);
+    }
+    bus_publish(bus, &(struct bus_draft){.topic = topic,
+                                         .tenant = bus_reader_tenant(reader),
+                                         .source = "relay",
+                                         .data = data});
 }
 
 /* ---- Telling ---- */

@@ -5,6 +5,7 @@
 
 #include "state/bus.h"
 
+struct bus_reader;
 struct request;
 
 /* Publishes what a client says, in the tenant of the request; 'draft' as for bus_publish(), its
@@ -16,6 +17,12 @@ enum err events_publish(struct request *req, const struct bus_draft *draft, json
 /* Reads an array of patterns, or null, into 'patterns', which must be empty and is the caller's to
  * free in any case. */
 enum err events_read_patterns(const json_t *array, struct bus_patterns *patterns, struct fault *f);
+
+/* Publishes what became of one who reads events, for his tenant: 'topic' with {client, sent,
+ * dropped} and the members of 'more', which is stolen and may be null.  'client' names him; or
+ * null.  The reader is open still; no lock is held. */
+void events_tell_relay(struct bus *bus, const char *topic, struct bus_reader *reader,
+                       const char *client, json_t *more);
 
 #define EVENTS_RECENT_MAX 100u
 /* {events, count, left_out, epoch, seq}: the newest 'limit' that match, oldest first.  New. */

@@ -68,17 +68,14 @@ send_error(struct relay_client *c, const struct fault *f)
     send_frame(c, &frame);
 }
 
-/* Has all others know what became of it. */
+/* Has all others know what became of it; 'data' as events_tell_relay() takes it. */
 static void
 publish(struct relay_client *c, const char *topic, json_t *data)
 {
     char name[9];
 
     snprintf(name, sizeof name, "%.8s", relay_card_id(c->card));
-    json_put_text(data, "client", name);
-    bus_publish(
-        state_bus(c->options.dispatcher->state),
-        &(struct bus_draft){.topic = topic, .tenant = bus_reader_tenant(c->reader), .data = data});
+    events_tell_relay(state_bus(c->options.dispatcher->state), topic, c->reader, name, data);
 }
 
 /* ---- Beginning and end ---- */
@@ -138,7 +135,7 @@ void
 relay_client_close(struct relay_client *c)
 {
     if (c->card) {
-        publish(c, "relay.client_dropped", json_must(json_object()));
+        publish(c, "relay.client_dropped", NULL);
         relay_leave(relay_of(c), c->card);
     }
     bus_reader_close(c->reader);
@@ -364,7 +361,7 @@ begin_reading(struct relay_client *c, const json_t *said, struct bus_reader_star
         return err;
     }
     c->complete = start->complete;
-    publish(c, back ? "relay.client_resumed" : "relay.client_connected", json_must(json_object()));
+    publish(c, back ? "relay.client_resumed" : "relay.client_connected", NULL);
     return E_OK;
 }
 

@@ -98,11 +98,10 @@ tell(void *arg)
 {
     struct bus_keep *k = arg;
     struct changes *changes = k->options.changes;
-    uint64_t seq = bus_seq(k->options.bus);
-    bool news = seq != k->told;
+    bool news = bus_seq(k->options.bus) != k->told;
 
     if (news) {
-        k->told = seq;
+        k->told = bus_seq(k->options.bus);
         changes_publish_resource(changes, URI_EVENTS "recent");
         changes_publish_resource(changes, URI_EVENTS "stats");
     }

@@ -167,6 +167,7 @@ helpdesk_destroy(struct helpdesk *h)
     keeper_drop(atomic_load(&h->retries));
     pool_destroy(h->loaders);
     slots_destroy(h->desks);
+    helpdesk_remote_destroy(h->options.place.remote);
     embedder_unref(h->options.place.embedder);
     dir_unref(h->options.place.root);
     free(h->folder);

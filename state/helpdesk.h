@@ -28,10 +28,11 @@ struct helpdesk;
 struct keeper;
 
 struct helpdesk_options {
-    struct helpdesk_place place; /* The root and the embedder are counted, the folder is copied. */
-    const struct clock *clock;   /* Borrowed. */
-    struct bus *bus;             /* Borrowed; null: nobody is told. */
-    unsigned indexes;            /* At most so many at once; the longest unused makes room. */
+    /* The root and the embedder are counted, the folder is copied; 'remote' is taken over. */
+    struct helpdesk_place place;
+    const struct clock *clock; /* Borrowed. */
+    struct bus *bus;           /* Borrowed; null: nobody is told. */
+    unsigned indexes;          /* At most so many at once; the longest unused makes room. */
 };
 
 /* A new helpdesk, which has loaded nothing. */
@@ -79,8 +80,9 @@ enum err helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
 void helpdesk_release(struct helpdesk_answer *answer);
 
 /* Loads the index anew and waits for it: by a load that begins after this call, shared with all who
- * call meanwhile.  With 'clear' no vector is taken over from the index before.  On an error, what
- * the load says, the old index stays; E_TIMEOUT and E_CANCELLED as above, then it goes on. */
+ * call meanwhile.  With 'clear' no vector is taken over from the index before, and no copy of a
+ * remote file is used.  On an error, what the load says, the old index stays; E_TIMEOUT and
+ * E_CANCELLED as above, then it goes on. */
 enum err helpdesk_reload(struct helpdesk *h, const struct helpdesk_asker *asker, bool clear,
                          struct fault *f);
 

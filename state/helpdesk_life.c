@@ -151,7 +151,7 @@ load_once(struct desk *d)
     UNLOCK(HELPDESK, &h->lock);
     json_put_bool(data, "again", old != NULL);
     tell_of(d, "helpdesk.loading", data);
-    err = helpdesk_load(&h->options.place, d->name, clear ? NULL : old, &limits, &index, &f);
+    err = helpdesk_load(&h->options.place, d->name, old, clear, &limits, &index, &f);
     if (!err) {
         publish(d, helpdesk_index_ref(index));
         tell_loaded(d, index, old != NULL, clock_mono(clock) - began);

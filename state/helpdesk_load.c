@@ -109,8 +109,58 @@ add_folder(struct load *l, const char *folder, unsigned depth)
     return err ? err : add_file(l, folder, "index.json");
 }
 
+/* Empties the index again. */
 static enum err
-fill(struct load *l, const char *name)
+begin_again(struct load *l)
+{
+    helpdesk_index_unref(l->index);
+    l->index = helpdesk_index_create(l->place->passages_max);
+    return l->place->words ? helpdesk_index_use_words(l->index, l->f) : E_OK;
+}
+
+static enum err
+read_remote(struct load *l, struct slice text)
+{
+    struct helpdesk_remote *remote = l->place->remote;
+
+    return helpdesk_file_read(text, "helpdesk.url", helpdesk_remote_is_lines(remote),
+                              l->place->embedder, l->index, l->f);
+}
+
+/* Adds the remote index file to an index that is empty: the copy, if that is good; else a new one;
+ * and if there is none to be had, or it is damaged, the copy after all. */
+static enum err
+add_remote(struct load *l, bool anew)
+{
+    const struct helpdesk_place *place = l->place;
+    struct buf copy = BUF_INIT, fetched = BUF_INIT;
+    bool old = false;
+    bool there =
+        !anew && helpdesk_remote_copy(place->remote, place->file_max, &copy, &old) && !copy.failed;
+    bool good = there && !old && read_remote(l, buf_slice(&copy)) == E_OK;
+    enum err err = E_OK;
+
+    if (!good) {
+        err = there && !old ? begin_again(l) : E_OK;
+        err = err ? err
+                  : helpdesk_remote_fetch(place->remote, place->file_max,
+                                          l->limits ? l->limits->stop : NULL, &fetched, l->f);
+        err = err ? err : read_remote(l, buf_slice(&fetched));
+        if (!err) {
+            helpdesk_remote_keep(place->remote, buf_slice(&fetched));
+        } else if (there && old && err != E_CANCELLED && begin_again(l) == E_OK) {
+            log_warn("the helpdesk's index file is an old copy", F_STR("why", l->f->text));
+            err = read_remote(l, buf_slice(&copy));
+            l->index->stale = true;
+        }
+    }
+    buf_fini(&copy);
+    buf_fini(&fetched);
+    return err;
+}
+
+static enum err
+fill(struct load *l, const char *name, bool anew)
 {
     const struct helpdesk_place *place = l->place;
     bool shared = strcmp(name, HELPDESK_SHARED) == 0;
@@ -123,6 +173,9 @@ fill(struct load *l, const char *name)
         err = fault_remedy(l->f, "make the folder '%s', with Markdown files in it",
                            shared ? place->folder : own);
     }
+    if (!err && shared && place->remote) {
+        err = add_remote(l, anew);
+    }
     if (!err && shared) {
         err = add_folder(l, place->folder, 0);
     }
@@ -133,16 +186,17 @@ fill(struct load *l, const char *name)
 
 enum err
 helpdesk_load(const struct helpdesk_place *place, const char *name,
-              const struct helpdesk_index *old, const struct embed_limits *limits,
+              const struct helpdesk_index *old, bool anew, const struct embed_limits *limits,
               struct helpdesk_index **index, struct fault *f)
 {
     struct fault local = FAULT_INIT;
     struct load l = {place, limits, helpdesk_index_create(place->passages_max), f ? f : &local};
     enum err err = place->words ? helpdesk_index_use_words(l.index, l.f) : E_OK;
 
-    err = err ? err : fill(&l, name);
+    err = err ? err : fill(&l, name, anew);
 
-    err = err ? err : helpdesk_index_embed(l.index, place->embedder, old, limits, l.f);
+    err =
+        err ? err : helpdesk_index_embed(l.index, place->embedder, anew ? NULL : old, limits, l.f);
     if (err) {
         helpdesk_index_unref(l.index);
         l.index = NULL;

@@ -10,6 +10,7 @@
 
 #include "state/base/file.h"
 #include "state/helpdesk_index.h"
+#include "state/helpdesk_remote.h"
 
 #define HELPDESK_SHARED "shared" /* The name of the index that tenants share. */
 #define HELPDESK_NAME_SIZE 65
@@ -25,14 +26,17 @@ struct helpdesk_place {
     size_t passages_max;
     bool words; /* Passages are to be found by words too. */
     struct embedder *embedder;
+    struct helpdesk_remote *remote; /* An index file for the shared index; or null. */
 };
 
-/* Makes the index 'name' in '*index', counted, with the vectors that 'old' (or null) has already.
+/* Makes the index 'name' in '*index', counted, with the vectors that 'old' (or null) has already;
+ * 'anew': no copy of a remote file will do, and no vectors that 'old' has.
  * A file that cannot be read is skipped, and counted; an index file that is no good is an error.
  * E_NOT_FOUND: there is no such index; E_REFUSED, E_TOO_LARGE, E_IO; as embedder_embed();
  * E_CANCELLED once limits->stop is set. */
 enum err helpdesk_load(const struct helpdesk_place *place, const char *name,
-                       const struct helpdesk_index *old, const struct embed_limits *limits,
-                       struct helpdesk_index **index, struct fault *f);
+                       const struct helpdesk_index *old, bool anew,
+                       const struct embed_limits *limits, struct helpdesk_index **index,
+                       struct fault *f);
 
 #endif

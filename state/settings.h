@@ -123,6 +123,10 @@
         "folder of their index, from the root; default: index in the data folder")                 \
     ROW(helpdesk_folder, "helpdesk.folder", STRING, ANY, "", "DIR", "",                            \
         "folder of the helpdesk's documents, from the root; default: helpdesk in the data folder") \
+    ROW(helpdesk_url, "helpdesk.url", STRING, ANY, "", "URL", "",                                  \
+        "an index file for all tenants, by https; one that ends in .json is an object, else lines")\
+    ROW(helpdesk_cache_ttl, "helpdesk.cache_ttl", DURATION, ANY, "24h", "0s", "8760h",             \
+        "how long its copy is good; over it: fetched again, or used as stale if that fails")       \
     ROW(helpdesk_preload, "helpdesk.preload", BOOL, ANY, "false", "", "",                          \
         "load the helpdesk index at the start, not when it is first asked for")                    \
     ROW(helpdesk_min_score, "helpdesk.min_score", REAL, ANY, "0.3", "0", "1",                      \

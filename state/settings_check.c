@@ -139,6 +139,11 @@ settings_check(const struct settings *s, struct fault *f)
         return fault_set(f, E_ARGUMENT, "ports.first (%u) is above ports.last (%u)", s->ports_first,
                          s->ports_last);
     }
+    if (*s->helpdesk_url && !fetch_allowed(s->helpdesk_url)) {
+        return fault_set(f, E_ARGUMENT,
+                         "helpdesk.url: \"%.60s\" is no https URL (http is for this machine only)",
+                         s->helpdesk_url);
+    }
     if (s->workers_reserve >= s->workers_threads) {
         return fault_set(f, E_ARGUMENT,
                          "workers.reserve (%u) must be less than workers.threads (%u)",

@@ -301,9 +301,17 @@ make_helpdesk(const struct state *state, struct fault *f)
         .bus = state_bus(state),
         .indexes = s->helpdesk_indexes,
     };
-    struct helpdesk *helpdesk = helpdesk_create(&options);
+    struct helpdesk *helpdesk;
 
     (void)f;
+    if (*s->helpdesk_url) {
+        options.place.remote = helpdesk_remote_create(
+            &(struct helpdesk_remote_options){.url = s->helpdesk_url,
+                                              .data = o->data,
+                                              .ttl_ns = s->helpdesk_cache_ttl,
+                                              .clock = o->clock});
+    }
+    helpdesk = helpdesk_create(&options);
     embedder_unref(embedder);
     free(own);
     return helpdesk;

@@ -28,7 +28,8 @@
 struct http_feed {
     struct bus_reader *reader; /* Owned. */
     char epoch[BUS_EPOCH_MAX + 1];
-    bool feeding; /* feed() is under way, further down the stack. */
+    const char *reason; /* Why it ends; null: its peer has left, or does not read. */
+    bool feeding;       /* feed() is under way, further down the stack. */
 };
 
 /* ---- Publishing ---- */
@@ -115,6 +116,8 @@ void
 http_feed_free(struct connection *c)
 {
     if (c->feed) {
+        dispatch_tell_relay(c->server->context.dispatcher, RELAY_DROPPED, c->feed->reader,
+                            c->feed->reason);
         bus_reader_close(c->feed->reader);
         free(c->feed);
         c->feed = NULL;
@@ -122,11 +125,11 @@ http_feed_free(struct connection *c)
 }
 
 static void
-say_bye(struct connection *c, const char *reason)
+say_bye(struct connection *c)
 {
     struct buf text = BUF_INIT;
 
-    add_own(&text, c->feed, "bye", 0, "{\"reason\":\"%s\"}", reason);
+    add_own(&text, c->feed, "bye", 0, "{\"reason\":\"%s\"}", c->feed->reason);
     http_stream_add(c, buf_slice(&text));
     buf_fini(&text);
 }
@@ -145,9 +148,14 @@ feed(struct connection *c)
         struct buf text = BUF_INIT;
 
         for (size_t i = 0; i < count; i++) {
+            if (items[i].kind == BUS_ITEM_GAP && !items[i].replay) {
+                dispatch_tell_relay(c->server->context.dispatcher, RELAY_OVERFLOW, c->feed->reader,
+                                    NULL);
+            }
             more = add_item(&text, c->feed, &items[i]);
         }
         if (!more) {
+            c->feed->reason = "too_slow";
             http_stream_add(c, buf_slice(&text));
             connection_end_stream(c, &(struct reply){.status = 200});
         } else if (count) {
@@ -177,7 +185,8 @@ http_feed_go_on(struct connection *c)
 void
 http_feed_drain(struct connection *c)
 {
-    say_bye(c, "server_ends");
+    c->feed->reason = "server_ends";
+    say_bye(c);
     connection_end_stream(c, &(struct reply){.status = 200});
 }
 
@@ -316,6 +325,8 @@ http_events(struct connection *c, const struct http_parser *p)
         return;
     }
     c->feed = feed_new;
+    dispatch_tell_relay(c->server->context.dispatcher,
+                        start.resumed ? RELAY_RESUMED : RELAY_CONNECTED, feed_new->reader, NULL);
     add_welcome(&text, c->feed, &start);
     http_stream_begin(c);
     http_stream_write(c, buf_slice(&text));

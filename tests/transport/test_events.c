@@ -28,6 +28,10 @@ static struct transport *transport;
 static struct bus *bus;
 static unsigned port;
 
+/* What is published here; what the relay tells of itself would have numbers too. */
+static const char *const counted[] = {"a.**",    "b.**",   "c",    "large",
+                                      "build.*", "hook.*", "done", "my_app.**"};
+
 static int
 start_all(void **state)
 {
@@ -40,6 +44,9 @@ start_all(void **state)
     fake_clock_init(&fake);
     fake_project_init(&project, &fake.clock);
     bus = state_bus(project.state);
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        CHECK(bus_add_filter(bus, slice_of(counted[i]), NULL) == E_OK);
+    }
     pool = pool_create(4, 1, 64);
     dispatcher = dispatcher_create(project.state, pool, &limits);
     context = (struct transport_context){
@@ -582,6 +589,36 @@ bad_queries_and_strangers_are_refused(void **state)
 }
 
 static void
+who_comes_and_goes_is_told(void **state)
+{
+    struct client watcher, c;
+    struct told welcome;
+    struct told e;
+
+    (void)state;
+    CHECK(bus_add_filter(bus, SLICE("relay.*"), NULL) == E_OK);
+    get(&watcher, "?pattern=relay.*&last=0", "");
+    expect_welcome(&watcher, &welcome);
+    CHECK(next_event(&watcher, &e)); /* Itself. */
+    CHECK_STR(json_string_value(json_object_get(e.data, "topic")), "relay.client_connected");
+    json_decref(e.data);
+    get(&c, "?since=0", "X-Client-ID: acme\r\n"); /* Another tenant's is nobody else's matter. */
+    expect_welcome(&c, &welcome);
+    client_close(&c);
+    get(&c, "?since=0", "");
+    expect_welcome(&c, &welcome);
+    CHECK(next_event(&watcher, &e));
+    CHECK_STR(json_string_value(json_object_get(e.data, "topic")), "relay.client_resumed");
+    CHECK_STR(json_string_value(json_object_get(e.data, "tenant")), "default");
+    json_decref(e.data);
+    client_close(&c);
+    CHECK(next_event(&watcher, &e));
+    CHECK_STR(json_string_value(json_object_get(e.data, "topic")), "relay.client_dropped");
+    json_decref(e.data);
+    client_close(&watcher);
+}
+
+static void
 the_server_says_goodbye(void **state)
 {
     struct client c;
@@ -650,6 +687,7 @@ main(void)
         TEST(one_that_never_reads_is_closed),
         TEST(there_are_so_many_streams_and_no_more),
         TEST(bad_queries_and_strangers_are_refused),
+        TEST(who_comes_and_goes_is_told),
         TEST(the_server_says_goodbye),
         TEST(readers_come_and_go_while_all_publish),
     };

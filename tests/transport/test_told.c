@@ -272,12 +272,25 @@ who_does_not_want_it_any_more_is_not_told(void **state)
     CHECK_INT(count(all_of(&legacy), "resources/list_changed"), 0);
 }
 
+/* What one client publishes is news for another, who subscribed to the events as a resource. */
+static void
+an_event_updates_its_resource(void **state)
+{
+    (void)state;
+    listen_all();
+    stdio_send(SUBSCRIBE("3", "tandem://events/recent"), "\"id\":3,\"result\":{}");
+    legacy_post("{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"tools/call\",\"params\":{\"name\":"
+                "\"publish_event\",\"arguments\":{\"topic\":\"build.finished\"}}}");
+    CHECK(stdio_until(UPDATED "\",\"params\":{\"uri\":\"tandem://events/recent\"}"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_pack_that_is_dropped_is_told_once_to_each, start, stop),
         cmocka_unit_test_setup_teardown(a_session_that_goes_on_is_told, start, stop),
+        cmocka_unit_test_setup_teardown(an_event_updates_its_resource, start, stop),
         cmocka_unit_test_setup_teardown(who_does_not_want_it_any_more_is_not_told, start, stop),
     };
     return CHECK_RUN(tests);

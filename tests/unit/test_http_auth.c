@@ -117,6 +117,13 @@ dispatch_read_events(struct dispatcher *d, const struct envelope *env,
 }
 
 void
+dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
+                    const char *reason)
+{
+    (void)d, (void)news, (void)reader, (void)reason;
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {

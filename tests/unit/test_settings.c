@@ -230,6 +230,11 @@ settings_agree_with_each_other(void **unused)
     CHECK_INT(settings_check(s, &f), E_OK);
     settings_set(s, SETTING_ports_last, "4241", ORIGIN_FILE, NULL);
     CHECK_INT(settings_check(s, &f), E_ARGUMENT);
+    settings_set(s, SETTING_ports_last, "5242", ORIGIN_FILE, NULL);
+    settings_set(s, SETTING_helpdesk_url, "http://elsewhere/index.jsonl", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_ARGUMENT);
+    settings_set(s, SETTING_helpdesk_url, "https://elsewhere/index.jsonl", ORIGIN_FILE, NULL);
+    CHECK_INT(settings_check(s, &f), E_OK);
     settings_unref(settings_ref(s));
     settings_unref(s);
     settings_unref(NULL);
@@ -348,6 +353,28 @@ the_embedder_is_the_one_that_settings_name(void **unused)
     settings_unref(s);
 }
 
+static void
+numbers_with_decimals(void **unused)
+{
+    static const char *const wrong[] = {"",    "x",   "0.3x", "1.1",  "-0.1",
+                                        "nan", "inf", "0x1",  "1e-1", " 0.3"};
+    struct settings *s = settings_create();
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    CHECK(s->helpdesk_min_score == 0.3);
+    CHECK_STR(shown(s, SETTING_helpdesk_min_score), "0.3");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CHECK_INT(settings_set(s, SETTING_helpdesk_min_score, wrong[i], ORIGIN_FILE, &f),
+                  E_ARGUMENT);
+        CHECK(strstr(f.text, "helpdesk.min_score") != NULL);
+    }
+    CHECK_INT(settings_set(s, SETTING_helpdesk_min_score, "1", ORIGIN_FILE, NULL), E_OK);
+    CHECK_INT(settings_set(s, SETTING_helpdesk_min_score, "0.45", ORIGIN_FILE, NULL), E_OK);
+    CHECK(s->helpdesk_min_score == 0.45);
+    settings_unref(s);
+}
+
 int
 main(void)
 {
@@ -359,6 +386,7 @@ main(void)
         cmocka_unit_test(bools_and_texts),
         cmocka_unit_test(lists_are_stepped_through),
         cmocka_unit_test(names_are_found_and_guessed),
+        cmocka_unit_test(numbers_with_decimals),
         cmocka_unit_test(settings_agree_with_each_other),
         cmocka_unit_test(jwt_needs_all_that_it_needs),
         cmocka_unit_test(a_provider_of_vectors_needs_an_address_and_a_model),
