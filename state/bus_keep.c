@@ -14,13 +14,15 @@
 
 LOG_MODULE("bus");
 
-/* Events that change what a resource tells. */
+/* Events that change what a resource tells; {tenant} is the event's. */
 #define EVENT_RESOURCES(ROW)                        \
+    ROW("config.changed", URI_CONFIG)               \
     ROW("helpdesk.loading", URI_HELPDESK "status")  \
     ROW("helpdesk.ready", URI_HELPDESK "status")    \
     ROW("helpdesk.failed", URI_HELPDESK "status")   \
     ROW("helpdesk.reloaded", URI_HELPDESK "status") \
-    ROW("relay.**", URI_RELAY "status")
+    ROW("relay.**", URI_RELAY "status")             \
+    ROW("tenant.invalidated", URI_TENANT "{tenant}/config")
 
 static const struct row {
     const char *pattern, *uri;
@@ -67,13 +69,33 @@ beat(void *arg)
 
 /* ---- Resources ---- */
 
+/* At once: a tenant's settings change by hand, and whoever listens is told at most ten times a
+ * second (changes.h). */
+static void
+tell_tenant(struct bus_keep *k, const char *uri, const char *tenant)
+{
+    int head = (int)strcspn(uri, "{");
+
+    if (tenant) {
+        char *name = xasprintf("%.*s%s%s", head, uri, tenant, strchr(uri, '}') + 1);
+
+        changes_publish_resource(k->options.changes, name);
+        free(name);
+    }
+}
+
 static enum err
 mark(void *arg, const struct bus_event *event)
 {
     struct bus_keep *k = arg;
 
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (bus_pattern_matches(slice_of(rows[i].pattern), event->topic)) {
+        if (!bus_pattern_matches(slice_of(rows[i].pattern), event->topic)) {
+            continue;
+        }
+        if (strchr(rows[i].uri, '{')) {
+            tell_tenant(k, rows[i].uri, event->tenant);
+        } else {
             atomic_store(&k->changed[i], true);
         }
     }

@@ -5,6 +5,7 @@
  * measured elsewhere. */
 #include "handlers/dispatch.h"
 #include "state/settings.h"
+#include "tests/no_relay.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
 

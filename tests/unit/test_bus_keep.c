@@ -87,7 +87,7 @@ hearts_beat_by_themselves(void **state)
 
 struct probe {
     struct listener listener; /* First. */
-    _Atomic unsigned recent, status, others;
+    _Atomic unsigned recent, status, config, others;
     sem_t told;
 };
 
@@ -103,10 +103,11 @@ tell(struct listener *l, enum change change, const char *name)
 {
     struct probe *p = (struct probe *)l;
 
-    atomic_fetch_add(change != CHANGE_RESOURCE                       ? &p->others
-                     : strcmp(name, "tandem://events/recent") == 0   ? &p->recent
-                     : strcmp(name, "tandem://helpdesk/status") == 0 ? &p->status
-                                                                     : &p->others,
+    atomic_fetch_add(change != CHANGE_RESOURCE                          ? &p->others
+                     : strcmp(name, "tandem://events/recent") == 0      ? &p->recent
+                     : strcmp(name, "tandem://helpdesk/status") == 0    ? &p->status
+                     : strcmp(name, "tandem://tenant/acme/config") == 0 ? &p->config
+                                                                        : &p->others,
                      1);
     sem_post(&p->told);
     return TOLD;
@@ -146,6 +147,7 @@ subscribers_of_resources_are_told(void **state)
     rig_init(&r, BUS_HEARTBEAT_MS);
     CHECK(listener_want(&p.listener, SLICE("tandem://events/recent"), NULL) == E_OK);
     CHECK(listener_want(&p.listener, SLICE("tandem://helpdesk/status"), NULL) == E_OK);
+    CHECK(listener_want(&p.listener, SLICE("tandem://tenant/acme/config"), NULL) == E_OK);
     CHECK(changes_listen(r.changes, &p.listener, NULL) == E_OK);
     bus_publish(r.bus, &(struct bus_draft){.topic = "a.b", .tenant = "acme"});
     await(&p, &p.recent, 1);
@@ -153,6 +155,10 @@ subscribers_of_resources_are_told(void **state)
     bus_publish(r.bus, &(struct bus_draft){.topic = "helpdesk.ready"});
     await(&p, &p.status, 1);
     await(&p, &p.recent, 2);
+    CHECK_INT(p.others, 0);
+    bus_publish(r.bus, &(struct bus_draft){.topic = "tenant.invalidated", .tenant = "other"});
+    bus_publish(r.bus, &(struct bus_draft){.topic = "tenant.invalidated", .tenant = "acme"});
+    await(&p, &p.config, 1);
     CHECK_INT(p.others, 0);
     CHECK(changes_take(r.changes, any, NULL) == &p.listener);
     listener_fini(&p.listener);
