@@ -40,8 +40,9 @@ put_buf(json_t *object, const char *key, struct buf *text)
 
 /* What the score is made of. */
 static json_t *
-ranking_of(const struct rank_score *score)
+ranking_of(const struct search_hit *hit)
 {
+    const struct rank_score *score = &hit->score;
     json_t *ranking = json_must(json_object());
 
     json_put(ranking, "words", json_real(score->words));
@@ -53,6 +54,9 @@ ranking_of(const struct rank_score *score)
     json_put(ranking, "second", json_real(score->second));
     if (score->fused > 0) {
         json_put(ranking, "fused", json_real(score->fused));
+    }
+    if (hit->near) {
+        json_put_int(ranking, "vector_place", hit->near);
     }
     return ranking;
 }
@@ -90,7 +94,7 @@ result_of(const struct search_hit *hit)
     if (hit->phase >= 0) {
         json_put_int(result, "phase", hit->phase);
     }
-    json_put(result, "ranking", ranking_of(&hit->score));
+    json_put(result, "ranking", ranking_of(hit));
     return result;
 }
 

@@ -2,20 +2,8 @@
 #include "state/search_find.h"
 
 #include "state/base/rune.h"
-#include "state/search_fuse.h"
+#include "state/search_order.h"
 #include "state/search_query.h"
-
-#define SECOND 0.5 /* What of a document's second passage counts for its first. */
-#define RANKED_MAX (SEARCH_CANDIDATES + SEARCH_NEAR_MAX)
-
-struct candidate {
-    int64_t chunk, file;
-    int64_t ordinal;
-    char *path; /* Owned. */
-    struct rank_score score;
-    double total;
-    unsigned place; /* Among those of its document, from 0. */
-};
 
 /* ---- Candidates ---- */
 
@@ -132,7 +120,7 @@ rank_documents(struct search_run *s, struct candidate *found, size_t count, stru
 }
 
 static enum err
-find_candidates(struct search_run *s, bool with_phrases, struct candidate found[RANKED_MAX],
+find_candidates(struct search_run *s, bool with_phrases, struct candidate found[SEARCH_RANKED_MAX],
                 size_t *count, struct fault *f)
 {
     struct buf match = BUF_INIT;
@@ -159,7 +147,8 @@ find_candidates(struct search_run *s, bool with_phrases, struct candidate found[
 
 /* Adds those near passages that no word has chosen. */
 static enum err
-add_near(struct search_run *s, struct candidate found[RANKED_MAX], size_t *count, struct fault *f)
+add_near(struct search_run *s, struct candidate found[SEARCH_RANKED_MAX], size_t *count,
+         struct fault *f)
 {
     size_t chosen = *count;
     enum err err = E_OK;
@@ -176,167 +165,6 @@ add_near(struct search_run *s, struct candidate found[RANKED_MAX], size_t *count
         }
     }
     return err;
-}
-
-/* ---- Their order ---- */
-
-/* By place in the text: path, then ordinal. */
-static int
-by_place(const struct candidate *a, const struct candidate *b)
-{
-    int order = strcmp(a->path, b->path);
-
-    return order ? order : (a->ordinal > b->ordinal) - (a->ordinal < b->ordinal);
-}
-
-static int
-by_total(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-
-    return x->total != y->total ? (x->total < y->total) - (x->total > y->total) : by_place(x, y);
-}
-
-/* The best of each document before all others. */
-static int
-by_rank(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-
-    return !x->place != !y->place ? (x->place ? 1 : -1) : by_total(a, b);
-}
-
-static void
-sort(struct candidate *found, size_t count, int (*order)(const void *a, const void *b))
-{
-    for (size_t i = 0; i < count; i++) {
-        found[i].total = rank_total(&found[i].score);
-    }
-    qsort(found, count, sizeof *found, order);
-}
-
-/* Counts the passages of each document, best first by 'total', as they stand. */
-static void
-count_places(struct candidate *found, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        found[i].place = 0;
-        for (size_t j = 0; j < i; j++) {
-            found[i].place += found[j].file == found[i].file;
-        }
-    }
-}
-
-static struct candidate *
-first_of(struct candidate *found, int64_t file)
-{
-    while (found->file != file) {
-        found++;
-    }
-    return found;
-}
-
-/* What a document gains by its second passage. */
-static void
-add_seconds(struct candidate *found, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (found[i].place == 1) {
-            first_of(found, found[i].file)->score.second = SECOND * found[i].total;
-        }
-    }
-}
-
-static double
-fused_score(const struct fuse *fuse, int64_t id)
-{
-    size_t i = 0;
-
-    while (i < fuse->count && fuse->items[i].id != id) {
-        i++;
-    }
-    return i < fuse->count ? fuse->items[i].score : 0;
-}
-
-/* Adds the order of the passages as they stand, and with 'documents' that of these. */
-static void
-fuse_words(struct fuse *fuse, const struct candidate *found, size_t count, bool documents)
-{
-    int64_t ids[RANKED_MAX];
-    size_t n = 0;
-
-    for (size_t i = 0; i < count && found[i].total > 0; i++) {
-        if (!documents || !found[i].place) {
-            ids[n++] = documents ? found[i].file : found[i].chunk;
-        }
-    }
-    fuse_add(fuse, ids, n, 1);
-}
-
-/* Adds the order of the near passages, or that of their documents. */
-static void
-fuse_near(struct fuse *fuse, const struct search_ask *ask, const struct candidate *found,
-          size_t count, bool documents)
-{
-    int64_t ids[SEARCH_NEAR_MAX];
-    size_t n = 0;
-
-    for (size_t i = 0; i < ask->near_count && i < SEARCH_NEAR_MAX; i++) {
-        size_t at = 0, before = 0;
-
-        while (at < count && found[at].chunk != ask->near[i]) {
-            at++;
-        }
-        while (at < count && documents && before < n && ids[before] != found[at].file) {
-            before++;
-        }
-        if (at < count && (!documents || before == n)) {
-            ids[n++] = documents ? found[at].file : found[at].chunk;
-        }
-    }
-    fuse_add(fuse, ids, n, 1);
-}
-
-/* Fuses the order by words, in which they stand, with that by vectors: that of documents, and
- * within them that of passages.  A document's second passage counts no more then: the places of
- * two are near those of one. */
-static void
-fuse_orders(const struct search_ask *ask, struct candidate *found, size_t count)
-{
-    struct fuse documents = {.items = NULL}, passages = {.items = NULL};
-
-    fuse_words(&documents, found, count, true);
-    fuse_near(&documents, ask, found, count, true);
-    qsort(found, count, sizeof *found, by_total);
-    fuse_words(&passages, found, count, false);
-    fuse_near(&passages, ask, found, count, false);
-    for (size_t i = 0; i < count; i++) {
-        found[i].score.fused = fused_score(&passages, found[i].chunk);
-    }
-    sort(found, count, by_total);
-    count_places(found, count);
-    for (size_t i = 0; i < count; i++) {
-        if (!found[i].place) {
-            found[i].score.fused = fused_score(&documents, found[i].file);
-        }
-    }
-    fuse_fini(&documents);
-    fuse_fini(&passages);
-}
-
-static void
-put_in_order(const struct search_ask *ask, struct candidate *found, size_t count)
-{
-    sort(found, count, by_total);
-    count_places(found, count);
-    if (!(ask->without & RANK_SECOND)) {
-        add_seconds(found, count);
-    }
-    sort(found, count, by_rank);
-    if (ask->near_count) {
-        fuse_orders(ask, found, count);
-        sort(found, count, by_rank);
-    }
 }
 
 /* ---- The answer ---- */
@@ -357,6 +185,17 @@ take_text(sqlite3_stmt *ask, int column)
         }
     }
     return xrealloc(copy, (size_t)(to - copy) + 1);
+}
+
+static unsigned
+near_place(const struct search_ask *ask, int64_t chunk)
+{
+    for (unsigned i = 0; i < ask->near_count; i++) {
+        if (ask->near[i] == chunk) {
+            return i + 1;
+        }
+    }
+    return 0;
 }
 
 static enum err
@@ -385,6 +224,7 @@ fill_hit(struct search_run *s, const struct candidate *c, struct search_hit *hit
         .heading = take_text(ask, 5),
         .text = take_text(ask, 6),
         .score = c->score,
+        .near = near_place(s->ask, c->chunk),
     };
     sqlite3_reset(ask);
     return E_OK;
@@ -393,7 +233,7 @@ fill_hit(struct search_run *s, const struct candidate *c, struct search_hit *hit
 static enum err
 run(struct search_run *s, struct search_hits *hits, struct fault *f)
 {
-    struct candidate found[RANKED_MAX];
+    struct candidate found[SEARCH_RANKED_MAX];
     size_t count = 0;
     enum err err = search_read_query(s, f);
 
@@ -405,7 +245,7 @@ run(struct search_run *s, struct search_hits *hits, struct fault *f)
     err = err ? err : add_near(s, found, &count, f);
     err = err ? err : rank_documents(s, found, count, f);
     if (!err) {
-        put_in_order(s->ask, found, count);
+        search_put_in_order(s->ask, found, count);
         hits->candidates = (unsigned)count;
         hits->words = s->words;
         for (size_t i = 0; i < s->count; i++) {

@@ -37,6 +37,7 @@ struct search_hit {
     unsigned ordinal, line;
     int phase; /* -1: none. */
     struct rank_score score;
+    unsigned near; /* Its place by vectors, from 1; 0: none. */
 };
 
 struct search_hits {
