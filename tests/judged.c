@@ -1,6 +1,8 @@
 /* judged.c -- see judged.h. */
 #include "tests/judged.h"
 
+#include "state/embed_hashed.h"
+#include "state/search_private.h"
 #include "state/standards.h"
 
 #include <ctype.h>
@@ -263,8 +265,97 @@ place_of(const struct judged *judged, const struct search_hits *hits)
     return place;
 }
 
+/* ---- Vectors ---- */
+
+struct judged_vectors {
+    struct embedder *embedder;
+    struct vectors passages;
+    int64_t *chunks; /* The passage of each. */
+};
+
+static void
+embed(struct embedder *e, const struct slice *texts, size_t count, struct vectors *out)
+{
+    struct embed_limits limits = {.deadline_ns = INT64_MAX};
+
+    must(embedder_embed(e, texts, count, &limits, out, NULL) == E_OK, "no vectors");
+}
+
+struct judged_vectors *
+judged_embed(struct search_store *store)
+{
+    struct judged_vectors *v = xcalloc(1, sizeof *v);
+    size_t all = (size_t)search_store_info(store)->passages, count = 0;
+    struct slice *texts = xcalloc(all, sizeof *texts);
+    struct search_reader *reader;
+    sqlite3_stmt *ask = NULL;
+    bool row = true;
+
+    v->chunks = xcalloc(all, sizeof *v->chunks);
+    v->embedder = embed_hashed_create(EMBED_HASHED_DIMENSION);
+    must(search_reader_take(store, &reader, NULL) == E_OK &&
+             sql_prepare(reader->db, "SELECT id, path || ' ' || more || ' ' || text FROM chunks",
+                         &ask, NULL) == E_OK,
+         "no passages");
+    while (sql_step(ask, &row, NULL) == E_OK && row && count < all) {
+        struct slice text = sql_slice(ask, 1);
+
+        v->chunks[count] = sqlite3_column_int64(ask, 0);
+        texts[count++] = (struct slice){xstrndup(text.data, text.len), text.len};
+    }
+    sqlite3_finalize(ask);
+    search_reader_give(store, reader);
+    embed(v->embedder, texts, count, &v->passages);
+    for (size_t i = 0; i < count; i++) {
+        free((void *)(uintptr_t)texts[i].data);
+    }
+    free(texts);
+    return v;
+}
+
+void
+judged_vectors_free(struct judged_vectors *v)
+{
+    if (v) {
+        vectors_fini(&v->passages);
+        embedder_unref(v->embedder);
+        free(v->chunks);
+        free(v);
+    }
+}
+
+/* Puts the passages nearest to the query of 'ask' into 'near', and that into 'ask'. */
+static void
+find_near(const struct judged_vectors *v, struct search_ask *ask, int64_t near[SEARCH_NEAR_MAX])
+{
+    double cosines[SEARCH_NEAR_MAX];
+    struct vectors query;
+
+    embed(v->embedder, &ask->query, 1, &query);
+    for (size_t i = 0; i < v->passages.count; i++) {
+        double cosine =
+            vector_dot(vectors_at(&query, 0), vectors_at(&v->passages, i), query.dimension);
+        size_t at = ask->near_count;
+
+        while (at && cosines[at - 1] < cosine) {
+            at--;
+        }
+        if (at == SEARCH_NEAR_MAX) {
+            continue;
+        }
+        ask->near_count += ask->near_count < SEARCH_NEAR_MAX;
+        memmove(cosines + at + 1, cosines + at, (ask->near_count - at - 1) * sizeof *cosines);
+        memmove(near + at + 1, near + at, (ask->near_count - at - 1) * sizeof *near);
+        cosines[at] = cosine;
+        near[at] = v->chunks[i];
+    }
+    ask->near = near;
+    vectors_fini(&query);
+}
+
 struct judged_figures
-judged_ask(const struct judged_set *set, struct search_store *store, const struct search_ask *ask)
+judged_ask(const struct judged_set *set, struct search_store *store, const struct search_ask *ask,
+           const struct judged_vectors *vectors)
 {
     struct judged_figures figures = {.all = (unsigned)set->count};
     double sum = 0;
@@ -273,10 +364,14 @@ judged_ask(const struct judged_set *set, struct search_store *store, const struc
         struct search_ask one = *ask;
         struct search_hits hits;
         struct fault f = FAULT_INIT;
+        int64_t near[SEARCH_NEAR_MAX];
         unsigned place;
 
         one.query = slice_of(set->items[i].query);
         one.limit = ask->limit ? ask->limit : SEARCH_HITS_MAX;
+        if (vectors) {
+            find_near(vectors, &one, near);
+        }
         must(search_find(store, &one, &hits, &f) == E_OK, f.text);
         place = place_of(&set->items[i], &hits);
         search_hits_fini(&hits);

@@ -32,12 +32,20 @@ void judged_fini(struct judged_set *set);
  * words. */
 struct search_store *judged_index(const struct tree *tree, bool stems);
 
+struct judged_vectors;
+/* Vectors of all passages, made of their letters (embed_hashed.h). */
+struct judged_vectors *judged_embed(struct search_store *store);
+/* Null is ignored. */
+void judged_vectors_free(struct judged_vectors *v);
+
 struct judged_figures {
     unsigned all, first, five; /* Queries; those with a relevant document first, among five. */
     double mrr;                /* Mean of 1 / the place of the first relevant document. */
 };
-/* Asks all, each as 'ask' says but for its query and limit. */
+/* Asks all, each as 'ask' says but for its query; with 'vectors' (of that store; null: none) the
+ * passages that are near by them are fused. */
 struct judged_figures judged_ask(const struct judged_set *set, struct search_store *store,
-                                 const struct search_ask *ask);
+                                 const struct search_ask *ask,
+                                 const struct judged_vectors *vectors);
 
 #endif

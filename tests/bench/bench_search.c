@@ -123,15 +123,17 @@ struct quality {
 #define SETS (sizeof((struct quality *)0)->sets / sizeof((struct quality *)0)->sets[0])
 
 static void
-show_row(struct quality *q, unsigned without, const char *what)
+show_row(struct quality *q, unsigned without, bool vectors, const char *what)
 {
     struct search_ask ask = {.phase = -1, .synonyms = q->synonyms, .without = without};
 
     printf("  %-38s", what);
     for (size_t i = 0; i < SETS; i++) {
-        struct judged_figures f = judged_ask(&q->sets[i].set, q->stores[i], &ask);
+        struct judged_vectors *v = vectors ? judged_embed(q->stores[i]) : NULL;
+        struct judged_figures f = judged_ask(&q->sets[i].set, q->stores[i], &ask, v);
 
         printf("  %4u %4u  %.3f", f.first, f.five, f.mrr);
+        judged_vectors_free(v);
     }
     printf("\n");
 }
@@ -179,14 +181,15 @@ show_quality(const struct tree *whole)
     }
     printf("\n");
     make_stores(&q, true);
-    show_row(&q, 0, "all means");
-#define ROW(NAME, WHAT) show_row(&q, RANK_##NAME, "without " WHAT);
+    show_row(&q, 0, false, "all means");
+#define ROW(NAME, WHAT) show_row(&q, RANK_##NAME, false, "without " WHAT);
     RANK_MEANS(ROW)
 #undef ROW
+    show_row(&q, 0, true, "with letters' vectors fused by rank");
     free_stores(&q);
     make_stores(&q, false);
-    show_row(&q, 0, "without stemming");
-    show_row(&q, ~0u, "without any of them: plain BM25");
+    show_row(&q, 0, false, "without stemming");
+    show_row(&q, ~0u, false, "without any of them: plain BM25");
     free_stores(&q);
     for (size_t i = 0; i < SETS; i++) {
         judged_fini(&q.sets[i].set);

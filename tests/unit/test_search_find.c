@@ -22,8 +22,10 @@ judged_queries(void **state)
     tree_copy(tree, "tests/fixtures/praxis/standards", "standards");
     CHECK_INT(synonyms_create(SLICE(""), true, &synonyms, &f), E_OK);
     store = judged_index(tree, true);
-    right = judged_ask(&judged, store, &(struct search_ask){.phase = -1, .synonyms = synonyms});
-    wrong = judged_ask(&misspelled, store, &(struct search_ask){.phase = -1, .synonyms = synonyms});
+    right =
+        judged_ask(&judged, store, &(struct search_ask){.phase = -1, .synonyms = synonyms}, NULL);
+    wrong = judged_ask(&misspelled, store, &(struct search_ask){.phase = -1, .synonyms = synonyms},
+                       NULL);
     printf("# judged queries: %u first, %u among five, of %u; MRR %.3f; misspelled: %u, %u; %.3f\n",
            right.first, right.five, right.all, right.mrr, wrong.first, wrong.five, wrong.mrr);
     CHECK_INT(right.all, 30);
