@@ -256,6 +256,14 @@ serves(const struct request *req)
     return req->bytes && req->method->prepare;
 }
 
+/* The same of what runs on the transport's thread, where a tenant's file is not read: tools, and
+ * what scripts send. */
+static bool
+serves_inline(const struct request *req)
+{
+    return req->tool || (req->dialect == DIALECT_REST && req->method->prepare);
+}
+
 /* Runs the handler of a request that passed all checks, and runs it again where its client cannot
  * be asked.  False if it waits for its client now, and is not the caller's any more. */
 static bool
@@ -443,7 +451,7 @@ dispatch_proceed(struct request *req, enum err err, struct slice body)
     if (!err && req->method) {
         err = request_check_scope(req, req->method->scope);
     }
-    if (!err && req->tool && runs == INLINE) {
+    if (!err && serves_inline(req) && runs == INLINE) {
         runs = tenant_enter_now(req, &err) ? INLINE : WORKER;
         if (err && tools_refuse(req, err)) {
             request_finish(req, E_OK);

@@ -121,6 +121,7 @@ dispatch_read_events(struct dispatcher *d, const struct envelope *env,
     *reader = NULL;
     begin(&req, d, env, NULL, &row);
     err = tenant_resolve(&req);
+    err = err ? err : tenants_glance(state_tenants(d->state), req.tenant, &req.fault);
     err = err ? err : request_check_scope(&req, SCOPE_READ);
     err = err ? err : tools_check_rate(&req);
     if (!err) {

@@ -375,6 +375,22 @@ tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pi
     return true;
 }
 
+enum err
+tenants_glance(struct tenants *t, const char *id, struct fault *f)
+{
+    struct file_identity identity;
+    struct tenant_pin pin;
+    enum err err = look(t, id, &identity, f);
+
+    if (!err && tenants_peek(t, id, true, &pin)) {
+        if (file_identity_equal(&identity, &pin.tenant->identity)) {
+            err = tenant_admits(pin.tenant, f);
+        }
+        tenants_unpin(t, &pin);
+    }
+    return err;
+}
+
 void
 tenants_unpin(struct tenants *t, struct tenant_pin *pin)
 {

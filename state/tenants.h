@@ -75,6 +75,9 @@ enum err tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, str
 /* The same from memory alone, without waiting: false if it is not there, or, unless 'ever' so old
  * will do, not known to be as its file was within the last second. */
 bool tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pin);
+/* Whether there is such a tenant, by one look at its file, and it is not known to be suspended: for
+ * what is opened on a thread that must not wait for a load.  E_NO_TENANT, E_TENANT, E_IO. */
+enum err tenants_glance(struct tenants *t, const char *id, struct fault *f);
 /* An empty pin is ignored. */
 void tenants_unpin(struct tenants *t, struct tenant_pin *pin);
 

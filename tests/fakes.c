@@ -144,6 +144,24 @@ fake_project_init(struct fake_project *p, const struct clock *clock)
     }
 }
 
+void
+fake_project_tenant(struct fake_project *p, const char *id)
+{
+    struct dir *folder = NULL;
+    char name[80], text[256];
+
+    snprintf(name, sizeof name, "%s.json", id);
+    snprintf(
+        text, sizeof text,
+        "{\"client\":{\"id\":\"%s\",\"name\":\"N\",\"short_name\":\"S\",\"timezone\":\"UTC\"}}",
+        id);
+    if (dir_sub(p->data, "tenants", true, &folder, NULL) != E_OK ||
+        dir_write(folder, name, slice_of(text), NULL) != E_OK) {
+        abort();
+    }
+    dir_unref(folder);
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {

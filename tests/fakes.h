@@ -53,6 +53,8 @@ struct fake_project {
 };
 /* 'clock' null: the real one. */
 void fake_project_init(struct fake_project *p, const struct clock *clock);
+/* Makes a tenant of it. */
+void fake_project_tenant(struct fake_project *p, const char *id);
 /* Frees all and removes the folder. */
 void fake_project_fini(struct fake_project *p);
 

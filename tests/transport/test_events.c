@@ -43,6 +43,7 @@ start_all(void **state)
     log_configure(LOG_OFF, LOG_TEXT);
     fake_clock_init(&fake);
     fake_project_init(&project, &fake.clock);
+    fake_project_tenant(&project, "acme");
     bus = state_bus(project.state);
     for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
         CHECK(bus_add_filter(bus, slice_of(counted[i]), NULL) == E_OK);

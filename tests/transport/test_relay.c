@@ -477,6 +477,7 @@ relay_tenant_isolation(void **state)
     json_t *frame;
 
     (void)state;
+    fake_project_tenant(&rig.project, "acme");
     publish("a.b", "other", 1);
     publish("a.b", "acme", 2);
     json_decref(greet(&c, "{\"type\":\"hello\",\"tenant\":\"acme\",\"patterns\":[\"a.*\"]}"));
@@ -493,6 +494,11 @@ relay_tenant_isolation(void **state)
     connect_to(&c, "/ws");
     CHECK(ws_text(&c, "{\"type\":\"hello\",\"tenant\":\"../x\"}"));
     expect_error(&c, "invalid_argument");
+    expect_bye(&c, 1008);
+    client_close(&c);
+    connect_to(&c, "/ws");
+    CHECK(ws_text(&c, "{\"type\":\"hello\",\"tenant\":\"nobody\"}"));
+    expect_error(&c, "unknown_tenant");
     expect_bye(&c, 1008);
     client_close(&c);
 }

@@ -2,6 +2,7 @@
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
+#include "state/bus_reader.h"
 #include "state/settings.h"
 #include "tests/fakes.h"
 
@@ -184,6 +185,44 @@ who_is_bound_does_not_lift_its_limits(void **unused)
 }
 
 static void
+nobody_wakes(void *arg)
+{
+    (void)arg;
+}
+
+static void
+expect_reader(const char *tenant, enum err want)
+{
+    const struct envelope env = {.transport = TRANSPORT_HTTP, .client_id = slice_of(tenant)};
+    struct bus_reader_options options = {.from = BUS_FROM_NOW, .wake = nobody_wakes};
+    struct bus_reader_start start;
+    struct bus_reader *reader = NULL;
+    struct fault f = FAULT_INIT;
+
+    CHECK_INT(dispatch_read_events(dispatcher, &env, &options, &reader, &start, &f), want);
+    CHECK((reader != NULL) == (want == E_OK));
+    if (reader) {
+        bus_reader_close(reader);
+    }
+}
+
+static void
+send_event(const char *tenant, int status, const char *want)
+{
+    const struct envelope env = {.transport = TRANSPORT_HTTP, .client_id = slice_of(tenant)};
+    struct fake_sink sink;
+    const char *body;
+
+    fake_sink_init(&sink);
+    dispatch_event(dispatcher, &env, SLICE("{\"topic\":\"build.done\",\"data\":{}}"), &sink.sink);
+    body = fake_sink_wait(&sink);
+    if (sink.status != status || !strstr(body, want)) {
+        fail_msg("an event of %s: %d %s", tenant, sink.status, body);
+    }
+    fake_sink_fini(&sink);
+}
+
+static void
 who_is_not_there_or_suspended_is_not_served(void **unused)
 {
     static const char *const tools[] = {"current_date", "get_server_info", "get_recent_events",
@@ -200,11 +239,18 @@ who_is_not_there_or_suspended_is_not_served(void **unused)
             call("beta", tools[i], "{}", 200, "{");
         }
     }
+    expect_reader("acme", E_TENANT);
+    expect_reader("none", E_NO_TENANT);
+    expect_reader("beta", E_OK);
+    send_event("acme", 403, "\"suspended\"");
+    send_event("none", 404, "\"unknown_tenant\"");
+    send_event("beta", 204, "");
     call(NULL, "list_tenants", "{}", 200, "[\"beta\",\"default\"]");
     call(NULL, "list_tenants", "{\"active_only\":false}", 200, "[\"acme\",\"beta\",\"default\"]");
     call(NULL, "set_tenant_config", "{\"client_id\":\"acme\",\"config\":{\"_meta\":null}}", 200,
          "{");
     call("acme", "current_date", "{}", 200, "iso_date");
+    expect_reader("acme", E_OK);
     call(NULL, "set_tenant_config",
          "{\"client_id\":\"default\",\"config\":{\"_meta\":{\"status\":\"suspended\"}}}", 200, "{");
     call(NULL, "list_tenants", "{}", 403, "\"suspended\"");
