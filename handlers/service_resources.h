@@ -24,6 +24,12 @@
         "This tenant's helpdesk index, as get_helpdesk_status tells it.")                        \
     ROW(URI_RELAY "status", "relay", "Event relay", "application/json", read_relay_status,       \
         "Who reads events over the network, as get_relay_status tells it.")                      \
+    ROW(URI_SESSION "current", "session", "Tandem session", "application/json",                  \
+        read_current_session,                                                                    \
+        "The tandem session that all agents here share, with its token budget.")                 \
+    ROW(URI_SESSION "{id}/resume", "resume note", "Resume note", "application/json",             \
+        read_resume_note,                                                                        \
+        "What end_session left of a tandem session; the newest ten are kept.")                   \
     ROW(URI_SERVER "caches", "caches", "Caches", "application/json", read_caches,                \
         "The server's caches: hits, misses, lock waits, sizes.")                                 \
     ROW(URI_SERVER "info", "info", "Server", "application/json", read_info,                      \

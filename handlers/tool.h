@@ -31,7 +31,15 @@
     ROW(get_config, "tool_config.c")              \
     ROW(reload_config, "tool_config.c")           \
     ROW(set_config, "tool_config.c")              \
-    ROW(validate_config, "tool_config.c")
+    ROW(validate_config, "tool_config.c")         \
+    ROW(create_session, "tool_session.c")         \
+    ROW(end_session, "tool_session.c")            \
+    ROW(get_context_metrics, "tool_session.c")    \
+    ROW(get_session, "tool_session.c")            \
+    ROW(list_sessions, "tool_session.c")          \
+    ROW(record_session_use, "tool_session.c")     \
+    ROW(set_session_id, "tool_session.c")         \
+    ROW(update_token_usage, "tool_session.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -93,6 +101,7 @@
     ROW(tenant, FOR_USE)   \
     ROW(events, FOR_USE)   \
     ROW(config, FOR_USE)   \
+    ROW(session, FOR_USE)  \
     ROW(conformance, FOR_TESTS)
 
 enum runs {

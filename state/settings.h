@@ -93,8 +93,15 @@
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, search, helpdesk, events, config, "           \
+        "tool groups to offer: core, full, workflow, search, helpdesk, events, config, session, "  \
         "conformance (for the official test suite)")                                               \
+    ROW(session_id, "session.id", STRING, ANY, "", "ID", "",                                       \
+        "id of the tandem session of the start; default: CLAUDE_SESSION_ID, "                      \
+        "ANTHROPIC_SESSION_ID or SESSION_ID, else random")                                         \
+    ROW(session_budget, "session.budget", UINT, LIVE, "200000", "1000", "1000000000",              \
+        "tokens that a tandem session may use; told at 70, 85, 90 and 95 percent of it")           \
+    ROW(session_save_interval, "session.save_interval", DURATION, LIVE, "5m", "1m", "30m",         \
+        "how often tandem sessions that have changed are saved")                                   \
     ROW(log_level, "log_level", CHOICE, LIVE, "info", "debug|info|warn|error|off", "",             \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, LIVE, "text", "text|json", "",                           \

@@ -3,6 +3,7 @@
 
 #include "state/base/json_put.h"
 #include "state/base/slots.h"
+#include "state/budget.h"
 #include "state/bus.h"
 #include "state/bus_keep.h"
 #include "state/changes.h"
@@ -89,6 +90,7 @@ state_keep(struct state *state, struct keeper *keeper)
     struct named_sources n;
 
     changes_keep(state->changes, keeper);
+    budget_keep(state->budget, keeper);
     state_name_sources(o, &n);
     state->sources = sources_start(&(struct sources_options){.keeper = keeper,
                                                              .changes = state->changes,

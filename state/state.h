@@ -28,6 +28,7 @@ struct watch_counters;
     ROW(changes, struct changes, make_changes, changes_destroy)             \
     ROW(bus, struct bus, make_bus, bus_destroy)                             \
     ROW(relay, struct relay, make_relay, relay_destroy)                     \
+    ROW(budget, struct budget, make_budget, budget_destroy)                 \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
     ROW(skills, struct skills, make_skills, skills_destroy)                 \

@@ -2,6 +2,7 @@
 #include "state/state_make.h"
 
 #include "state/base/random.h"
+#include "state/budget.h"
 #include "state/bus.h"
 #include "state/changes.h"
 #include "state/config.h"
@@ -130,6 +131,28 @@ make_relay(const struct state *state, struct fault *f)
     return relay_create(&(struct relay_options){.clock = o->clock,
                                                 .clients = o->settings->relay_max_clients,
                                                 .keep_ns = o->settings->relay_replay_ttl});
+}
+
+struct budget *
+make_budget(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+    struct dir *dir = NULL;
+    struct budget_options options = {
+        .clock = o->clock,
+        .config = state_config(state),
+        .bus = state_bus(state),
+        .default_tenant = o->settings->tenant_default_id,
+        .environment = o->environment,
+    };
+    struct budget *budget = NULL;
+
+    if (dir_sub(o->data, "session", true, &dir, f) == E_OK) {
+        options.dir = dir;
+        budget_create(&options, &budget, f);
+        dir_unref(dir);
+    }
+    return budget;
 }
 
 struct project_info *

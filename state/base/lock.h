@@ -24,7 +24,9 @@
     ROW(GRANTS,         KEYS,           "tokens that were found good")                              \
     ROW(TENANT_SAVE,    GRANTS,         "(slow) one change of a tenant's file, with its read")      \
     ROW(TENANT_GUARD,   TENANT_SAVE,    "peers that ask for tenants which are not theirs")          \
-    ROW(MCP_SESSIONS,   TENANT_GUARD,   "table of legacy MCP sessions")                             \
+    ROW(BUDGET_SAVE,    TENANT_GUARD,   "(slow) the file of the tandem sessions")                   \
+    ROW(BUDGET,         BUDGET_SAVE,    "tandem sessions: tokens, agents, notes")                   \
+    ROW(MCP_SESSIONS,   BUDGET,         "table of legacy MCP sessions")                             \
     ROW(INFLIGHT,       MCP_SESSIONS,   "requests in flight, by peer and id")                       \
     ROW(WF_START,       INFLIGHT,       "workflow starts under way, by pack and target")            \
     ROW(WF_ACTION,      WF_START,       "(slow) a mutating action on a workflow session, its save") \

@@ -294,6 +294,11 @@ some_arguments(const struct tool *tool)
     } others[] = {
         {"pos_workflow", "{\"action\":\"list_workflows\"}"},
         {"search_standards", "{\"query\":\"anything\"}"},
+        {"create_session", "{\"context\":\"c\"}"},
+        {"end_session", "{\"summary\":\"s\"}"},
+        {"record_session_use", "{\"agent\":\"a\",\"task\":\"t\"}"},
+        {"set_session_id", "{\"id\":\"i\"}"},
+        {"update_token_usage", "{\"input_tokens\":1,\"output_tokens\":2}"},
         {"get_config", "{\"key\":\"drain\"}"},
         {"set_config", "{\"key\":\"drain\",\"value\":\"6s\"}"},
         {"ask_helpdesk", "{\"question\":\"anything\"}"},
