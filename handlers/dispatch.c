@@ -16,6 +16,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/notices.h"
+#include "handlers/operations.h"
 #include "handlers/tasks.h"
 #include "handlers/tenant.h"
 #include "handlers/wait.h"
@@ -54,6 +55,7 @@ dispatcher_create(struct state *state, struct pool *pool, const struct dispatch_
     d->pool = pool;
     d->clock = state_clock(state);
     d->limits = *limits;
+    d->operations = operations_create();
     d->inflight = inflight_create(limits->calls, limits->calls_per_session);
     d->tools = tools_create(limits->groups);
     d->asks = asks_create(&(struct asks_limits){.parked = limits->asks,
@@ -81,6 +83,7 @@ dispatcher_destroy(struct dispatcher *d)
         inflight_destroy(d->inflight);
         tools_destroy(d->tools);
         asks_destroy(d->asks);
+        operations_destroy(d->operations);
         free(d);
     }
 }
@@ -201,12 +204,25 @@ request_answer_error(struct request *req)
     request_answer(req, status, buf_slice(&req->out));
 }
 
+/* Before the answer leaves, so that who has it finds it counted. */
+static void
+count(const struct request *req, enum err err)
+{
+    struct dispatcher *d = req->dispatcher;
+    bool over = atomic_load(&req->progress) != REQUEST_RUNNING;
+
+    if (req->message.kind != RPC_RESPONSE) {
+        operations_count(d->operations, req, over ? E_CANCELLED : err, clock_mono(d->clock));
+    }
+}
+
 void
 request_finish(struct request *req, enum err err)
 {
     bool silent = req->dialect == DIALECT_RPC && req->message.kind != RPC_REQUEST;
     int running = REQUEST_RUNNING;
 
+    count(req, err);
     if (req->busy) {
         mcp_session_idle(req->session, clock_mono(req->dispatcher->clock));
         req->busy = false;

@@ -99,6 +99,10 @@ void dispatch_drain(struct dispatcher *d);
  * whether or not its worker can be stopped, and takes no new ones.  Returns how many there were. */
 unsigned dispatch_end_all(struct dispatcher *d);
 
+/* Appends all that is counted, in the text format of Prometheus.  Any thread that holds no lock;
+ * some 100 us. */
+void dispatch_metrics(struct dispatcher *d, struct buf *out);
+
 /* Calls in flight per transport. */
 unsigned dispatch_in_flight(struct dispatcher *d, enum transport_kind transport);
 

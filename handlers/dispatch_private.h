@@ -9,6 +9,7 @@
 #include "state/base/lock.h"
 
 struct asks;
+struct operations;
 
 struct dispatcher {
     struct state *state; /* Borrowed; all members are set once, but for the last ones. */
@@ -21,6 +22,7 @@ struct dispatcher {
     struct inflight *inflight;
     struct tools *tools;
     struct asks *asks; /* need_park.c. */
+    struct operations *operations;
     /* Call dispatch_tick(), and wait_tick(), which is more exact; null without a keeper. */
     struct keeper_job *ticking, *waking;
     bool waits_closed GUARDED_BY(LC_INFLIGHT); /* wait.c: nobody waits for a task any more. */

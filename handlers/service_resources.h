@@ -34,6 +34,8 @@
         "The server's caches: hits, misses, lock waits, sizes.")                                 \
     ROW(URI_SERVER "info", "info", "Server", "application/json", read_info,                      \
         "The server, as get_server_info tells it.")                                              \
+    ROW(URI_SERVER "metrics", "metrics", "Metrics", "application/json", read_metrics,            \
+        "Calls, errors and percentiles of each tool; caches, load, memory.")                     \
     ROW(URI_TENANT "{client_id}/config", "tenant", "A tenant's settings", "application/json",    \
         read_tenant_config, "A tenant's settings, without its secrets.")
 /* clang-format on */

@@ -321,6 +321,7 @@ start_transports(struct server *s, struct fault *f)
         .listen_fd = s->http ? s->listener.fd : -1,
         .token = s->context->settings->auth == AUTH_TOKEN ? s->token : NULL,
         .access = s->access,
+        .traffic = state_traffic(s->core.state),
         .own_token = s->http ? s->token : NULL,
         .in_fd = s->in_fd,
         .out_fd = s->out_fd,

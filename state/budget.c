@@ -12,7 +12,6 @@
 #include "state/config.h"
 
 #include <assert.h>
-#include <utlist.h>
 
 LOG_MODULE("session");
 
@@ -25,8 +24,8 @@ add_news(struct budget_news *news, const char *topic, const struct budget_sessio
     assert(news->count < BUDGET_NEWS_MAX);
     news->all[news->count].topic = topic;
     news->all[news->count].data = data;
-    strcpy(news->all[news->count].tenant, s->tenant);
-    strcpy(news->all[news->count].id, s->id);
+    budget_copy(news->all[news->count].tenant, s->tenant);
+    budget_copy(news->all[news->count].id, s->id);
     news->count++;
 }
 
@@ -225,7 +224,7 @@ budget_rename(struct budget *b, const char *tenant, const char *id, json_t **tol
     } else if (other && other != s) {
         err = fault_set(f, E_CONFLICT, "another session has the id \"%.80s\"", id);
     } else {
-        strcpy(s->id, id);
+        budget_copy(s->id, id);
         b->changes++;
         *told = budget_session_json(s);
     }
@@ -270,7 +269,7 @@ budget_open(struct budget *b, const char *tenant, const char *context, bool reus
     if (!s) {
         s = budget_add(b, tenant, NULL, now);
         if (s) {
-            strcpy(s->context, context);
+            budget_copy(s->context, context);
             s->total = total;
             tell_started(&news, s);
         }

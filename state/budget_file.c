@@ -9,8 +9,6 @@
 #include "state/base/log.h"
 #include "state/config.h"
 
-#include <utlist.h>
-
 LOG_MODULE("session");
 
 #define FILE_NAME "sessions.json"

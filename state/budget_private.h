@@ -5,11 +5,10 @@
 #ifndef TANDEM_BUDGET_PRIVATE_H
 #define TANDEM_BUDGET_PRIVATE_H
 
+#include "state/base/hash.h"
 #include "state/base/lock.h"
 #include "state/budget.h"
 #include "state/tenant_id.h"
-
-#include <uthash.h>
 
 struct keeper_job;
 
@@ -58,6 +57,13 @@ struct budget {
     uint64_t changes GUARDED_BY(LC_BUDGET), saved GUARDED_BY(LC_BUDGET);
     struct budget_counters counters GUARDED_BY(LC_BUDGET);
 };
+
+/* Copies what is known to fit. */
+static inline void
+budget_copy(char *out, const char *text)
+{
+    memcpy(out, text, strlen(text) + 1);
+}
 
 /* budget_table.c */
 

@@ -4,8 +4,6 @@
 #include "state/base/json_put.h"
 #include "state/base/random.h"
 
-#include <utlist.h>
-
 #define DAY INT64_C(86400000000000)
 
 static const struct {
@@ -59,8 +57,8 @@ budget_add(struct budget *b, const char *tenant, const char *id, int64_t now_ns)
         return NULL;
     }
     s = xcalloc(1, sizeof *s);
-    strcpy(s->id, id ? id : random);
-    strcpy(s->tenant, tenant);
+    budget_copy(s->id, id ? id : random);
+    budget_copy(s->tenant, tenant);
     s->created_ns = s->used_ns = now_ns;
     DL_PREPEND(b->sessions, s);
     b->count++;
@@ -189,7 +187,7 @@ read_text(const json_t *object, const char *key, bool optional, char *out, size_
     if (!text || json_string_length(value) >= size || strlen(text) != json_string_length(value)) {
         return !text && optional;
     }
-    strcpy(out, text);
+    budget_copy(out, text);
     return true;
 }
 

@@ -102,6 +102,8 @@
         "tokens that a tandem session may use; told at 70, 85, 90 and 95 percent of it")           \
     ROW(session_save_interval, "session.save_interval", DURATION, LIVE, "5m", "1m", "30m",         \
         "how often tandem sessions that have changed are saved")                                   \
+    ROW(metrics_open, "metrics.open", BOOL, ANY, "false", "", "",                                  \
+        "GET /metrics needs no token: for a scraper that has none, on a network of your own")      \
     ROW(log_level, "log_level", CHOICE, LIVE, "info", "debug|info|warn|error|off", "",             \
         "what is worth a line on standard error")                                                  \
     ROW(log_format, "log_format", CHOICE, LIVE, "text", "text|json", "",                           \

@@ -18,6 +18,7 @@
 #include "state/sources.h"
 #include "state/state_make.h"
 #include "state/tenants.h"
+#include "state/traffic.h"
 #include "state/workflow.h"
 
 struct state {
@@ -208,7 +209,8 @@ add_cache(json_t *caches, const char *name, const struct slots_counters *c)
     json_put_int(cache, "lock_waits", (int64_t)c->lock_waits);
     json_put_int(cache, "lock_acquisitions", (int64_t)c->lock_acquisitions);
     json_put_int(cache, "total_operations", (int64_t)total);
-    json_put(cache, "hit_rate", json_real(total ? (double)c->hits / (double)total : 0.0));
+    json_put(cache, "hit_rate",
+             total ? json_must(json_real((double)c->hits / (double)total)) : json_null());
     json_put_int(cache, "evictions", (int64_t)c->evictions);
     json_put_int(cache, "load_failures", (int64_t)c->load_failures);
     json_put_int(cache, "size", (int64_t)c->size);

@@ -23,6 +23,7 @@ struct watch_counters;
 /*      name       type                  makes it             ends it                 */
 #define SINGLETONS(ROW)                                                     \
     ROW(config, struct config, make_config, config_unref)                   \
+    ROW(traffic, struct traffic, make_traffic, traffic_destroy)             \
     ROW(sessions, struct mcp_sessions, make_sessions, mcp_sessions_destroy) \
     ROW(tasks, struct mcp_tasks, make_tasks, mcp_tasks_destroy)             \
     ROW(changes, struct changes, make_changes, changes_destroy)             \
@@ -83,7 +84,9 @@ SINGLETONS(ROW)
 #undef ROW
 
 /* {"<cache>": {hits, misses, double_loads, lock_waits, hit_rate, total_operations, ...}}: the
- * counters of every cache, each taken at one moment.  New. */
+ * counters of every cache, each taken at one moment and defined in base/slots.h.  total_operations
+ * are hits and misses; hit_rate is hits of them, and null while there are none: what is not known
+ * is never told as 0.  New. */
 json_t *state_caches(const struct state *state);
 
 #endif

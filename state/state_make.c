@@ -16,6 +16,7 @@
 #include "state/search.h"
 #include "state/settings.h"
 #include "state/tenants.h"
+#include "state/traffic.h"
 #include "state/workflow.h"
 
 struct config *
@@ -25,6 +26,13 @@ make_config(const struct state *state, struct fault *f)
 
     (void)f;
     return o->config ? config_ref(o->config) : config_of(o->settings);
+}
+
+struct traffic *
+make_traffic(const struct state *state, struct fault *f)
+{
+    (void)state, (void)f;
+    return traffic_create();
 }
 
 struct tenants *

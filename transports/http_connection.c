@@ -81,6 +81,8 @@ connection_open(struct http_server *s, int fd)
     }
     s->first = c;
     s->connections++;
+    traffic_add(s->context.traffic, connections, 1);
+    traffic_add(s->context.traffic, accepted, 1);
     s->unchecked++;
     connection_poll(c, UV_READABLE);
     return true;
@@ -137,6 +139,7 @@ connection_close(struct connection *c)
         c->next->prev = c->prev;
     }
     s->connections--;
+    traffic_add(s->context.traffic, connections, -1);
     s->unchecked -= !c->checked;
     if (c->websocket) {
         websocket_close(c);

@@ -22,6 +22,7 @@
 #include "state/base/lock.h"
 #include "state/base/rate.h"
 #include "state/settings.h"
+#include "state/traffic.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
 #include "transports/ws_use.h"
@@ -263,6 +264,7 @@ struct route {
     bool open;         /* Needs no token. */
     bool own;          /* Needs the token of the data folder, whatever others must show. */
     bool any_origin;   /* Pages of all origins may read it. */
+    bool metrics;      /* Needs no token if metrics.open says so. */
     bool mcp;          /* Errors are told as JSON-RPC. */
     bool relay;        /* Only for WebSockets, whose token may come with their first frame. */
     unsigned methods;  /* Bits by enum http_method. */
@@ -354,6 +356,7 @@ void http_mcp(struct connection *c, const struct http_parser *p);
 void http_tool(struct connection *c, const struct http_parser *p);
 void http_tools(struct connection *c, const struct http_parser *p);
 void http_resource(struct connection *c, const struct http_parser *p);
+void http_metrics(struct connection *c, const struct http_parser *p);
 void http_health(struct connection *c, const struct http_parser *p);
 void http_ready(struct connection *c, const struct http_parser *p);
 

@@ -1,6 +1,8 @@
 /* http_rest.c -- the same tools for scripts, as plain JSON, and what load balancers ask. */
 #include "transports/http_private.h"
 
+#include "state/base/exposition.h"
+
 void
 http_tool(struct connection *c, const struct http_parser *p)
 {
@@ -38,6 +40,21 @@ http_resource(struct connection *c, const struct http_parser *p)
                           connection_take_sink(c));
     }
     buf_fini(&uri);
+}
+
+void
+http_metrics(struct connection *c, const struct http_parser *p)
+{
+    struct buf text = BUF_INIT;
+
+    (void)p;
+    dispatch_metrics(c->server->context.dispatcher, &text);
+    if (text.failed) {
+        connection_refuse(c, false, 503, "overloaded", "there is no memory for this now", NULL);
+    } else {
+        connection_answer(c, 200, EXPOSITION_TYPE, "Cache-Control: no-store\r\n", buf_slice(&text));
+    }
+    buf_fini(&text);
 }
 
 void

@@ -23,6 +23,8 @@ static const struct route routes[] = {
     {"/events", .methods = BIT(GET), .allow = "GET", .handle = http_events},
     {"/ws", .relay = true, .methods = BIT(GET), .allow = "GET", .handle = http_ws_relay},
     {BRIDGE_PATH, .own = true, .methods = BIT(GET), .allow = "GET", .handle = http_bridge},
+    {"/metrics", .metrics = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
+     .handle = http_metrics},
     {"/health", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
      .handle = http_health},
     {"/ready", .open = true, .methods = BIT(GET) | BIT(HEAD), .allow = "GET, HEAD",
@@ -275,7 +277,8 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
     }
     c->shown = false;
     if (!v->status && !route->open &&
-        !(route->relay && !http_header(p, HTTP_HEADER_AUTHORIZATION).data)) {
+        !(route->relay && !http_header(p, HTTP_HEADER_AUTHORIZATION).data) &&
+        !(route->metrics && c->server->context.settings->metrics_open)) {
         http_check_token(c, p, route->own, v);
         c->shown = !v->status;
     }

@@ -307,11 +307,12 @@ pause_accepting(struct http_server *s)
 
 /* Tells a peer that there is no room for it, as far as that goes without waiting. */
 static void
-turn_away(int fd)
+turn_away(struct http_server *s, int fd)
 {
     static const char sorry[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                 "Retry-After: 1\r\nConnection: close\r\n\r\n";
 
+    traffic_add(s->context.traffic, refused, 1);
     send(fd, sorry, sizeof sorry - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
     close(fd);
@@ -329,7 +330,7 @@ refuse_for_want(struct http_server *s)
     }
     fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        turn_away(fd);
+        turn_away(s, fd);
     }
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pause_accepting(s);
@@ -344,7 +345,7 @@ admit_connection(struct http_server *s, int fd)
     int on = 1;
 
     if (http_asks_token(s) && s->unchecked >= s->context.settings->limits_unchecked) {
-        turn_away(fd);
+        turn_away(s, fd);
         log_warn_rl("a connection was refused: too many have shown no token",
                     F_UINT("unchecked", s->unchecked));
         return;

@@ -439,6 +439,7 @@ websocket_close(struct connection *c)
 
     if (ws) {
         c->websocket = NULL;
+        traffic_add(c->server->context.traffic, websockets, -1);
         outbox_close(ws->outbox);
         ws->use.class->end(ws->use.self);
         ws_channel_release(ws->channel);
@@ -504,4 +505,5 @@ websocket_open(struct connection *c, const struct http_parser *p, const char *su
     ws->heard_ns = c->since_ns = now(c);
     c->websocket = ws;
     c->state = WEBSOCKET;
+    traffic_add(c->server->context.traffic, websockets, 1);
 }

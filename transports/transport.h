@@ -12,6 +12,7 @@
 struct access;
 struct dispatcher;
 struct settings;
+struct traffic;
 struct transport;
 
 /* What the stdio transport goes on with when another process served its client before (bridge.h);
@@ -31,8 +32,9 @@ struct transport_context {
     int listen_fd;         /* HTTP: bound, listening; its own once started.  Else -1. */
     const char *token;     /* HTTP: the bearer token asked for; null for none. */
     struct access *access; /* HTTP: who judges tokens of the authorization server; null for none. */
-    const char *own_token; /* HTTP: what bridges show; null: there are none. */
-    int in_fd, out_fd;     /* stdio: where lines come from and go to. */
+    struct traffic *traffic;               /* HTTP: counts connections; may be null. */
+    const char *own_token;                 /* HTTP: what bridges show; null: there are none. */
+    int in_fd, out_fd;                     /* stdio: where lines come from and go to. */
     const struct transport_estate *estate; /* stdio; may be null. */
     /* stdio: called once, on the transport's thread, when input has ended.  Must not block. */
     void (*ended)(void *arg);

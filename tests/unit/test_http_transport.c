@@ -185,6 +185,13 @@ dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reade
 }
 
 void
+dispatch_metrics(struct dispatcher *d, struct buf *out)
+{
+    (void)d;
+    buf_adds(out, "metrics 1\n");
+}
+
+void
 dispatch_listen(struct dispatcher *d, const struct envelope *env, struct slice last_event_id,
                 struct sink *sink)
 {
@@ -377,6 +384,7 @@ every_route_has_its_methods(void **state)
         {"/mcp/", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
         {"/mcp?x=1", 405, 405, 200, 405, 204, 405, "GET, POST, DELETE"},
         {"/api/tools", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
+        {"/metrics", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
         {"/api/resources?uri=x", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
         {"/api/tools/current_date", 405, 405, 200, 405, 405, 405, "POST"},
         {"/health", 200, 200, 405, 405, 405, 405, "GET, HEAD"},
@@ -417,6 +425,27 @@ every_route_has_its_methods(void **state)
         }
     }
     CHECK(dispatcher.tools == 1 && dispatcher.ended == 3);
+}
+
+/* Metrics ask for the token as all else does, unless the settings say that they do not. */
+static void
+metrics_are_open_if_the_settings_say_so(void **state)
+{
+    struct client c;
+    struct response r;
+
+    (void)state;
+    start(TOKEN);
+    CHECK_INT(status_of("GET /metrics HTTP/1.1\r\n" HOST "\r\n"), 401);
+    CHECK_INT(status_of("GET /metrics HTTP/1.1\r\n" HOST BEARER "\r\n"), 200);
+    set(SETTING_metrics_open, "true");
+    r = ask(&c, "GET /metrics HTTP/1.1\r\n" HOST "\r\n");
+    CHECK_INT(r.status, 200);
+    CHECK(slice_is(r.body, "metrics 1\n"));
+    expect_header(&r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    client_close(&c);
+    CHECK_INT(status_of("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 403);
+    CHECK_INT(status_of("GET /api/tools HTTP/1.1\r\n" HOST "\r\n"), 401);
 }
 
 /* A request made of parts, of which each may be good or bad. */
@@ -1743,6 +1772,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_route_has_its_methods),
+        TEST(metrics_are_open_if_the_settings_say_so),
         TEST(checks_come_in_their_order),
         TEST(hosts_and_origins),
         TEST(tokens),

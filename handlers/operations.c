@@ -1,0 +1,195 @@
+/* operations.c -- one histogram a series, found by number. */
+#include "handlers/operations.h"
+
+#include "handlers/methods.h"
+#include "handlers/tool.h"
+#include "state/base/json_put.h"
+
+#include <assert.h>
+
+static const struct tool *const tools[] = {
+#define ROW(NAME, FILE) &tool_##NAME,
+    TOOLS(ROW)
+#undef ROW
+};
+static const char *const method_names[] = {
+#define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, SCOPE, KIND) NAME,
+    METHODS(ROW)
+#undef ROW
+        "_OTHER",
+};
+#define TOOLS_TOP (sizeof tools / sizeof tools[0])
+#define METHODS_TOP (sizeof method_names / sizeof method_names[0])
+/* A method that is no tool's call, or a tool. */
+#define SUBJECTS (METHODS_TOP + TOOLS_TOP)
+
+struct operations {
+    struct histogram *_Atomic series[SUBJECTS][TRANSPORT_COUNT][ERR_COUNT];
+};
+
+struct operations *
+operations_create(void)
+{
+    return xcalloc(1, sizeof(struct operations));
+}
+
+void
+operations_destroy(struct operations *o)
+{
+    for (size_t s = 0; o && s < SUBJECTS; s++) {
+        for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
+            for (size_t e = 0; e < ERR_COUNT; e++) {
+                free(atomic_load(&o->series[s][t][e]));
+            }
+        }
+    }
+    free(o);
+}
+
+static size_t
+subject_of(const struct request *req)
+{
+    size_t i = 0;
+
+    if (req->tool) {
+        while (tools[i] != req->tool) {
+            i++;
+            assert(i < TOOLS_TOP);
+        }
+        return METHODS_TOP + i;
+    }
+    while (i < METHODS_TOP - 1 &&
+           !(req->method && strcmp(method_names[i], req->method->name) == 0)) {
+        i++;
+    }
+    return i;
+}
+
+static struct histogram *
+series_of(struct operations *o, size_t subject, enum transport_kind transport, enum err err)
+{
+    struct histogram *_Atomic *at = &o->series[subject][transport][err];
+    struct histogram *h = atomic_load_explicit(at, memory_order_acquire);
+
+    if (!h) {
+        struct histogram *made = xcalloc(1, sizeof *made);
+
+        if (atomic_compare_exchange_strong(at, &h, made)) {
+            h = made;
+        } else {
+            free(made);
+        }
+    }
+    return h;
+}
+
+void
+operations_count(struct operations *o, const struct request *req, enum err err, int64_t now_ns)
+{
+    if (!err && req->tool_failed) {
+        err = req->fault.code;
+    }
+    histogram_add(series_of(o, subject_of(req), req->env.transport, err), now_ns - req->started_ns);
+}
+
+/* ---- What was counted ---- */
+
+void
+operations_expose(const struct operations *o, struct exposition *e)
+{
+    static const char *const networks[] = {"pipe", "tcp", "tcp"};
+    static const char *const protocols[] = {NULL, "http", "websocket"};
+
+    exposition_family(e, "mcp_server_operation_duration_seconds", EXPOSITION_HISTOGRAM,
+                      "How long requests and notifications took, from their first byte's reading "
+                      "to their answer.");
+    for (size_t s = 0; s < SUBJECTS; s++) {
+        for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
+            for (size_t err = 0; err < ERR_COUNT; err++) {
+                const struct histogram *h = atomic_load(&o->series[s][t][err]);
+                struct histogram_reading r = {.count = 0};
+                const struct exposition_label labels[] = {
+                    {"mcp_method_name", s < METHODS_TOP ? method_names[s] : "tools/call"},
+                    {"gen_ai_tool_name", s < METHODS_TOP ? NULL : tools[s - METHODS_TOP]->name},
+                    {"network_transport", networks[t]},
+                    {"network_protocol_name", protocols[t]},
+                    {"error_type", err ? err_info((enum err)err)->code : NULL},
+                    {NULL, NULL},
+                };
+
+                if (h) {
+                    histogram_read(h, &r);
+                    exposition_histogram(e, labels, &r);
+                }
+            }
+        }
+    }
+}
+
+static json_t *
+milliseconds(double ns)
+{
+    return ns < 0 ? json_null() : json_must(json_real(ns / 1e6));
+}
+
+/* What is known of a subject; null if it was never counted. */
+static json_t *
+summary(const struct operations *o, size_t subject)
+{
+    struct histogram_reading all = {.count = 0};
+    uint64_t good = 0;
+    json_t *told;
+
+    for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
+        for (size_t err = 0; err < ERR_COUNT; err++) {
+            const struct histogram *h = atomic_load(&o->series[subject][t][err]);
+            uint64_t before = all.count;
+
+            if (h) {
+                histogram_read(h, &all);
+                good += err ? 0 : all.count - before;
+            }
+        }
+    }
+    if (!all.count) {
+        return NULL;
+    }
+    told = json_must(json_object());
+    json_put_int(told, "calls", (int64_t)all.count);
+    json_put_int(told, "errors", (int64_t)(all.count - good));
+    json_put(told, "mean_ms", milliseconds((double)all.sum_ns / (double)all.count));
+    json_put(told, "p50_ms", milliseconds(histogram_percentile(&all, 50)));
+    json_put(told, "p95_ms", milliseconds(histogram_percentile(&all, 95)));
+    json_put(told, "p99_ms", milliseconds(histogram_percentile(&all, 99)));
+    return told;
+}
+
+json_t *
+operations_tools(const struct operations *o)
+{
+    json_t *told = json_must(json_object());
+
+    for (size_t i = 0; i < TOOLS_TOP; i++) {
+        json_t *one = summary(o, METHODS_TOP + i);
+
+        if (one) {
+            json_put(told, tools[i]->name, one);
+        }
+    }
+    return told;
+}
+
+json_t *
+operations_methods(const struct operations *o)
+{
+    json_t *told = json_must(json_object());
+
+    for (size_t i = 0; i < METHODS_TOP; i++) {
+        json_t *one = summary(o, i);
+
+        if (one) {
+            json_put(told, method_names[i], one);
+        }
+    }
+    return told;
+}
