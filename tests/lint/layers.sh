@@ -29,7 +29,7 @@ only() {
 only state/base 'state/base/[a-z0-9_]+\.h'
 only state      'state/(base/)?[a-z0-9_]+\.h'
 only handlers   '(handlers|state|state/base)/[a-z0-9_]+\.h'
-only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version|access|scope|bus_event|bus_pattern|bus_reader)\.h'
+only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|relay_client|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version|traffic|access|scope|bus_event|bus_pattern|bus_reader)\.h'
 only server     'server/[a-z0-9_]+\.h|transports/(transport|bridge|ws_client)\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
 
 # Every include is written from the root of the tree.
