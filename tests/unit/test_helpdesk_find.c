@@ -313,6 +313,31 @@ words_have_a_say_in_the_order(void **unused)
     helpdesk_index_unref(index);
 }
 
+/* Even what is farther than all that would be looked at; what has no document stays unseen. */
+static void
+words_find_what_is_far(void **unused)
+{
+    double degrees[64];
+    struct helpdesk_index *index;
+    struct helpdesk_search search = {.top_k = 2, .fetch_k = 2};
+    struct helpdesk_found found = {.numbers = {63, 62}, .count = 2, .weight = 8};
+    struct helpdesk_hits hits;
+
+    (void)unused;
+    for (int i = 0; i < 64; i++) {
+        degrees[i] = i + 1;
+    }
+    index = index_at(degrees, 64);
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "63 62");
+    CHECK_INT(hits.before, 2);
+    free(index->passages[63].text);
+    index->passages[63].text = NULL;
+    helpdesk_find(index, east, &found, &search, &hits);
+    finds(&hits, "62 0");
+    helpdesk_index_unref(index);
+}
+
 /* They keep their numbers, and nobody sees them. */
 static void
 numbers_without_a_document_are_skipped(void **unused)
@@ -351,6 +376,7 @@ main(void)
         cmocka_unit_test(helpdesk_mmr_lambda_0_and_1),
         cmocka_unit_test(diversity_is_the_formula),
         cmocka_unit_test(words_have_a_say_in_the_order),
+        cmocka_unit_test(words_find_what_is_far),
         cmocka_unit_test(numbers_without_a_document_are_skipped),
     };
     return CHECK_RUN(tests);
