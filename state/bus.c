@@ -91,7 +91,7 @@ bus_stirs(struct bus *bus, struct keeper_job *job)
 /* ---- What is kept ---- */
 
 struct bus_event *
-bus_kept_locked(struct bus *bus, unsigned back)
+bus_kept_locked(struct bus *bus, unsigned back) REQUIRES(LC_BUS)
 {
     return bus->ring[(bus->first + back) % bus->options.history];
 }

@@ -98,7 +98,7 @@ push_locked(struct bus_reader *r, struct bus_event *event) REQUIRES(LC_BUS)
 }
 
 void
-bus_readers_push_locked(struct bus *bus, struct bus_event *event)
+bus_readers_push_locked(struct bus *bus, struct bus_event *event) REQUIRES(LC_BUS)
 {
     for (struct bus_reader *r = bus->readers; r; r = r->next) {
         if (r->life == ON && sees_locked(r, event)) {

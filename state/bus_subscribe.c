@@ -64,7 +64,7 @@ end_locked(struct bus *bus, struct bus_subscription *s) REQUIRES(LC_BUS)
 /* ---- The queue ---- */
 
 void
-bus_subscribers_push_locked(struct bus *bus, struct bus_event *event)
+bus_subscribers_push_locked(struct bus *bus, struct bus_event *event) REQUIRES(LC_BUS)
 {
     const struct bus_subscription *s = bus->subscriptions;
 
