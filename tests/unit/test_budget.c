@@ -398,7 +398,7 @@ what_is_wrong_is_refused(void **unused)
     char *long_text = xcalloc(1, BUDGET_SUMMARY_MAX + 2);
     char id[BUDGET_ID_MAX + 1];
     struct fault f;
-    json_t *told;
+    json_t *told, *other;
 
     (void)unused;
     memset(long_text, 'x', BUDGET_SUMMARY_MAX + 1);
@@ -421,7 +421,8 @@ what_is_wrong_is_refused(void **unused)
     current("home", id);
     CHECK_STR(id, "mine");
     CHECK_INT(budget_open(budget, "home", "c", true, 0, &told, NULL), E_OK);
-    CHECK_INT(budget_rename(budget, "home", text_of(told, "id"), &told, &f), E_CONFLICT);
+    CHECK_INT(budget_rename(budget, "home", text_of(told, "id"), &other, &f), E_CONFLICT);
+    json_decref(told);
     free(long_text);
 }
 
