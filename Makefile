@@ -116,9 +116,10 @@ lint:                        ## layers, lock annotations, banned calls, clang wa
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
 bench: all $(BENCHES)        ## what things cost, as ratios within one run
 	@for b in $(BENCHES); do $$b || exit 1; done
-bench-search: all $(B)/tests/bench/bench_search $(B)/tests/bench/bench_swaps ## what search costs, how well it finds, and what a swap costs
+bench-search: all $(B)/tests/bench/bench_search $(B)/tests/bench/bench_swaps $(B)/tests/bench/bench_vectors ## what search costs, how well it finds, what a swap and vectors cost
 	@$(B)/tests/bench/bench_search
 	@$(B)/tests/bench/bench_swaps
+	@$(B)/tests/bench/bench_vectors
 bench-%: $(B)/tests/bench/bench_%
 	@$<
 
