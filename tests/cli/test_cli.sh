@@ -119,9 +119,9 @@ settings_say_where_they_come_from() {
     export TANDEM_LIMITS_MESSAGE=3MiB
     run 0 settings --root set --limits-calls 98
     unset TANDEM_LIMITS_MESSAGE
-    has "$(echo "$out" | tr -s ' ')" "drain 1s file"
-    has "$(echo "$out" | tr -s ' ')" "limits.message 3MiB environment"
-    has "$(echo "$out" | tr -s ' ')" "limits.calls 98 option"
+    has "$(echo "$out" | tr -s ' ')" "drain 1s .tandem/config.json:1"
+    has "$(echo "$out" | tr -s ' ')" "limits.message 3MiB TANDEM_LIMITS_MESSAGE"
+    has "$(echo "$out" | tr -s ' ')" "limits.calls 98 --limits-calls"
     has "$(echo "$out" | tr -s ' ')" "auth token default"
     run 0 settings --json --root set && has "$out" '"variable": "TANDEM_LIMITS_MESSAGE"'
     run 0 settings --markdown && has "$out" '| `limits.message` | BYTES | `1MiB` |'
