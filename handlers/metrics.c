@@ -14,6 +14,7 @@
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/process.h"
+#include "state/relay.h"
 #include "state/search.h"
 #include "state/state.h"
 #include "state/tenants.h"
@@ -137,6 +138,7 @@ expose_stores(const struct state *state, struct exposition *e)
     struct budget_counters budget = budget_counters(state_budget(state));
     struct config_counters config = config_counters(state_config(state));
     struct tenants_counters tenants = tenants_counters(state_tenants(state));
+    struct relay_counters relay = relay_counters(state_relay(state));
     struct search_status search;
 
     search_status(state_search(state), &search);
@@ -157,7 +159,12 @@ expose_stores(const struct state *state, struct exposition *e)
     COUNTER("tandem_bus_events_dropped_total", "Events not told in the process: too many waited.",
             bus.dropped);
     GAUGE("tandem_bus_history", "Events that are kept.", bus.history);
-    GAUGE("tandem_relay_readers", "Clients that read events.", bus.readers);
+    GAUGE("tandem_relay_clients", "Clients that are connected to the relay.", relay.connected);
+    COUNTER("tandem_relay_connections_total", "Clients that came.", relay.connections);
+    COUNTER("tandem_relay_resumed_total", "Of them, those that came back for what they missed.",
+            relay.resumed);
+    COUNTER("tandem_relay_refused_total", "Clients that were refused.", relay.refused);
+    GAUGE("tandem_relay_readers", "Queues of clients that read events.", bus.readers);
     COUNTER("tandem_relay_events_read_total", "Events that readers were handed.", bus.read);
     COUNTER("tandem_relay_events_lost_total", "Events that slow readers lost.", bus.unread);
     COUNTER("tandem_relay_overflows_total", "Readers that fell behind.", bus.overflows);
