@@ -22,6 +22,8 @@
         "The event bus: what was published, filtered, dropped, and who reads it.")               \
     ROW(URI_HELPDESK "status", "helpdesk", "Helpdesk", "application/json", read_helpdesk_status, \
         "This tenant's helpdesk index, as get_helpdesk_status tells it.")                        \
+    ROW(URI_QUOTA "summary", "quotas", "Quotas", "application/json", read_quota_summary,         \
+        "What is left of each limited service, as get_quota_summary tells it.")                  \
     ROW(URI_RELAY "status", "relay", "Event relay", "application/json", read_relay_status,       \
         "Who reads events over the network, as get_relay_status tells it.")                      \
     ROW(URI_SESSION "current", "session", "Tandem session", "application/json",                  \

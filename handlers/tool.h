@@ -39,7 +39,14 @@
     ROW(list_sessions, "tool_session.c")          \
     ROW(record_session_use, "tool_session.c")     \
     ROW(set_session_id, "tool_session.c")         \
-    ROW(update_token_usage, "tool_session.c")
+    ROW(update_token_usage, "tool_session.c")     \
+    ROW(acquire_quota, "tool_quota.c")            \
+    ROW(check_quota, "tool_quota.c")              \
+    ROW(get_quota_summary, "tool_quota.c")        \
+    ROW(record_quota_usage, "tool_quota.c")       \
+    ROW(release_quota, "tool_quota.c")            \
+    ROW(reset_quota, "tool_quota.c")              \
+    ROW(sync_quotas, "tool_quota.c")
 
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
@@ -97,6 +104,7 @@
     ROW(info, ALWAYS)      \
     ROW(workflow, FOR_USE) \
     ROW(search, FOR_USE)   \
+    ROW(quota, FOR_USE)    \
     ROW(helpdesk, FOR_USE) \
     ROW(tenant, FOR_USE)   \
     ROW(events, FOR_USE)   \

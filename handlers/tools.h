@@ -31,6 +31,8 @@ enum err tools_check_rate(struct request *req);
 /* Writes {"code":...,"message":...,"retryable":...,"remedy":...,"details":{...}}: how a failed call
  * is told. */
 void tools_write_fault(struct buf *out, const struct fault *f);
+/* The same as a new object, for tools that have more to tell. */
+json_t *tools_fault_json(const struct fault *f);
 
 /* Writes the result of a call that is refused before its tool is looked for, from req->fault.
  * False, and nothing is written, if it is no tools/call or 'err' is told as a protocol error. */

@@ -260,6 +260,18 @@ tools_write_fault(struct buf *out, const struct fault *f)
     buf_addc(out, '}');
 }
 
+json_t *
+tools_fault_json(const struct fault *f)
+{
+    struct buf text = BUF_INIT;
+    json_t *json;
+
+    tools_write_fault(&text, f);
+    json = json_must(json_loadb(text.data ? text.data : "{}", text.data ? text.len : 2, 0, NULL));
+    buf_fini(&text);
+    return json;
+}
+
 /* The JSON text of what a call gave: its result, or what went wrong. */
 static char *
 result_text(const json_t *result, const struct fault *f)

@@ -70,17 +70,10 @@ session_file_read(const struct dir *dir, const char *id, size_t max, json_t **ra
 enum err
 session_file_set_aside(const struct dir *dir, const char *id, int64_t now_ns, struct fault *f)
 {
-    char name[NAME_SIZE], aside[NAME_SIZE + 64], stamp[CLOCK_TEXT_SIZE], *p = stamp;
+    char name[NAME_SIZE], aside[NAME_SIZE + 64], stamp[CLOCK_TEXT_SIZE];
     enum err err;
 
-    clock_format_utc(now_ns, stamp);
-    for (char *c = stamp; *c;
-         c++) { /* "2026-11-21T06:05:00.123Z" without what file names dislike. */
-        if (*c != ':' && *c != '-') {
-            *p++ = *c;
-        }
-    }
-    *p = '\0';
+    clock_format_stamp(now_ns, stamp);
     name_of(id, "json", name);
     snprintf(aside, sizeof aside, "%s.corrupt-%s", name, stamp);
     err = dir_rename(dir, name, aside, f);

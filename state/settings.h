@@ -92,6 +92,23 @@
         "environment variables that tenants' settings may name as ${NAME}; * ends a beginning")    \
     ROW(http_trust_forwarded, "http.trust_forwarded", BOOL, ANY, "false", "", "",                  \
         "behind a proxy: take who calls from the last X-Forwarded-For instead of the socket")      \
+    ROW(quota_services, "quota.services", LIST, LIVE, "", "", "",                                  \
+        "limits of services, as tiingo=500/month,finnhub=60/minute@0.002: units a minute, hour, "  \
+        "day or month of UTC, and the price of one")                                               \
+    ROW(quota_warn, "quota.warn", UINT, LIVE, "50", "1", "100",                                    \
+        "percent of a limit at which it is told that it nears")                                    \
+    ROW(quota_critical, "quota.critical", UINT, LIVE, "80", "1", "100",                            \
+        "percent of a limit; over it: only calls of high priority")                                \
+    ROW(quota_flush, "quota.flush", DURATION, LIVE, "200ms", "1ms", "1m",                          \
+        "how long what was counted may be in memory only, for a machine that loses its power")     \
+    ROW(quota_sync_interval, "quota.sync_interval", DURATION, LIVE, "1m", "1s", "1h",              \
+        "time between two snapshots of what was counted, and new tries of what failed")            \
+    ROW(quota_cache_ttl, "quota.cache_ttl", DURATION, LIVE, "10s", "100ms", "1h",                  \
+        "how long counts of a store that others share are believed")                               \
+    ROW(quota_reduce_after, "quota.reduce_after", UINT, LIVE, "3", "1", "1000",                    \
+        "failed writes in a row after which a quarter of each limit is all there is,")             \
+    ROW(quota_restore_after, "quota.restore_after", UINT, LIVE, "5", "1", "1000",                  \
+        "and good ones after which all of it is back")                                             \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
         "tool groups to offer: core, full, workflow, search, helpdesk, events, config, session, "  \
         "conformance (for the official test suite)")                                               \

@@ -4,6 +4,7 @@
 #include "state/bus_pattern.h"
 #include "state/embed_configured.h"
 #include "state/fetch.h"
+#include "state/quota_rules.h"
 #include "state/tenant_id.h"
 
 #include <ctype.h>
@@ -132,6 +133,26 @@ check_patterns(const struct settings *s, struct fault *f)
     return err ? fault_set(f, E_ARGUMENT, "relay.patterns: %s", why.text) : E_OK;
 }
 
+/* ---- Quotas ---- */
+
+static enum err
+check_quota(const struct settings *s, struct fault *f)
+{
+    struct fault why = FAULT_INIT;
+    struct quota_rules *rules;
+
+    if (s->quota_warn > s->quota_critical) {
+        return fault_set(f, E_ARGUMENT, "quota.warn (%u) is above quota.critical (%u)",
+                         s->quota_warn, s->quota_critical);
+    }
+    if (quota_rules_parse(s->quota_services, s->quota_warn, s->quota_critical, &rules, &why)) {
+        fault_set(f, E_ARGUMENT, "quota.services: %s", why.text);
+        return fault_remedy(f, "%s", why.remedy);
+    }
+    quota_rules_unref(rules);
+    return E_OK;
+}
+
 enum err
 settings_check(const struct settings *s, struct fault *f)
 {
@@ -156,7 +177,7 @@ settings_check(const struct settings *s, struct fault *f)
                          "slash at its end)",
                          s->http_path);
     }
-    if (check_tenants(s, f) || embed_check(s, f) || check_patterns(s, f)) {
+    if (check_tenants(s, f) || embed_check(s, f) || check_patterns(s, f) || check_quota(s, f)) {
         return E_ARGUMENT;
     }
     return s->auth == AUTH_JWT ? check_jwt(s, f) : E_OK;

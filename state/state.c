@@ -13,6 +13,7 @@
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
 #include "state/relay.h"
+#include "state/quota.h"
 #include "state/search.h"
 #include "state/settings.h"
 #include "state/sources.h"

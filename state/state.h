@@ -30,6 +30,7 @@ struct watch_counters;
     ROW(bus, struct bus, make_bus, bus_destroy)                             \
     ROW(relay, struct relay, make_relay, relay_destroy)                     \
     ROW(budget, struct budget, make_budget, budget_destroy)                 \
+    ROW(quota, struct quota, make_quota, quota_destroy)                     \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
     ROW(skills, struct skills, make_skills, skills_destroy)                 \

@@ -13,6 +13,8 @@
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
 #include "state/relay.h"
+#include "state/quota.h"
+#include "state/quota_journal.h"
 #include "state/search.h"
 #include "state/settings.h"
 #include "state/tenants.h"
@@ -161,6 +163,20 @@ make_budget(const struct state *state, struct fault *f)
         dir_unref(dir);
     }
     return budget;
+}
+
+struct quota *
+make_quota(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+    struct quota_options options = {
+        .clock = o->clock, .settings = o->settings, .bus = state_bus(state), .thread = true};
+    struct quota *quota = NULL;
+
+    if (quota_journal_open(o->data, clock_wall(o->clock), &options.store, f) == E_OK) {
+        quota_create(&options, &quota, f);
+    }
+    return quota;
 }
 
 struct project_info *

@@ -9,6 +9,7 @@
 #define URI_EVENTS "tandem://events/"
 #define URI_HELPDESK "tandem://helpdesk/"
 #define URI_PACK "tandem://pack/"
+#define URI_QUOTA "tandem://quota/"
 #define URI_RELAY "tandem://relay/"
 #define URI_SESSION "tandem://session/"
 #define URI_SERVER "tandem://server/"

@@ -106,6 +106,20 @@ parse_offset(const char **p, int64_t *seconds)
     return hours < 24 && minutes < 60;
 }
 
+void
+clock_format_stamp(int64_t wall_ns, char out[CLOCK_TEXT_SIZE])
+{
+    char *p = out;
+
+    clock_format_utc(wall_ns, out);
+    for (const char *c = out; *c; c++) {
+        if (*c != ':' && *c != '-') {
+            *p++ = *c;
+        }
+    }
+    *p = '\0';
+}
+
 int64_t
 clock_parse(const char *text)
 {

@@ -33,6 +33,8 @@ int64_t clock_files(void);
 #define CLOCK_TEXT_SIZE 32
 /* Writes "2026-11-21T06:05:00.123Z". */
 void clock_format_utc(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
+/* The same without what file names dislike: "20261121T060500.123Z". */
+void clock_format_stamp(int64_t wall_ns, char out[CLOCK_TEXT_SIZE]);
 /* Reads an ISO 8601 time with or without fraction; 'Z', an offset, or neither (then UTC is assumed,
  * as old session files have local times without one).  Returns -1 if it is none, or not between
  * 1970 and 2262. */

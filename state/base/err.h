@@ -43,6 +43,7 @@
     ROW(CONFLICT,             0, 409, TOOL,     "conflict",              "ConflictError")      \
     ROW(TOO_LARGE,            0, 413, TOOL,     "too_large",             "ValueError")         \
     ROW(LIMIT,                0, 429, TOOL,     "limit_reached",         "RuntimeError")       \
+    ROW(OVER_QUOTA,           0, 429, TOOL,     "quota_exhausted",       "RuntimeError")       \
     ROW(NO_INPUT,             0, 409, TOOL,     "client_not_asked",      "StateError")         \
     ROW(CANCELLED,            0, 499, TOOL,     "cancelled",             "RuntimeError")       \
     ROW(NOT_READY,            0, 503, TOOL,     "not_ready",             "RuntimeError")       \

@@ -43,7 +43,9 @@
     ROW(HELPDESK,       SEARCH_READERS, "which helpdesk index is current, and who loads one")       \
     ROW(QUERIES,        HELPDESK,       "queries that wait for their vectors")                      \
     ROW(EMBED,          QUERIES,        "connections to the provider of vectors that are idle")     \
-    ROW(BUS,            EMBED,          "the sequence of events, what is kept of it, its queues")   \
+    ROW(QUOTA,          EMBED,          "counters of services, and what the store owes")            \
+    ROW(QUOTA_STORE,    QUOTA,          "counters as the files have them")                          \
+    ROW(BUS,            QUOTA_STORE,    "the sequence of events, what is kept of it, its queues")   \
     ROW(RELAY,          BUS,            "who reads events by WebSocket")                            \
     ROW(POOL,           RELAY,          "jobs waiting for a worker")                                \
     ROW(OUTBOX,         POOL,           "what waits for one transport's thread")                    \

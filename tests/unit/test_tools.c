@@ -6,6 +6,7 @@
 #include "handlers/schema.h"
 #include "handlers/tools.h"
 #include "state/base/rune.h"
+#include "state/config.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
 
@@ -55,6 +56,9 @@ set_up(void **unused)
 
     (void)unused;
     fake_project_init(&project, NULL);
+    CHECK_INT(config_set(state_config(project.state), SETTING_quota_services, "tiingo=500/month",
+                         NULL),
+              E_OK);
     pool = pool_create(2, 1, 64);
     dispatcher = dispatcher_create(project.state, pool, &limits);
     connection.transport = TRANSPORT_STDIO;
@@ -306,6 +310,11 @@ some_arguments(const struct tool *tool)
         {"publish_event", "{\"topic\":\"build.finished\"}"},
         {"set_event_filters", "{\"patterns\":[\"build.*\"]}"},
         {"set_tenant_config", "{\"client_id\":\"default\",\"config\":{\"branding\":{}}}"},
+        {"acquire_quota", "{\"service\":\"tiingo\",\"count\":2}"},
+        {"check_quota", "{\"service\":\"tiingo\"}"},
+        {"record_quota_usage", "{\"service\":\"tiingo\"}"},
+        {"release_quota", "{\"service\":\"tiingo\"}"},
+        {"reset_quota", "{\"service\":\"tiingo\"}"},
     };
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
