@@ -20,8 +20,12 @@
     ROW(URI_EVENTS "stats", "event stats", "Event statistics", "application/json",               \
         read_event_stats,                                                                        \
         "The event bus: what was published, filtered, dropped, and who reads it.")               \
+    ROW(URI_FAILURES, "failures", "Failures", "application/json", read_failures,                 \
+        "What failed lately, newest first, as list_failures tells it.")                          \
     ROW(URI_HELPDESK "status", "helpdesk", "Helpdesk", "application/json", read_helpdesk_status, \
         "This tenant's helpdesk index, as get_helpdesk_status tells it.")                        \
+    ROW(URI_LEARNINGS "{target}", "learnings", "Lessons learned", "text/markdown",               \
+        read_learnings, "What an agent of that type has learned from failures that were fixed.") \
     ROW(URI_QUOTA "summary", "quotas", "Quotas", "application/json", read_quota_summary,         \
         "What is left of each limited service, as get_quota_summary tells it.")                  \
     ROW(URI_RELAY "status", "relay", "Event relay", "application/json", read_relay_status,       \

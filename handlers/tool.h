@@ -40,6 +40,12 @@
     ROW(record_session_use, "tool_session.c")     \
     ROW(set_session_id, "tool_session.c")         \
     ROW(update_token_usage, "tool_session.c")     \
+    ROW(analyze_failures, "tool_failures.c")      \
+    ROW(clear_failures, "tool_failures.c")        \
+    ROW(get_failure_stats, "tool_failures.c")     \
+    ROW(get_learnings, "tool_failures.c")         \
+    ROW(list_failures, "tool_failures.c")         \
+    ROW(record_tool_outcome, "tool_failures.c")   \
     ROW(acquire_quota, "tool_quota.c")            \
     ROW(check_quota, "tool_quota.c")              \
     ROW(get_quota_summary, "tool_quota.c")        \
@@ -105,6 +111,7 @@
     ROW(workflow, FOR_USE) \
     ROW(search, FOR_USE)   \
     ROW(quota, FOR_USE)    \
+    ROW(failures, FOR_USE) \
     ROW(helpdesk, FOR_USE) \
     ROW(tenant, FOR_USE)   \
     ROW(events, FOR_USE)   \

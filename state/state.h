@@ -31,6 +31,8 @@ struct watch_counters;
     ROW(relay, struct relay, make_relay, relay_destroy)                     \
     ROW(budget, struct budget, make_budget, budget_destroy)                 \
     ROW(quota, struct quota, make_quota, quota_destroy)                     \
+    ROW(learnings, struct learnings, make_learnings, learnings_destroy)     \
+    ROW(failures, struct failures, make_failures, failures_destroy)         \
     ROW(project, struct project_info, make_project, project_info_destroy)   \
     ROW(workflow, struct workflow, make_workflow, workflow_destroy)         \
     ROW(skills, struct skills, make_skills, skills_destroy)                 \

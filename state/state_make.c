@@ -5,10 +5,12 @@
 #include "state/budget.h"
 #include "state/bus.h"
 #include "state/changes.h"
+#include "state/failures.h"
 #include "state/config.h"
 #include "state/embed_configured.h"
 #include "state/embed_hashed.h"
 #include "state/helpdesk.h"
+#include "state/learnings.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
@@ -177,6 +179,23 @@ make_quota(const struct state *state, struct fault *f)
         quota_create(&options, &quota, f);
     }
     return quota;
+}
+
+struct learnings *
+make_learnings(const struct state *state, struct fault *f)
+{
+    const struct state_options *o = state_options(state);
+    struct learnings *learnings = NULL;
+
+    learnings_create(o->data, o->clock, o->settings->tenant_default_id, true, &learnings, f);
+    return learnings;
+}
+
+struct failures *
+make_failures(const struct state *state, struct fault *f)
+{
+    (void)f;
+    return failures_create(state_clock(state), state_bus(state), state_learnings(state));
 }
 
 struct project_info *

@@ -7,7 +7,9 @@
 /* Heads; a name or path comes behind. */
 #define URI_CONFIG "tandem://config"
 #define URI_EVENTS "tandem://events/"
+#define URI_FAILURES "tandem://failures"
 #define URI_HELPDESK "tandem://helpdesk/"
+#define URI_LEARNINGS "tandem://learnings/"
 #define URI_PACK "tandem://pack/"
 #define URI_QUOTA "tandem://quota/"
 #define URI_RELAY "tandem://relay/"

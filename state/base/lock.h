@@ -45,7 +45,8 @@
     ROW(EMBED,          QUERIES,        "connections to the provider of vectors that are idle")     \
     ROW(QUOTA,          EMBED,          "counters of services, and what the store owes")            \
     ROW(QUOTA_STORE,    QUOTA,          "counters as the files have them")                          \
-    ROW(BUS,            QUOTA_STORE,    "the sequence of events, what is kept of it, its queues")   \
+    ROW(FAILURES,       QUOTA_STORE,    "what failed, and what mended it")                          \
+    ROW(BUS,            FAILURES,       "the sequence of events, what is kept of it, its queues")   \
     ROW(RELAY,          BUS,            "who reads events by WebSocket")                            \
     ROW(POOL,           RELAY,          "jobs waiting for a worker")                                \
     ROW(OUTBOX,         POOL,           "what waits for one transport's thread")                    \

@@ -310,6 +310,8 @@ some_arguments(const struct tool *tool)
         {"publish_event", "{\"topic\":\"build.finished\"}"},
         {"set_event_filters", "{\"patterns\":[\"build.*\"]}"},
         {"set_tenant_config", "{\"client_id\":\"default\",\"config\":{\"branding\":{}}}"},
+        {"get_learnings", "{\"target\":\"qa\"}"},
+        {"record_tool_outcome", "{\"tool_name\":\"Bash\",\"output\":\"1 failed\"}"},
         {"acquire_quota", "{\"service\":\"tiingo\",\"count\":2}"},
         {"check_quota", "{\"service\":\"tiingo\"}"},
         {"record_quota_usage", "{\"service\":\"tiingo\"}"},
