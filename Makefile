@@ -139,7 +139,7 @@ test-deps:                   # And those that testing needs, with the locked npm
 
 # Programs that print what they counted or measured, beside their verdict.
 FIGURES := tests/unit/test_workflow_tasklist tests/unit/test_yaml tests/stress/counters \
-           tests/stress/scenario tests/stress/stress_workflow tests/stress/crash \
+           tests/stress/scenario tests/stress/stress_workflow tests/stress/crash tests/stress/crash_quota \
            tests/stress/lifecycle tests/bench/bench_start
 figures: all $(addprefix $(B)/,$(FIGURES)) ## the figures that tandem promises, measured now
 	@for program in $(FIGURES); do echo "$$program"; \

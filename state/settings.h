@@ -111,7 +111,7 @@
         "and good ones after which all of it is back")                                             \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
         "tool groups to offer: core, full, workflow, search, helpdesk, events, config, session, "  \
-        "conformance (for the official test suite)")                                               \
+        "quota, failures, conformance (for the official test suite)")                              \
     ROW(session_id, "session.id", STRING, ANY, "", "ID", "",                                       \
         "id of the tandem session of the start; default: CLAUDE_SESSION_ID, "                      \
         "ANTHROPIC_SESSION_ID or SESSION_ID, else random")                                         \
