@@ -157,6 +157,7 @@ quota_write(struct quota *q, struct visit *v, const struct quota_add *add)
     note_write(q, news, !err || err == E_OVER_QUOTA, v->mono_ns);
     note_change(q);
     c = counter_find(q, add->key, &add->window);
+    q->counters.refused += err == E_OVER_QUOTA;
     if (err == E_OVER_QUOTA && c) {
         take_back(c, add);
     } else if (err && err != E_OVER_QUOTA) {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static _Thread_local uint32_t held;
+static _Thread_local uint64_t held;
 
 static const char *const names[RANK_COUNT] = {
 #define ROW(NAME, AFTER, WHAT) [RANK_##NAME] = #NAME,
@@ -24,7 +24,7 @@ static const char *const names[RANK_COUNT] = {
     _Static_assert(RANK_##NAME == RANK_##AFTER + 1 || RANK_##NAME == 0, "rows are in order");
 LOCK_RANKS(ROW)
 #undef ROW
-_Static_assert(RANK_COUNT <= 32, "a thread's held ranks fit one word");
+_Static_assert(RANK_COUNT <= 64, "a thread's held ranks fit one word");
 
 const char *
 lock_rank_name(enum lock_rank rank)
@@ -40,7 +40,7 @@ lock_none_held(void)
 
 static void __attribute__((noreturn)) order_violated(enum lock_rank wanted)
 {
-    int top = 31 - __builtin_clz(held);
+    int top = 63 - __builtin_clzll(held);
 
     fprintf(stderr, "level=error module=lock event=\"lock order violated\" wants=%s holds=%s\n",
             names[wanted], names[top]);
@@ -88,7 +88,7 @@ lock_acquire_(struct lock *l, enum lock_rank rank)
     }
     assert(failed == 0);
     l->acquisitions++;
-    held |= 1u << rank;
+    held |= UINT64_C(1) << rank;
 }
 
 void
@@ -96,8 +96,8 @@ lock_release_(struct lock *l, enum lock_rank rank)
 {
     int failed;
 
-    assert(l->rank == rank && (held & 1u << rank));
-    held &= ~(1u << rank);
+    assert(l->rank == rank && (held & UINT64_C(1) << rank));
+    held &= ~(UINT64_C(1) << rank);
     failed = pthread_mutex_unlock(&l->mutex);
     assert(failed == 0);
     (void)failed;
@@ -138,7 +138,7 @@ cond_wait(struct cond *c, struct lock *l, int64_t deadline_ns)
 {
     int failed;
 
-    assert(held == 1u << l->rank);
+    assert(held == UINT64_C(1) << l->rank);
     if (deadline_ns == INT64_MAX) {
         failed = pthread_cond_wait(&c->cond, &l->mutex);
     } else {
