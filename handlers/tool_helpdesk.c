@@ -103,10 +103,10 @@ hit_json(const struct helpdesk_index *index, const struct helpdesk_hit *hit)
 }
 
 /* Milliseconds, to the microsecond. */
-static json_t *
-ms_json(int64_t ns)
+static void
+put_ms(json_t *object, const char *key, int64_t ns)
 {
-    return json_real(round((double)ns / 1e3) / 1e3);
+    json_put_real(object, key, (double)ns / 1e6, 3);
 }
 
 static enum helpdesk_profile
@@ -181,9 +181,9 @@ search_helpdesk(struct request *req, const json_t *args, json_t **result, struct
         json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
     }
     json_put_int(*result, "index_generation", (int64_t)answer.index->generation);
-    json_put(timing, "wait_ms", ms_json(answer.waited_ns));
-    json_put(timing, "embed_ms", ms_json(answer.embed_ns));
-    json_put(timing, "search_ms", ms_json(answer.find_ns));
+    put_ms(timing, "wait_ms", answer.waited_ns);
+    put_ms(timing, "embed_ms", answer.embed_ns);
+    put_ms(timing, "search_ms", answer.find_ns);
     json_put(*result, "timing", timing);
     helpdesk_release(&answer);
     return E_OK;
@@ -256,9 +256,9 @@ ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fa
     json_put_text(*result, "method", "passages");
     json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
     json_put_int(*result, "index_generation", (int64_t)answer.index->generation);
-    json_put(timing, "search_ms", ms_json(answer.waited_ns + answer.embed_ns + answer.find_ns));
-    json_put(timing, "synthesis_ms", json_real(0));
-    json_put(timing, "total_ms", ms_json(answer.waited_ns + answer.embed_ns + answer.find_ns));
+    put_ms(timing, "search_ms", answer.waited_ns + answer.embed_ns + answer.find_ns);
+    put_ms(timing, "synthesis_ms", 0);
+    put_ms(timing, "total_ms", answer.waited_ns + answer.embed_ns + answer.find_ns);
     json_put(*result, "timing", timing);
     free(text);
     helpdesk_release(&answer);

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #define RESULTS_DEFAULT 5
+#define SCORE_DECIMALS 6 /* Those of fused places lie close to each other. */
 
 /* The tags of a question, in the form in which they are kept. */
 static enum err
@@ -45,15 +46,15 @@ ranking_of(const struct search_hit *hit)
     const struct rank_score *score = &hit->score;
     json_t *ranking = json_must(json_object());
 
-    json_put(ranking, "words", json_real(score->words));
-    json_put(ranking, "forms", json_real(score->forms));
-    json_put(ranking, "synonyms", json_real(score->synonyms));
-    json_put(ranking, "nearness", json_real(score->nearness));
-    json_put(ranking, "title", json_real(score->title));
-    json_put(ranking, "document", json_real(score->document));
-    json_put(ranking, "second", json_real(score->second));
+    json_put_real(ranking, "words", score->words, SCORE_DECIMALS);
+    json_put_real(ranking, "forms", score->forms, SCORE_DECIMALS);
+    json_put_real(ranking, "synonyms", score->synonyms, SCORE_DECIMALS);
+    json_put_real(ranking, "nearness", score->nearness, SCORE_DECIMALS);
+    json_put_real(ranking, "title", score->title, SCORE_DECIMALS);
+    json_put_real(ranking, "document", score->document, SCORE_DECIMALS);
+    json_put_real(ranking, "second", score->second, SCORE_DECIMALS);
     if (score->fused > 0) {
-        json_put(ranking, "fused", json_real(score->fused));
+        json_put_real(ranking, "fused", score->fused, SCORE_DECIMALS);
     }
     if (hit->near) {
         json_put_int(ranking, "vector_place", hit->near);
@@ -87,7 +88,7 @@ result_of(const struct search_hit *hit)
     json_put_text(result, "section", section_of(hit->heading));
     json_put_text(result, "heading_path", hit->heading);
     json_put_int(result, "line", hit->line);
-    json_put(result, "relevance_score", json_real(rank_total(&hit->score)));
+    json_put_real(result, "relevance_score", rank_total(&hit->score), SCORE_DECIMALS);
     json_put_int(result, "tokens", chunk_tokens(strlen(hit->text)));
     put_buf(result, "uri", &uri);
     put_buf(result, "id", &id);
@@ -134,7 +135,7 @@ answer_of(const struct search_answer *answer, int64_t took_ns)
     json_put_int(result, "index_generation", (int64_t)answer->hits->generation);
     json_put_bool(result, "stale", answer->stale);
     json_put_bool(result, "cache_hit", answer->cached);
-    json_put(result, "query_time_ms", json_real((double)took_ns / 1e6));
+    json_put_real(result, "query_time_ms", (double)took_ns / 1e6, 3);
     if (answer->partial) {
         json_put_bool(result, "partial", true);
     }

@@ -3,6 +3,13 @@
 
 #include "state/base/rune.h"
 
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+#define REAL_DIGITS 17 /* Any double can be told by so many. */
+#define REAL_SIZE 64
+
 static void *
 allocate(size_t size)
 {
@@ -81,6 +88,14 @@ json_put_int(json_t *object, const char *key, int64_t value)
 }
 
 void
+json_put_real(json_t *object, const char *key, double value, unsigned decimals)
+{
+    double unit = pow(10, decimals);
+
+    json_put(object, key, json_real(round(value * unit) / unit));
+}
+
+void
 json_put_bool(json_t *object, const char *key, bool value)
 {
     json_put(object, key, json_boolean(value));
@@ -116,50 +131,100 @@ json_own(json_t *object, const char *key, json_t *empty)
     return copy;
 }
 
-static int
-count_bytes(const char *data, size_t size, void *arg)
-{
-    (void)data;
-    *(size_t *)arg += size;
-    return 0;
-}
+/* Where a text goes to, part by part. */
+struct writer {
+    struct buf *out; /* Null: it is only counted. */
+    size_t size;
+    bool string; /* Within one. */
+};
 
-size_t
-json_size(const json_t *value)
+static void
+put_part(struct writer *w, const char *data, size_t len)
 {
-    size_t size = 0;
-
-    if (value && json_dump_callback(value, count_bytes, &size, JSON_COMPACT | JSON_ENCODE_ANY)) {
-        json_must(NULL);
+    w->size += len;
+    if (w->out) {
+        buf_add(w->out, data, len);
     }
-    return size;
 }
 
-/* jansson hands over whole characters, so one is never split between two calls. */
-static int
-write_part(const char *data, size_t len, void *arg)
+/* A part of a string.  jansson hands over whole characters, so one is never split in two calls. */
+static void
+put_characters(struct writer *w, const char *data, size_t len)
 {
-    struct buf *out = arg;
     size_t start = 0; /* What lies between is fine, and is not added yet. */
 
     for (size_t at = 0; at + 2 < len; at++) {
         const unsigned char *p = (const unsigned char *)data + at;
 
         if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9)) {
-            buf_add(out, data + start, at - start);
-            buf_adds(out, p[2] == 0xA8 ? "\\u2028" : "\\u2029");
+            put_part(w, data + start, at - start);
+            put_part(w, p[2] == 0xA8 ? "\\u2028" : "\\u2029", 6);
             at += 2;
             start = at + 1;
         }
     }
-    buf_add(out, data + start, len - start);
-    return out->failed ? -1 : 0;
+    put_part(w, data + start, len - start);
+}
+
+/* jansson writes reals with 17 digits, which are often more than it takes to read the same number
+ * again: 0.714 would be 0.71399999999999997. */
+static void
+put_real(struct writer *w, const char *data, size_t len)
+{
+    char given[REAL_SIZE], text[REAL_SIZE];
+    double value;
+
+    memcpy(given, data, len);
+    given[len] = '\0';
+    value = strtod(given, NULL);
+    for (int digits = DBL_DIG; digits < REAL_DIGITS; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            put_part(w, text, strlen(text));
+            if (!strpbrk(text, ".e")) {
+                put_part(w, ".0", 2); /* A real stays one. */
+            }
+            return;
+        }
+    }
+    put_part(w, data, len); /* All 17. */
+}
+
+static int
+write_part(const char *data, size_t len, void *arg)
+{
+    struct writer *w = arg;
+
+    if (len == 1 && *data == '"') { /* One in a string comes with a backslash before it. */
+        w->string = !w->string;
+        put_part(w, data, len);
+    } else if (w->string) {
+        put_characters(w, data, len);
+    } else if (len >= REAL_DIGITS && len < REAL_SIZE && memchr(data, '.', len)) {
+        put_real(w, data, len);
+    } else {
+        put_part(w, data, len);
+    }
+    return w->out && w->out->failed ? -1 : 0;
 }
 
 void
 json_write(struct buf *out, const json_t *value)
 {
-    if (json_dump_callback(value, write_part, out, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+    struct writer w = {.out = out};
+
+    if (json_dump_callback(value, write_part, &w, JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
         out->failed = true;
     }
+}
+
+size_t
+json_size(const json_t *value)
+{
+    struct writer w = {.size = 0};
+
+    if (value && json_dump_callback(value, write_part, &w, JSON_COMPACT | JSON_ENCODE_ANY)) {
+        json_must(NULL);
+    }
+    return w.size;
 }

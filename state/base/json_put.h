@@ -27,6 +27,8 @@ json_t *json_text_slice(struct slice text);
 void json_put(json_t *object, const char *key, json_t *value);
 void json_put_text(json_t *object, const char *key, const char *text);
 void json_put_int(json_t *object, const char *key, int64_t value);
+/* A finite number, rounded to so many decimals: for what is measured, and read by people. */
+void json_put_real(json_t *object, const char *key, double value, unsigned decimals);
 void json_put_bool(json_t *object, const char *key, bool value);
 /* Appends; steals 'value'. */
 void json_add(json_t *array, json_t *value);
@@ -39,9 +41,10 @@ json_t *json_clone(const json_t *value);
  * path, share the rest. */
 json_t *json_own(json_t *object, const char *key, json_t *empty);
 /* Adds the compact text of 'value' to 'out', in one line for every reader: U+2028 and U+2029 are
- * escaped.  'out' fails where there is no memory. */
+ * escaped.  A real has as many digits as it takes to read the same number again, 15 at least if it
+ * has them: 0.714 is that.  'out' fails where there is no memory. */
 void json_write(struct buf *out, const json_t *value);
-/* Bytes of the compact text of 'value'. */
+/* Bytes of what json_write() would add. */
 size_t json_size(const json_t *value);
 
 #endif

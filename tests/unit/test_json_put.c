@@ -93,6 +93,77 @@ written_text_is_one_line_for_every_reader(void **unused)
     json_decref(value);
 }
 
+/* The shortest of 15 to 17 digits that give the same number again. */
+static void
+reals_are_written_as_they_are_read(void **unused)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0.714, "0.714"},
+        {0.1 + 0.2, "0.30000000000000004"},
+        {1.0 / 3, "0.3333333333333333"},
+        {0.5, "0.5"},
+        {-0.3, "-0.3"},
+        {12, "12.0"},
+        {1e300, "1e+300"},
+        {-1.7976931348623157e308, "-1.7976931348623157e308"},
+        {5e-324, "4.94065645841247e-324"},
+        {123456789012345680.0, "1.2345678901234568e17"},
+        {0, "0.0"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *list = json_array();
+        struct buf out = BUF_INIT;
+        char *text = xasprintf("[%s]", cases[i].text);
+
+        json_add(list, json_real(cases[i].value));
+        json_write(&out, list);
+        CHECK_STR(out.data, text);
+        CHECK_INT(json_size(list), out.len);
+        CHECK(strtod(out.data + 1, NULL) == cases[i].value);
+        free(text);
+        buf_fini(&out);
+        json_decref(list);
+    }
+}
+
+/* What looks like a number in a string, or as a key, is text, and stays as it is. */
+static void
+text_is_not_taken_for_a_number(void **unused)
+{
+    static const char text[] = "{\"0.71399999999999997\":\"0.71399999999999997\",\"\\\"\":\"\\\"\","
+                               "\"\\\\\":[0.714,\"0.29999999999999999\"]}";
+    json_t *value = json_loads(text, 0, NULL);
+    struct buf out = BUF_INIT;
+
+    (void)unused;
+    json_write(&out, value);
+    CHECK_STR(out.data, text);
+    CHECK_INT(json_size(value), out.len);
+    buf_fini(&out);
+    json_decref(value);
+}
+
+static void
+what_is_measured_is_rounded(void **unused)
+{
+    json_t *object = json_object();
+    struct buf out = BUF_INIT;
+
+    (void)unused;
+    json_put_real(object, "score", 16.297859092915115, 4);
+    json_put_real(object, "ms", 0.24418100000000001, 3);
+    json_put_real(object, "none", -1e-9, 0);
+    json_write(&out, object);
+    CHECK_STR(out.data, "{\"score\":16.2979,\"ms\":0.244,\"none\":-0.0}");
+    buf_fini(&out);
+    json_decref(object);
+}
+
 int
 main(void)
 {
@@ -101,6 +172,9 @@ main(void)
         cmocka_unit_test(a_document_is_built),
         cmocka_unit_test(an_owned_member_leaves_the_old_document_alone),
         cmocka_unit_test(written_text_is_one_line_for_every_reader),
+        cmocka_unit_test(reals_are_written_as_they_are_read),
+        cmocka_unit_test(text_is_not_taken_for_a_number),
+        cmocka_unit_test(what_is_measured_is_rounded),
     };
     return CHECK_RUN(tests);
 }
