@@ -1,6 +1,8 @@
 /* harness_server.c -- servers that are children. */
 #include "tests/harness_server.h"
 
+#include "tests/tree.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -206,6 +208,7 @@ server_ready(struct server *s)
 void
 server_start(struct server *s, const char *root, const struct server_options *options)
 {
+    files_settle(); /* Of what the test has written so far, nobody is told late that it is new. */
     server_spawn(s, root, options);
     if (!server_ready(s)) {
         abort();

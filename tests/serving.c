@@ -45,6 +45,7 @@ spawn(struct serving *s, const char *transport, const char *const *options)
         give_up("pipe");
     }
     fflush(NULL);
+    files_settle(); /* Of what the test has written so far, nobody is told late that it is new. */
     s->pid = fork();
     if (s->pid < 0) {
         give_up("fork");

@@ -1,9 +1,12 @@
 /* tree.c -- see tree.h. */
 #include "tests/tree.h"
 
+#include "state/base/clock.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -161,4 +164,15 @@ tree_copy(const struct tree *t, const char *from, const char *path)
         free(to);
     }
     closedir(folder);
+}
+
+/* A file may be stamped with the true time, which is ahead of the ticks of clock_files(). */
+void
+files_settle(void)
+{
+    int64_t now = clock_wall(clock_real());
+
+    while (clock_files() <= now) {
+        sched_yield();
+    }
 }

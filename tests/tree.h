@@ -23,4 +23,8 @@ void tree_remove(const struct tree *t, const char *path);
 /* Copies the folder 'from', as the test program sees it, to 'path'. */
 void tree_copy(const struct tree *t, const char *from, const char *path);
 
+/* Waits, some milliseconds at most, until what has been written so far, by anybody, is older than
+ * what is from now on, as files and clock_files() tell the time. */
+void files_settle(void);
+
 #endif

@@ -2,12 +2,10 @@
 #include "tests/check.h"
 
 #include "state/base/mem.h"
-#include "state/base/clock.h"
 #include "state/sources.h"
 #include "state/uri.h"
 #include "tests/tree.h"
 
-#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -84,9 +82,7 @@ set_up(void **state)
         return -1;
     }
     changes = changes_create();
-    for (int64_t then = clock_files(); clock_files() == then;) {
-        sched_yield(); /* What was just written is not to be taken for what comes. */
-    }
+    files_settle(); /* What was just written is not to be taken for what comes. */
     sources = sources_start(
         &(struct sources_options){
             .keeper = keeper, .changes = changes, .workspace = tree_dir(tree), .folders = 100},

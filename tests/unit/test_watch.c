@@ -3,7 +3,6 @@
  * What must be one burst is done on the keeper's own thread: its events wait until it is done. */
 #include "tests/check.h"
 
-#include "state/base/clock.h"
 #include "state/base/mem.h"
 #include "state/watch.h"
 #include "tests/tree.h"
@@ -11,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
@@ -143,24 +141,13 @@ begin(const struct watch_options *options)
     watch = watch_create(keeper, options);
 }
 
-/* Waits until files would be stamped with another time than those that are there. */
-static void
-next_tick(void)
-{
-    int64_t then = clock_files();
-
-    while (clock_files() == then) {
-        sched_yield();
-    }
-}
-
 /* Adds a tree, and waits until it has been looked at: what is there is not told. */
 static struct watch_tree *
 add(const char *path, struct listener *l)
 {
     struct watch_tree *added;
 
-    next_tick();
+    files_settle();
     added = watch_add(watch, tree_dir(tree), path, listen, l);
     watch_counters(watch);
     return added;
@@ -515,7 +502,7 @@ static void
 add_and_do_before_the_look(void (*run)(const char *arg), const char *arg)
 {
     sem_init(&released, 0, 0);
-    next_tick();
+    files_settle();
     keeper_post(keeper, wait_for_release, NULL);
     watch_add(watch, tree_dir(tree), "t", listen, &heard); /* Does not wait for the keeper. */
     run(arg);
@@ -561,14 +548,13 @@ what_comes_before_the_first_look_is_told(void **state)
         void (*run)(const char *arg);
         const char *arg, *told;
         bool more;
-    } rows[] =
-        {
-            {do_nothing, "", "(nothing)", false},
-            {write_it, "t/f/b", "*f/b", true}, /* It is replaced: its folder has changed too. */
-            {write_it, "t/new", "*new", true},
-            {remove_it, "t/f/b", "(nothing)", true},
-            {go, "", "-/", true},
-        };
+    } rows[] = {
+        {do_nothing, "", "(nothing)", false},
+        {write_it, "t/f/b", "*f/b", true}, /* It is replaced: its folder has changed too. */
+        {write_it, "t/new", "*new", true},
+        {remove_it, "t/f/b", "(nothing)", true},
+        {go, "", "-/", true},
+    };
     struct watch_options options = quick();
 
     (void)state;
@@ -586,7 +572,7 @@ what_comes_before_the_first_look_is_told(void **state)
     }
     add_and_do_before_the_look(write_it, "t/a"); /* There was no such folder. */
     expect_by_now("+/ +a", false);
-    write_it("t/b");
+    at_once(write_it, "t/b");
     expect("+b"); /* And the watch goes on from there. */
 }
 
