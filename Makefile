@@ -74,6 +74,8 @@ $(B)/state/search_vectors.o: CFLAGS_release += -O3 # Its loop over bytes: 1 ms i
 $(B)/libtests.a: $(call obj,$(TEST_HELP))
 	@rm -f $@
 	@ar crsD $@ $^
+# What the assembler takes in, the compiler does not tell of.
+$(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a

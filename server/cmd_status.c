@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { OPTION_JSON, OPTION_URL };
 static const struct command_option own_options[] = {
@@ -61,8 +63,23 @@ print_numbers(const char *label, json_t *object)
     putchar('\n');
 }
 
+/* Where the console is.  Its token goes along only to a person's own screen: it lets in whoever has
+ * it, and a pipe may end in a log. */
 static void
-print_info(const char *url, const json_t *info)
+print_console(const struct reach *r, const char *url)
+{
+    const char *path = strstr(url, "://");
+    size_t origin = path ? strcspn(path + 3, "/") + (size_t)(path + 3 - url) : 0;
+
+    if (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) {
+        printf("%-12s %.*s/%s%s\n", "console", (int)origin, url,
+               r->token[0] && isatty(STDOUT_FILENO) ? "#token=" : "",
+               r->token[0] && isatty(STDOUT_FILENO) ? r->token : "");
+    }
+}
+
+static void
+print_info(const struct reach *r, const char *url, const json_t *info)
 {
     const json_t *server = json_object_get(info, "server");
     json_t *caches = json_object_get(info, "caches");
@@ -70,6 +87,7 @@ print_info(const char *url, const json_t *info)
     json_t *cache;
 
     printf("%-12s %s\n", "url", url);
+    print_console(r, url);
     print_text("pid", json_object_get(server, "pid"));
     print_text("version", json_object_get(server, "version"));
     print_text("mode", json_object_get(server, "transport_mode"));
@@ -111,7 +129,7 @@ tell(const struct reach *r, const char *url, const struct client_reply *reply, b
         json_dumpf(info, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
         putchar('\n');
     } else {
-        print_info(url, info);
+        print_info(r, url, info);
     }
     json_decref(info);
     return err;

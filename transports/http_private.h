@@ -346,6 +346,9 @@ void http_feed_drain(struct connection *c);
 /* Nothing more is asked of the bus.  Ignored where there is no feed. */
 void http_feed_free(struct connection *c);
 
+/* http_console.c */
+void http_console(struct connection *c, const struct http_parser *p);
+
 /* http_ws_mcp.c, http_ws_relay.c: begin a WebSocket of their use. */
 
 void http_ws_mcp(struct connection *c, const struct http_parser *p);
