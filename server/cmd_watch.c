@@ -2,6 +2,7 @@
  *
  * It is a client of the relay, and comes back to it: when the server ends it waits for the next
  * one, and is told what it missed, or that it cannot be. */
+#include "server/follower.h"
 #include "server/reach.h"
 #include "server/report.h"
 #include "state/bus_pattern.h"
@@ -36,9 +37,7 @@ struct watching {
     unsigned long left; /* Events; ULONG_MAX: no end. */
     bool greeted;       /* It has been in touch with a server. */
     bool ended;         /* All is told, or nobody reads. */
-    /* How it comes back; empty at first. */
-    char client_id[64], epoch[64];
-    json_int_t seq;
+    struct follower follower;
 };
 
 /* ---- Printing ---- */
@@ -69,7 +68,7 @@ print_event(struct watching *w, const json_t *event)
         free(data);
     }
     putchar('\n');
-    w->seq = json_integer_value(json_object_get(event, "seq"));
+    follower_told(&w->follower, event);
     w->ended = --w->left == 0;
 }
 
@@ -104,20 +103,6 @@ print_gap(struct watching *w, const json_t *frame)
 
 /* ---- Talking ---- */
 
-/* Notes how to come back. */
-static void
-take_welcome(struct watching *w, const json_t *welcome)
-{
-    const char *epoch = text_of(welcome, "epoch");
-
-    if (strcmp(epoch, w->epoch) != 0) {
-        w->seq = json_integer_value(json_object_get(welcome, "seq"));
-    }
-    snprintf(w->epoch, sizeof w->epoch, "%s", epoch);
-    snprintf(w->client_id, sizeof w->client_id, "%s", text_of(welcome, "client_id"));
-    w->greeted = true;
-}
-
 /* Deals with one frame.  E_IO when the server has taken its leave; E_REFUSED for an error. */
 static enum err
 take_frame(struct watching *w, const json_t *frame, struct fault *f)
@@ -125,7 +110,8 @@ take_frame(struct watching *w, const json_t *frame, struct fault *f)
     const char *type = text_of(frame, "type");
 
     if (strcmp(type, "welcome") == 0) {
-        take_welcome(w, frame);
+        follower_welcomed(&w->follower, frame);
+        w->greeted = true;
     } else if (strcmp(type, "event") == 0) {
         print_event(w, json_object_get(frame, "event"));
     } else if (strcmp(type, "replay") == 0) {
@@ -144,36 +130,12 @@ take_frame(struct watching *w, const json_t *frame, struct fault *f)
     return E_OK;
 }
 
-/* The first frame, new. */
-static char *
-write_hello(const struct watching *w)
-{
-    const char *tenant = w->invocation->values[OPTION_TENANT];
-    json_t *hello = json_pack("{s:s}", "type", "hello"), *patterns = json_array();
-    char *text;
-
-    for (int i = 0; i < w->invocation->arg_count; i++) {
-        json_array_append_new(patterns, json_string(w->invocation->args[i]));
-    }
-    json_object_set_new(hello, "patterns", patterns);
-    if (tenant) {
-        json_object_set_new(hello, "tenant", json_string(tenant));
-    }
-    if (w->epoch[0]) {
-        json_object_set_new(hello, "client_id", json_string(w->client_id));
-        json_object_set_new(hello, "epoch", json_string(w->epoch));
-        json_object_set_new(hello, "last_seq", json_integer(w->seq));
-    }
-    text = json_dumps(hello, JSON_COMPACT);
-    json_decref(hello);
-    return text;
-}
-
 /* Tells what comes, until the connection or the command ends. */
 static enum err
 follow(struct watching *w, struct ws_client *client, struct fault *f)
 {
-    char *hello = write_hello(w);
+    const struct invocation *i = w->invocation;
+    char *hello = follower_hello(&w->follower, i->values[OPTION_TENANT], i->args, i->arg_count);
     struct buf text = BUF_INIT;
     enum err err = hello ? ws_client_exchange(client, slice_of(hello), OPEN_NS, &text, f)
                          : fault_set(f, E_ARGUMENT, "the patterns are not UTF-8");

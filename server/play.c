@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_NS (20 * (int64_t)1000000000)
 #define LINE_MAX_BYTES (16u << 20)
 
 extern char **environ;
@@ -93,7 +92,7 @@ static enum err
 spawn_server(struct play *p, struct fault *f)
 {
     const char *argv[] = {"tandem",   "serve",       "--root",      p->root, "--transport", "dual",
-                          "--listen", "127.0.0.1:0", "--log-level", "warn",  NULL};
+                          "--listen", "127.0.0.1:0", "--log-level", "error", NULL};
     posix_spawn_file_actions_t actions;
     int in[2] = {-1, -1}, out[2] = {-1, -1}, failed;
 
@@ -124,7 +123,7 @@ spawn_server(struct play *p, struct fault *f)
 static enum err
 read_line(struct play *p, size_t *len, struct fault *f)
 {
-    int64_t deadline = clock_mono(clock_real()) + PATIENCE_NS;
+    int64_t deadline = clock_mono(clock_real()) + PLAY_PATIENCE_NS;
     size_t looked = 0;
 
     for (;;) {
@@ -251,7 +250,7 @@ static struct client_request
 post(const struct play *p, const char *path)
 {
     return (struct client_request){
-        .method = "POST", .path = path, .token = p->server.token, .timeout_ns = PATIENCE_NS};
+        .method = "POST", .path = path, .token = p->server.token, .timeout_ns = PLAY_PATIENCE_NS};
 }
 
 /* A modern request as text, new.  Steals 'params'. */
@@ -313,7 +312,7 @@ play_second_tool(const struct play *p, const char *tool, json_t *args, struct fa
     struct buf answer = BUF_INIT;
     json_t *response = NULL;
 
-    if (ws_client_exchange(p->websocket, slice_of(text), PATIENCE_NS, &answer, f) == E_OK) {
+    if (ws_client_exchange(p->websocket, slice_of(text), PLAY_PATIENCE_NS, &answer, f) == E_OK) {
         response = json_loadb(answer.data ? answer.data : "", answer.len, 0, NULL);
         if (!response) {
             fault_set(f, E_IO, "the server answered without JSON");
@@ -335,7 +334,7 @@ open_websocket(struct play *p, struct fault *f)
         .subprotocol = "mcp",
     };
 
-    return ws_client_open(&target, PATIENCE_NS, &p->websocket, f);
+    return ws_client_open(&target, PLAY_PATIENCE_NS, &p->websocket, f);
 }
 
 enum err

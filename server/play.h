@@ -11,6 +11,9 @@
 
 #include <jansson.h>
 
+/* For an answer. */
+#define PLAY_PATIENCE_NS (20 * (int64_t)1000000000)
+
 struct ws_client;
 
 struct play {
