@@ -119,10 +119,13 @@ void
 helpdesk_keep(struct helpdesk *h, struct keeper *keeper, bool preload)
 {
     struct helpdesk_asker nobody = {.deadline_ns = INT64_MAX};
+    struct keeper_job *retries = keeper_every(keeper, RETRY_LOOK_MS, run_retries, h);
     struct slot_pin pin;
     struct desk *d;
 
-    atomic_store(&h->retries, keeper_every(keeper, RETRY_LOOK_MS, run_retries, h));
+    LOCK(HELPDESK, &h->lock);
+    h->retries = retries;
+    UNLOCK(HELPDESK, &h->lock);
     if (preload && helpdesk_find_desk(h, &nobody, &pin, NULL) == E_OK) {
         d = pin.value;
         LOCK(HELPDESK, &h->lock);
@@ -157,6 +160,19 @@ helpdesk_give_up(struct helpdesk *h)
     atomic_store(&h->stopping, true);
 }
 
+/* From here on no load that is still under way stirs the job, and the job begins none. */
+static void
+end_retries(struct helpdesk *h)
+{
+    struct keeper_job *retries;
+
+    LOCK(HELPDESK, &h->lock);
+    retries = h->retries;
+    h->retries = NULL;
+    UNLOCK(HELPDESK, &h->lock);
+    keeper_drop(retries);
+}
+
 UNSHARED void
 helpdesk_destroy(struct helpdesk *h)
 {
@@ -164,7 +180,7 @@ helpdesk_destroy(struct helpdesk *h)
         return;
     }
     helpdesk_give_up(h);
-    keeper_drop(atomic_load(&h->retries));
+    end_retries(h);
     pool_destroy(h->loaders);
     slots_destroy(h->desks);
     helpdesk_remote_destroy(h->options.place.remote);

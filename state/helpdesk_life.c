@@ -100,8 +100,7 @@ static bool
 settle(struct desk *d, enum err err, const struct fault *f)
 {
     struct helpdesk *h = d->helpdesk;
-    struct keeper_job *retries = atomic_load(&h->retries);
-    bool more, retry;
+    bool more;
 
     LOCK(HELPDESK, &h->lock);
     if (err) {
@@ -119,12 +118,11 @@ settle(struct desk *d, enum err err, const struct fault *f)
     }
     more = d->seen != d->wanted;
     d->busy = more;
-    retry = err && !d->current && !more;
+    if (h->retries && err && !d->current && !more) {
+        keeper_stir(h->retries); /* Under the lock: helpdesk_destroy() drops it. */
+    }
     cond_broadcast(&h->changed);
     UNLOCK(HELPDESK, &h->lock);
-    if (retry && retries) {
-        keeper_stir(retries);
-    }
     return more;
 }
 
@@ -211,7 +209,7 @@ helpdesk_begin(struct desk *d, struct slot_pin pin)
 }
 
 uint64_t
-helpdesk_want_locked(struct desk *d, bool again)
+helpdesk_want_locked(struct desk *d, bool again) REQUIRES(LC_HELPDESK)
 {
     d->attempts = again ? d->attempts : 0;
     return ++d->wanted;

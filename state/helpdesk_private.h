@@ -16,11 +16,11 @@ struct helpdesk {
     char *folder;                    /* Owned. */
     struct slots *desks;             /* One for each index, by its name. */
     struct pool *loaders;
-    _Atomic(struct keeper_job *) retries; /* Null without a keeper. */
     _Atomic bool stopping;
-    _Atomic uint64_t generations; /* Of all indexes. */
-    struct lock lock;             /* Guards what changes in a desk. */
-    struct cond changed;          /* A load has ended. */
+    _Atomic uint64_t generations;                       /* Of all indexes. */
+    struct lock lock;                                   /* Guards what changes in a desk. */
+    struct cond changed;                                /* A load has ended. */
+    struct keeper_job *retries GUARDED_BY(LC_HELPDESK); /* Null without a keeper. */
 };
 
 /* An index and its life.  A desk that is in use, or loads, is never dropped. */

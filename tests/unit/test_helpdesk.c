@@ -792,6 +792,24 @@ the_keeper_preloads_and_tries_again(void **unused)
     keeper_stop(keeper);
 }
 
+/* What the load stirs when it fails is dropped before it. */
+static void
+the_end_comes_during_the_first_load(void **unused)
+{
+    struct rig r;
+    struct keeper *keeper = NULL;
+    struct fault f = FAULT_INIT;
+
+    (void)unused;
+    rig_init(&r);
+    CHECK_INT(keeper_start(&keeper, &f), E_OK);
+    fake_embedder_close(&r.embedder);
+    helpdesk_keep(r.helpdesk, keeper, true);
+    fake_embedder_wait_inside(&r.embedder, 1);
+    rig_fini(&r); /* With the gate closed. */
+    keeper_stop(keeper);
+}
+
 /* ---- Tenants ---- */
 
 static void
@@ -1090,6 +1108,7 @@ main(void)
         cmocka_unit_test(who_gives_up_takes_nothing_from_the_others),
         cmocka_unit_test(the_end_is_waited_for_by_nobody),
         cmocka_unit_test(the_keeper_preloads_and_tries_again),
+        cmocka_unit_test(the_end_comes_during_the_first_load),
         cmocka_unit_test(tenants_see_their_own),
         cmocka_unit_test(names_lead_nowhere_else),
         cmocka_unit_test(no_cross_talk_when_indexes_make_room),
