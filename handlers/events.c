@@ -208,20 +208,12 @@ events_relay_status(struct request *req)
 
 /* ---- As resources ---- */
 
-static enum err
-write(json_t *told, struct buf *out)
-{
-    json_write(out, told);
-    json_decref(told);
-    return E_OK;
-}
-
 enum err
 read_recent_events(struct request *req, const struct slice *variables, struct buf *out,
                    struct fault *f)
 {
     (void)variables, (void)f;
-    return write(events_recent(req, NULL, EVENTS_RECENT_MAX), out);
+    return service_resource_tell(E_OK, events_recent(req, NULL, EVENTS_RECENT_MAX), out);
 }
 
 enum err
@@ -229,7 +221,7 @@ read_event_stats(struct request *req, const struct slice *variables, struct buf 
                  struct fault *f)
 {
     (void)variables, (void)f;
-    return write(events_stats(req), out);
+    return service_resource_tell(E_OK, events_stats(req), out);
 }
 
 enum err
@@ -237,5 +229,5 @@ read_relay_status(struct request *req, const struct slice *variables, struct buf
                   struct fault *f)
 {
     (void)variables, (void)f;
-    return write(events_relay_status(req), out);
+    return service_resource_tell(E_OK, events_relay_status(req), out);
 }

@@ -278,7 +278,5 @@ read_metrics(struct request *req, const struct slice *variables, struct buf *out
     json_put(told, "caches", state_caches(d->state));
     json_put(told, "load", load_json(d));
     json_put(told, "process", process_json(d->state));
-    json_write(out, told);
-    json_decref(told);
-    return E_OK;
+    return service_resource_tell(E_OK, told, out);
 }

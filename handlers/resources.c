@@ -58,17 +58,6 @@ read_standard(struct request *req, const struct slice *variables, struct buf *ou
     return err;
 }
 
-/* Adds 'value' (stolen) to 'out', if 'err' says that there is one. */
-static enum err
-tell(enum err err, json_t *value, struct buf *out)
-{
-    if (!err) {
-        json_write(out, value);
-    }
-    json_decref(value);
-    return err;
-}
-
 static enum err
 read_pack(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
@@ -77,7 +66,7 @@ read_pack(struct request *req, const struct slice *variables, struct buf *out, s
     enum err err = workflow_pack(state_workflow(req->state), id, &overview, f);
 
     free(id);
-    return tell(err, overview, out);
+    return service_resource_tell(err, overview, out);
 }
 
 static enum err
@@ -89,7 +78,7 @@ read_session(struct request *req, const struct slice *variables, struct buf *out
     enum err err = workflow_get_state(state_workflow(req->state), &args, &state, f);
 
     free(id);
-    return tell(err, state, out);
+    return service_resource_tell(err, state, out);
 }
 
 /* The number of a phase, as it is written; -1 if it is none. */
@@ -121,7 +110,7 @@ read_phase(struct request *req, const struct slice *variables, struct buf *out, 
         err = workflow_get_phase(state_workflow(req->state), &args, &phase, f);
     }
     free(id);
-    return tell(err == E_STATE ? E_NOT_FOUND : err, phase, out);
+    return service_resource_tell(err == E_STATE ? E_NOT_FOUND : err, phase, out);
 }
 
 const struct resource_kind resource_kinds[] = {

@@ -19,23 +19,25 @@ service_resource_is_template(const struct service_resource *s)
 }
 
 enum err
+service_resource_tell(enum err err, json_t *told, struct buf *out)
+{
+    if (!err) {
+        json_write(out, told);
+    }
+    json_decref(told);
+    return err;
+}
+
+enum err
 read_caches(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
-    json_t *caches = state_caches(req->state);
-
     (void)variables, (void)f;
-    json_write(out, caches);
-    json_decref(caches);
-    return E_OK;
+    return service_resource_tell(E_OK, state_caches(req->state), out);
 }
 
 enum err
 read_info(struct request *req, const struct slice *variables, struct buf *out, struct fault *f)
 {
-    json_t *info = tool_info_make(req);
-
     (void)variables, (void)f;
-    json_write(out, info);
-    json_decref(info);
-    return E_OK;
+    return service_resource_tell(E_OK, tool_info_make(req), out);
 }

@@ -57,6 +57,10 @@ struct service_resource {
 /* Ended by one without a URI. */
 extern const struct service_resource service_resources[];
 
+/* Ends a read: appends the text of 'told' (stolen, may be null) to 'out' unless 'err' says that
+ * there is nothing, and returns that. */
+enum err service_resource_tell(enum err err, json_t *told, struct buf *out);
+
 /* Whether its URI has variables. */
 bool service_resource_is_template(const struct service_resource *s);
 

@@ -125,9 +125,7 @@ read_config(struct request *req, const struct slice *variables, struct buf *out,
     json_put_text(told, "loaded_at", loaded);
     json_put(told, "settings", all);
     settings_unref(s);
-    json_write(out, told);
-    json_decref(told);
-    return E_OK;
+    return service_resource_tell(E_OK, told, out);
 }
 
 /* The setting that 'key' means. */

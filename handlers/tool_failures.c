@@ -282,9 +282,7 @@ read_failures(struct request *req, const struct slice *variables, struct buf *ou
 
     (void)variables;
     (void)f;
-    json_write(out, failures);
-    json_decref(failures);
-    return E_OK;
+    return service_resource_tell(E_OK, failures, out);
 }
 
 enum err

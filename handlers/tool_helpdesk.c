@@ -321,11 +321,7 @@ read_helpdesk_status(struct request *req, const struct slice *variables, struct 
     enum err err = get_helpdesk_status(req, NULL, &status, f);
 
     (void)variables;
-    if (!err) {
-        json_write(out, status);
-    }
-    json_decref(status);
-    return err;
+    return service_resource_tell(err, status, out);
 }
 
 static enum err

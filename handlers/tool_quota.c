@@ -250,11 +250,7 @@ read_quota_summary(struct request *req, const struct slice *variables, struct bu
     enum err err = get_quota_summary(req, NULL, &summary, f);
 
     (void)variables;
-    if (!err) {
-        json_write(out, summary);
-    }
-    json_decref(summary);
-    return err;
+    return service_resource_tell(err, summary, out);
 }
 
 const struct tool tool_get_quota_summary = {

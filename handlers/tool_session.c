@@ -233,17 +233,6 @@ const struct tool tool_end_session = {
 
 /* ---- Resources ---- */
 
-/* Adds 'told' (stolen) to 'out', if 'err' says that there is something. */
-static enum err
-tell(enum err err, json_t *told, struct buf *out)
-{
-    if (!err) {
-        json_write(out, told);
-    }
-    json_decref(told);
-    return err;
-}
-
 enum err
 read_current_session(struct request *req, const struct slice *variables, struct buf *out,
                      struct fault *f)
@@ -252,7 +241,7 @@ read_current_session(struct request *req, const struct slice *variables, struct 
     enum err err = budget_get(state_budget(req->state), req->tenant, NULL, &told, f);
 
     (void)variables;
-    return tell(err, told, out);
+    return service_resource_tell(err, told, out);
 }
 
 enum err
@@ -266,5 +255,5 @@ read_resume_note(struct request *req, const struct slice *variables, struct buf 
                        : fault_set(f, E_NOT_FOUND, "this names no session");
 
     buf_fini(&id);
-    return tell(err, told, out);
+    return service_resource_tell(err, told, out);
 }
