@@ -80,29 +80,23 @@ publish(struct relay_client *c, const char *topic, json_t *data)
 
 /* ---- Beginning and end ---- */
 
-/* Copies the texts of an envelope, so that 'c->env' is the client's own. */
+/* Makes what 'env' tells of its sender the client's own. */
 static void
 keep_envelope(struct relay_client *c, const struct envelope *env)
 {
-    const struct slice from[] = {env->principal, env->scopes,    env->tenants,
-                                 env->peer,      env->client_id, env->tenant};
-    struct slice *const to[] = {&c->env.principal, &c->env.scopes,    &c->env.tenants,
-                                &c->env.peer,      &c->env.client_id, &c->env.tenant};
     struct buf texts = BUF_INIT;
-    size_t at = 1;
 
-    buf_addc(&texts, '\0'); /* So that an empty text has an address. */
-    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
-        buf_add_slice(&texts, from[i]);
-    }
-    if (texts.failed) {
-        out_of_memory();
-    }
-    c->env = (struct envelope){.transport = TRANSPORT_HTTP, .rate = &c->rate};
-    for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
-        *to[i] = from[i].data ? (struct slice){texts.data + at, from[i].len} : SLICE_NONE;
-        at += from[i].len;
-    }
+    c->env = (struct envelope){
+        .transport = TRANSPORT_HTTP,
+        .principal = env->principal,
+        .scopes = env->scopes,
+        .tenants = env->tenants,
+        .peer = env->peer,
+        .tenant = env->tenant,
+        .client_id = env->client_id,
+        .rate = &c->rate,
+    };
+    envelope_keep(&c->env, &texts);
     buf_fini(&c->texts); /* Only now: they may be what was copied. */
     c->texts = texts;
 }

@@ -132,32 +132,6 @@ sink_unref(struct sink *sink)
     peer_unref(peer);
 }
 
-/* Copies what the envelope is to say of all messages. */
-static void
-copy_texts(struct peer *peer, const struct peer_options *o)
-{
-    struct envelope *env = &peer->envelope;
-    const struct slice from[] = {o->principal, o->scopes, o->tenants,
-                                 o->peer,      o->tenant, o->client_id};
-    struct slice *const to[] = {&env->principal, &env->scopes, &env->tenants,
-                                &env->peer,      &env->tenant, &env->client_id};
-    size_t count = sizeof from / sizeof from[0], at = 1;
-
-    buf_addc(&peer->texts, '\0'); /* So that an empty text has an address. */
-    for (size_t i = 0; i < count; i++) {
-        buf_add_slice(&peer->texts, from[i]);
-    }
-    if (peer->texts.failed) {
-        out_of_memory();
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (from[i].data) {
-            *to[i] = (struct slice){peer->texts.data + at, from[i].len};
-            at += from[i].len;
-        }
-    }
-}
-
 struct peer *
 peer_create(const struct peer_options *options)
 {
@@ -173,8 +147,14 @@ peer_create(const struct peer_options *options)
         .transport = options->transport,
         .session = mcp_session_of_connection(),
         .moves = options->moves,
+        .principal = options->principal,
+        .scopes = options->scopes,
+        .tenants = options->tenants,
+        .peer = options->peer,
+        .tenant = options->tenant,
+        .client_id = options->client_id,
     };
-    copy_texts(peer, options);
+    envelope_keep(&peer->envelope, &peer->texts);
     atomic_store(&peer->envelope.session->asks, options->asks_from);
     peer->headroom = options->headroom;
     peer->lines = options->lines;
