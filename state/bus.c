@@ -11,10 +11,10 @@
 
 #include <assert.h>
 
-/* What the server tells of itself; "hook" stands for records of hooks. */
+/* What the server tells of itself. */
 static const char *const reserved[] = {
-    "tenant", "helpdesk", "llm",   "ideas",    "hook", "failure", "session",
-    "config", "quota",    "relay", "workflow", "rag",  "cache",   "system",
+    "tenant", "helpdesk", "llm",      "ideas", "failure", "session", "config",
+    "quota",  "relay",    "workflow", "rag",   "cache",   "system",
 };
 
 static bool
@@ -232,7 +232,7 @@ bus_check_topic(struct slice topic, struct fault *f)
     dot = memchr(topic.data, '.', topic.len);
     type.len = dot ? (size_t)(dot - topic.data) : topic.len;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-        if (slice_is(type, reserved[i]) && !slice_is(type, "hook")) {
+        if (slice_is(type, reserved[i])) {
             fault_set(f, E_ARGUMENT, "topics of '%s' are the server's own", reserved[i]);
             return fault_remedy(f, "begin the topic with another word, such as your program's");
         }

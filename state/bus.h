@@ -77,7 +77,7 @@ enum published bus_publish_seq(struct bus *bus, const struct bus_draft *draft, u
 const char *published_name(enum published published);
 
 /* Whether a client may publish that: a topic, and none whose first segment is reserved for the
- * server's own events ("hook" is reserved for records of hooks, which come from clients).
+ * server's own events ("hook" is not: records of hooks come from clients).
  * E_ARGUMENT. */
 enum err bus_check_topic(struct slice topic, struct fault *f);
 

@@ -134,17 +134,9 @@ bus_event_read_id(struct slice id, char epoch[BUS_EPOCH_MAX + 1], uint64_t *seq)
     const char *dash = id.len ? memrchr(id.data, '-', id.len) : NULL;
     size_t head = dash ? (size_t)(dash - id.data) : 0;
 
-    if (!head || head > BUS_EPOCH_MAX || head + 1 == id.len) {
+    if (!head || head > BUS_EPOCH_MAX ||
+        !slice_number((struct slice){dash + 1, id.len - head - 1}, seq)) {
         return false;
-    }
-    *seq = 0;
-    for (size_t i = head + 1; i < id.len; i++) {
-        char c = id.data[i];
-
-        if (c < '0' || c > '9' || __builtin_mul_overflow(*seq, 10u, seq) ||
-            __builtin_add_overflow(*seq, (uint64_t)(c - '0'), seq)) {
-            return false;
-        }
     }
     memcpy(epoch, id.data, head);
     epoch[head] = '\0';

@@ -25,22 +25,6 @@ is_service(struct slice name)
     return true;
 }
 
-static bool
-read_limit(struct slice text, uint64_t *limit)
-{
-    *limit = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (!isdigit((unsigned char)text.data[i])) {
-            return false;
-        }
-        *limit = *limit * 10 + (uint64_t)(text.data[i] - '0');
-        if (*limit > QUOTA_LIMIT_MAX) {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
 /* A plain decimal number, "0.0025". */
 static bool
 read_price(struct slice text, double *price)
@@ -81,7 +65,7 @@ read_rule(struct slice item, struct quota_rule *rule)
     struct slice name, limit, period;
 
     if (!split(&item, '=', &name) || !is_service(name) || !split(&item, '/', &limit) ||
-        !read_limit(limit, &rule->limit)) {
+        !slice_number(limit, &rule->limit) || rule->limit > QUOTA_LIMIT_MAX) {
         return false;
     }
     if (!split(&item, '@', &period)) {

@@ -199,22 +199,6 @@ wake(void *arg)
 
 /* ---- Opening ---- */
 
-/* A decimal number; false if it is none. */
-static bool
-read_number(struct slice text, uint64_t *number)
-{
-    *number = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char digit = text.data[i];
-
-        if (digit < '0' || digit > '9' || __builtin_mul_overflow(*number, 10u, number) ||
-            __builtin_add_overflow(*number, (uint64_t)(digit - '0'), number)) {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
 /* Appends what the query says of 'name'.  E_ARGUMENT if it says so twice. */
 static enum err
 find_one(const struct http_parser *p, const char *name, struct buf *value, struct fault *f)
@@ -250,7 +234,7 @@ read_last(const struct http_parser *p, unsigned *last, struct fault *f)
     enum err err = find_one(p, "last", &text, f);
     uint64_t number = LAST_DEFAULT;
 
-    if (!err && text.len && (!read_number(buf_slice(&text), &number) || number > LAST_MAX)) {
+    if (!err && text.len && (!slice_number(buf_slice(&text), &number) || number > LAST_MAX)) {
         err = fault_set(f, E_ARGUMENT, "'last' is no number of events up to %u", LAST_MAX);
     }
     *last = (unsigned)number;
@@ -272,7 +256,7 @@ read_since(const struct http_parser *p, struct http_feed *feed, struct bus_reade
     id = id.len ? id : buf_slice(&since);
     if (!err && id.len) {
         known = bus_event_read_id(id, feed->epoch, &o->seq);
-        if (!known && !read_number(id, &o->seq)) {
+        if (!known && !slice_number(id, &o->seq)) {
             fault_set(f, E_ARGUMENT, "'since' is neither the id of an event nor its number");
             err = fault_remedy(f, "send what stood behind 'id:' in the last event that you have");
         }

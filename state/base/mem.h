@@ -54,6 +54,20 @@ slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Reads a decimal number: digits, and nothing else.  False if it is none, or too great. */
+static inline bool
+slice_number(struct slice s, uint64_t *number)
+{
+    *number = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.data[i] < '0' || s.data[i] > '9' || __builtin_mul_overflow(*number, 10u, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(s.data[i] - '0'), number)) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
 /* A growing buffer.  Zero is a valid empty one.  An allocation that fails, or growth past 'limit',
  * sets 'failed' and drops what is added from then on, so a writer checks once, at the end. */
 struct buf {

@@ -40,6 +40,23 @@ slices_compare_by_content(void **state)
 }
 
 static void
+numbers_are_digits_and_fit(void **state)
+{
+    uint64_t n = 1;
+
+    (void)state;
+    CHECK(slice_number(SLICE("0"), &n) && n == 0);
+    CHECK(slice_number(SLICE("0042"), &n) && n == 42);
+    CHECK(slice_number(SLICE("18446744073709551615"), &n) && n == UINT64_MAX);
+    CHECK(!slice_number(SLICE("18446744073709551616"), &n));
+    CHECK(!slice_number(SLICE("99999999999999999999"), &n));
+    CHECK(!slice_number(SLICE(""), &n));
+    CHECK(!slice_number(SLICE("-1"), &n));
+    CHECK(!slice_number(SLICE("1 "), &n));
+    CHECK(!slice_number(SLICE("1\0"), &n));
+}
+
+static void
 copies_are_new_and_ended(void **state)
 {
     char *a = xstrdup("text"), *b = xstrndup("text", 2), *c = xasprintf("%d %s", 7, "x");
@@ -314,6 +331,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_compare_by_content),
+        cmocka_unit_test(numbers_are_digits_and_fit),
         cmocka_unit_test(copies_are_new_and_ended),
         cmocka_unit_test(a_buffer_grows_and_is_always_ended),
         cmocka_unit_test(numbers_are_exact_at_the_ends),
