@@ -154,7 +154,7 @@ refuse(const struct quota_view *view, uint64_t count, struct fault *f)
     const char *what = "is exhausted";
 
     if (view->verdict == QUOTA_CRITICAL) {
-        what = "is critical";
+        what = view->critical ? "is critical" : "would become critical";
     } else if (view->verdict == QUOTA_REDUCED) {
         what = "is held back while counts cannot be stored";
     } else if (count > 1 && view->remaining) {
