@@ -110,8 +110,8 @@
     ROW(quota_restore_after, "quota.restore_after", UINT, LIVE, "5", "1", "1000",                  \
         "and good ones after which all of it is back")                                             \
     ROW(groups, "groups", LIST, ANY, "core", "", "",                                               \
-        "tool groups to offer: core, full, workflow, search, helpdesk, events, config, session, "  \
-        "quota, failures, conformance (for the official test suite)")                              \
+        "tool groups to offer: core, full, workflow, search, helpdesk, events, tenant, config, "      \
+        "session, quota, failures, conformance (for the official test suite)")                      \
     ROW(session_id, "session.id", STRING, ANY, "", "ID", "",                                       \
         "id of the tandem session of the start; default: CLAUDE_SESSION_ID, "                      \
         "ANTHROPIC_SESSION_ID or SESSION_ID, else random")                                         \
