@@ -442,7 +442,7 @@ a_call_in_flight_is_waited_for() {
 }
 
 patience_ends_with_the_drain() {
-    slow_git 1
+    slow_git 60
     PATH=$top/slow/bin:$PATH serve_quietly slow --drain 0s
     "$tandem" call get_server_info --root slow >slow/answer 2>slow/answer.err &
     local call=$!
@@ -452,6 +452,7 @@ patience_ends_with_the_drain() {
     ends "${servers[-1]}"
     [ -s slow/answer.err ] || problem="a call that was cut off was told nothing"
     [ ! -e slow/.tandem/server.json ] || problem="server.json was left"
+    kill "$(cat slow/began)" 2>/dev/null
 }
 
 a_second_signal_ends_it_at_once() {

@@ -103,6 +103,9 @@ check_nothing_left(const char *root)
     CHECK_INT(harness_count_files(root, ".tmp"), 0);
 }
 
+/* Calls in flight have as long as there is, where it is not the point how long they have. */
+static const char *const patient[] = {"--drain", "1m", NULL};
+
 static void
 ends_with_50_calls_in_flight(int signal_number, const char *name)
 {
@@ -116,7 +119,7 @@ ends_with_50_calls_in_flight(int signal_number, const char *name)
 
     harness_project(root, packs);
     fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.path_first = git.folder});
+    server_start(&s, root, &(struct server_options){.args = patient, .path_first = git.folder});
     crowd_fill(&s, &crowd, &git);
     start = now_ns();
     tell_to_end(&s, signal_number);
@@ -192,7 +195,6 @@ patience_ends(void **state)
 static void
 second_signal_ends_at_once(void **state)
 {
-    static const char *const args[] = {"--drain", "1m", NULL};
     char root[HARNESS_ROOT];
     struct fake_git git;
     struct server s;
@@ -201,7 +203,7 @@ second_signal_ends_at_once(void **state)
     (void)state;
     harness_project(root, packs);
     fake_git_init(&git, root);
-    server_start(&s, root, &(struct server_options){.args = args, .path_first = git.folder});
+    server_start(&s, root, &(struct server_options){.args = patient, .path_first = git.folder});
     crowd_fill(&s, &crowd, &git);
     tell_to_end(&s, SIGTERM);
     wait_for_refusal(&s.info);
@@ -334,7 +336,7 @@ the_next_server_waits_for_one_that_ends(void **state)
     (void)state;
     harness_project(root, packs);
     fake_git_init(&git, root);
-    server_start(&first, root, &(struct server_options){.path_first = git.folder});
+    server_start(&first, root, &(struct server_options){.args = patient, .path_first = git.folder});
     CHECK(server_send(&first, "{\"jsonrpc\":\"2.0\",\"id\":1," INFO_CALL "}"));
     CHECK(fake_git_wait(&git, in_time()));
     server_close_stdin(&first);

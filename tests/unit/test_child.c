@@ -47,7 +47,7 @@ what_is_not_there_fails(void **unused)
 {
     const char *const argv[] = {"no-such-program-anywhere", NULL};
     struct child_order order = {
-        .argv = argv, .environ = nothing, .folder = "/", .limit_ns = SECOND, .output_max = 10};
+        .argv = argv, .environ = nothing, .folder = "/", .limit_ns = 20 * SECOND, .output_max = 10};
     struct buf out = BUF_INIT;
 
     (void)unused;

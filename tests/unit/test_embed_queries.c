@@ -137,6 +137,7 @@ what_comes_late_is_kept_for_the_next(void **state)
     fake_provider_hang(&provider, true);
     CHECK_INT(get("late", 20, &f), E_TIMEOUT);
     CHECK_INT(get("late", 20, &f), E_TIMEOUT); /* It is on its way, and not asked for again. */
+    fake_provider_await(&provider, 1);
     CHECK_INT(atomic_load(&provider.waiting), 1);
     fake_provider_hang(&provider, false);
     while (get("late", 0, NULL) != E_OK) {

@@ -516,6 +516,18 @@ the_silent_are_pinged_and_closed(void **state)
     sem_wait(&dispatcher.gone);
 }
 
+/* Once it is answered the transport's thread has come round to everybody. */
+static void
+check_alive(void)
+{
+    struct client c;
+
+    client_open(&c, port);
+    client_sends(&c, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    CHECK_INT(client_next(&c).status, 200);
+    client_close(&c);
+}
+
 /* Asks for much and reads nothing until no more is taken. */
 static unsigned
 ask_without_reading(struct client *c)
@@ -527,7 +539,9 @@ ask_without_reading(struct client *c)
     }
     do {
         before = after;
+        check_alive();
         poll(NULL, 0, 100); /* Nothing tells that nothing happens. */
+        check_alive();
         after = atomic_load(&dispatcher.taken);
     } while (after != before || after == 0);
     return after;

@@ -149,9 +149,9 @@ parse_inside(const char *head, struct slice bytes, const char *tail)
     buf_add_slice(&b, bytes);
     buf_adds(&b, tail);
     f = (struct fault)FAULT_INIT;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin); /* Not what others take meanwhile. */
     err = rpc_parse(buf_slice(&b), NULL, &m, &f);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
     assert_true(end.tv_sec - begin.tv_sec <= 1);
     assert_true((err == E_OK) == (m.kind != RPC_INVALID));
     if (m.kind == RPC_REQUEST) {

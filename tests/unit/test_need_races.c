@@ -264,11 +264,10 @@ end_crowd(struct crowding jobs[2])
         sem_post(&jobs[i].go);
     }
     await(&jobs[1].runs);
-    for (int i = 0; i < 100000 && dispatch_in_flight(dispatcher, TRANSPORT_STDIO); i++) {
+    while (dispatch_in_flight(dispatcher, TRANSPORT_STDIO)) { /* For ever, if it is lost. */
         dispatch_tick(dispatcher);
         sched_yield();
     }
-    CHECK_INT(dispatch_in_flight(dispatcher, TRANSPORT_STDIO), 0);
 }
 
 /* The second look at the clock while an answer is taken is its call's, on the way to a worker. */
