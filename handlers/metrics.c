@@ -11,6 +11,7 @@
 #include "state/budget.h"
 #include "state/bus.h"
 #include "state/config.h"
+#include "state/helpdesk.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/process.h"
@@ -179,6 +180,27 @@ expose_stores(const struct state *state, struct exposition *e)
     COUNTER("tandem_log_lines_dropped_total", "Lines of the log that nobody read.", log_dropped());
 }
 
+/* The index is the shared one; tenants' own are in the totals only. */
+static void
+expose_helpdesk(const struct state *state, struct exposition *e)
+{
+    struct helpdesk_totals totals = helpdesk_totals(state_helpdesk(state));
+    struct helpdesk_status shared;
+
+    helpdesk_status(state_helpdesk(state), NULL, &shared);
+    GAUGE("tandem_helpdesk_index_ready", "Whether the shared index of the helpdesk is loaded.",
+          shared.state == HELPDESK_READY);
+    GAUGE("tandem_helpdesk_index_documents", "Documents in it.", shared.documents);
+    GAUGE("tandem_helpdesk_index_passages", "Passages in it.", shared.vectors);
+    GAUGE("tandem_helpdesk_index_stale", "Whether it is made of an old copy.", shared.stale);
+    COUNTER("tandem_helpdesk_loads_total", "Times that an index of the helpdesk was read.",
+            totals.loads);
+    COUNTER("tandem_helpdesk_load_failures_total", "Of them, those without success.",
+            totals.failures);
+    COUNTER("tandem_helpdesk_searches_total", "Searches of an index of the helpdesk.",
+            totals.searches);
+}
+
 /* ---- The process ---- */
 
 static void
@@ -219,6 +241,7 @@ dispatch_metrics(struct dispatcher *d, struct buf *out)
     expose_peers(d->state, &e);
     expose_caches(d->state, &e);
     expose_stores(d->state, &e);
+    expose_helpdesk(d->state, &e);
     expose_process(d->state, &e);
 }
 

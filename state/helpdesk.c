@@ -242,6 +242,17 @@ helpdesk_status(struct helpdesk *h, const char *index, struct helpdesk_status *s
     }
 }
 
+struct helpdesk_totals
+helpdesk_totals(struct helpdesk *h)
+{
+    struct helpdesk_totals totals;
+
+    LOCK(HELPDESK, &h->lock);
+    totals = h->totals;
+    UNLOCK(HELPDESK, &h->lock);
+    return totals;
+}
+
 struct slots_counters
 helpdesk_counters(struct helpdesk *h)
 {

@@ -115,6 +115,11 @@ struct helpdesk_status {
 };
 /* Never waits, and loads nothing.  'index' as in struct helpdesk_asker. */
 void helpdesk_status(struct helpdesk *h, const char *index, struct helpdesk_status *status);
+/* Of all indexes since the start, those that are no longer in memory too; as above. */
+struct helpdesk_totals {
+    uint64_t loads, failures, searches;
+};
+struct helpdesk_totals helpdesk_totals(struct helpdesk *h);
 /* Of the table of indexes. */
 struct slots_counters helpdesk_counters(struct helpdesk *h);
 

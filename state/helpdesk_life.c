@@ -108,6 +108,7 @@ settle(struct desk *d, enum err err, const struct fault *f)
         d->fault.code = err;
         d->failures++;
         d->load_failures++;
+        h->totals.failures++;
         d->retry_at = clock_mono(h->options.clock) + retry_delay(d->failures);
     }
     d->seen = d->running;
@@ -142,6 +143,7 @@ load_once(struct desk *d)
     LOCK(HELPDESK, &h->lock);
     d->running = d->wanted;
     d->loads++;
+    h->totals.loads++;
     d->attempts++;
     clear = d->clear;
     d->clear = false;

@@ -21,6 +21,7 @@ struct helpdesk {
     struct lock lock;                                   /* Guards what changes in a desk. */
     struct cond changed;                                /* A load has ended. */
     struct keeper_job *retries GUARDED_BY(LC_HELPDESK); /* Null without a keeper. */
+    struct helpdesk_totals totals GUARDED_BY(LC_HELPDESK);
 };
 
 /* An index and its life.  A desk that is in use, or loads, is never dropped. */

@@ -88,6 +88,7 @@ helpdesk_pin(struct helpdesk *h, const struct helpdesk_asker *asker, struct help
     if (d->current) {
         *index = helpdesk_index_ref(d->current);
         d->searches++;
+        h->totals.searches++;
     }
     why = d->fault;
     retry_ns = d->retry_at - clock_mono(h->options.clock);

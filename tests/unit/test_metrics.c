@@ -167,6 +167,8 @@ all_stores_are_there(void **unused)
                                            "tandem_workers",
                                            "tandem_workflow_sessions_active",
                                            "tandem_search_index_passages",
+                                           "tandem_helpdesk_index_passages",
+                                           "tandem_helpdesk_load_failures_total",
                                            "tandem_bus_events_total",
                                            "tandem_relay_readers",
                                            "tandem_sessions",
@@ -187,6 +189,23 @@ all_stores_are_there(void **unused)
         }
     }
     CHECK(!strstr(text, "hit_rate"));
+    free(text);
+}
+
+static void
+the_helpdesk_is_counted(void **unused)
+{
+    char *text;
+
+    (void)unused;
+    call("search_helpdesk", "{\"query\":\"a refund\"}");
+    call("search_helpdesk", "{\"query\":\"\"}"); /* Is refused: no search. */
+    call("reload_helpdesk_index", "{}");
+    text = expose();
+    CHECK_INT(exposition_value(text, "tandem_helpdesk_index_ready"), 1);
+    CHECK_INT(exposition_value(text, "tandem_helpdesk_loads_total"), 2);
+    CHECK_INT(exposition_value(text, "tandem_helpdesk_load_failures_total"), 0);
+    CHECK_INT(exposition_value(text, "tandem_helpdesk_searches_total"), 1);
     free(text);
 }
 
@@ -277,6 +296,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_are_counted_by_what_they_were),
         cmocka_unit_test(all_stores_are_there),
+        cmocka_unit_test(the_helpdesk_is_counted),
         cmocka_unit_test(the_console_gets_percentiles),
         cmocka_unit_test(every_call_of_every_thread_is_counted),
         cmocka_unit_test(the_process_is_known),
