@@ -1,15 +1,17 @@
 /* cmd_check.c -- "tandem check": every problem of a pack, a skill, a gate, a definition, a task
- * list, a configuration, of standards, or of a whole project.
+ * list, a configuration, of standards, of the helpdesk, or of a whole project.
  *
  * What a path is, is told by its name: a folder with a data folder in it is a project; one called
- * "standards", or with nothing but Markdown in it, holds standards, as do those below it; one with
- * metadata.json is a pack, one with a SKILL.md a skill, one that holds such folders is a
- * collection; metadata.json and SKILL.md stand for their folder; what is below a folder "standards"
- * is one; any other *.md is a task list; *.yaml is a definition if it has phases, else a gate; a
- * *.json in a folder "tenants" is a tenant's settings, any other a configuration. */
+ * "standards", or with nothing but Markdown in it, holds standards, as do those below it; one
+ * called "helpdesk" is the helpdesk's; one with metadata.json is a pack, one with a SKILL.md a
+ * skill, one that holds such folders is a collection; metadata.json and SKILL.md stand for their
+ * folder; what is below a folder "standards" is one; any other *.md is a task list; *.yaml is a
+ * definition if it has phases, else a gate; index.json and index.jsonl are the helpdesk's; a *.json
+ * in a folder "tenants" is a tenant's settings, any other a configuration. */
 #include "server/command.h"
 #include "server/report.h"
 #include "state/base/file.h"
+#include "state/helpdesk_check.h"
 #include "state/skills.h"
 #include "state/standards_check.h"
 #include "state/tenant_config.h"
@@ -97,6 +99,22 @@ check_standards(struct check *c, struct dir *base, const char *name, const char 
     return true;
 }
 
+/* The same for the folder of a helpdesk. */
+static bool
+check_helpdesk(struct check *c, struct dir *base, const char *name, const char *path)
+{
+    struct problems problems = PROBLEMS_INIT;
+    const struct dir_place at = {base, name};
+    size_t count = helpdesk_check(&at, &problems);
+
+    if (count == 0 && problems.count == 0) {
+        return false;
+    }
+    c->checked += count ? count - 1 : 0;
+    tell(c, strcmp(path, ".") == 0 ? "" : path, &problems);
+    return true;
+}
+
 /* Checks the packs and skills in a folder. */
 static enum err
 check_collection(struct check *c, struct dir *dir, const char *path, const char *real,
@@ -134,10 +152,10 @@ check_collection(struct check *c, struct dir *dir, const char *path, const char 
     return err;
 }
 
-/* Where the configuration of a project says that its standards are, from its root; null if it does
- * not.  New. */
+/* The folder that the configuration of a project sets by 'key', else 'own' in the data folder
+ * 'name'; from the root.  New. */
 static char *
-configured_standards(struct dir *data)
+folder_of(struct dir *data, const char *name, enum setting key, const char *own)
 {
     struct config_texts texts = {.text = {NULL}};
     struct problems problems = PROBLEMS_INIT;
@@ -146,13 +164,13 @@ configured_standards(struct dir *data)
 
     if (dir_read(data, "config.json", CONFIG_FILE_MAX, &file, NULL, NULL) == E_OK) {
         config_texts_from_file(&texts, buf_slice(&file), "config.json", &problems);
-        path = texts.text[SETTING_standards_path];
+        path = texts.text[key];
         path = path ? xstrdup(path) : NULL;
     }
     buf_fini(&file);
     problems_fini(&problems);
     config_texts_fini(&texts);
-    return path;
+    return path ? path : xasprintf("%s/%s", name, own);
 }
 
 static enum err check_folder(struct check *c, const char *path, struct fault *f);
@@ -188,7 +206,7 @@ check_project(struct check *c, struct dir *dir, const char *path, enum err *err,
     static const char *const folders[] = {"workflows", "skills"};
     const char *name = dir_is_folder(dir, ".tandem") ? ".tandem" : ".praxis-os";
     struct dir *data;
-    char *standards, *at;
+    char *standards, *helpdesk, *at;
 
     if (dir_sub(dir, name, false, &data, NULL) != E_OK) {
         return false;
@@ -205,11 +223,15 @@ check_project(struct check *c, struct dir *dir, const char *path, enum err *err,
         free(at);
     }
     *err = *err ? *err : check_tenants(c, data, path, name, f);
-    standards = configured_standards(data);
-    standards = standards ? standards : xasprintf("%s/standards", name);
+    standards = folder_of(data, name, SETTING_standards_path, "standards");
     at = xasprintf("%s/%s", path, standards);
     check_standards(c, dir, standards, at);
     free(at);
+    helpdesk = folder_of(data, name, SETTING_helpdesk_folder, "helpdesk");
+    at = xasprintf("%s/%s", path, helpdesk);
+    check_helpdesk(c, dir, helpdesk, at);
+    free(at);
+    free(helpdesk);
     free(standards);
     dir_unref(data);
     return true;
@@ -226,6 +248,9 @@ check_folder(struct check *c, const char *path, struct fault *f)
         err = fault_set(f, E_NOT_FOUND, "%s cannot be read: %s", path, strerror(errno));
     }
     if (!err && ends_with(real, "/standards") && check_standards(c, dir, ".", path)) {
+        goto out;
+    }
+    if (!err && ends_with(real, "/helpdesk") && check_helpdesk(c, dir, ".", path)) {
         goto out;
     }
     if (!err && !check_one(c, dir, path, real) && !check_project(c, dir, path, &err, f)) {
@@ -356,6 +381,13 @@ check_file(struct check *c, const char *path, struct fault *f)
     }
     *name++ = '\0';
     err = dir_open(*real ? real : "/", false, &dir, f);
+    if (!err && helpdesk_check_knows(name)) {
+        struct problems problems = PROBLEMS_INIT;
+
+        helpdesk_check_file(dir, name, path, &problems);
+        tell(c, "", &problems);
+        goto out;
+    }
     if (!err) {
         err = dir_read(dir, name, WF_SOURCE_BYTES_MAX, &text, NULL, f);
     }
@@ -401,12 +433,13 @@ run(struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .usage = "PATH ...",
-    .summary = "check packs, skills, gates, standards, task lists, settings",
+    .summary = "check packs, skills, gates, standards, helpdesk, task lists, settings",
     .details =
         "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
         "is a project, a pack or a skill, holds some of these, or is one of standards; .md "
         "is a task list, .yaml a gate or a definition, .json a configuration, or in a folder "
-        "tenants a tenant's settings. The status is 1 if there is any error.",
+        "tenants a tenant's settings; index.json and index.jsonl are the helpdesk's. The status is "
+        "1 if there is any error.",
     .least_args = 1,
     .most_args = 10000,
     .run = run,

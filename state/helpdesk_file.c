@@ -16,8 +16,8 @@
 #define LINE_VALUES (EMBED_DIMENSION_MAX + 2000u)
 
 struct reader {
-    const char *name; /* Borrowed, as the next two. */
-    const struct embedder *embedder;
+    const char *name;                /* Borrowed, as the next two. */
+    const struct embedder *embedder; /* Or null: any. */
     struct helpdesk_index *index;
     json_int_t count;   /* What the head says. */
     unsigned dimension; /* Likewise; 0: it does not. */
@@ -44,8 +44,10 @@ refuse(struct reader *r, const char *format, ...)
     if (r->line) {
         return fault_at(r->f, E_REFUSED, r->line, 0, "%s:%u: %s", r->name, r->line, why);
     }
-    return fault_set(r->f, E_REFUSED, "%s: %s%s%zu%s", r->name, why, r->read ? " (document " : "",
-                     r->read, r->read ? ")" : "");
+    if (r->read) {
+        return fault_set(r->f, E_REFUSED, "%s: %s (document %zu)", r->name, why, r->read);
+    }
+    return fault_set(r->f, E_REFUSED, "%s: %s", r->name, why);
 }
 
 /* ---- The head ---- */
@@ -58,7 +60,7 @@ read_maker(struct reader *r, const json_t *head)
     if (!maker) {
         return refuse(r, "\"embedder\" is no text");
     }
-    if (strcmp(maker, r->embedder->identity) != 0) {
+    if (r->embedder && strcmp(maker, r->embedder->identity) != 0) {
         refuse(r, "its vectors were made by '%.80s', questions are embedded by '%.80s'", maker,
                r->embedder->identity);
         return fault_remedy(r->f, "make the file with the embedder that is configured, or "
@@ -72,7 +74,7 @@ static enum err
 read_dimension(struct reader *r, const json_t *dimension)
 {
     json_int_t value = json_integer_value(dimension);
-    unsigned ours = atomic_load(&r->embedder->dimension);
+    unsigned ours = r->embedder ? atomic_load(&r->embedder->dimension) : 0;
 
     if (value < 1 || value > EMBED_DIMENSION_MAX) {
         return refuse(r, "\"dimension\" is no number from 1 to %u", EMBED_DIMENSION_MAX);

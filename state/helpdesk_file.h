@@ -21,10 +21,12 @@
 #define HELPDESK_FORMAT "tandem-helpdesk"
 #define HELPDESK_VERSION 1
 #define HELPDESK_METRIC "squared_l2"
-#define HELPDESK_SOURCE "Knowledge Base" /* Of what does not say where it is from. */
-#define HELPDESK_META_MAX (16u * 1024)   /* Bytes of "meta" as JSON. */
+#define HELPDESK_SOURCE "Knowledge Base"         /* Of what does not say where it is from. */
+#define HELPDESK_FILE_MOST (1024u * 1024 * 1024) /* Bytes that helpdesk.file_max may allow. */
+#define HELPDESK_META_MAX (16u * 1024)           /* Bytes of "meta" as JSON. */
 
-/* Adds all documents of 'text' to 'index', whose vectors are made by 'embedder'.  'name' is what
+/* Adds all documents of 'text' to 'index', whose vectors are made by 'embedder' (null: by any; for
+ * looking only).  'name' is what
  * errors call the file; 'lines': JSON lines.  E_REFUSED, with the line: it is damaged, or not for
  * this embedder; E_TOO_LARGE; E_OVERLOAD.  On error 'index' is to be dropped. */
 enum err helpdesk_file_read(struct slice text, const char *name, bool lines,

@@ -568,13 +568,31 @@ check_knows_standards_and_projects() {
     run 1 check project/rules && has "$out" "project/rules/bad.md:1:1: error:"
 }
 
+check_knows_the_helpdesk() {
+    local head='{"format":"tandem-helpdesk","version":1,"count":1}'
+    mkdir -p desk/.tandem/helpdesk/shared desk/.tandem/helpdesk/acme desk/.tandem/helpdesk/No.Index
+    cd desk/.tandem/helpdesk
+    printf '# Refunds\n\nTen days.\n' >faq.md
+    printf '%s\n{"content":"a"}\n' "$head" >index.jsonl
+    cd "$top" && run 0 check desk && has "$out" "helpdesk/No.Index: warning:" && has "$out" "2 checked: 0 errors"
+    printf '%s\n7\n' "$head" >desk/.tandem/helpdesk/acme/index.jsonl
+    printf '{}' >desk/.tandem/helpdesk/shared/index.json
+    printf 'one\ntw\377\n' >desk/.tandem/helpdesk/acme/latin.md
+    run 1 check desk && has "$out" "desk/.tandem/helpdesk/acme/index.jsonl:2: error: the line is no JSON"
+    has "$out" 'helpdesk/shared/index.json: error: "format" is not' && has "$out" "helpdesk/acme/latin.md:2:3: error: the document"
+    has "$out" "5 checked: 3 errors"
+    run 1 check desk/.tandem/helpdesk && has "$out" "desk/.tandem/helpdesk/acme/index.jsonl:2: error:" && has "$out" ": 3 errors"
+    run 1 check desk/.tandem/helpdesk/acme/index.jsonl && has "$out" "desk/.tandem/helpdesk/acme/index.jsonl:2: error:"
+    run 0 check desk/.tandem/helpdesk/index.jsonl && has "$out" "1 checked: 0 errors"
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
     a_server_without_http_takes_no_windows \
     a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
-    it_lingers_if_told_to check_tells_every_problem check_knows_standards_and_projects events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
+    it_lingers_if_told_to check_tells_every_problem check_knows_standards_and_projects check_knows_the_helpdesk events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
     a_second_signal_ends_it_at_once; do
     test_ "$name"
 done

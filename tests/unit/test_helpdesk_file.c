@@ -257,6 +257,22 @@ documents_that_are_no_good(void **unused)
     refuses_all(objects, sizeof objects / sizeof objects[0], false);
 }
 
+/* Word for word: nothing is told of documents that were not read. */
+static void
+what_is_told_of_a_file(void **unused)
+{
+    struct fault f;
+
+    (void)unused;
+    CHECK(!read_bytes(slice_of("{}"), false, &f));
+    CHECK_STR(f.text, "index.json: \"format\" is not \"tandem-helpdesk\"");
+    CHECK(!read_bytes(slice_of("{" HEAD_OF("1") ",\"documents\":[7]}"), false, &f));
+    CHECK_STR(f.text, "index.json: a document is no object (document 1)");
+    CHECK(!read_bytes(slice_of(LINES("1") "7\n"), true, &f));
+    CHECK_INT(f.line, 2);
+    CHECK(strncmp(f.text, "index.jsonl:2: ", 15) == 0);
+}
+
 /* Repeats 'part' behind 'start' and ends with 'end'; new. */
 static char *
 repeated(const char *start, const char *part, size_t times, const char *end)
@@ -356,6 +372,7 @@ main(void)
         cmocka_unit_test(a_file_without_vectors_needs_little),
         cmocka_unit_test(heads_that_are_no_good),
         cmocka_unit_test(documents_that_are_no_good),
+        cmocka_unit_test(what_is_told_of_a_file),
         cmocka_unit_test(too_much_of_anything_is_refused),
         cmocka_unit_test(a_file_cut_anywhere),
         cmocka_unit_test(a_file_with_a_wrong_byte),
