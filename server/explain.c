@@ -71,6 +71,17 @@ print_head(FILE *to, const struct parts *parts)
     fputs("  tokens  passage\n", to);
 }
 
+/* A score, a place (which is an integer), or that there is none. */
+static void
+print_part(FILE *to, const json_t *part, int width)
+{
+    if (json_is_number(part)) {
+        fprintf(to, " %*.*f", width, json_is_integer(part) ? 0 : 3, json_number_value(part));
+    } else {
+        fprintf(to, " %*s", width, "-");
+    }
+}
+
 static void
 print_result(FILE *to, size_t place, const json_t *result, const struct parts *parts)
 {
@@ -80,8 +91,7 @@ print_result(FILE *to, size_t place, const json_t *result, const struct parts *p
     fprintf(to, "%3zu %8.3f ", place,
             json_number_value(json_object_get(result, "relevance_score")));
     for (size_t i = 0; i < parts->count; i++) {
-        fprintf(to, " %*.3f", width_of(parts->names[i]),
-                json_number_value(json_object_get(ranking, parts->names[i])));
+        print_part(to, json_object_get(ranking, parts->names[i]), width_of(parts->names[i]));
     }
     fprintf(to, " %7" JSON_INTEGER_FORMAT "  ",
             json_integer_value(json_object_get(result, "tokens")));

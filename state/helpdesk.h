@@ -72,7 +72,7 @@ struct helpdesk_answer {
 
 /* Searches.  An index without documents has no hits, which is no error.  E_ARGUMENT: the query or
  * the bounds; E_NOT_READY: the index cannot be loaded now, or the embedder cannot be used;
- * E_TIMEOUT and E_CANCELLED: the asker waited in vain. */
+ * E_LIMIT: not so often; E_TIMEOUT and E_CANCELLED: the asker waited in vain. */
 enum err helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
                          const struct helpdesk_ask *ask, struct helpdesk_answer *answer,
                          struct fault *f);

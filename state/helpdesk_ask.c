@@ -59,6 +59,12 @@ embed_query(struct helpdesk *h, const struct helpdesk_asker *asker, struct slice
     struct embed_limits limits = {asker->deadline_ns, &h->stopping};
     enum err err = embedder_embed(h->options.place.embedder, &query, 1, &limits, vector, f);
 
+    if (err == E_IO || err == E_REFUSED) { /* It is the provider's trouble, not the asker's. */
+        err = E_NOT_READY;
+        if (f) {
+            f->code = err;
+        }
+    }
     if (!err && vector->dimension != index->vectors.dimension) {
         err = fault_set(f, E_NOT_READY, "the embedder's vectors have changed their dimension");
         fault_remedy(f, "call reload_helpdesk_index");

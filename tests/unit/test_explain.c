@@ -34,16 +34,16 @@ each_part_has_a_column(void **state)
     CHECK_STR(explained("{\"results\":["
                         "{\"file\":\"a.md\",\"line\":3,\"heading_path\":\"A > B\","
                         "\"relevance_score\":4.5,\"tokens\":12,"
-                        "\"ranking\":{\"words\":4,\"nearness\":0.5}},"
+                        "\"ranking\":{\"words\":4.0,\"nearness\":0.5}},"
                         "{\"file\":\"b.md\",\"line\":1,\"heading_path\":\"\","
                         "\"relevance_score\":2,\"tokens\":7,"
-                        "\"ranking\":{\"words\":1,\"quite_a_long_one\":1}}],"
+                        "\"ranking\":{\"words\":1.0,\"quite_a_long_one\":12}}],"
                         "\"total_tokens\":19,\"retrieval_method\":\"index\","
                         "\"index_generation\":7,\"stale\":false,\"cache_hit\":false,"
                         "\"query_time_ms\":0.25}"),
               "       score     words nearness quite_a_long_one  tokens  passage\n"
-              "  1    4.500     4.000    0.500            0.000      12  a.md:3  A > B\n"
-              "  2    2.000     1.000    0.000            1.000       7  b.md:1\n"
+              "  1    4.500     4.000    0.500                -      12  a.md:3  A > B\n"
+              "  2    2.000     1.000        -               12       7  b.md:1\n"
               "found by the index, generation 7, which has all files as they are\n"
               "19 tokens (4 bytes of UTF-8 each), 0.250 ms\n");
 }

@@ -1082,6 +1082,9 @@ a_question_that_cannot_be_embedded(void **unused)
     CHECK_INT(fails_with(&r, NULL, "visa", &f), E_TIMEOUT);
     CHECK_STR(f.text, "the provider says no");
     CHECK_INT(status_of(&r, NULL).state, HELPDESK_READY);
+    atomic_store(&r.embedder.fails, E_IO); /* It is gone: the asker may come again. */
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_STR(f.text, "the provider says no");
     atomic_store(&r.embedder.fails, E_OK);
     finds(&r, NULL, "visa", "deep/visas.md");
     rig_fini(&r);
