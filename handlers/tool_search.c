@@ -139,6 +139,10 @@ answer_of(const struct search_answer *answer, int64_t took_ns)
     if (answer->partial) {
         json_put_bool(result, "partial", true);
     }
+    if (answer->nothing) {
+        json_put_text(result, "note",
+                      "there are no standards: their folder is not there, or holds no Markdown");
+    }
     return result;
 }
 
@@ -235,6 +239,7 @@ const struct tool tool_search_standards = {
         "\"index_generation\":{\"type\":\"integer\"},"
         "\"stale\":{\"type\":\"boolean\",\"description\":\"Files have changed since\"},"
         "\"partial\":{\"type\":\"boolean\",\"description\":\"Not all files were searched\"},"
+        "\"note\":{\"type\":\"string\"},"
         "\"cache_hit\":{\"type\":\"boolean\"},"
         "\"query_time_ms\":{\"type\":\"number\"}},"
         "\"required\":[\"results\",\"total_tokens\",\"retrieval_method\",\"index_generation\","

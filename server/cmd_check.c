@@ -433,7 +433,7 @@ run(struct invocation *invocation)
 const struct command command_check = {
     .name = "check",
     .usage = "PATH ...",
-    .summary = "check packs, skills, gates, standards, helpdesk, task lists, settings",
+    .summary = "check packs, skills, gates, standards, helpdesk, tasks, settings",
     .details =
         "Tells every problem as file:line:column: error or warning: what is wrong. A folder "
         "is a project, a pack or a skill, holds some of these, or is one of standards; .md "

@@ -145,7 +145,10 @@ explain_search(FILE *to, const json_t *result)
         print_result(to, i + 1, one, &parts);
     }
     if (!json_array_size(results)) {
-        fputs("nothing was found\n", to);
+        const char *note = text_of(result, "note");
+
+        print_text(to, *note ? note : "nothing was found");
+        fputc('\n', to);
     }
     print_how(to, result);
     return true;

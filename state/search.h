@@ -60,6 +60,7 @@ struct search_answer {
     bool partial;                   /* And not all files could be looked at. */
     bool stale;                     /* Files have changed since, and are being looked at. */
     bool cached;                    /* Somebody had asked that before. */
+    bool nothing;                   /* There is no standard at all. */
     enum search_vectors_use vectors;
     struct slot_pin pin;
 };

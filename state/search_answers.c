@@ -238,6 +238,7 @@ answer_on(struct search *s, struct edition *edition, const struct search_ask *as
     if (!err) {
         answer->hits = &((const struct kept_answer *)answer->pin.value)->hits;
         answer->cached = !q.loaded;
+        answer->nothing = search_store_info(edition->store)->files == 0;
     }
     return err;
 }
@@ -261,6 +262,7 @@ answer_by_scan(struct search *s, const struct search_ask *ask, struct search_ans
     }
     answer->scan = true;
     answer->partial = q.edition->partial;
+    answer->nothing = search_store_info(q.edition->store)->files == 0;
     edition_unref(q.edition);
     return err;
 }

@@ -158,6 +158,7 @@ without_a_server() {
     run 0 call pos_workflow action=list_sessions --root example && has "$out" '"bug_fix_v1"'
     run 0 call search_standards "query=reproduce a bug" --explain --root example
     has "$out" "nearness" && has "$out" "testing/reproducing-bugs.md:1" && has "$out" "found by reading the files"
+    run 0 call search_standards query=bug --explain --root alone && has "$out" "there are no standards"
     run 1 call search_standards query= --explain --root example && has "$err" "the query holds no word"
     run 2 call current_date --explain --root example && has "$err" "--explain is for searches"
     mkdir -p example/rules && printf '# Rules\n\nA zebra.\n' >example/rules/z.md

@@ -59,9 +59,10 @@ how_it_was_found_is_told(void **state)
               "found by the index, generation 2, which is stale: files have changed since; an "
               "answer that was kept\n"
               "0 tokens (4 bytes of UTF-8 each), 0.000 ms\n");
-    CHECK_STR(explained("{\"results\":[],\"total_tokens\":0,\"retrieval_method\":\"scan\","
+    CHECK_STR(explained("{\"results\":[],\"note\":\"there are none\",\"total_tokens\":0,"
+                        "\"retrieval_method\":\"scan\","
                         "\"partial\":true,\"query_time_ms\":1}"),
-              "nothing was found\n"
+              "there are none\n"
               "found by reading the files, not all of them: there is no index here\n"
               "0 tokens (4 bytes of UTF-8 each), 1.000 ms\n");
 }

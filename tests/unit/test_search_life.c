@@ -96,6 +96,38 @@ without_standards_there_is_no_index(void **state)
     search_rig_destroy(&r);
 }
 
+/* "Nothing was found" and "there is nothing" are two answers. */
+static void
+that_there_is_no_standard_is_told(void **state)
+{
+    struct tag_list tags = {.count = 0};
+    const struct search_ask ask = {.query = SLICE("zebra"), .limit = 5, .phase = -1, .tags = &tags};
+    struct search_answer answer;
+    struct search_rig r;
+
+    (void)state;
+    search_rig_create_empty(&r, true);
+    for (int started = 0; started < 2; started++) {
+        started ? search_rig_start(&r) : search_rig_open(&r);
+        for (int round = 0; round < 3; round++) { /* None, one that does not match, none again. */
+            if (round == 1) {
+                tree_write(r.tree, "standards/first.md", "# First\n\nA mutex.\n");
+            } else if (round == 2) {
+                tree_remove(r.tree, "standards");
+            }
+            if (started) {
+                search_rig_follow(&r);
+            }
+            CHECK_INT(search_ask(r.search, &ask, &answer, NULL), E_OK);
+            CHECK_INT(answer.hits->count, 0);
+            CHECK_INT(answer.nothing, round != 1);
+            search_release(r.search, &answer);
+        }
+        search_destroy(r.search);
+    }
+    tree_destroy(r.tree);
+}
+
 static void
 nothing_new_is_no_generation(void **state)
 {
@@ -358,6 +390,7 @@ main(void)
         cmocka_unit_test(files_are_followed),
         cmocka_unit_test(what_cannot_be_read_keeps_its_last_passages),
         cmocka_unit_test(without_standards_there_is_no_index),
+        cmocka_unit_test(that_there_is_no_standard_is_told),
         cmocka_unit_test(nothing_new_is_no_generation),
         cmocka_unit_test(what_cannot_be_read_is_told_once),
         cmocka_unit_test(what_is_too_large_is_skipped),
