@@ -6,6 +6,7 @@
 #include "handlers/tool.h"
 #include "handlers/tools.h"
 #include "state/base/json_put.h"
+#include "state/changes.h"
 #include "state/config.h"
 #include "state/quota.h"
 #include "state/state.h"
@@ -100,12 +101,14 @@ answer_of(const struct quota_view *v)
     return out;
 }
 
-/* Of what was counted: it is in the store, or the store is still to be told. */
+/* Of what was counted: it is in the store, or the store is still to be told.  Whoever subscribes to
+ * the summary is told of any change, where the bus is only told of crossings. */
 static json_t *
-counted_of(const struct quota_view *v, const char *what, uint64_t count)
+counted_of(const struct request *req, const struct quota_view *v, const char *what, uint64_t count)
 {
     json_t *out = answer_of(v);
 
+    changes_publish_resource(state_changes(req->state), URI_QUOTA "summary");
     json_put_int(out, what, (int64_t)count);
     json_put_bool(out, "stored", !v->owed);
     return out;
@@ -176,7 +179,7 @@ acquire_quota(struct request *req, const json_t *args, json_t **result, struct f
 
     err = err ? err : quota_acquire(d.quota, &d.ask, &view, f);
     if (!err) {
-        *result = counted_of(&view, "acquired", d.ask.count);
+        *result = counted_of(req, &view, "acquired", d.ask.count);
     } else if (err == E_OVER_QUOTA) {
         *result = refusal_of(req, &view, f);
     }
@@ -280,7 +283,7 @@ record_quota_usage(struct request *req, const json_t *args, json_t **result, str
 
     err = err ? err : quota_record(d.quota, &d.ask, &view, f);
     if (!err) {
-        *result = counted_of(&view, "recorded", d.ask.count);
+        *result = counted_of(req, &view, "recorded", d.ask.count);
         json_object_del(*result, "allowed");
     }
     desk_close(req, &d);
@@ -317,7 +320,7 @@ release_quota(struct request *req, const json_t *args, json_t **result, struct f
     err = desk_open(req, args, &d, f);
     err = err ? err : quota_release(d.quota, &d.ask, reset_at, &given, &view, f);
     if (!err) {
-        *result = counted_of(&view, "released", given);
+        *result = counted_of(req, &view, "released", given);
         json_object_del(*result, "allowed");
     }
     desk_close(req, &d);

@@ -14,14 +14,21 @@
 
 LOG_MODULE("bus");
 
-/* Events that change what a resource tells; {tenant} is the event's. */
-#define EVENT_RESOURCES(ROW)                        \
-    ROW("config.changed", URI_CONFIG)               \
-    ROW("helpdesk.loading", URI_HELPDESK "status")  \
-    ROW("helpdesk.ready", URI_HELPDESK "status")    \
-    ROW("helpdesk.failed", URI_HELPDESK "status")   \
-    ROW("helpdesk.reloaded", URI_HELPDESK "status") \
-    ROW("relay.**", URI_RELAY "status")             \
+/* Events that change what a resource tells; {tenant} is the event's, and another name in braces a
+ * member of its data. */
+#define EVENT_RESOURCES(ROW)                                \
+    ROW("config.changed", URI_CONFIG)                       \
+    ROW("failure.detected", URI_FAILURES)                   \
+    ROW("failure.fixed", URI_FAILURES)                      \
+    ROW("failure.learning", URI_LEARNINGS "{target}")       \
+    ROW("helpdesk.loading", URI_HELPDESK "status")          \
+    ROW("helpdesk.ready", URI_HELPDESK "status")            \
+    ROW("helpdesk.failed", URI_HELPDESK "status")           \
+    ROW("helpdesk.reloaded", URI_HELPDESK "status")         \
+    ROW("quota.**", URI_QUOTA "summary")                    \
+    ROW("relay.**", URI_RELAY "status")                     \
+    ROW("session.**", URI_SESSION "current")                \
+    ROW("session.ended", URI_SESSION "{session_id}/resume") \
     ROW("tenant.invalidated", URI_TENANT "{tenant}/config")
 
 static const struct row {
@@ -69,19 +76,38 @@ beat(void *arg)
 
 /* ---- Resources ---- */
 
-/* At once: a tenant's settings change by hand, and whoever listens is told at most ten times a
- * second (changes.h). */
-static void
-tell_tenant(struct bus_keep *k, const char *uri, const char *tenant)
+/* The URI of a row whose template names what the event is about, new; null if it does not. */
+static char *
+uri_of(const char *template, const struct bus_event *event)
 {
-    int head = (int)strcspn(uri, "{");
+    const char *open = strchr(template, '{'), *close = strchr(open, '}');
+    char *name = xstrndup(open + 1, (size_t)(close - open - 1));
+    bool of_tenant = strcmp(name, "tenant") == 0;
+    json_t *data = of_tenant ? NULL : json_loadb(event->data.data, event->data.len, 0, NULL);
+    const char *value = of_tenant ? event->tenant : json_string_value(json_object_get(data, name));
+    struct buf uri = BUF_INIT;
 
-    if (tenant) {
-        char *name = xasprintf("%.*s%s%s", head, uri, tenant, strchr(uri, '}') + 1);
-
-        changes_publish_resource(k->options.changes, name);
-        free(name);
+    if (value) {
+        buf_add_slice(&uri, (struct slice){template, (size_t)(open - template)});
+        uri_add_path(&uri, slice_of(value));
+        buf_adds(&uri, close + 1);
     }
+    json_decref(data);
+    free(name);
+    return value ? buf_steal(&uri) : NULL;
+}
+
+/* At once: these change by hand, and whoever listens is told at most ten times a second
+ * (changes.h). */
+static void
+tell_at_once(struct bus_keep *k, const char *template, const struct bus_event *event)
+{
+    char *uri = uri_of(template, event);
+
+    if (uri) {
+        changes_publish_resource(k->options.changes, uri);
+    }
+    free(uri);
 }
 
 static enum err
@@ -94,7 +120,7 @@ mark(void *arg, const struct bus_event *event)
             continue;
         }
         if (strchr(rows[i].uri, '{')) {
-            tell_tenant(k, rows[i].uri, event->tenant);
+            tell_at_once(k, rows[i].uri, event);
         } else {
             atomic_store(&k->changed[i], true);
         }

@@ -88,6 +88,8 @@ hearts_beat_by_themselves(void **state)
 struct probe {
     struct listener listener; /* First. */
     _Atomic unsigned recent, status, config, others;
+    const char *uri; /* Null: nobody asks for one by name. */
+    _Atomic unsigned named, unnamed;
     sem_t told;
 };
 
@@ -109,6 +111,10 @@ tell(struct listener *l, enum change change, const char *name)
                      : strcmp(name, "tandem://tenant/acme/config") == 0 ? &p->config
                                                                         : &p->others,
                      1);
+    if (p->uri) {
+        bool named = change == CHANGE_RESOURCE && strcmp(name, p->uri) == 0;
+        atomic_fetch_add(named ? &p->named : &p->unnamed, 1);
+    }
     sem_post(&p->told);
     return TOLD;
 }
@@ -166,6 +172,49 @@ subscribers_of_resources_are_told(void **state)
     sem_destroy(&p.told);
 }
 
+/* What a row of EVENT_RESOURCES says: this event, that resource. */
+static void
+events_change_what_services_tell(void **state)
+{
+    static const struct {
+        const char *topic, *data, *uri;
+    } rows[] = {
+        {"config.changed", NULL, "tandem://config"},
+        {"failure.detected", NULL, "tandem://failures"},
+        {"failure.fixed", NULL, "tandem://failures"},
+        {"failure.learning", "{\"target\":\"qa\"}", "tandem://learnings/qa"},
+        {"helpdesk.reloaded", NULL, "tandem://helpdesk/status"},
+        {"quota.critical", NULL, "tandem://quota/summary"},
+        {"quota.store_unreachable", NULL, "tandem://quota/summary"},
+        {"relay.client_connected", NULL, "tandem://relay/status"},
+        {"session.tokens", NULL, "tandem://session/current"},
+        {"session.ended", "{\"session_id\":\"a:b\"}", "tandem://session/a%3Ab/resume"},
+        {"tenant.invalidated", NULL, "tandem://tenant/acme/config"},
+    };
+    struct rig r;
+
+    (void)state;
+    rig_init(&r, BUS_HEARTBEAT_MS);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct probe p = {.listener = {.class = &class}, .uri = rows[i].uri};
+        json_t *data = rows[i].data ? json_loads(rows[i].data, 0, NULL) : NULL;
+
+        sem_init(&p.told, 0, 0);
+        CHECK(listener_want(&p.listener, slice_of(rows[i].uri), NULL) == E_OK);
+        CHECK(changes_listen(r.changes, &p.listener, NULL) == E_OK);
+        /* What lacks the name that is wanted changes nothing. */
+        bus_publish(r.bus, &(struct bus_draft){.topic = "failure.learning"});
+        bus_publish(r.bus,
+                    &(struct bus_draft){.topic = rows[i].topic, .tenant = "acme", .data = data});
+        await(&p, &p.named, 1);
+        CHECK(changes_take(r.changes, any, NULL) == &p.listener);
+        CHECK_INT(p.unnamed, 0);
+        listener_fini(&p.listener);
+        sem_destroy(&p.told);
+    }
+    rig_fini(&r);
+}
+
 /* Many events between two looks are told as one. */
 static void
 news_are_told_together(void **state)
@@ -196,6 +245,7 @@ main(void)
         cmocka_unit_test(a_heartbeat_tells_that_the_server_lives),
         cmocka_unit_test(hearts_beat_by_themselves),
         cmocka_unit_test(subscribers_of_resources_are_told),
+        cmocka_unit_test(events_change_what_services_tell),
         cmocka_unit_test(news_are_told_together),
     };
     return CHECK_RUN(tests);

@@ -14,10 +14,13 @@
 #include "state/bus.h"
 #include "state/changes.h"
 #include "state/config.h"
+#include "state/failures.h"
 #include "state/helpdesk.h"
+#include "state/learnings.h"
 #include "state/mcp_session.h"
 #include "state/mcp_tasks.h"
 #include "state/project_info.h"
+#include "state/quota.h"
 #include "state/relay.h"
 #include "state/search.h"
 #include "state/skills.h"
@@ -31,7 +34,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SERVICE "tiingo"
+#define RULE SERVICE "=1000000/month"
+
 static struct fake_project project;
+static json_t *own_limits; /* Of a tenant of its own. */
 static _Atomic unsigned wrong;
 
 static int
@@ -39,6 +46,7 @@ set_up(void **unused)
 {
     (void)unused;
     fake_project_init(&project, NULL);
+    own_limits = json_pack("{s:[s]}", "services", RULE);
     wrong = 0;
     return 0;
 }
@@ -48,6 +56,7 @@ tear_down(void **unused)
 {
     (void)unused;
     fake_project_fini(&project);
+    json_decref(own_limits);
     return 0;
 }
 
@@ -168,6 +177,49 @@ use_budget(unsigned n)
 }
 
 static bool
+use_quota(unsigned n)
+{
+    const struct quota_ask ask = {
+        .tenant = "acme", .own = own_limits, .service = SERVICE, .count = 1, .high = n % 2};
+    struct quota_view view;
+
+    return quota_acquire(state_quota(project.state), &ask, &view, NULL) == E_OK && view.used > 0 &&
+           view.used + view.remaining == view.limit;
+}
+
+static bool
+use_learnings(unsigned n)
+{
+    json_t *lesson = json_pack("{s:i}", "number", (int)n), *lessons = NULL;
+    bool whole = learnings_add(state_learnings(project.state), "default", n % 2 ? "qa" : "ops",
+                               lesson, NULL) == E_OK &&
+                 learnings_get(state_learnings(project.state), "default", n % 2 ? "qa" : "ops", 5,
+                               &lessons, NULL) == E_OK &&
+                 json_array_size(lessons) > 0;
+
+    json_decref(lesson);
+    json_decref(lessons);
+    return whole;
+}
+
+static bool
+use_failures(unsigned n)
+{
+    struct failure_outcome outcome = {.tenant = "default",
+                                      .session = "s",
+                                      .tool = "Bash",
+                                      .output = SLICE("1 failed, 2 passed"),
+                                      .exit_code = n % 2,
+                                      .command = SLICE("pytest")};
+    struct failure_result result;
+    bool whole = failures_record(state_failures(project.state), &outcome, &result, NULL) == E_OK &&
+                 result.kind == FAILURE_FAILED && result.failure;
+
+    failure_result_fini(&result);
+    return whole && failures_stats(state_failures(project.state), "default", "s").failures > 0;
+}
+
+static bool
 use_project(unsigned n)
 {
     char *name = project_info_name(state_project(project.state), NULL);
@@ -221,10 +273,11 @@ static const struct {
     const char *name;
     bool (*use)(unsigned n);
 } uses[] = {
-    {"config", use_config},     {"traffic", use_traffic}, {"tenants", use_tenants},
-    {"sessions", use_sessions}, {"tasks", use_tasks},     {"bus", use_bus},
-    {"relay", use_relay},       {"budget", use_budget},   {"project", use_project},
-    {"workflow", use_workflow}, {"skills", use_skills},   {"search", use_search},
+    {"config", use_config},       {"traffic", use_traffic},   {"tenants", use_tenants},
+    {"sessions", use_sessions},   {"tasks", use_tasks},       {"bus", use_bus},
+    {"relay", use_relay},         {"budget", use_budget},     {"quota", use_quota},
+    {"learnings", use_learnings}, {"failures", use_failures}, {"project", use_project},
+    {"workflow", use_workflow},   {"skills", use_skills},     {"search", use_search},
     {"helpdesk", use_helpdesk},
 };
 #define USES (sizeof uses / sizeof uses[0])
@@ -321,6 +374,17 @@ singleton_fast_path(void **unused)
     CHECK_INT(wrong, 0);
 }
 
+/* What the tracker has counted. */
+static uint64_t
+quota_used(const char *tenant, const json_t *own)
+{
+    const struct quota_ask ask = {.tenant = tenant, .own = own, .service = SERVICE, .count = 1};
+    struct quota_view view;
+
+    CHECK_INT(quota_check(state_quota(project.state), &ask, &view, NULL), E_OK);
+    return view.used;
+}
+
 static void
 use_all(void *arg, unsigned number)
 {
@@ -346,6 +410,7 @@ singleton_no_deadlock(void **unused)
     bus = bus_stats(state_bus(project.state));
     CHECK_INT(bus.seq, bus.published); /* One sequence, without holes. */
     CHECK_INT(budget_counters(state_budget(project.state)).tokens, 2 * 10 * rounds);
+    CHECK_INT(quota_used("acme", own_limits), 10 * rounds);
 }
 
 static void
@@ -468,38 +533,54 @@ singleton_rapid_fire(void **unused)
 static struct dispatcher *dispatcher;
 static char session_ids[100][129];
 
-static void
-count_tokens(void *arg, unsigned number)
+/* Calls a tool; its answer is new, or null if it is no success. */
+static json_t *
+call(unsigned number, const char *tool, const char *args)
 {
-    const unsigned *rounds = arg;
     struct rate rate = {.full_ns = 0};
     struct envelope env = {.transport = number % 2 ? TRANSPORT_HTTP : TRANSPORT_STDIO,
                            .principal = SLICE("p"),
                            .rate = &rate};
+    struct fake_sink sink;
+    json_t *answer;
+
+    fake_sink_init(&sink);
+    dispatch_tool(dispatcher, &env, slice_of(tool), slice_of(args), &sink.sink);
+    answer = json_loads(fake_sink_wait(&sink), 0, NULL);
+    if (sink.status != 200) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    fake_sink_fini(&sink);
+    return answer;
+}
+
+static void
+count_all(void *arg, unsigned number)
+{
+    const unsigned *rounds = arg;
 
     for (unsigned i = 0; i < *rounds; i++) {
-        struct fake_sink sink;
-        json_t *answer;
-        const char *id;
+        json_t *tokens =
+            call(number, "update_token_usage", "{\"input_tokens\":2,\"output_tokens\":1}");
+        json_t *quota = call(number, "acquire_quota", "{\"service\":\"" SERVICE "\"}");
+        const char *id = json_string_value(json_object_get(tokens, "session_id"));
 
-        fake_sink_init(&sink);
-        dispatch_tool(dispatcher, &env, SLICE("update_token_usage"),
-                      SLICE("{\"input_tokens\":2,\"output_tokens\":1}"), &sink.sink);
-        answer = json_loads(fake_sink_wait(&sink), 0, NULL);
-        id = json_string_value(json_object_get(answer, "session_id"));
-        if (sink.status != 200 || !id) {
+        wrong += !json_is_true(json_object_get(quota, "allowed"));
+        if (!id) {
             wrong++;
         } else if (i == 0) {
             snprintf(session_ids[number], sizeof session_ids[number], "%s", id);
         } else {
             wrong += strcmp(session_ids[number], id) != 0;
         }
-        json_decref(answer);
-        fake_sink_fini(&sink);
+        json_decref(tokens);
+        json_decref(quota);
     }
 }
 
-/* 50 callers of each side, 100 calls each: exact sums, one session, a sequence without holes. */
+/* 50 callers of each side, 100 calls of two tools each: exact sums, one session, a sequence without
+ * holes. */
 static void
 dual_transport_mixed_load(void **unused)
 {
@@ -515,7 +596,8 @@ dual_transport_mixed_load(void **unused)
 
     (void)unused;
     dispatcher = dispatcher_create(project.state, pool, &limits);
-    threads_run(100, count_tokens, &rounds);
+    CHECK_INT(config_set(state_config(project.state), SETTING_quota_services, RULE, NULL), E_OK);
+    threads_run(100, count_all, &rounds);
     CHECK_INT(wrong, 0);
     for (int i = 1; i < 100; i++) {
         CHECK_STR(session_ids[i], session_ids[0]);
@@ -523,6 +605,7 @@ dual_transport_mixed_load(void **unused)
     CHECK_INT(budget_metrics(state_budget(project.state), "default", NULL, &told, NULL), E_OK);
     CHECK_INT(json_integer_value(json_object_get(told, "used_tokens")), 300 * rounds);
     json_decref(told);
+    CHECK_INT(quota_used("default", NULL), 100 * rounds);
     bus = bus_stats(state_bus(project.state));
     CHECK_INT(bus.seq, bus.published);
     CHECK(bus.published >= 100 * rounds);
