@@ -78,6 +78,30 @@ print_console(const struct reach *r, const char *url)
     }
 }
 
+/* What is not known of a cache is told as "-", never as 0. */
+static void
+print_cache(const char *name, const json_t *cache)
+{
+    static const struct {
+        const char *member, *word;
+    } rows[] = {{"hits", "hits"},
+                {"misses", "misses"},
+                {"double_loads", "double loads"},
+                {"lock_waits", "lock waits"}};
+
+    printf("%-12s %s:", "cache", name);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const json_t *value = json_object_get(cache, rows[i].member);
+
+        if (json_is_integer(value)) {
+            printf("%s %s %lld", i ? "," : "", rows[i].word, (long long)json_integer_value(value));
+        } else {
+            printf("%s %s -", i ? "," : "", rows[i].word);
+        }
+    }
+    putchar('\n');
+}
+
 static void
 print_info(const struct reach *r, const char *url, const json_t *info)
 {
@@ -99,11 +123,7 @@ print_info(const struct reach *r, const char *url, const json_t *info)
     print_numbers("in flight", json_object_get(info, "requests_in_flight"));
     print_numbers("index", json_object_get(info, "index"));
     json_object_foreach(caches, name, cache) {
-        printf("%-12s %s: hits %lld, misses %lld, double loads %lld, lock waits %lld\n", "cache",
-               name, (long long)json_integer_value(json_object_get(cache, "hits")),
-               (long long)json_integer_value(json_object_get(cache, "misses")),
-               (long long)json_integer_value(json_object_get(cache, "double_loads")),
-               (long long)json_integer_value(json_object_get(cache, "lock_waits")));
+        print_cache(name, cache);
     }
 }
 

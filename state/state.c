@@ -221,6 +221,26 @@ add_cache(json_t *caches, const char *name, const struct slots_counters *c)
     json_put(caches, name, cache);
 }
 
+/* Its table knows neither who waited for another's look, nor what made room. */
+static void
+add_quota_cache(json_t *caches, struct quota *quota)
+{
+    struct quota_counters q = quota_counters(quota);
+    struct slots_counters c = {.hits = q.hits,
+                               .misses = q.misses,
+                               .load_failures = q.load_failures,
+                               .lock_waits = q.lock_waits,
+                               .lock_acquisitions = q.lock_acquisitions,
+                               .size = q.counters,
+                               .max = QUOTA_COUNTERS_MAX};
+    json_t *cache;
+
+    add_cache(caches, "quota_counts", &c);
+    cache = json_object_get(caches, "quota_counts");
+    json_put(cache, "double_loads", json_null());
+    json_put(cache, "evictions", json_null());
+}
+
 json_t *
 state_caches(const struct state *state)
 {
@@ -238,6 +258,7 @@ state_caches(const struct state *state)
     if (queries.max) {
         add_cache(caches, "query_vectors", &queries);
     }
+    add_quota_cache(caches, state->quota);
     add_cache(caches, "search_answers", &answers);
     add_cache(caches, "skill_files", &files);
     add_cache(caches, "tenants", &tenants);

@@ -4,6 +4,7 @@
 #include "handlers/dispatch.h"
 #include "handlers/operations.h"
 #include "handlers/tools.h"
+#include "state/config.h"
 #include "state/mcp_session.h"
 #include "state/process.h"
 #include "state/state.h"
@@ -174,6 +175,18 @@ all_stores_are_there(void **unused)
                                            "tandem_sessions",
                                            "tandem_config_version",
                                            "tandem_tenants",
+                                           "tandem_tenant_mismatches_total",
+                                           "tandem_tenant_blocks_total",
+                                           "tandem_tenant_refused_total",
+                                           "tandem_tenants_blocked",
+                                           "tandem_failures_unfixed",
+                                           "tandem_learnings_total",
+                                           "tandem_quota_crossings_total{level=\"critical\"}",
+                                           "tandem_quota_refused_total",
+                                           "tandem_quota_writes_total",
+                                           "tandem_quota_owed",
+                                           "tandem_quota_reduced",
+                                           "tandem_cache_size{cache=\"quota_counts\"}",
                                            "tandem_log_lines_dropped_total",
                                            "process_resident_memory_bytes",
                                            "process_open_fds",
@@ -206,6 +219,31 @@ the_helpdesk_is_counted(void **unused)
     CHECK_INT(exposition_value(text, "tandem_helpdesk_loads_total"), 2);
     CHECK_INT(exposition_value(text, "tandem_helpdesk_load_failures_total"), 0);
     CHECK_INT(exposition_value(text, "tandem_helpdesk_searches_total"), 1);
+    free(text);
+}
+
+/* Each service of the settings has its count, and what is not known of a cache is not told. */
+static void
+quotas_are_told_by_service(void **unused)
+{
+    char *text;
+
+    (void)unused;
+    CHECK_INT(config_set(state_config(project.state), SETTING_quota_services,
+                         "tiingo=10/month,sendgrid=100/day", NULL),
+              E_OK);
+    call("acquire_quota", "{\"service\":\"tiingo\",\"count\":8}");
+    call("acquire_quota", "{\"service\":\"tiingo\"}"); /* Critical by now. */
+    text = expose();
+    CHECK_INT(exposition_value(text, "tandem_quota_used{service=\"tiingo\"}"), 8);
+    CHECK_INT(exposition_value(text, "tandem_quota_limit{service=\"tiingo\"}"), 10);
+    CHECK_INT(exposition_value(text, "tandem_quota_used{service=\"sendgrid\"}"), 0);
+    CHECK_INT(exposition_value(text, "tandem_quota_crossings_total{level=\"warning\"}"), 1);
+    CHECK_INT(exposition_value(text, "tandem_quota_crossings_total{level=\"critical\"}"), 1);
+    CHECK_INT(exposition_value(text, "tandem_quota_crossings_total{level=\"exhausted\"}"), 0);
+    CHECK_INT(exposition_value(text, "tandem_quota_refused_total"), 1);
+    CHECK_INT(exposition_value(text, "tandem_cache_size{cache=\"quota_counts\"}"), 1);
+    CHECK(!strstr(text, "tandem_cache_double_loads_total{cache=\"quota_counts\"}"));
     free(text);
 }
 
@@ -297,6 +335,7 @@ main(void)
         cmocka_unit_test(operations_are_counted_by_what_they_were),
         cmocka_unit_test(all_stores_are_there),
         cmocka_unit_test(the_helpdesk_is_counted),
+        cmocka_unit_test(quotas_are_told_by_service),
         cmocka_unit_test(the_console_gets_percentiles),
         cmocka_unit_test(every_call_of_every_thread_is_counted),
         cmocka_unit_test(the_process_is_known),

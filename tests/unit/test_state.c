@@ -92,9 +92,15 @@ caches_tell_their_counters(void **unused)
     fake_project_init(&project, NULL);
     caches = state_caches(project.state);
     CHECK(json_object_size(caches) > 0);
+    CHECK(json_object_get(caches, "quota_counts"));
     json_object_foreach(caches, name, cache) {
+        bool quota = strcmp(name, "quota_counts") == 0;
+
         for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-            if (!json_is_integer(json_object_get(cache, members[i]))) {
+            bool known = !quota || (strcmp(members[i], "double_loads") != 0 &&
+                                    strcmp(members[i], "evictions") != 0);
+            const json_t *value = json_object_get(cache, members[i]);
+            if (known ? !json_is_integer(value) : !json_is_null(value)) {
                 fail_msg("cache %s has no %s", name, members[i]);
             }
         }

@@ -56,9 +56,9 @@ set_up(void **unused)
 
     (void)unused;
     fake_project_init(&project, NULL);
-    CHECK_INT(config_set(state_config(project.state), SETTING_quota_services, "tiingo=500/month",
-                         NULL),
-              E_OK);
+    CHECK_INT(
+        config_set(state_config(project.state), SETTING_quota_services, "tiingo=500/month", NULL),
+        E_OK);
     pool = pool_create(2, 1, 64);
     dispatcher = dispatcher_create(project.state, pool, &limits);
     connection.transport = TRANSPORT_STDIO;
@@ -220,6 +220,75 @@ the_list_is_small_and_always_the_same(void **unused)
     json_decref(list);
     tools_destroy(a);
     tools_destroy(b);
+}
+
+/* The whole answer to tools/list of a client of 'revision' that was offered nothing but the core;
+ * new. */
+static char *
+list_of(const char *revision)
+{
+    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
+                                     .calls = 64,
+                                     .calls_per_session = 8,
+                                     .call_ns = 60000000000,
+                                     .groups = "core"};
+    struct dispatcher *core = dispatcher_create(project.state, pool, &limits);
+    struct envelope env = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
+    bool modern = strcmp(revision, "2026-07-28") == 0;
+    char *messages[] = {
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
+                  "\"protocolVersion\":\"%s\",\"capabilities\":{},"
+                  "\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}",
+                  revision),
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\",\"params\":{%s}}",
+                  modern ? META : "")};
+    char *body = NULL;
+
+    for (int i = modern; i < 2; i++) {
+        struct fake_sink sink;
+
+        fake_sink_init(&sink);
+        dispatch_message(core, &env, slice_of(messages[i]), &sink.sink);
+        free(body);
+        body = xstrdup(fake_sink_wait(&sink));
+        fake_sink_fini(&sink);
+    }
+    free(messages[0]);
+    free(messages[1]);
+    dispatch_gone(core, &env, NULL);
+    mcp_session_unref(env.session);
+    dispatcher_destroy(core);
+    return body;
+}
+
+/* design.md 3: which tools an agent has in its context without being asked, and what they cost. */
+static void
+the_core_is_cheap_in_every_revision(void **unused)
+{
+    static const char *const revisions[] = {"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25",
+                                            "2026-07-28"};
+    static const char *const names[LIST_TOOLS_MAX] = {
+        "current_date",      "get_server_info",     "pos_workflow",        "search_standards",
+        "get_recent_events", "publish_event",       "get_context_metrics", "update_token_usage",
+        "get_learnings",     "record_tool_outcome", "acquire_quota",       "get_quota_summary"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof revisions / sizeof revisions[0]; i++) {
+        char *text = list_of(revisions[i]);
+        json_t *answer = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        json_t *tools = json_object_get(json_object_get(answer, "result"), "tools");
+
+        if (json_array_size(tools) != LIST_TOOLS_MAX || strlen(text) / 4 > LIST_TOKENS_MAX) {
+            fail_msg("%s: %zu tools, %zu tokens", revisions[i], json_array_size(tools),
+                     strlen(text) / 4);
+        }
+        for (size_t t = 0; t < LIST_TOOLS_MAX; t++) {
+            CHECK_STR(json_string_value(json_object_get(json_array_get(tools, t), "name")),
+                      names[t]);
+        }
+        json_decref(answer);
+        free(text);
+    }
 }
 
 /* How many tools the groups in 'list' have, and whether 'tool' is one of them. */
@@ -437,6 +506,7 @@ main(void)
         cmocka_unit_test(each_row_says_what_it_is),
         cmocka_unit_test(each_schema_is_in_the_profile),
         cmocka_unit_test(the_list_is_small_and_always_the_same),
+        cmocka_unit_test(the_core_is_cheap_in_every_revision),
         cmocka_unit_test(the_list_tells_all_of_a_row),
         cmocka_unit_test(groups_decide_which_tools_there_are),
         cmocka_unit_test(each_answer_is_what_was_promised),
