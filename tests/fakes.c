@@ -20,11 +20,15 @@ fake_wall(const struct clock *c)
     return atomic_load(&((const struct fake_clock *)c)->wall_ns);
 }
 
+#define HOUR_NS INT64_C(3600000000000)
+
 void
 fake_clock_init(struct fake_clock *c)
 {
     c->clock = (struct clock){fake_mono, fake_wall};
-    atomic_init(&c->mono_ns, 1000000000);
+    /* Who waits for another thread until a deadline of this clock waits by the machine's: it must
+     * not be over before it began. */
+    atomic_init(&c->mono_ns, clock_mono(clock_real()) + HOUR_NS);
     atomic_init(&c->wall_ns, FAKE_CLOCK_START);
 }
 
