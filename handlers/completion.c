@@ -7,6 +7,8 @@
 #include "handlers/resources.h"
 #include "handlers/tenant.h"
 #include "state/base/json_put.h"
+#include "state/budget.h"
+#include "state/learnings.h"
 #include "state/skills.h"
 #include "state/standards.h"
 #include "state/state.h"
@@ -126,6 +128,20 @@ add_tenants(struct request *req, struct offers *values)
     return err;
 }
 
+/* Adds the texts of an array, or a member of each of its objects.  Steals it. */
+static enum err
+add_texts(json_t *array, const char *key, struct offers *values)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(array, i, entry) {
+        offers_add(values, json_string_value(key ? json_object_get(entry, key) : entry), NULL);
+    }
+    json_decref(array);
+    return E_OK;
+}
+
 static enum err
 complete_template(struct request *req, const struct question *q, struct offers *values)
 {
@@ -148,6 +164,12 @@ complete_template(struct request *req, const struct question *q, struct offers *
     }
     if (strcmp(q->variable, "client_id") == 0) {
         return add_tenants(req, values);
+    }
+    if (strcmp(q->variable, "target") == 0) {
+        return add_texts(learnings_targets(state_learnings(req->state), req->tenant), NULL, values);
+    }
+    if (strcmp(q->variable, "tandem_session_id") == 0) {
+        return add_texts(budget_notes(state_budget(req->state), req->tenant), "session_id", values);
     }
     return strcmp(q->variable, "id") == 0
                ? add_ids(req, workflow_list_workflows, "workflows", "id", values)

@@ -33,7 +33,7 @@
     ROW(URI_SESSION "current", "session", "Tandem session", "application/json",                  \
         read_current_session,                                                                    \
         "The tandem session that all agents here share, with its token budget.")                 \
-    ROW(URI_SESSION "{id}/resume", "resume note", "Resume note", "application/json",             \
+    ROW(URI_SESSION "{tandem_session_id}/resume", "resume note", "Resume note", "application/json",             \
         read_resume_note,                                                                        \
         "What end_session left of a tandem session; the newest ten are kept.")                   \
     ROW(URI_SERVER "caches", "caches", "Caches", "application/json", read_caches,                \

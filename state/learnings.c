@@ -338,6 +338,27 @@ learnings_get(struct learnings *l, const char *tenant, const char *target, size_
     return err;
 }
 
+json_t *
+learnings_targets(struct learnings *l, const char *tenant)
+{
+    json_t *targets = json_must(json_array());
+    size_t len = strlen(tenant);
+    struct buf keys = BUF_INIT; /* A key each, ended by NUL. */
+
+    LOCK(FAILURES, &l->lock);
+    for (const struct target *t = l->table; t; t = t->hh.next) {
+        if (strncmp(t->key, tenant, len) == 0 && t->key[len] == '/') {
+            buf_add(&keys, t->key + len + 1, strlen(t->key + len));
+        }
+    }
+    UNLOCK(FAILURES, &l->lock);
+    for (size_t at = 0; !keys.failed && at < keys.len; at += strlen(keys.data + at) + 1) {
+        json_add(targets, json_text(keys.data + at));
+    }
+    buf_fini(&keys);
+    return targets;
+}
+
 /* ---- Writing ---- */
 
 /* What is to be done for one target. */

@@ -45,6 +45,9 @@ enum err learnings_add(struct learnings *l, const char *tenant, const char *targ
  * runs too.  E_ARGUMENT; E_IO: its file cannot be read; E_LIMIT. */
 enum err learnings_get(struct learnings *l, const char *tenant, const char *target, size_t limit,
                        json_t **lessons, struct fault *f);
+/* The names of those of 'tenant' who have been given or asked for lessons since the start, a new
+ * array. */
+json_t *learnings_targets(struct learnings *l, const char *tenant);
 /* Writes what is not written.  E_IO: some of it could not be; it is tried again with the next. */
 enum err learnings_write(struct learnings *l, struct fault *f);
 

@@ -46,6 +46,8 @@ export class Project {
         // A task list for the dynamic pack: four phases of 2, 2, 2 and 5 tasks.
         copy('tests/fixtures/praxis/specs/2025-10-07-dynamic-workflow-session-refactor',
              path.join(this.root, 'specs/refactor'));
+        // A service whose use is counted, for acquire_quota.
+        fs.writeFileSync(path.join(this.root, '.tandem', 'config.json'), '{"quota": {"services": ["mail=1000000/day"]}}');
         this.exitFile = path.join(this.root, 'exit-status');
         this.logFile = path.join(this.root, 'server.log');
     }
@@ -158,6 +160,11 @@ export function toolResult(answer) {
 export const someArguments = {
     pos_workflow: { action: 'list_workflows' },
     search_standards: { query: 'how do I reproduce a bug' },
+    publish_event: { topic: 'build.finished', data: { ok: true } },
+    acquire_quota: { service: 'mail' },
+    record_tool_outcome: { tool_name: 'make', output: '41 passed' },
+    get_learnings: { target: 'qa' },
+    update_token_usage: { input_tokens: 10, output_tokens: 5 },
 };
 
 /** Evidence that passes each gate of bug_fix_v1. */
