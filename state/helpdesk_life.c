@@ -202,10 +202,11 @@ helpdesk_begin(struct desk *d, struct slot_pin pin)
         slots_unpin(h->desks, &pin);
     } else if (atomic_load(&h->stopping) || pool_submit(h->loaders, &d->job, LANE_IDE) != E_OK) {
         fault_set(&f, E_NOT_READY, "too many helpdesk indexes are being loaded");
-        LOCK(HELPDESK, &h->lock);
-        d->running = d->wanted;
-        UNLOCK(HELPDESK, &h->lock);
-        settle(d, E_NOT_READY, &f);
+        do { /* Who comes meanwhile is told the same: nobody else would. */
+            LOCK(HELPDESK, &h->lock);
+            d->running = d->wanted;
+            UNLOCK(HELPDESK, &h->lock);
+        } while (settle(d, E_NOT_READY, &f));
         slots_unpin(h->desks, &pin);
     }
 }
