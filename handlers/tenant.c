@@ -214,3 +214,16 @@ tenant_check(const struct request *req, const char *id, struct fault *f)
     }
     return fault_remedy(f, "leave client_id out");
 }
+
+enum err
+tenant_check_operator(const struct request *req, const char *what, struct fault *f)
+{
+    if (!req->tenant_bound) {
+        return E_OK;
+    }
+    fault_set(f, E_TENANT, "only who runs this server changes %s", what);
+    if (f) {
+        f->reason = "operator_only";
+    }
+    return fault_remedy(f, "ask who runs this server");
+}

@@ -26,5 +26,8 @@ enum err tenant_enter(struct request *req);
 /* E_TENANT if the request may not be told of the tenant 'id', or change it: one that is for a
  * tenant is for that one alone.  Who names none, and is bound to none, runs the server. */
 enum err tenant_check(const struct request *req, const char *id, struct fault *f);
+/* E_TENANT, "operator_only", if the caller is bound to a tenant: 'what' is all tenants', or limits
+ * them, and is not for one of them to change. */
+enum err tenant_check_operator(const struct request *req, const char *what, struct fault *f);
 
 #endif

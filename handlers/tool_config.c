@@ -4,6 +4,7 @@
  * No secret and no absolute path is ever told: of a path its last part is shown, of a URL with a
  * user in it the rest. */
 #include "handlers/service_resources.h"
+#include "handlers/tenant.h"
 #include "handlers/tool.h"
 #include "state/base/json_put.h"
 #include "state/config.h"
@@ -198,8 +199,9 @@ set_config(struct request *req, const json_t *args, json_t **result, struct faul
     const char *text = json_string_value(json_object_get(args, "value"));
     struct settings *before = config_settings(config), *after;
     enum setting setting;
-    enum err err = find(json_string_value(json_object_get(args, "key")), &setting, f);
+    enum err err = tenant_check_operator(req, "settings", f);
 
+    err = err ? err : find(json_string_value(json_object_get(args, "key")), &setting, f);
     err = err ? err : config_set(config, setting, text, f);
     if (!err) {
         after = config_settings(config);

@@ -1,5 +1,6 @@
 /* tool_events.c -- the event bus as tools: publishing, looking back, counters, filters. */
 #include "handlers/events.h"
+#include "handlers/tenant.h"
 #include "handlers/tool.h"
 #include "state/base/json_put.h"
 #include "state/state.h"
@@ -109,8 +110,9 @@ set_event_filters(struct request *req, const json_t *args, json_t **result, stru
 {
     const json_t *wanted = json_object_get(args, "patterns");
     struct bus_patterns patterns = {.count = 0};
-    enum err err = events_read_patterns(wanted, &patterns, f);
+    enum err err = tenant_check_operator(req, "what is published", f);
 
+    err = err ? err : events_read_patterns(wanted, &patterns, f);
     if (!err) {
         bus_set_filters(state_bus(req->state), &patterns);
         *result = json_must(json_object());

@@ -3,6 +3,7 @@
  * A tenant whose settings have limits of their own asks for those; all others share the server's.
  */
 #include "handlers/service_resources.h"
+#include "handlers/tenant.h"
 #include "handlers/tool.h"
 #include "handlers/tools.h"
 #include "state/base/json_put.h"
@@ -347,6 +348,7 @@ reset_quota(struct request *req, const json_t *args, json_t **result, struct fau
     struct desk d;
     enum err err = desk_open(req, args, &d, f);
 
+    err = err ? err : tenant_check_operator(req, "counts of quotas", f);
     err = err ? err : quota_reset(d.quota, &d.ask, &view, f);
     if (!err) {
         *result = json_must(json_object());

@@ -162,13 +162,13 @@ const struct tool tool_list_tenants = {
 static enum err
 check_bound(const struct request *req, const struct tenant_change *change, struct fault *f)
 {
-    if (!req->tenant_bound || (change->merge && !json_object_get(change->config, "quota") &&
-                               !json_object_get(change->config, "_meta"))) {
+    if (change->merge && !json_object_get(change->config, "quota") &&
+        !json_object_get(change->config, "_meta")) {
         return E_OK;
     }
-    fault_set(f, E_TENANT, "quota and _meta are for who runs this server to change");
-    f->reason = "operator_only";
-    return fault_remedy(f, "change other sections, with merge=true");
+    return tenant_check_operator(req, "quota and _meta", f)
+               ? fault_remedy(f, "change other sections, with merge=true")
+               : E_OK;
 }
 
 static enum err

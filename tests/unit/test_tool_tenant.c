@@ -165,6 +165,22 @@ who_is_for_a_tenant_sees_no_other(void **unused)
 }
 
 static void
+who_is_bound_changes_nothing_for_all(void **unused)
+{
+    const struct envelope bound = {.transport = TRANSPORT_HTTP, .tenants = SLICE("acme")};
+    const struct envelope named = {.transport = TRANSPORT_HTTP, .client_id = SLICE("acme")};
+
+    (void)unused;
+    make_two();
+    call_as(&bound, "set_config", "{\"key\":\"drain\",\"value\":\"1s\"}", 403, "operator_only");
+    call_as(&bound, "set_event_filters", "{\"patterns\":[\"a.*\"]}", 403, "operator_only");
+    call_as(&bound, "reset_quota", "{\"service\":\"tiingo\"}", 403, "operator_only");
+    call_as(&bound, "get_config", "{\"key\":\"drain\"}", 200, "\"origin\":\"default\"");
+    call_as(&bound, "get_event_stats", "{}", 200, "\"filter_count\":0");
+    call_as(&named, "set_event_filters", "{\"patterns\":[\"a.*\"]}", 200, "\"filter_count\":1");
+}
+
+static void
 who_is_bound_does_not_lift_its_limits(void **unused)
 {
     const struct envelope env = {.transport = TRANSPORT_HTTP, .tenants = SLICE("acme")};
@@ -266,6 +282,7 @@ main(void)
         cmocka_unit_test_setup_teardown(tenant_secrets_masked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(of_two_writers_the_second_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_for_a_tenant_sees_no_other, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_is_bound_changes_nothing_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_bound_does_not_lift_its_limits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_not_there_or_suspended_is_not_served, set_up,
                                         tear_down),
