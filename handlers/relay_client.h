@@ -6,8 +6,9 @@
  * takes those for it.
  *
  * BACK-PRESSURE.  Events wait in the bus' reader, which is bounded, and are taken from there only
- * while less than RELAY_ROOM waits at the owner's; so a client that does not read costs that much
- * and its reader's queue, and learns by a "gap" what it lost.
+ * while less than RELAY_ROOM waits at the owner's: some at a time, which may be a few MiB where the
+ * events are large.  So a client that does not read costs that and its reader's queue, and learns
+ * by a "gap" what it lost.
  *
  * The owner's thread, but for what send() says. */
 #ifndef TANDEM_RELAY_CLIENT_H
