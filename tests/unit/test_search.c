@@ -245,7 +245,7 @@ swap_then_tell(const struct clock *clock)
 {
     struct swapping_clock *c = (struct swapping_clock *)(uintptr_t)clock;
 
-    if (c->armed && pthread_equal(pthread_self(), c->asker)) {
+    if (pthread_equal(pthread_self(), c->asker) && c->armed) { /* Which is his alone. */
         c->armed = false;
         tree_write(c->rig->tree, "standards/locks.md", "# Locks\n\nA mutex, as it is now.\n");
         search_rig_follow(c->rig);
