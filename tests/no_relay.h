@@ -1,9 +1,11 @@
-/* no_relay.h -- the event relay of a test that plays dispatch itself: there is none.
+/* no_relay.h -- events for a test that plays dispatch itself: nobody reads any, and there is no
+ * relay.
  *
  * Included once by such a test program; without it the real one would bring all handlers along. */
 #ifndef TANDEM_TESTS_NO_RELAY_H
 #define TANDEM_TESTS_NO_RELAY_H
 
+#include "handlers/dispatch.h"
 #include "handlers/relay_client.h"
 
 #include <stdlib.h>
@@ -44,6 +46,22 @@ relay_client_over(struct relay_client *client)
 {
     (void)client;
     return NULL;
+}
+
+enum err
+dispatch_read_events(struct dispatcher *d, const struct envelope *env,
+                     struct bus_reader_options *options, struct bus_reader **reader,
+                     struct bus_reader_start *start, struct fault *f)
+{
+    (void)d, (void)env, (void)options, (void)reader, (void)start;
+    return fault_set(f, E_OVERLOAD, "there are no events here");
+}
+
+void
+dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
+                    const char *reason)
+{
+    (void)d, (void)news, (void)reader, (void)reason;
 }
 
 #endif

@@ -6,25 +6,17 @@
  * then come without chunks. */
 #include "tests/check.h"
 
-#include "handlers/dispatch.h"
 #include "handlers/events_ingest.h"
-#include "state/base/log.h"
 #include "state/bus.h"
-#include "tests/fakes.h"
 #include "tests/http_client.h"
+#include "tests/http_rig.h"
 #include "tests/threads.h"
-#include "transports/transport.h"
 
 #include <stdio.h>
 
 #define SECONDS 20
-#define SECOND INT64_C(1000000000)
 
-static struct fake_clock fake;
-static struct fake_project project;
-static struct pool *pool;
-static struct dispatcher *dispatcher;
-static struct transport *transport;
+static struct http_rig rig;
 static struct bus *bus;
 static unsigned port;
 
@@ -35,49 +27,22 @@ static const char *const counted[] = {"a.**",    "b.**",   "c",    "large",
 static int
 start_all(void **state)
 {
-    struct dispatch_limits limits = {
-        .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 32, .call_ns = 3600 * SECOND};
-    struct transport_context context;
-
     (void)state;
-    log_configure(LOG_OFF, LOG_TEXT);
-    fake_clock_init(&fake);
-    fake_project_init(&project, &fake.clock);
-    fake_project_tenant(&project, "acme");
-    bus = state_bus(project.state);
+    http_rig_init(&rig, NULL);
+    fake_project_tenant(&rig.project, "acme");
+    bus = rig.bus;
+    port = rig.port;
     for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
         CHECK(bus_add_filter(bus, slice_of(counted[i]), NULL) == E_OK);
     }
-    pool = pool_create(4, 1, 64);
-    dispatcher = dispatcher_create(project.state, pool, &limits);
-    context = (struct transport_context){
-        .dispatcher = dispatcher,
-        .settings = project.settings,
-        .clock = &fake.clock,
-        .listen_fd = client_listen(&port),
-    };
-    CHECK(http_transport.start(&context, &transport, NULL) == E_OK);
     return 0;
-}
-
-static void
-stop_transport(void)
-{
-    if (transport) {
-        dispatch_drain(dispatcher);
-        http_transport.stop(transport, INT64_MAX);
-    }
-    transport = NULL;
 }
 
 static int
 stop_all(void **state)
 {
     (void)state;
-    stop_transport();
-    pool_destroy(pool);
-    dispatcher_destroy(dispatcher);
-    fake_project_fini(&project);
+    http_rig_fini(&rig);
     return 0;
 }
 
@@ -392,7 +357,7 @@ browsers_get_chunks_and_comments(void **state)
     CHECK(client_until(&c, "event: welcome\n", SECONDS));
     publish("a", NULL, 1);
     CHECK(client_until(&c, "\"topic\":\"a\"", SECONDS));
-    fake_clock_pass(&fake, 16 * SECOND);
+    fake_clock_pass(&rig.clock, 16 * SECOND);
     CHECK(client_until(&c, ": ka\n\n", SECONDS));
     publish("b", NULL, 1);
     CHECK(client_until(&c, "\"topic\":\"b\"", SECONDS));
@@ -519,7 +484,7 @@ one_that_never_reads_is_closed(void **state)
     expect_welcome(&c, &welcome);
     publish_large(400);
     while (bus_stats(bus).readers) { /* It takes nothing for longer than its patience. */
-        fake_clock_pass(&fake, 11 * SECOND);
+        fake_clock_pass(&rig.clock, 11 * SECOND);
         sched_yield();
     }
     client_close(&c);
@@ -628,7 +593,7 @@ the_server_says_goodbye(void **state)
     (void)state;
     get(&c, "", "");
     expect_welcome(&c, &welcome);
-    stop_transport();
+    http_rig_stop(&rig);
     expect_own(&c, "bye", "{\"reason\":\"server_ends\"}");
     CHECK(client_is_closed(&c));
     client_close(&c);

@@ -168,22 +168,6 @@ dispatch_event(struct dispatcher *d, const struct envelope *env, struct slice bo
     answer(sink, 200, body);
 }
 
-enum err
-dispatch_read_events(struct dispatcher *d, const struct envelope *env,
-                     struct bus_reader_options *options, struct bus_reader **reader,
-                     struct bus_reader_start *start, struct fault *f)
-{
-    (void)d, (void)env, (void)options, (void)reader, (void)start;
-    return fault_set(f, E_OVERLOAD, "there are no events here");
-}
-
-void
-dispatch_tell_relay(struct dispatcher *d, enum relay_news news, struct bus_reader *reader,
-                    const char *reason)
-{
-    (void)d, (void)news, (void)reader, (void)reason;
-}
-
 void
 dispatch_metrics(struct dispatcher *d, struct buf *out)
 {
