@@ -275,12 +275,17 @@ static enum err
 reload_config(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     struct config *config = state_config(req->state);
-    struct settings *before = config_settings(config), *after;
+    struct settings *before, *after;
     struct problems problems = PROBLEMS_INIT;
     json_t *changed;
-    enum err err = config_reload(config, &problems, f);
+    enum err err = tenant_check_operator(req, "settings", f);
 
     (void)args;
+    if (err) {
+        return err;
+    }
+    before = config_settings(config);
+    err = config_reload(config, &problems, f);
     if (err) {
         hide_folder(f);
         fault_remedy(f, "the settings stay as they were; validate_config tells all errors");

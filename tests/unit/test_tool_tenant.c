@@ -173,6 +173,7 @@ who_is_bound_changes_nothing_for_all(void **unused)
     (void)unused;
     make_two();
     call_as(&bound, "set_config", "{\"key\":\"drain\",\"value\":\"1s\"}", 403, "operator_only");
+    call_as(&bound, "reload_config", "{}", 403, "operator_only");
     call_as(&bound, "set_event_filters", "{\"patterns\":[\"a.*\"]}", 403, "operator_only");
     call_as(&bound, "reset_quota", "{\"service\":\"tiingo\"}", 403, "operator_only");
     call_as(&bound, "get_config", "{\"key\":\"drain\"}", 200, "\"origin\":\"default\"");
