@@ -172,7 +172,7 @@ write_error(struct request *req)
     if (req->dialect == DIALECT_REST) {
         if (req->out.failed || !req->out.len) { /* Else the tool has told it in its own form. */
             buf_reset(&req->out);
-            tools_write_fault(&req->out, &req->fault);
+            fault_write(&req->out, &req->fault);
         }
         return err_info(req->fault.code)->http_status;
     }

@@ -3,7 +3,6 @@
 #include "handlers/relay_frames.h"
 
 #include "handlers/json_slice.h"
-#include "handlers/tools.h"
 #include "state/version.h"
 
 #include <inttypes.h>
@@ -176,7 +175,7 @@ relay_write_error(struct buf *out, const struct fault *f)
 {
     struct buf body = BUF_INIT;
 
-    tools_write_fault(&body, f);
+    fault_write(&body, f);
     relay_write_error_of(out, buf_slice(&body));
     out->failed = out->failed || body.failed;
     buf_fini(&body);

@@ -28,10 +28,7 @@ const char *tools_json(const struct tools *t);
  * had its calls of this second.  For methods that cost files or time. */
 enum err tools_check_rate(struct request *req);
 
-/* Writes {"code":...,"message":...,"retryable":...,"remedy":...,"details":{...}}: how a failed call
- * is told. */
-void tools_write_fault(struct buf *out, const struct fault *f);
-/* The same as a new object, for tools that have more to tell. */
+/* What fault_write() tells, as a new object: for tools that have more to tell. */
 json_t *tools_fault_json(const struct fault *f);
 
 /* Writes the result of a call that is refused before its tool is looked for, from req->fault.

@@ -232,41 +232,13 @@ call_tool(struct request *req, json_t **result, struct fault *f)
     return err;
 }
 
-void
-tools_write_fault(struct buf *out, const struct fault *f)
-{
-    const struct err_info *info = err_info(f->code);
-
-    buf_adds(out, "{\"code\":");
-    buf_add_json(out, slice_of(info->code));
-    buf_adds(out, ",\"message\":");
-    buf_add_json(out, slice_of(f->text));
-    buf_addf(out, ",\"retryable\":%s",
-             info->http_status == 429 || info->http_status >= 500 ? "true" : "false");
-    if (f->remedy[0]) {
-        buf_adds(out, ",\"remedy\":");
-        buf_add_json(out, slice_of(f->remedy));
-    }
-    if (f->reason || f->retry_s) {
-        buf_adds(out, ",\"details\":{");
-        if (f->reason) {
-            buf_addf(out, "\"reason\":\"%s\"%s", f->reason, f->retry_s ? "," : "");
-        }
-        if (f->retry_s) {
-            buf_addf(out, "\"retry_after\":%u", f->retry_s);
-        }
-        buf_addc(out, '}');
-    }
-    buf_addc(out, '}');
-}
-
 json_t *
 tools_fault_json(const struct fault *f)
 {
     struct buf text = BUF_INIT;
     json_t *json;
 
-    tools_write_fault(&text, f);
+    fault_write(&text, f);
     json = json_must(json_loadb(text.data ? text.data : "{}", text.data ? text.len : 2, 0, NULL));
     buf_fini(&text);
     return json;
@@ -281,7 +253,7 @@ result_text(const json_t *result, const struct fault *f)
     if (result) {
         json_write(&out, result);
     } else {
-        tools_write_fault(&out, f);
+        fault_write(&out, f);
     }
     return buf_steal(&out);
 }

@@ -264,13 +264,7 @@ connection_tell_fault(struct connection *c, const struct fault *f)
     struct reply reply = {.status = info->http_status};
     struct buf body = BUF_INIT;
 
-    buf_addf(&body, "{\"code\":\"%s\",\"message\":", info->code);
-    buf_add_json(&body, slice_of(f->text));
-    if (f->remedy[0]) {
-        buf_adds(&body, ",\"remedy\":");
-        buf_add_json(&body, slice_of(f->remedy));
-    }
-    buf_addc(&body, '}');
+    fault_write(&body, f);
     reply.body = buf_slice(&body);
     reply.scope = f->code == E_SCOPE ? slice_of(scope_text(SCOPE_READ)) : SLICE_NONE;
     if (info->http_status == 429 || info->http_status == 503) {

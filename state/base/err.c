@@ -77,3 +77,31 @@ fault_remedy(struct fault *f, const char *format, ...)
     va_end(args);
     return f->code;
 }
+
+void
+fault_write(struct buf *out, const struct fault *f)
+{
+    const struct err_info *info = err_info(f->code);
+
+    buf_adds(out, "{\"code\":");
+    buf_add_json(out, slice_of(info->code));
+    buf_adds(out, ",\"message\":");
+    buf_add_json(out, slice_of(f->text));
+    buf_addf(out, ",\"retryable\":%s",
+             info->http_status == 429 || info->http_status >= 500 ? "true" : "false");
+    if (f->remedy[0]) {
+        buf_adds(out, ",\"remedy\":");
+        buf_add_json(out, slice_of(f->remedy));
+    }
+    if (f->reason || f->retry_s) {
+        buf_adds(out, ",\"details\":{");
+        if (f->reason) {
+            buf_addf(out, "\"reason\":\"%s\"%s", f->reason, f->retry_s ? "," : "");
+        }
+        if (f->retry_s) {
+            buf_addf(out, "\"retry_after\":%u", f->retry_s);
+        }
+        buf_addc(out, '}');
+    }
+    buf_addc(out, '}');
+}

@@ -101,4 +101,9 @@ enum err fault_at(struct fault *f, enum err code, unsigned line, unsigned column
 enum err fault_remedy(struct fault *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+struct buf;
+/* Adds {"code":...,"message":...,"retryable":...,"remedy":...,"details":{...}}: how a fault is told
+ * wherever JSON-RPC does not say how.  The code must not be E_OK. */
+void fault_write(struct buf *out, const struct fault *f);
+
 #endif

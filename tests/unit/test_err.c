@@ -101,6 +101,41 @@ texts_stay_utf8(void **state)
     CHECK_STR(f.remedy, "\xE2\x82\xAC");
 }
 
+static void
+check_written(const struct fault *f, const char *want)
+{
+    struct buf out = BUF_INIT;
+
+    fault_write(&out, f);
+    buf_addc(&out, '\0');
+    CHECK(!out.failed);
+    CHECK_STR(out.data, want);
+    buf_fini(&out);
+}
+
+static void
+a_fault_is_written_as_it_is(void **state)
+{
+    struct fault f = FAULT_INIT;
+
+    (void)state;
+    fault_set(&f, E_ARGUMENT, "'%s' is no name", "a\"b");
+    check_written(&f, "{\"code\":\"invalid_argument\",\"message\":\"'a\\\"b' is no name\","
+                      "\"retryable\":false}");
+    fault_remedy(&f, "use letters");
+    f.reason = "name";
+    check_written(&f, "{\"code\":\"invalid_argument\",\"message\":\"'a\\\"b' is no name\","
+                      "\"retryable\":false,\"remedy\":\"use letters\","
+                      "\"details\":{\"reason\":\"name\"}}");
+    fault_set(&f, E_OVER_QUOTA, "no more");
+    f.retry_s = 7;
+    check_written(&f, "{\"code\":\"quota_exhausted\",\"message\":\"no more\",\"retryable\":true,"
+                      "\"details\":{\"retry_after\":7}}");
+    f.reason = "exhausted";
+    check_written(&f, "{\"code\":\"quota_exhausted\",\"message\":\"no more\",\"retryable\":true,"
+                      "\"details\":{\"reason\":\"exhausted\",\"retry_after\":7}}");
+}
+
 int
 main(void)
 {
@@ -110,6 +145,7 @@ main(void)
         cmocka_unit_test(a_fault_tells_what_where_and_what_next),
         cmocka_unit_test(nobody_needs_to_listen),
         cmocka_unit_test(texts_stay_utf8),
+        cmocka_unit_test(a_fault_is_written_as_it_is),
     };
     return CHECK_RUN(tests);
 }
