@@ -1,19 +1,26 @@
 /* bench_events -- what publishing costs, and how many events a second get through.
  *
  * The promise is 30,000 a second with two who listen to all of them; and that a publisher does not
- * notice who listens, least of all one who has stopped to read. */
+ * notice who listens, least of all one who has stopped to read.
+ *
+ * Then over sockets: a client of the real server publishes, others read by WebSocket, beside a loop
+ * that only sends the same bytes to as many sockets, in the same run.  Each of these prints a line
+ * "workload NAME: KEY=VALUE ...", medians of ROUNDS pairs. */
 #include "state/bus.h"
 #include "state/bus_reader.h"
 #include "state/bus_subscribe.h"
+#include "tests/harness_fanout.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
 #define EVENTS 200000u
 #define PROMISED 30000.0
 #define THREADS 4u
+#define ROUNDS 3
 
 static double
 now(void)
@@ -235,6 +242,88 @@ from_threads(double alone_took)
            100.0 * (double)s.lock_waits / (double)s.lock_acquisitions);
 }
 
+/* ---- Over sockets ---- */
+
+/* As many readers as there may be, and no limit to what one may publish. */
+static void
+configure(const char *root)
+{
+    static const char config[] = "{\"relay.max_clients\":1024,\"limits.connections\":4096,"
+                                 "\"limits.unchecked\":4096,\"limits.call_rate\":0}";
+    char path[HARNESS_ROOT + 32];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/.tandem/config.json", root);
+    file = fopen(path, "w");
+    check(file && fputs(config, file) >= 0 && fclose(file) == 0, "no configuration");
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+static double
+median(double values[ROUNDS])
+{
+    qsort(values, ROUNDS, sizeof *values, compare);
+    return values[ROUNDS / 2];
+}
+
+static void
+fan_out(const struct server *server, const char *name, const struct fanout_plan *plan)
+{
+    double rate[ROUNDS], raw_rate[ROUNDS], ratio[ROUNDS], cpu[ROUNDS], raw_cpu[ROUNDS];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct fanout_run run;
+
+        check(fanout_relay(server, plan, &run), "the relay did not tell all");
+        rate[i] = plan->events / run.seconds;
+        cpu[i] = run.cpu_us;
+        check(fanout_raw(plan, &run), "the plain loop did not send all");
+        raw_rate[i] = plan->events / run.seconds;
+        raw_cpu[i] = run.cpu_us;
+        ratio[i] = rate[i] / raw_rate[i];
+    }
+    printf("workload %s: readers=%u burst=%u events/s=%.0f deliveries/s=%.0f "
+           "raw_deliveries/s=%.0f ratio=%.2f cpu_us=%.2f raw_cpu_us=%.2f\n",
+           name, plan->readers, plan->burst, median(rate), median(rate) * plan->readers,
+           median(raw_rate) * plan->readers, median(ratio), median(cpu), median(raw_cpu));
+}
+
+static void
+over_sockets(void)
+{
+    static const char *const packs[] = {NULL};
+    static const struct server_options options = {.no_stdin = true};
+    static const struct {
+        const char *name;
+        struct fanout_plan plan;
+    } workloads[] = {
+        {"relay_1", {.readers = 1, .events = 20000, .burst = 50, .ahead = 4}},
+        {"relay_2", {.readers = 2, .events = 20000, .burst = 50, .ahead = 4}},
+        {"relay_100", {.readers = 100, .events = 2000, .burst = 50, .ahead = 4}},
+        {"relay_1000", {.readers = 1000, .events = 250, .burst = 50, .ahead = 4}},
+        /* Each is published once all have read the one before: nothing can go together. */
+        {"relay_one_by_one_1", {.readers = 1, .events = 2000, .burst = 1, .ahead = 1}},
+        {"relay_one_by_one_100", {.readers = 100, .events = 500, .burst = 1, .ahead = 1}},
+    };
+    char root[HARNESS_ROOT];
+    struct server server;
+
+    harness_project(root, packs);
+    configure(root);
+    server_start(&server, root, &options);
+    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
+        fan_out(&server, workloads[i].name, &workloads[i].plan);
+    }
+    kill(server.pid, SIGTERM);
+    check(server_wait(&server, now_ns() + PATIENCE) == 0, "the server ended badly");
+    harness_remove(root);
+}
+
 int
 main(void)
 {
@@ -247,5 +336,6 @@ main(void)
     with_stalled(1, took);
     with_stalled(100, took);
     from_threads(took);
+    over_sockets();
     return 0;
 }
