@@ -52,9 +52,12 @@ STRESS     := $(call bins,tests/stress/*.c)
 DRIVERS    := $(call bins,tests/transcripts/run_*.c)
 SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
 BENCHES    := $(call bins,tests/bench/bench_*.c)
+BARE       := $(call bins,tests/bench/bare_*.c)
+COMPARE    := $(B)/tests/bench/compare
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench figures fuzz deps test-deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench bench-quick bench-modules figures fuzz deps \
+        test-deps bench-deps \
         install clean help
 .SECONDARY:
 
@@ -79,6 +82,12 @@ $(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+# "make bench": the programs that do the least that a machine can do, and the one that compares.
+$(BARE): $(B)/%: $(B)/%.o $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(COMPARE): $(call obj,$(sort $(filter-out tests/bench/bench_%.c tests/bench/bare_%.c,$(wildcard tests/bench/*.c)))) \
+            $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(sort $(wildcard tests/harness*.c tests/*_client.c tests/tokens.c tests/tree.c tests/judged.c))) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -116,13 +125,20 @@ coverage:                    ## lines covered by the suite, with the floors that
 lint:                        ## layers, lock annotations, banned calls, clang warnings, format
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
-bench: all $(BENCHES)        ## what things cost, as ratios within one run
+# ONLY=echo,stdio: the workloads whose names have one of these parts; ROUNDS_EACH and TURN_MS make it longer or shorter.
+ROUNDS_EACH ?= 5
+TURN_MS ?= 400
+bench: bench-deps all $(COMPARE) $(BARE) ## tandem beside its peers and the machine's limits (ONLY=echo: that only)
+	@$(COMPARE) --only "$(ONLY)" --rounds $(ROUNDS_EACH) --turn $(TURN_MS)
+bench-quick:                 ## the same with short turns, for developing
+	@$(MAKE) --no-print-directory bench ROUNDS_EACH=3 TURN_MS=100
+bench-modules: all $(BENCHES) ## what the modules' own work costs, as ratios within one run
 	@for b in $(BENCHES); do $$b || exit 1; done
 bench-search: all $(B)/tests/bench/bench_search $(B)/tests/bench/bench_swaps $(B)/tests/bench/bench_vectors ## what search costs, how well it finds, what a swap and vectors cost
 	@$(B)/tests/bench/bench_search
 	@$(B)/tests/bench/bench_swaps
 	@$(B)/tests/bench/bench_vectors
-bench-%: $(B)/tests/bench/bench_%
+bench-%: $(B)/tests/bench/bench_% # One of them.
 	@$<
 
 # New inputs that reach new code go to build/fuzz/corpus; one that breaks something belongs in tests/fuzz/corpus.
@@ -136,6 +152,8 @@ fuzz-%:
 
 deps:                        # Debian packages that building needs.
 	@deploy/install-deps.sh
+bench-deps:                  # And those that are compared.
+	@deploy/install-deps.sh --bench
 test-deps:                   # And those that testing needs, with the locked npm clients.
 	@deploy/install-deps.sh --test
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install-deps.sh [--test]: installs the Debian packages that building needs and that are missing, and with --test
-# those for the tests and the locked npm clients. Without root it prints the one line to run and fails.
+# install-deps.sh [--test | --bench]: installs the Debian packages that building needs and that are missing; with --test
+# those for the tests, with --bench the servers that are compared, and with either the locked npm clients. Without root
+# it prints the one line to run and fails.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,10 +9,14 @@ packages="gcc make pkg-config libjansson-dev libuv1-dev libwebsockets-dev libweb
           libcmark-gfm-dev libcmark-gfm-extensions-dev uthash-dev libcurl4-openssl-dev
           libsqlite3-dev"
 test_packages="clang clang-format libclang-rt-14-dev libcmocka-dev git chromium fonts-dejavu-core"
+bench_packages="libcmocka-dev nginx-light"
 
 wanted=$packages
-if [ "${1:-}" = --test ]; then
-    wanted="$wanted $test_packages"
+case ${1:-} in
+--test) wanted="$wanted $test_packages" ;;
+--bench) wanted="$wanted $bench_packages" ;;
+esac
+if [ $# -gt 0 ]; then
     command -v npm >/dev/null || wanted="$wanted nodejs npm"
 fi
 
@@ -32,7 +37,7 @@ if [ -n "$missing" ]; then
     apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-if [ "${1:-}" = --test ] && [ -f tests/clients/package-lock.json ]; then
+if [ $# -gt 0 ] && [ -f tests/clients/package-lock.json ]; then
     stamp=tests/clients/node_modules/.installed
     if ! cmp -s tests/clients/package-lock.json "$stamp"; then
         echo "installing the locked npm clients" >&2

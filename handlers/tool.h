@@ -57,6 +57,7 @@
 /* What the official conformance suite calls: of no use to anybody else, and there only if asked
  * for. */
 #define CONFORMANCE_TOOLS(ROW)                             \
+    ROW(echo, "tool_conformance.c")                        \
     ROW(test_simple_text, "tool_conformance.c")            \
     ROW(test_image_content, "tool_conformance.c")          \
     ROW(test_audio_content, "tool_conformance.c")          \

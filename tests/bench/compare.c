@@ -1,0 +1,127 @@
+/* compare.c -- "make bench": tandem beside its peers and beside what the machine can do, in one go.
+ *
+ * Judged is what can be compared on a machine that does other things too: CPU time of the server
+ * and ratios, of turns taken one after the other (contest.h). */
+#include "tests/bench/bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
+
+bool
+bench_wants(const struct bench *b, const char *workload)
+{
+    const char *part = b->only;
+
+    if (!part || !*part) {
+        return true;
+    }
+    while (*part) {
+        size_t len = strcspn(part, ",");
+
+        if (len && memmem(workload, strlen(workload), part, len)) {
+            return true;
+        }
+        part += len + (part[len] == ',');
+    }
+    return false;
+}
+
+void
+bench_tandem(const struct bench *b, struct server *s, const char *const more[])
+{
+    const char *args[24] = {"--groups", "core,conformance", "--limits-call-rate",
+                            "0",        "--listen",         "127.0.0.1:0"};
+    struct server_options options = {.args = args, .no_stdin = true};
+
+    for (size_t i = 0, n = 6; more && more[i]; i++) {
+        args[n++] = more[i];
+    }
+    server_start(s, b->root, &options);
+}
+
+/* ---- The machine ---- */
+
+static void
+tell_line_of(const char *path, const char *key)
+{
+    FILE *file = fopen(path, "re");
+    char line[256];
+
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, key, strlen(key)) == 0) {
+            const char *value = strchr(line, ':');
+            printf("%s", value ? value + 2 : line);
+            break;
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+static void
+tell_machine(const struct bench *b)
+{
+    struct utsname u;
+
+    uname(&u);
+    printf("%ld cores, Linux %s, %s, ", sysconf(_SC_NPROCESSORS_ONLN), u.release, u.machine);
+    tell_line_of("/proc/cpuinfo", "model name");
+    printf("load average at start: ");
+    tell_line_of("/proc/loadavg", "");
+    printf("%u rounds, turns of %.0f ms\n\n", b->rounds, (double)b->turn_ns / MS);
+}
+
+static char removed_at_exit[HARNESS_ROOT];
+
+static void
+remove_root(void)
+{
+    harness_remove(removed_at_exit);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct option options[] = {{"only", required_argument, NULL, 'o'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"turn", required_argument, NULL, 't'},
+                                            {NULL, 0, NULL, 0}};
+    struct bench b = {.rounds = 5, .turn_ns = 400 * MS};
+    struct rlimit files;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            b.only = optarg;
+            break;
+        case 'r':
+            b.rounds = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            b.turn_ns = (int64_t)strtoul(optarg, NULL, 10) * MS;
+            break;
+        default:
+            fprintf(stderr, "usage: compare [--only PART,...] [--rounds N] [--turn MS]\n");
+            return 2;
+        }
+    }
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    harness_project(b.root, packs);
+    memcpy(removed_at_exit, b.root, sizeof b.root);
+    atexit(remove_root);
+    b.report = report_create();
+    tell_machine(&b);
+    bench_http(&b);
+    report_end(b.report);
+    report_destroy(b.report);
+    return 0;
+}

@@ -1,0 +1,97 @@
+/* report.c -- tables. */
+#include "tests/bench/report.h"
+
+#include "state/base/mem.h"
+
+#include <stdio.h>
+
+struct verdict {
+    char *text; /* Owned. */
+    bool met;
+};
+
+struct report {
+    struct verdict *verdicts; /* Owned. */
+    size_t count, size;
+};
+
+static const char *const figure_names[FIGURES] = {"CPU a request", "requests/s", "p50", "p99"};
+
+struct report *
+report_create(void)
+{
+    return xcalloc(1, sizeof(struct report));
+}
+
+void
+report_destroy(struct report *r)
+{
+    for (size_t i = 0; r && i < r->count; i++) {
+        free(r->verdicts[i].text);
+    }
+    if (r) {
+        free(r->verdicts);
+    }
+    free(r);
+}
+
+static void
+add_verdict(struct report *r, char *text, bool met)
+{
+    if (r->count == r->size) {
+        r->size = r->size ? 2 * r->size : 64;
+        r->verdicts = xrealloc(r->verdicts, r->size * sizeof *r->verdicts);
+    }
+    r->verdicts[r->count++] = (struct verdict){text, met};
+}
+
+static void
+judge(struct report *r, const char *workload, const struct entrant *entrants,
+      const struct goal *goal)
+{
+    const struct entrant *of = &entrants[goal->of];
+    double ratio = entrant_ratio(&entrants[0], of, goal->figure);
+    bool met = goal->at_most ? ratio <= goal->limit : ratio >= goal->limit;
+
+    printf("    %-14s %5.2f x %s, goal at %s %.2f: %s\n", figure_names[goal->figure], ratio,
+           of->name, goal->at_most ? "most" : "least", goal->limit, met ? "met" : "MISSED");
+    add_verdict(r,
+                xasprintf("%s: %s %.2f x %s, goal at %s %.2f", workload, figure_names[goal->figure],
+                          ratio, of->name, goal->at_most ? "most" : "least", goal->limit),
+                met);
+}
+
+void
+report_contest(struct report *r, const char *workload, const struct entrant *entrants, size_t count,
+               const struct goal *goals)
+{
+    printf("%-36s %12s %12s %10s %10s\n", workload, "CPU us/req", "requests/s", "p50 us", "p99 us");
+    for (size_t i = 0; i < count; i++) {
+        const struct entrant *e = &entrants[i];
+
+        printf("  %-34s %12.2f %12.0f %10.1f %10.1f\n", e->name, entrant_figure(e, FIGURE_CPU),
+               entrant_figure(e, FIGURE_RATE), entrant_figure(e, FIGURE_P50),
+               entrant_figure(e, FIGURE_P99));
+    }
+    for (; goals && goals->limit > 0; goals++) {
+        judge(r, workload, entrants, goals);
+    }
+    fflush(stdout);
+}
+
+unsigned
+report_end(const struct report *r)
+{
+    unsigned missed = 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        missed += !r->verdicts[i].met;
+    }
+    printf("%zu goals, %zu met, %u missed\n", r->count, r->count - missed, missed);
+    for (size_t i = 0; i < r->count; i++) {
+        if (!r->verdicts[i].met) {
+            printf("  missed  %s\n", r->verdicts[i].text);
+        }
+    }
+    return missed;
+}

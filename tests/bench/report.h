@@ -1,0 +1,25 @@
+/* report.h -- what was measured: told as it comes, then kept for the README's table and the chart.
+ */
+#ifndef TANDEM_TESTS_REPORT_H
+#define TANDEM_TESTS_REPORT_H
+
+#include "tests/bench/contest.h"
+
+/* What tandem is to reach; the first entrant is tandem. */
+struct goal {
+    enum figure figure;
+    size_t of; /* The entrant that the ratio is to. */
+    bool at_most;
+    double limit;
+};
+
+struct report;
+struct report *report_create(void);
+void report_destroy(struct report *r);
+/* A contest that has been held; the goals end with a limit of 0.  'workload' is copied. */
+void report_contest(struct report *r, const char *workload, const struct entrant *entrants,
+                    size_t count, const struct goal *goals);
+/* Says how many goals were met and which were missed.  Returns the number of those missed. */
+unsigned report_end(const struct report *r);
+
+#endif
