@@ -56,7 +56,7 @@ BARE       := $(call bins,tests/bench/bare_*.c)
 COMPARE    := $(B)/tests/bench/compare
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage bench bench-quick bench-modules figures fuzz deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
         install clean help
 .SECONDARY:
@@ -125,6 +125,11 @@ coverage:                    ## lines covered by the suite, with the floors that
 lint:                        ## layers, lock annotations, banned calls, clang warnings, format
 	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
+# Each proof is a row of tests/prove/proofs.txt.
+prove: all                   ## the proofs in their long form, up to an hour: promise, figure, verdict (one: make prove-NAME)
+	@tests/prove/prove.sh
+prove-%:
+	@tests/prove/prove.sh $*
 # ONLY=echo,stdio: the workloads whose names have one of these parts; ROUNDS_EACH and TURN_MS make it longer or shorter.
 ROUNDS_EACH ?= 5
 TURN_MS ?= 400

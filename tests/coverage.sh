@@ -29,6 +29,8 @@ done | awk '
             ok = p >= floor[part]
             printf "%s coverage of %s: %.1f %% of %d lines (floor %d %%)\n", ok ? "ok" : "not ok", part, p, t[part], floor[part]
             if (!ok) bad = 1
+            figures = figures sprintf("%s%s %.1f %%", figures ? ", " : "", part, p)
         }
+        print "figure: lines of " figures
         exit bad
     }'

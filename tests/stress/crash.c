@@ -4,7 +4,9 @@
  * Each writer has sessions of its own and notes what it was answered.  After each kill the server
  * is started again on the same project and every session is compared: what was acknowledged is
  * there, what was in flight is there whole or not at all, nothing else has changed, no file is
- * unreadable, no temporary file stays. */
+ * unreadable, no temporary file stays.
+ *
+ *     crash [KILLS] */
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
@@ -14,14 +16,16 @@
 
 #define KILLS 60
 #define WRITERS 8
-#define LIVE_EACH 6       /* Unfinished sessions of a writer. */
-#define SESSIONS_EACH 600 /* Of a writer, in all its life. */
+#define LIVE_EACH 6      /* Unfinished sessions of a writer. */
+#define SESSIONS_EACH 10 /* That a writer may begin in one life of the server. */
 #define ID_SIZE 40
 
 /* A port of the kernel's choice: one of the usual range that a kill frees may be another test's the
  * next moment. */
 static const char *const args[] = {"--limits-call-rate", "0", "--listen", "127.0.0.1:0", NULL};
 static const char *const packs[] = {PACK_BUG_FIX, NULL};
+
+static unsigned kills;
 
 /* What a session is, as far as it shows. */
 struct known {
@@ -45,8 +49,8 @@ struct writer {
     pthread_t thread;
     int number;
     uint64_t random;
-    struct session sessions[SESSIONS_EACH];
-    unsigned count;
+    struct session *sessions; /* Owned. */
+    unsigned count, most;
 };
 
 struct storm {
@@ -218,7 +222,7 @@ choose_session(struct writer *w)
     for (unsigned i = 0; i < w->count; i++) {
         live += w->sessions[i].known.there && w->sessions[i].known.done < BUG_FIX_PHASES;
     }
-    if (live < LIVE_EACH && w->count < SESSIONS_EACH) {
+    if (live < LIVE_EACH && w->count < w->most) {
         return &w->sessions[w->count++];
     }
     for (unsigned tries = 0; tries < 1000; tries++) {
@@ -369,7 +373,6 @@ static void
 nothing_acknowledged_is_lost(void **state)
 {
     static struct storm storm = {.findings = FINDINGS_INIT};
-    unsigned kills = stress_count(KILLS, 10);
     struct samples restarts = {.ns = NULL};
     uint64_t random = 88172645463325252u;
     char root[HARNESS_ROOT];
@@ -380,6 +383,8 @@ nothing_acknowledged_is_lost(void **state)
         storm.writers[i].storm = &storm;
         storm.writers[i].number = i;
         storm.writers[i].random = 1000003u * (unsigned)(i + 1);
+        storm.writers[i].most = SESSIONS_EACH * kills;
+        storm.writers[i].sessions = xcalloc(storm.writers[i].most, sizeof(struct session));
     }
     server_start(&storm.server, root, &(struct server_options){.args = args});
     for (unsigned i = 0; i < kills; i++) {
@@ -395,23 +400,28 @@ nothing_acknowledged_is_lost(void **state)
     }
     CHECK_INT(harness_count_files(root, ".tmp"), 0);
     CHECK_INT(harness_count_files(root, ".corrupt-"), 0);
-    printf("%u kills: %u changes acknowledged, 0 lost; %u in flight, %u of them had been made; %u "
+    printf("figure: %u kills: %u changes acknowledged, 0 lost; %u in flight, %u of them had been "
+           "made; %u "
            "comparisons\n",
            kills, storm.total, storm.in_flight, storm.in_flight_done, storm.compared);
-    printf("restart to first answer: median %.1f ms, longest %.1f ms\n",
+    printf("figure: restart to first answer: median %.1f ms, longest %.1f ms\n",
            (double)samples_percentile(&restarts, 50) / MS,
            (double)samples_percentile(&restarts, 100) / MS);
     CHECK_INT(server_end(&storm.server), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        free(storm.writers[i].sessions);
+    }
     samples_fini(&restarts);
     harness_remove(root);
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_acknowledged_is_lost),
     };
 
+    kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : stress_count(KILLS, 10);
     return CHECK_RUN(tests);
 }

@@ -212,7 +212,7 @@ no_acknowledged_unit_is_lost(void **state)
             before[i] = after[i];
         }
     }
-    printf("# %u kills, %llu units acknowledged, 0 lost; %llu more were in flight\n", rounds,
+    printf("figure: %u kills, %llu units acknowledged, 0 lost; %llu more were in flight\n", rounds,
            (unsigned long long)ledger.units, (unsigned long long)in_flight);
     tree_destroy(tree);
 }

@@ -227,8 +227,8 @@ nothing_acknowledged_is_lost(void **state)
         CHECK_INT(workflow_store_create(&rig.options, &rig.store, NULL), E_OK);
         check_folder(&rig, j);
     }
-    printf("# %u kills, %u acknowledged changes of %zu sessions, %u leftovers swept\n", rounds,
-           j->lines, j->count, found);
+    printf("figure: %u kills, %u acknowledged changes of %zu sessions, %u leftovers swept\n",
+           rounds, j->lines, j->count, found);
     store_rig_fini(&rig);
     free(j);
 }
