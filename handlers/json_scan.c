@@ -2,17 +2,11 @@
  *
  * DESIGN.  What is open is a bit per level (object or array) on the stack, so the walk over a value
  * does not recurse, and its cost is linear in the bytes whatever they are.  Strings are most of a
- * message: their plain stretches are skipped 16 bytes at a time (8 where there is no SSE2), and one
- * comparison finds both control characters and bytes above ASCII, because the latter are negative
- * as signed bytes.  No load reaches past the end of the text.  Pure: any thread. */
+ * message: their plain stretches are skipped as plain.h says.  No load reaches past the end of the
+ * text.  Pure: any thread. */
 #include "handlers/json_scan.h"
 
-#if defined(__SSE2__) && !defined(JSON_SCAN_PORTABLE)
-#define WIDE 1
-#include <emmintrin.h>
-#else
-#define WIDE 0
-#endif
+#include "state/base/plain.h"
 
 enum grade { HARD, SOFT };
 
@@ -70,63 +64,6 @@ count_value(struct json_scan *s, const unsigned char *p)
     if (++s->values > s->values_limit) {
         blemish(s, FLAW_VALUES, p);
     }
-}
-
-static inline bool
-is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-#if WIDE
-static inline const unsigned char *
-skip_plain_wide(const unsigned char *p, const unsigned char *end)
-{
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i blank = _mm_set1_epi8(0x20);
-
-    while (end - p >= 16) {
-        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(chunk, quote), _mm_cmpeq_epi8(chunk, backslash));
-        int mask = _mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(chunk, blank)));
-        if (mask) {
-            return p + __builtin_ctz((unsigned)mask);
-        }
-        p += 16;
-    }
-    return p;
-}
-#else
-static inline const unsigned char *
-skip_plain_wide(const unsigned char *p, const unsigned char *end)
-{
-    const uint64_t ones = ~(uint64_t)0 / 0xFF, tops = ones * 0x80;
-
-    while (end - p >= 8) {
-        uint64_t chunk, quote, backslash;
-        memcpy(&chunk, p, sizeof chunk);
-        quote = chunk ^ ones * '"';
-        backslash = chunk ^ ones * '\\';
-        /* Borrows may mark a byte after the first odd one, never hide the first one. */
-        if (((chunk - ones * 0x20) | (quote - ones) | (backslash - ones) | chunk) & tops) {
-            break;
-        }
-        p += 8;
-    }
-    return p;
-}
-#endif
-
-/* The first byte of a string's contents that is not plain ASCII text, or the end. */
-static inline const unsigned char *
-skip_plain(const unsigned char *p, const unsigned char *end)
-{
-    p = skip_plain_wide(p, end);
-    while (p < end && is_plain(*p)) {
-        p++;
-    }
-    return p;
 }
 
 static inline bool
@@ -258,10 +195,12 @@ scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *
                 }
                 p = next;
             } while (p < s->end && *p >= 0x80);
+        } else if (c == 0x7F) {
+            p++;
         } else {
             return broken(s, FLAW_CONTROL, p);
         }
-        p = skip_plain(p, s->end);
+        p = plain_skip(p, s->end);
     }
 }
 
@@ -272,7 +211,7 @@ scan_string(struct json_scan *s, const unsigned char *p, struct json_text *text)
     text->raw.data = (const char *)++p;
     text->escaped = false;
     text->nul = false;
-    p = skip_plain(p, s->end);
+    p = plain_skip(p, s->end);
     if (p < s->end && *p == '"') {
         text->raw.len = (size_t)((const char *)p - text->raw.data);
         return p + 1;
@@ -587,6 +526,12 @@ json_scan_end(struct json_scan *s)
         return false;
     }
     return true;
+}
+
+const char *
+json_scan_flaw_text(enum json_flaw flaw)
+{
+    return flaws[flaw].text;
 }
 
 enum err

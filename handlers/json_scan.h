@@ -129,6 +129,9 @@ enum json_step json_scan_element(struct json_scan *s, bool first);
 /* True if nothing but blanks is left; else a hard flaw is set. */
 bool json_scan_end(struct json_scan *s);
 
+/* "',' or '}' was expected"; borrowed for ever. */
+const char *json_scan_flaw_text(enum json_flaw flaw);
+
 /* The flaw as error and text, with its place, byte counted from 0; E_OK if there is none. */
 enum err json_scan_fault(const struct json_scan *s, struct fault *f);
 

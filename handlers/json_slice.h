@@ -43,6 +43,8 @@ bool json_string_add(struct slice raw, struct buf *out);
 size_t json_text_length(const struct json_text *text);
 uint32_t json_text_hash(const struct json_text *text);
 bool json_text_equal(const struct json_text *a, const struct json_text *b);
+/* Unescapes and adds to 'out'; \u0000 becomes a NUL byte. */
+void json_text_add(const struct json_text *text, struct buf *out);
 /* Unescapes into 'out', without NUL at the end.  Returns the length, or -1 if 'size' is too
  * little. */
 ssize_t json_text_into(const struct json_text *text, char *out, size_t size);

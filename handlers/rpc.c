@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#include "handlers/json_tree.h"
 #include "state/base/rune.h"
 
 /* Longer than any word of a table, so a longer name is none of them. */
@@ -473,25 +474,24 @@ rpc_id_equal(struct slice a, struct slice b)
 enum err
 rpc_load(const struct json_value *value, const char *name, json_t **tree, struct fault *f)
 {
-    json_error_t error;
+    struct json_tree_flaw flaw;
 
     *tree = NULL;
     if (value->kind == KIND_NONE) {
         return E_OK;
     }
-    *tree = json_loadb(value->raw.data, value->raw.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                       &error);
-    if (!*tree && json_error_code(&error) == json_error_out_of_memory) {
+    *tree = json_tree(value->raw, &flaw);
+    if (*tree) {
+        return E_OK;
+    }
+    if (flaw.memory) {
         return fault_set(f, E_OVERLOAD, "there is no memory for %s now", name);
     }
-    if (!*tree && json_error_code(&error) == json_error_null_character) {
-        fault_set(f, E_PARAMS, "a string in %s holds the character U+0000 (byte %d of it)", name,
-                  error.position);
+    if (flaw.nul) {
+        fault_set(f, E_PARAMS, "a string in %s holds the character U+0000 (byte %zu of it)", name,
+                  flaw.at);
         return fault_remedy(f, "leave it out: no text that is meant to be read has it");
     }
-    if (!*tree) {
-        return fault_set(f, E_PARAMS, "%s cannot be read: %s (byte %d of it)", name, error.text,
-                         error.position);
-    }
-    return E_OK;
+    return fault_set(f, E_PARAMS, "%s cannot be read: %s (byte %zu of it)", name, flaw.text,
+                     flaw.at);
 }

@@ -1,6 +1,7 @@
 /* mem.c -- allocation that aborts, buffers that fail softly, counted bytes. */
 #include "state/base/mem.h"
 
+#include "state/base/plain.h"
 #include "state/base/rune.h"
 
 #include <stdio.h>
@@ -171,45 +172,67 @@ needs_escape(uint32_t rune)
            rune == 0x2028 || rune == 0x2029;
 }
 
-static void
-add_escape(struct buf *b, uint32_t rune)
+/* Writes the character at 'p', which is not plain, as it may stand in a JSON string: 6 bytes at
+ * most.  Moves '*to' behind it; returns where the next one begins. */
+static const unsigned char *
+put_odd(char **to, const unsigned char *p, const unsigned char *end)
 {
     static const char short_of[0x20] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char digits[] = "0123456789abcdef";
+    struct slice rest = {(const char *)p, (size_t)(end - p)};
+    uint32_t rune = 0;
+    size_t n = rune_decode(rest, 0, &rune);
+    char *at = *to;
 
-    if (rune == '"' || rune == '\\') {
-        buf_addf(b, "\\%c", (char)rune);
-    } else if (rune < 0x20 && short_of[rune]) {
-        buf_addf(b, "\\%c", short_of[rune]);
-    } else {
-        buf_addf(b, "\\u%04x", rune);
+    if (n == 0) {
+        memcpy(at, REPLACEMENT, sizeof REPLACEMENT - 1);
+        *to = at + sizeof REPLACEMENT - 1;
+        return p + 1;
     }
+    if (!needs_escape(rune)) {
+        memcpy(at, p, n);
+        *to = at + n;
+        return p + n;
+    }
+    *at++ = '\\';
+    if (rune == '"' || rune == '\\') {
+        *at++ = (char)rune;
+    } else if (rune < 0x20 && short_of[rune]) {
+        *at++ = short_of[rune];
+    } else {
+        *at++ = 'u';
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            *at++ = digits[rune >> shift & 15];
+        }
+    }
+    *to = at;
+    return p + n;
 }
 
+/* Pieces are made on the stack, so that a limit of 'b' is held to the byte.  64 KiB of prose take
+ * 16 us; with a formatted escape and a decoded character each they took 330 us. */
 void
 buf_add_json(struct buf *b, struct slice text)
 {
-    size_t at = 0, start = 0; /* What lies between is fine, and is not added yet. */
+    const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
+    char piece[512], *to = piece;
+    char *const full = piece + sizeof piece - 8; /* Room for one that is odd. */
 
-    buf_addc(b, '"');
-    while (at < text.len) {
-        uint32_t rune = 0;
-        size_t n = rune_decode(text, at, &rune);
+    *to++ = '"';
+    while (p < end) {
+        size_t room = (size_t)(full - to), left = (size_t)(end - p);
 
-        if (n == 0 || needs_escape(rune)) {
-            buf_add(b, text.data + start, at - start);
-            if (n) {
-                add_escape(b, rune);
-            } else {
-                buf_adds(b, REPLACEMENT);
-            }
-            start = at + (n ? n : 1);
+        p = plain_copy(&to, p, p + (left < room ? left : room));
+        if (p < end && to < full) {
+            p = put_odd(&to, p, end);
         }
-        at += n ? n : 1;
+        if (to >= full - 16) {
+            buf_add(b, piece, (size_t)(to - piece));
+            to = piece;
+        }
     }
-    if (at > start) {
-        buf_add(b, text.data + start, at - start);
-    }
-    buf_addc(b, '"');
+    *to++ = '"';
+    buf_add(b, piece, (size_t)(to - piece));
 }
 
 void

@@ -1,0 +1,114 @@
+/* plain.h -- the plain stretches of JSON strings, which are most of all text: ASCII that stands in
+ * a string as it is, neither quote nor backslash nor control character (DEL is one).
+ *
+ * DESIGN.  They are looked at 16 bytes at a time, 8 where there is no SSE2.  One comparison finds
+ * control characters and bytes above ASCII alike, because the latter are negative as signed bytes;
+ * shifted by one it takes DEL in.  No load reaches past the end.  Pure: any thread. */
+#ifndef TANDEM_PLAIN_H
+#define TANDEM_PLAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
+#include <emmintrin.h>
+#endif
+
+static inline bool
+plain_is(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
+}
+
+#if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
+/* Bit i is set where byte i of the 16 at 'p' is not plain. */
+static inline unsigned
+plain_odd_16(const unsigned char *p)
+{
+    __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')),
+                               _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
+    __m128i next = _mm_add_epi8(chunk, _mm_set1_epi8(1)); /* DEL and above: negative. */
+
+    odd = _mm_or_si128(odd, _mm_cmplt_epi8(next, _mm_set1_epi8(0x21)));
+    return (unsigned)_mm_movemask_epi8(odd);
+}
+
+static inline const unsigned char *
+plain_skip_wide(const unsigned char *p, const unsigned char *end)
+{
+    while (end - p >= 16) {
+        unsigned odd = plain_odd_16(p);
+
+        if (odd) {
+            return p + __builtin_ctz(odd);
+        }
+        p += 16;
+    }
+    return p;
+}
+#else
+static inline const unsigned char *
+plain_skip_wide(const unsigned char *p, const unsigned char *end)
+{
+    const uint64_t ones = ~(uint64_t)0 / 0xFF, tops = ones * 0x80;
+
+    while (end - p >= 8) {
+        uint64_t chunk, quote, backslash, del;
+
+        memcpy(&chunk, p, sizeof chunk);
+        quote = chunk ^ ones * '"';
+        backslash = chunk ^ ones * '\\';
+        del = chunk ^ ones * 0x7F;
+        /* Borrows may mark a byte after the first odd one, never hide the first one. */
+        if (((chunk - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones) | chunk) &
+            tops) {
+            break;
+        }
+        p += 8;
+    }
+    return p;
+}
+#endif
+
+/* Copies the plain bytes from 'p' up to 'end' to '*to', which has room for all that lies there, and
+ * moves '*to' behind them; what is after that is scratch.  Returns the first byte that is not
+ * plain, or the end. */
+static inline const unsigned char *
+plain_copy(char **to, const unsigned char *p, const unsigned char *end)
+{
+    char *at = *to;
+
+#if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
+    while (end - p >= 16) {
+        unsigned odd = plain_odd_16(p);
+
+        memcpy(at, p, 16);
+        if (odd) {
+            *to = at + __builtin_ctz(odd);
+            return p + __builtin_ctz(odd);
+        }
+        at += 16;
+        p += 16;
+    }
+#endif
+    while (p < end && plain_is(*p)) {
+        *at++ = (char)*p++;
+    }
+    *to = at;
+    return p;
+}
+
+/* The first byte that is not plain, or the end. */
+static inline const unsigned char *
+plain_skip(const unsigned char *p, const unsigned char *end)
+{
+    p = plain_skip_wide(p, end);
+    while (p < end && plain_is(*p)) {
+        p++;
+    }
+    return p;
+}
+
+#endif
