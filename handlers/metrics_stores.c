@@ -116,11 +116,10 @@ expose_quotas(const struct state *state, struct exposition *e)
     struct quota_counters q;
 
     quota_follow(quota, settings);
-    if (quota_summary(quota, settings->tenant_default_id, NULL, &summary, NULL) == E_OK) {
-        expose_services(&summary, e);
-        quota_summary_fini(&summary);
-    }
     settings_unref(settings);
+    quota_glance(quota, &summary); /* This is the thread of all connections. */
+    expose_services(&summary, e);
+    quota_summary_fini(&summary);
     q = quota_counters(quota);
     expose_crossings(&q, e);
     COUNTER("tandem_quota_refused_total", "Calls that were refused units.", q.refused);

@@ -42,6 +42,7 @@ desk_open(struct request *req, const json_t *args, struct desk *d, struct fault 
             .service = json_string_value(json_object_get(args, "service")),
             .count = count ? (uint64_t)json_number_value(count) : 1,
             .high = priority && strcmp(priority, "high") == 0,
+            .bound = req->tenant_bound,
         };
     }
     return err;
@@ -73,19 +74,6 @@ put_view(json_t *out, const struct quota_view *v)
     json_put_text(out, "reset_at", reset);
 }
 
-static const char *
-reason_of(enum quota_verdict verdict)
-{
-    static const char *const words[] = {
-        [QUOTA_ALLOWED] = NULL,
-        [QUOTA_CRITICAL] = "critical",
-        [QUOTA_EXHAUSTED] = "exhausted",
-        [QUOTA_REDUCED] = "reduced_rate",
-    };
-
-    return words[verdict];
-}
-
 static json_t *
 answer_of(const struct quota_view *v)
 {
@@ -93,7 +81,7 @@ answer_of(const struct quota_view *v)
 
     json_put_bool(out, "allowed", v->verdict == QUOTA_ALLOWED);
     if (v->verdict != QUOTA_ALLOWED) {
-        json_put_text(out, "reason", reason_of(v->verdict));
+        json_put_text(out, "reason", quota_verdict_name(v->verdict));
     }
     put_view(out, v);
     if (v->reduced) {
@@ -117,16 +105,11 @@ counted_of(const struct request *req, const struct quota_view *v, const char *wh
 
 /* The error that a refusal is, with what there is to know about the counter. */
 static json_t *
-refusal_of(const struct request *req, const struct quota_view *v, const struct fault *f)
+refusal_of(const struct quota_view *v, const struct fault *f)
 {
-    json_t *details = json_must(json_object()), *out;
-    int64_t wait_ns = v->window.end * 1000000000 - clock_wall(state_clock(req->state));
+    json_t *out = tools_fault_json(f);
 
-    out = tools_fault_json(f);
-    json_put_text(details, "reason", reason_of(v->verdict));
-    put_view(details, v);
-    json_put_int(details, "retry_after_s", wait_ns > 0 ? wait_ns / 1000000000 + 1 : 1);
-    json_put(out, "details", details);
+    put_view(json_own(out, "details", json_object()), v);
     return out;
 }
 
@@ -182,7 +165,7 @@ acquire_quota(struct request *req, const json_t *args, json_t **result, struct f
     if (!err) {
         *result = counted_of(req, &view, "acquired", d.ask.count);
     } else if (err == E_OVER_QUOTA) {
-        *result = refusal_of(req, &view, f);
+        *result = refusal_of(&view, f);
     }
     desk_close(req, &d);
     return err;
@@ -296,7 +279,7 @@ const struct tool tool_record_quota_usage = {
     .title = "Record quota usage",
     .group = "quota",
     .description = "Counts units of a service that were used without acquire_quota. Counts always, "
-                   "past the limit too.",
+                   "past the limit too. Who is bound to a tenant does so on its own limits only.",
     .input_schema = INPUT(SERVICE "," COUNT),
     .output_schema = OUTPUT(",\"recorded\":{\"type\":\"integer\"}", ",\"recorded\""),
     .hints = 0,
@@ -333,7 +316,8 @@ const struct tool tool_release_quota = {
     .title = "Release quota",
     .group = "quota",
     .description = "Gives back units that acquire_quota counted and whose call never left. With "
-                   "its 'reset_at', nothing is given back to a later period.",
+                   "its 'reset_at', nothing is given back to a later period. Who is bound to a "
+                   "tenant gives back what that acquired.",
     .input_schema = INPUT(SERVICE "," COUNT ",\"reset_at\":{\"type\":\"string\"}"),
     .output_schema = OUTPUT(",\"released\":{\"type\":\"integer\"}", ",\"released\""),
     .hints = 0,
@@ -377,9 +361,10 @@ sync_quotas(struct request *req, const json_t *args, json_t **result, struct fau
     struct quota *quota = state_quota(req->state);
     struct quota_counters counters;
     uint64_t owed;
-    enum err err = quota_sync(quota, &owed, f);
+    enum err err = tenant_check_operator(req, "when counts of quotas are written", f);
 
     (void)args;
+    err = err ? err : quota_sync(quota, &owed, f);
     if (!err) {
         counters = quota_counters(quota);
         *result = json_must(json_object());
@@ -396,7 +381,7 @@ const struct tool tool_sync_quotas = {
     .title = "Sync quotas",
     .group = "quota",
     .description = "Writes what was counted to its snapshot now, and tries again what failed. The "
-                   "server does so by itself.",
+                   "server does so by itself. For whoever runs the server.",
     .input_schema = NO_INPUT,
     .output_schema = "{\"type\":\"object\",\"properties\":{\"owed\":{\"type\":\"integer\"},"
                      "\"syncs\":{\"type\":\"integer\"}},\"required\":[\"owed\",\"syncs\"]}",

@@ -147,9 +147,23 @@ quota_counters(struct quota *q)
 
 /* ---- The operations ---- */
 
-static enum err
-refuse(const struct quota_view *view, uint64_t count, struct fault *f)
+const char *
+quota_verdict_name(enum quota_verdict verdict)
 {
+    static const char *const names[] = {
+        [QUOTA_ALLOWED] = NULL,
+        [QUOTA_CRITICAL] = "critical",
+        [QUOTA_EXHAUSTED] = "exhausted",
+        [QUOTA_REDUCED] = "reduced_rate",
+    };
+
+    return names[verdict];
+}
+
+static enum err
+refuse(const struct quota *q, const struct quota_view *view, uint64_t count, struct fault *f)
+{
+    int64_t wait_ns = view->window.end * 1000000000 - clock_wall(q->clock);
     char reset[CLOCK_TEXT_SIZE];
     const char *what = "is exhausted";
 
@@ -164,36 +178,29 @@ refuse(const struct quota_view *view, uint64_t count, struct fault *f)
     fault_set(f, E_OVER_QUOTA, "'%s' %s: %llu of %llu units of this %s are used", view->service,
               what, (unsigned long long)view->used, (unsigned long long)view->limit,
               quota_period_name(view->window.period));
+    if (f) {
+        f->reason = quota_verdict_name(view->verdict);
+        f->retry_s = wait_ns > 0 ? (unsigned)(wait_ns / 1000000000 + 1) : 1;
+    }
     return fault_remedy(f, "%s wait until %s, when it starts over",
                         view->verdict == QUOTA_CRITICAL ? "if it matters ask with priority high, or"
                                                         : "do without, or",
                         reset);
 }
 
-/* Counts: the step that must not be parted from judging. */
-static void
-count(struct quota *q, struct visit *v, struct counter *c, struct quota_add *add) REQUIRES(LC_QUOTA)
-{
-    uint64_t n = v->ask->count;
+/* What a call does with its counter, the step that must not be parted from judging. */
+struct step {
+    enum err (*take)(struct quota *q, struct visit *v, struct counter *c, struct step *step,
+                     struct fault *f);
+    bool anyhow;          /* Also if the store does not tell what was used. */
+    int64_t reset_at;     /* Of quota_release(). */
+    struct quota_add add; /* What it counted, to be written; with no key nothing. */
+};
 
-    *add = (struct quota_add){
-        .id = q->next_id++,
-        .window = c->window,
-        .day = c->day,
-        .more = {.used = n},
-        .more_today = {.used = n},
-        .bound = UINT64_MAX,
-    };
-    memcpy(add->key, c->key, sizeof add->key);
-    c->all.used += n;
-    c->today.used += n;
-    visit_cross(q, v, c);
-    visit_look(q, v, c);
-    v->news.sync = v->news.sync || quota_claim_sync(q, v->mono_ns);
-}
-
-enum err
-quota_check(struct quota *q, const struct quota_ask *ask, struct quota_view *view, struct fault *f)
+/* One call, whichever it is. */
+static enum err
+run(struct quota *q, const struct quota_ask *ask, struct step *step, struct quota_view *view,
+    struct fault *f)
 {
     struct visit v;
     struct counter *c;
@@ -201,145 +208,175 @@ quota_check(struct quota *q, const struct quota_ask *ask, struct quota_view *vie
 
     if (!err) {
         LOCK(QUOTA, &q->lock);
-        err = visit_counter(q, &v, false, &c, f);
-        if (!err) {
-            visit_look(q, &v, c);
-        }
+        err = visit_counter(q, &v, step->anyhow, &c, f);
+        err = err ? err : step->take(q, &v, c, step, f);
         UNLOCK(QUOTA, &q->lock);
+    }
+    if (!err && step->add.key[0]) {
+        err = quota_write(q, &v, &step->add);
     }
     *view = v.news.view;
     visit_end(q, &v);
     return err;
+}
+
+static enum err
+look(struct quota *q, struct visit *v, struct counter *c, struct step *step, struct fault *f)
+    REQUIRES(LC_QUOTA)
+{
+    (void)step, (void)f;
+    visit_look(q, v, c);
+    return E_OK;
+}
+
+enum err
+quota_check(struct quota *q, const struct quota_ask *ask, struct quota_view *view, struct fault *f)
+{
+    struct step step = {.take = look};
+
+    return run(q, ask, &step, view, f);
+}
+
+/* What the counter grows by, of the window and of the day. */
+static struct quota_add
+make_add(struct quota *q, const struct counter *c, struct quota_amounts more,
+         struct quota_amounts more_today) REQUIRES(LC_QUOTA)
+{
+    struct quota_add add = {.id = q->next_id++,
+                            .window = c->window,
+                            .day = c->day,
+                            .more = more,
+                            .more_today = more_today,
+                            .bound = UINT64_MAX};
+
+    memcpy(add.key, c->key, sizeof add.key);
+    return add;
+}
+
+static void
+count(struct quota *q, struct visit *v, struct counter *c, struct step *step) REQUIRES(LC_QUOTA)
+{
+    struct quota_amounts more = {.used = v->ask->count};
+
+    step->add = make_add(q, c, more, more);
+    c->all.used += more.used;
+    c->today.used += more.used;
+    visit_cross(q, v, c);
+    visit_look(q, v, c);
+    v->news.sync = v->news.sync || quota_claim_sync(q, v->mono_ns);
+}
+
+static enum err
+acquire(struct quota *q, struct visit *v, struct counter *c, struct step *step, struct fault *f)
+    REQUIRES(LC_QUOTA)
+{
+    (void)f;
+    visit_look(q, v, c);
+    if (v->news.view.verdict != QUOTA_ALLOWED) {
+        q->counters.refused++;
+        return E_OVER_QUOTA;
+    }
+    count(q, v, c, step);
+    step->add.bound = counter_bound(q, &v->rule, v->ask->high);
+    shares_add(v, c);
+    return E_OK;
 }
 
 enum err
 quota_acquire(struct quota *q, const struct quota_ask *ask, struct quota_view *view,
               struct fault *f)
 {
-    struct visit v;
-    struct counter *c;
-    struct quota_add add;
-    enum err err = visit_begin(q, ask, &v, f);
+    struct step step = {.take = acquire};
+    enum err err = run(q, ask, &step, view, f);
+
+    return err == E_OVER_QUOTA ? refuse(q, view, ask->count, f) : err;
+}
+
+static enum err
+record(struct quota *q, struct visit *v, struct counter *c, struct step *step, struct fault *f)
+    REQUIRES(LC_QUOTA)
+{
+    enum err err = shares_check_record(v, f);
 
     if (!err) {
-        LOCK(QUOTA, &q->lock);
-        err = visit_counter(q, &v, false, &c, f);
-        if (!err) {
-            visit_look(q, &v, c);
-            if (v.news.view.verdict == QUOTA_ALLOWED) {
-                count(q, &v, c, &add);
-                add.bound = counter_bound(q, &v.rule, ask->high);
-            } else {
-                q->counters.refused++;
-                err = E_OVER_QUOTA;
-            }
-        }
-        UNLOCK(QUOTA, &q->lock);
-        err = err ? err : quota_write(q, &v, &add);
+        count(q, v, c, step);
     }
-    *view = v.news.view;
-    visit_end(q, &v);
-    return err == E_OVER_QUOTA ? refuse(view, ask->count, f) : err;
+    return err;
 }
 
 enum err
 quota_record(struct quota *q, const struct quota_ask *ask, struct quota_view *view, struct fault *f)
 {
-    struct visit v;
-    struct counter *c;
-    struct quota_add add;
-    enum err err = visit_begin(q, ask, &v, f);
+    struct step step = {.take = record, .anyhow = true};
 
-    if (!err) {
-        LOCK(QUOTA, &q->lock);
-        err = visit_counter(q, &v, true, &c, f);
-        if (!err) {
-            count(q, &v, c, &add);
-        }
-        UNLOCK(QUOTA, &q->lock);
-        err = err ? err : quota_write(q, &v, &add);
-    }
-    *view = v.news.view;
-    visit_end(q, &v);
-    return err;
+    return run(q, ask, &step, view, f);
 }
 
 /* Takes 'n' units off the count, and 'today' off the day's. */
 static void
 give_back(struct quota *q, struct visit *v, struct counter *c, uint64_t n, uint64_t today,
-          struct quota_add *add) REQUIRES(LC_QUOTA)
+          struct step *step) REQUIRES(LC_QUOTA)
 {
-    *add = (struct quota_add){
-        .id = q->next_id++,
-        .window = c->window,
-        .day = c->day,
-        .more = {.released = n},
-        .more_today = {.released = today},
-        .bound = UINT64_MAX,
-    };
-    memcpy(add->key, c->key, sizeof add->key);
+    step->add = make_add(q, c, (struct quota_amounts){.released = n},
+                         (struct quota_amounts){.released = today});
     c->all.released += n;
     c->today.released += today;
     visit_look(q, v, c);
     v->news.sync = quota_claim_sync(q, v->mono_ns);
 }
 
+static enum err
+release(struct quota *q, struct visit *v, struct counter *c, struct step *step, struct fault *f)
+    REQUIRES(LC_QUOTA)
+{
+    uint64_t n = v->ask->count, used = counter_used(q, c), today = counter_today(q, c);
+    enum err err;
+
+    visit_look(q, v, c);
+    if (step->reset_at && step->reset_at != c->window.end) {
+        return E_OK;
+    }
+    err = shares_check(v, c, f);
+    if (!err && n > used) {
+        err = fault_set(f, E_ARGUMENT, "only %llu units of '%s' are used", (unsigned long long)used,
+                        v->ask->service);
+    }
+    if (!err) {
+        shares_take(v, c);
+        q->counters.released += n;
+        give_back(q, v, c, n, n < today ? n : today, step);
+    }
+    return err;
+}
+
 enum err
 quota_release(struct quota *q, const struct quota_ask *ask, int64_t reset_at, uint64_t *given,
               struct quota_view *view, struct fault *f)
 {
-    struct visit v;
-    struct counter *c;
-    struct quota_add add;
-    enum err err = visit_begin(q, ask, &v, f);
+    struct step step = {.take = release, .reset_at = reset_at};
+    enum err err = run(q, ask, &step, view, f);
 
-    *given = 0;
-    if (!err) {
-        LOCK(QUOTA, &q->lock);
-        err = visit_counter(q, &v, false, &c, f);
-        if (!err && (reset_at == 0 || reset_at == c->window.end)) {
-            uint64_t used = counter_used(q, c), today = counter_today(q, c);
-            if (ask->count > used) {
-                err = fault_set(f, E_ARGUMENT, "only %llu units of '%s' are used",
-                                (unsigned long long)used, ask->service);
-            } else {
-                *given = ask->count;
-                q->counters.released += *given;
-                give_back(q, &v, c, *given, *given < today ? *given : today, &add);
-            }
-        }
-        if (!err) {
-            visit_look(q, &v, c);
-        }
-        UNLOCK(QUOTA, &q->lock);
-        err = err || !*given ? err : quota_write(q, &v, &add);
-    }
-    *view = v.news.view;
-    visit_end(q, &v);
+    *given = step.add.more.released;
     return err;
+}
+
+static enum err
+start_over(struct quota *q, struct visit *v, struct counter *c, struct step *step, struct fault *f)
+    REQUIRES(LC_QUOTA)
+{
+    (void)f;
+    give_back(q, v, c, counter_used(q, c), 0, step);
+    shares_drop(c);
+    c->reported = 0;
+    v->news.reset = true;
+    v->news.sync = true;
+    return E_OK;
 }
 
 enum err
 quota_reset(struct quota *q, const struct quota_ask *ask, struct quota_view *view, struct fault *f)
 {
-    struct visit v;
-    struct counter *c;
-    struct quota_add add;
-    enum err err = visit_begin(q, ask, &v, f);
+    struct step step = {.take = start_over};
 
-    if (!err) {
-        LOCK(QUOTA, &q->lock);
-        err = visit_counter(q, &v, false, &c, f);
-        if (!err) {
-            give_back(q, &v, c, counter_used(q, c), 0, &add);
-            c->reported = 0;
-            v.news.reset = true;
-            v.news.sync = true;
-        }
-        UNLOCK(QUOTA, &q->lock);
-        err = err ? err : quota_write(q, &v, &add);
-    }
-    *view = v.news.view;
-    visit_end(q, &v);
-    return err;
+    return run(q, ask, &step, view, f);
 }

@@ -8,6 +8,9 @@
  * The limits of the settings are shared by all tenants.  A tenant whose own settings name a service
  * has a limit and a count of its own for that one, beside them.
  *
+ * Whoever is bound to a tenant takes of a shared limit by quota_acquire() alone, and gives back
+ * what its tenant acquired in this window and run of the server, and no more.
+ *
  * Normal calls are refused once a service is critical (80 %, quota.critical); those of high
  * priority go on to the limit.  While the store fails (quota.reduce_after writes in a row) counts
  * cannot be trusted for long, and a quarter of each limit is all there is, until
@@ -31,6 +34,7 @@ struct settings;
 
 #define QUOTA_COUNT_MAX 1000000u    /* Units of one call. */
 #define QUOTA_COUNTERS_MAX 8192u    /* Counters in memory: services of the server and of tenants. */
+#define QUOTA_SHARES_MAX 1024u      /* Tenants whose part of a shared limit is known. */
 #define QUOTA_OWED_MAX 256u         /* Adds that the store has yet to take, one by one. */
 #define QUOTA_REDUCED_PERCENT 25u   /* Of each limit, while the store fails. */
 #define QUOTA_ALERT_NS 300000000000 /* Between two quota.store_unreachable. */
@@ -59,10 +63,13 @@ struct quota_ask {
     const char *service;
     uint64_t count; /* Units, at most QUOTA_COUNT_MAX. */
     bool high;      /* Priority: may go on when the service is critical. */
+    bool bound;     /* The caller is of that tenant only: does not run the server. */
 };
 
 /* Why a call may not be made. */
 enum quota_verdict { QUOTA_ALLOWED, QUOTA_CRITICAL, QUOTA_EXHAUSTED, QUOTA_REDUCED };
+/* As scripts know it; null for QUOTA_ALLOWED. */
+const char *quota_verdict_name(enum quota_verdict verdict);
 
 /* A counter at one moment. */
 struct quota_view {
@@ -80,12 +87,13 @@ struct quota_view {
 
 /* Each stores a view if it is E_OK or E_OVER_QUOTA.  E_NOT_FOUND: there is no such quota;
  * E_ARGUMENT: the tenant's are no rules, or too many units; E_LIMIT: too many counters;
- * E_NOT_READY: the store did not tell what was used. */
+ * E_NOT_READY: the store did not tell what was used; E_TENANT: it is not for a tenant to do. */
 
 /* Looks; what it allows may be gone when it is used: acquire instead. */
 enum err quota_check(struct quota *q, const struct quota_ask *ask, struct quota_view *view,
                      struct fault *f);
-/* Takes units if they may be had, all or none.  E_OVER_QUOTA, counting nothing. */
+/* Takes units if they may be had, all or none.  E_OVER_QUOTA, counting nothing; the fault says why,
+ * and when it starts over. */
 enum err quota_acquire(struct quota *q, const struct quota_ask *ask, struct quota_view *view,
                        struct fault *f);
 /* Counts units that were used, past the limit too, and if the store does not answer. */
@@ -125,6 +133,10 @@ struct quota_summary {
 enum err quota_summary(struct quota *q, const char *tenant, const json_t *own,
                        struct quota_summary *summary, struct fault *f);
 void quota_summary_fini(struct quota_summary *summary);
+/* The services of the settings, each at its own moment, and without waiting for anybody: a shared
+ * store is not asked, and what it never told of is left out.  'reduced' and the sums are not
+ * stored. */
+void quota_glance(struct quota *q, struct quota_summary *summary);
 
 /* Hands the store what it is owed and has it tidy up, now.  One at a time: others wait.  Tells how
  * many adds are owed still.  E_IO, or the store's error. */

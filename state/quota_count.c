@@ -84,6 +84,7 @@ static void
 drop(struct quota *q, struct counter *c) REQUIRES(LC_QUOTA)
 {
     HASH_DEL(q->table, c);
+    shares_drop(c);
     free(c);
 }
 
@@ -176,6 +177,7 @@ roll_over(struct counter *c, const struct visit *v)
         c->window = quota_window_at(v->rule.period, v->wall_ns);
         c->all = c->told = (struct quota_amounts){0, 0};
         c->reported = 0;
+        shares_drop(c);
         c->look_again_ns = 0;
         c->loaded = c->loaded && !other; /* A window that begins is empty; of another kind, not. */
     }
@@ -345,6 +347,9 @@ visit_counter(struct quota *q, struct visit *v, bool anyhow, struct counter **co
         if (is_fresh(q, c, v) || (c->loaded && (asked || c->loading))) {
             q->counters.hits += !asked;
             return E_OK; /* What was known last will do while it is asked for anew. */
+        }
+        if (v->hurried && q->store->class->shared) {
+            return c->loaded ? E_OK : not_told(v, f);
         }
         if (c->loading) {
             cond_wait(&q->loaded, &q->lock, INT64_MAX); /* The store's time is bounded. */

@@ -2,6 +2,7 @@
  *
  *   quota.c          asking and counting
  *   quota_count.c    counters: found, loaded, rolled over, merged
+ *   quota_share.c    what each tenant has of a counter that all share
  *   quota_sync.c     the store: writes, what it is owed, the mode when it fails; the thread
  *   quota_tell.c     what is told
  *   quota_summary.c  all counters of a tenant at one moment */
@@ -28,6 +29,7 @@ struct counter {
     bool loaded;           /* The store has told what there was. */
     bool loading;          /* Somebody is asking it. */
     int64_t look_again_ns; /* Monotonic: when what it told is too old, or a failure is. */
+    struct share *shares;  /* Of tenants, if all share it: what each has acquired in this window. */
     UT_hash_handle hh;
 };
 
@@ -95,6 +97,7 @@ struct visit {
     const struct quota_rule *own;  /* In them; null: the server's rule counts. */
     struct quota_rule rule;        /* The one that counts, once the counter was found. */
     int64_t wall_ns, mono_ns;
+    bool hurried; /* It must not wait: a shared store is not asked. */
     struct quota_news news;
 };
 
@@ -127,6 +130,21 @@ void visit_cross(struct quota *q, struct visit *v, struct counter *c) REQUIRES(L
 void counters_drop(struct quota *q) REQUIRES(LC_QUOTA);
 /* Those of windows that are over, whose service nobody has asked for since. */
 void counters_sweep(struct quota *q, int64_t wall_ns) REQUIRES(LC_QUOTA);
+
+/* ---- quota_share.c: of a counter that is one tenant's own they do nothing; the
+ * lock is held ---- */
+
+/* Notes that the call's tenant has acquired its units. */
+void shares_add(const struct visit *v, struct counter *c);
+/* E_TENANT if the caller is bound to the tenant, and it has not so many. */
+enum err shares_check(const struct visit *v, struct counter *c, struct fault *f);
+/* Takes them off again, as far as they are there: they are given back, or the store refused them.
+ */
+void shares_take(const struct visit *v, struct counter *c);
+/* E_TENANT if the caller may not count what was used without asking. */
+enum err shares_check_record(const struct visit *v, struct fault *f);
+/* Forgets who has what. */
+void shares_drop(struct counter *c);
 
 /* ---- quota_sync.c ---- */
 

@@ -58,7 +58,8 @@ struct quota_store_class {
      * then only told again.  No lock is held; may be slow; any number of threads. */
     enum err (*add)(struct quota_store *s, const struct quota_add *add, struct quota_total *total,
                     struct fault *f);
-    /* Tells what there is; zeros for what was never added to.  As add(). */
+    /* Tells what there is; zeros for what was never added to.  As add(); but of a store that is not
+     * shared it looks at memory only. */
     enum err (*load)(struct quota_store *s, const char *key, const struct quota_window *window,
                      int64_t day, struct quota_total *total, struct fault *f);
     /* Brings what was added to where it outlives the machine.  Null if add() has done that.  One

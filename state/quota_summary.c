@@ -130,6 +130,35 @@ quota_summary(struct quota *q, const char *tenant, const json_t *own, struct quo
 }
 
 void
+quota_glance(struct quota *q, struct quota_summary *summary)
+{
+    struct services s;
+
+    list_services(q, NULL, &s, NULL); /* Without rules of a tenant it cannot fail. */
+    *summary = (struct quota_summary){.updated_ns = clock_wall(q->clock)};
+    summary->views = xcalloc(s.count + 1, sizeof *summary->views);
+    for (size_t i = 0; i < s.count; i++) {
+        struct quota_ask ask = {.tenant = "", .service = s.names[i], .count = 1};
+        struct visit v;
+        struct counter *c;
+        enum err err = visit_begin(q, &ask, &v, NULL);
+
+        v.hurried = true;
+        if (!err) {
+            LOCK(QUOTA, &q->lock);
+            err = visit_counter(q, &v, false, &c, NULL);
+            if (!err) {
+                visit_look(q, &v, c);
+                summary->views[summary->count++] = v.news.view;
+            }
+            UNLOCK(QUOTA, &q->lock);
+        }
+        visit_end(q, &v);
+    }
+    quota_rules_unref(s.rules);
+}
+
+void
 quota_summary_fini(struct quota_summary *summary)
 {
     free(summary->views);

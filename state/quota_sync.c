@@ -160,6 +160,7 @@ quota_write(struct quota *q, struct visit *v, const struct quota_add *add)
     q->counters.refused += err == E_OVER_QUOTA;
     if (err == E_OVER_QUOTA && c) {
         take_back(c, add);
+        shares_take(v, c);
     } else if (err && err != E_OVER_QUOTA) {
         owe(q, add);
         news->trouble = err;

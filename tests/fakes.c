@@ -68,6 +68,7 @@ keep_answer(struct sink *sink, const struct reply *reply)
     free(s->body);
     s->body = xstrndup(reply->body.data, reply->body.len);
     s->status = reply->status;
+    s->retry_after = reply->retry_after;
     snprintf(s->session_id, sizeof s->session_id, "%.*s", (int)reply->session_id.len,
              reply->session_id.data ? reply->session_id.data : "");
     pthread_mutex_unlock(&s->mutex);

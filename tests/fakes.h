@@ -32,7 +32,8 @@ struct fake_sink {
     char *body;      /* Owned; null until answered. */
     char session_id[64];
     int status;
-    unsigned answers; /* How often it was answered: must end as 1. */
+    unsigned retry_after; /* Seconds; 0 for none. */
+    unsigned answers;     /* How often it was answered: must end as 1. */
     unsigned unrefs;
 };
 void fake_sink_init(struct fake_sink *s);

@@ -433,6 +433,39 @@ the_thread_flushes_the_journal(void **state)
     tree_destroy(tree);
 }
 
+/* What the thread of all connections looks at waits for no store. */
+static void
+a_glance_asks_no_shared_store(void **state)
+{
+    struct quota_summary s;
+    struct quota_rig rig;
+    unsigned loads;
+
+    (void)state;
+    quota_rig_init(&rig, "a=10/day,b=10/day", true);
+    quota_glance(rig.quota, &s);
+    CHECK_INT(s.count, 0); /* Nothing is known, and nothing is told. */
+    quota_summary_fini(&s);
+    rig_record(&rig, "a", 3);
+    loads = rig.database.loads;
+    fake_clock_pass(&rig.clock, 3600000000000); /* What was told is old by now. */
+    quota_glance(rig.quota, &s);
+    CHECK_INT(s.count, 1);
+    CHECK_STR(s.views[0].service, "a");
+    CHECK_INT(s.views[0].used, 3);
+    CHECK_INT(rig.database.loads, loads);
+    quota_summary_fini(&s);
+    quota_rig_fini(&rig);
+    quota_rig_init(&rig, "a=10/day,b=10/day", false);
+    rig_record(&rig, "b", 2);
+    quota_rig_restart(&rig);
+    quota_glance(rig.quota, &s); /* A journal is in memory. */
+    CHECK_INT(s.count, 2);
+    CHECK_INT(s.views[1].used, 2);
+    quota_summary_fini(&s);
+    quota_rig_fini(&rig);
+}
+
 int
 main(void)
 {
@@ -453,6 +486,7 @@ main(void)
         cmocka_unit_test(syncs_come_by_the_clock),
         cmocka_unit_test(the_thread_pays_and_tidies_up),
         cmocka_unit_test(the_thread_flushes_the_journal),
+        cmocka_unit_test(a_glance_asks_no_shared_store),
     };
 
     return CHECK_RUN(tests);

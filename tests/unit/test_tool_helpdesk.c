@@ -2,25 +2,20 @@
  * settings, and what is told to others. */
 #include "tests/check.h"
 
-#include "handlers/dispatch.h"
 #include "state/bus.h"
-#include "state/mcp_session.h"
-#include "tests/fakes.h"
+#include "tests/tool_rig.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static struct fake_project project;
-static struct pool *pool;
-static struct dispatcher *dispatcher;
-static struct envelope connection;
+static struct tool_rig rig;
 
 static void
 write_file(const char *folder, const char *name, const char *text)
 {
     struct dir *dir = NULL;
 
-    CHECK_INT(dir_sub(project.data, folder, true, &dir, NULL), E_OK);
+    CHECK_INT(dir_sub(rig.project.data, folder, true, &dir, NULL), E_OK);
     CHECK_INT(dir_write(dir, name, slice_of(text), NULL), E_OK);
     dir_unref(dir);
 }
@@ -41,14 +36,8 @@ write_tenant(const char *id, const char *helpdesk)
 static int
 set_up(void **unused)
 {
-    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                     .calls = 64,
-                                     .calls_per_session = 8,
-                                     .call_ns = 60000000000,
-                                     .groups = "helpdesk"};
-
     (void)unused;
-    fake_project_init(&project, NULL);
+    fake_project_init(&rig.project, NULL);
     write_file("helpdesk", "refunds.md", "# Refunds\n\nMoney comes back in ten days.\n");
     write_file("helpdesk", "visas.md", "# Visas\n\nAsk the embassy.\n");
     write_file("helpdesk", "hours.md", "# Hours\n\nThe desk is open from nine to five.\n");
@@ -59,10 +48,7 @@ set_up(void **unused)
     write_tenant("globex", "{\"index\":\"globex\"}");
     write_tenant("initech", "{}");
     write_tenant("hooli", "{\"index\":\"nowhere\"}");
-    pool = pool_create(2, 1, 64);
-    dispatcher = dispatcher_create(project.state, pool, &limits);
-    connection.transport = TRANSPORT_STDIO;
-    connection.session = mcp_session_of_connection();
+    tool_rig_serve(&rig, "helpdesk");
     return 0;
 }
 
@@ -70,58 +56,14 @@ static int
 tear_down(void **unused)
 {
     (void)unused;
-    pool_destroy(pool);
-    dispatcher_destroy(dispatcher);
-    mcp_session_unref(connection.session);
-    fake_project_fini(&project);
+    tool_rig_fini(&rig);
     return 0;
 }
 
-/* The result of one request for 'tenant', or the default one; new. */
-static json_t *
-ask(const char *tenant, const char *method, const char *params)
-{
-    char *message = xasprintf(
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s,\"_meta\":{"
-        "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
-        "\"io.modelcontextprotocol/clientCapabilities\":{},\"dev.tandem/client-id\":\"%s\"}}}",
-        method, params, tenant ? tenant : "default");
-    struct fake_sink sink;
-    json_t *answer, *result;
-
-    fake_sink_init(&sink);
-    dispatch_message(dispatcher, &connection, slice_of(message), &sink.sink);
-    answer = json_loads(fake_sink_wait(&sink), JSON_REJECT_DUPLICATES, NULL);
-    result = json_incref(json_object_get(answer, "result"));
-    if (!result) {
-        fail_msg("%s: %s", message, sink.body);
-    }
-    json_decref(answer);
-    fake_sink_fini(&sink);
-    free(message);
-    return result;
-}
-
-/* The structured result of a tool; new.  With 'code' that of an error which it must be. */
 static json_t *
 call(const char *tenant, const char *tool, const char *arguments, const char *code)
 {
-    char *params = xasprintf("\"name\":\"%s\",\"arguments\":%s", tool, arguments);
-    json_t *result = ask(tenant, "tools/call", params);
-    json_t *structured = json_incref(json_object_get(result, "structuredContent"));
-    const char *text = json_string_value(
-        json_object_get(json_array_get(json_object_get(result, "content"), 0), "text"));
-
-    if (code) {
-        CHECK(json_is_true(json_object_get(result, "isError")));
-        structured = json_loads(text, 0, NULL);
-        CHECK_STR(json_string_value(json_object_get(structured, "code")), code);
-    } else if (!structured) {
-        fail_msg("%s: %s", params, text);
-    }
-    json_decref(result);
-    free(params);
-    return structured;
+    return tool_rig_call(&rig, tenant, tool, arguments, code);
 }
 
 static const char *
@@ -275,7 +217,8 @@ status_and_reload_are_the_tenants(void **unused)
     json_t *reloaded = call("globex", "reload_helpdesk_index", "{\"clear_cache\":true}", NULL);
     json_t *after = call("globex", "get_helpdesk_status", "{}", NULL);
     json_t *acme = call("acme", "get_helpdesk_status", "{}", NULL);
-    json_t *resource = ask("globex", "resources/read", "\"uri\":\"tandem://helpdesk/status\"");
+    json_t *resource =
+        tool_rig_ask(&rig, "globex", "resources/read", "\"uri\":\"tandem://helpdesk/status\"");
     const json_t *status = json_object_get(reloaded, "status");
 
     (void)unused;
@@ -307,7 +250,7 @@ read_events(const char *tenant, struct buf *topics, struct buf *seen)
     size_t count;
 
     CHECK_INT(bus_patterns_add(&patterns, SLICE("helpdesk.*"), NULL), E_OK);
-    count = bus_recent(state_bus(project.state),
+    count = bus_recent(state_bus(rig.project.state),
                        &(struct bus_query){.patterns = &patterns, .tenant = tenant}, events, 100);
     for (size_t i = 0; i < count; i++) {
         buf_add_slice(topics, events[i]->topic);

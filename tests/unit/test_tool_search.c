@@ -2,11 +2,9 @@
  * that nobody is told its key. */
 #include "tests/check.h"
 
-#include "handlers/dispatch.h"
-#include "state/mcp_session.h"
 #include "state/search.h"
 #include "tests/fake_provider.h"
-#include "tests/fakes.h"
+#include "tests/tool_rig.h"
 
 #include <sched.h>
 #include <string.h>
@@ -14,25 +12,17 @@
 #define SECRET "sk-told-to-nobody"
 
 static struct fake_provider provider;
-static struct fake_project project;
-static struct pool *pool;
-static struct dispatcher *dispatcher;
-static struct envelope connection;
+static struct tool_rig rig;
 
 static void
 set(enum setting setting, const char *text)
 {
-    CHECK_INT(settings_set(project.settings, setting, text, ORIGIN_FILE, NULL), E_OK);
+    CHECK_INT(settings_set(rig.project.settings, setting, text, ORIGIN_FILE, NULL), E_OK);
 }
 
 static int
 set_up(void **unused)
 {
-    const struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                           .calls = 64,
-                                           .calls_per_session = 8,
-                                           .call_ns = 60000000000,
-                                           .groups = "core"};
     struct dir *standards = NULL;
     struct fault f = FAULT_INIT;
 
@@ -40,23 +30,21 @@ set_up(void **unused)
     fake_provider_start(&provider);
     fake_provider_mean(&provider, "automobile", "vehicles on wheels");
     fake_provider_mean(&provider, "sedan", "vehicles on wheels");
-    fake_project_init(&project, NULL);
-    state_destroy(project.state);
+    fake_project_init(&rig.project, NULL);
+    state_destroy(rig.project.state);
     set(SETTING_embed_provider, "openai");
     set(SETTING_embed_model, "small");
     set(SETTING_embed_url, provider.url);
     set(SETTING_embed_query_time, "30s");
-    project.options.embed_key = SECRET;
-    CHECK_INT(dir_sub(project.data, "standards", true, &standards, NULL), E_OK);
+    rig.project.options.embed_key = SECRET;
+    CHECK_INT(dir_sub(rig.project.data, "standards", true, &standards, NULL), E_OK);
     CHECK_INT(dir_write(standards, "cars.md", SLICE("# Cars\n\nAn automobile.\n"), NULL), E_OK);
     CHECK_INT(dir_write(standards, "locks.md", SLICE("# Locks\n\nA mutex.\n"), NULL), E_OK);
     dir_unref(standards);
-    CHECK_INT(state_create(&project.options, &project.state, &f), E_OK);
-    CHECK_INT(search_start(state_search(project.state), &f), E_OK);
-    pool = pool_create(2, 1, 64);
-    dispatcher = dispatcher_create(project.state, pool, &limits);
-    connection.transport = TRANSPORT_STDIO;
-    connection.session = mcp_session_of_connection();
+    CHECK_INT(state_create(&rig.project.options, &rig.project.state, &f), E_OK);
+    CHECK_INT(search_start(state_search(rig.project.state), &f), E_OK);
+    tool_rig_serve(&rig, "core");
+    rig.secret = SECRET;
     return 0;
 }
 
@@ -64,38 +52,15 @@ static int
 tear_down(void **unused)
 {
     (void)unused;
-    pool_destroy(pool);
-    dispatcher_destroy(dispatcher);
-    mcp_session_unref(connection.session);
-    fake_project_fini(&project);
+    tool_rig_fini(&rig);
     fake_provider_stop(&provider);
     return 0;
 }
 
-/* The structured result of a tool; new. */
 static json_t *
 call(const char *tool, const char *arguments)
 {
-    char *message = xasprintf(
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
-        "\"arguments\":%s,\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
-        "\"io.modelcontextprotocol/clientCapabilities\":{}}}}",
-        tool, arguments);
-    json_t *answer, *result;
-    struct fake_sink sink;
-
-    fake_sink_init(&sink);
-    dispatch_message(dispatcher, &connection, slice_of(message), &sink.sink);
-    CHECK(!strstr(fake_sink_wait(&sink), SECRET));
-    answer = json_loads(sink.body, JSON_REJECT_DUPLICATES, NULL);
-    result = json_incref(json_object_get(json_object_get(answer, "result"), "structuredContent"));
-    if (!result) {
-        fail_msg("%s: %s", message, sink.body);
-    }
-    json_decref(answer);
-    fake_sink_fini(&sink);
-    free(message);
-    return result;
+    return tool_rig_call(&rig, NULL, tool, arguments, NULL);
 }
 
 /* The section of get_server_info on vectors; new. */

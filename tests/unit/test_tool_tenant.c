@@ -1,30 +1,19 @@
 /* test_tool_tenant.c -- tenants' settings as tools and resource: who sees and changes what. */
 #include "tests/check.h"
 
-#include "handlers/dispatch.h"
 #include "state/bus_reader.h"
 #include "state/settings.h"
-#include "tests/fakes.h"
+#include "tests/tool_rig.h"
 
 #include <stdio.h>
 
-static struct fake_project project;
-static struct pool *pool;
-static struct dispatcher *dispatcher;
+static struct tool_rig rig;
 
 static int
 set_up(void **unused)
 {
-    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                     .calls = 64,
-                                     .calls_per_session = 8,
-                                     .call_ns = 60000000000,
-                                     .groups = "full"};
-
     (void)unused;
-    fake_project_init(&project, NULL);
-    pool = pool_create(4, 1, 64);
-    dispatcher = dispatcher_create(project.state, pool, &limits);
+    tool_rig_init(&rig, "full");
     return 0;
 }
 
@@ -32,29 +21,18 @@ static int
 tear_down(void **unused)
 {
     (void)unused;
-    pool_destroy(pool);
-    dispatcher_destroy(dispatcher);
-    fake_project_fini(&project);
+    tool_rig_fini(&rig);
     return 0;
 }
 
-/* Calls a tool as a script for 'tenant' (null: it names none); the answer holds 'want'. */
 static void
 call_as(const struct envelope *env, const char *tool, const char *args, int status,
         const char *want)
 {
-    struct fake_sink sink;
-    const char *body;
-
-    fake_sink_init(&sink);
-    dispatch_tool(dispatcher, env, slice_of(tool), slice_of(args), &sink.sink);
-    body = fake_sink_wait(&sink);
-    if (sink.status != status || !strstr(body, want)) {
-        fail_msg("%s %s\nwanted %d %s\ngot    %d %s", tool, args, status, want, sink.status, body);
-    }
-    fake_sink_fini(&sink);
+    tool_rig_expect(&rig, env, tool, args, status, want);
 }
 
+/* Calls a tool as a script for 'tenant' (null: it names none); the answer holds 'want'. */
 static void
 call(const char *tenant, const char *tool, const char *args, int status, const char *want)
 {
@@ -72,7 +50,7 @@ read_resource(const char *tenant, const char *uri, int status, const char *want)
     const char *body;
 
     fake_sink_init(&sink);
-    dispatch_resource(dispatcher, &env, slice_of(uri), &sink.sink);
+    dispatch_resource(rig.dispatcher, &env, slice_of(uri), &sink.sink);
     body = fake_sink_wait(&sink);
     if (sink.status != status || !strstr(body, want)) {
         fail_msg("%s\nwanted %d %s\ngot    %d %s", uri, status, want, sink.status, body);
@@ -127,7 +105,7 @@ tenant_secrets_masked(void **unused)
          "{\"client_id\":\"acme\",\"config\":{\"llm\":{\"api_key\":\"***\",\"tier\":\"slow\"}}}",
          200, "\"version\":");
     call("acme", "get_tenant_config", "{}", 200, "\"tier\":\"slow\"");
-    CHECK(dir_is_file(project.data, "tenants/acme.json"));
+    CHECK(dir_is_file(rig.project.data, "tenants/acme.json"));
 }
 
 static void
@@ -176,6 +154,8 @@ who_is_bound_changes_nothing_for_all(void **unused)
     call_as(&bound, "reload_config", "{}", 403, "operator_only");
     call_as(&bound, "set_event_filters", "{\"patterns\":[\"a.*\"]}", 403, "operator_only");
     call_as(&bound, "reset_quota", "{\"service\":\"tiingo\"}", 403, "operator_only");
+    call_as(&bound, "sync_quotas", "{}", 403, "operator_only");
+    call_as(&named, "sync_quotas", "{}", 200, "\"owed\":0");
     call_as(&bound, "get_config", "{\"key\":\"drain\"}", 200, "\"origin\":\"default\"");
     call_as(&bound, "get_event_stats", "{}", 200, "\"filter_count\":0");
     call_as(&named, "set_event_filters", "{\"patterns\":[\"a.*\"]}", 200, "\"filter_count\":1");
@@ -216,7 +196,7 @@ expect_reader(const char *tenant, enum err want)
     struct bus_reader *reader = NULL;
     struct fault f = FAULT_INIT;
 
-    CHECK_INT(dispatch_read_events(dispatcher, &env, &options, &reader, &start, &f), want);
+    CHECK_INT(dispatch_read_events(rig.dispatcher, &env, &options, &reader, &start, &f), want);
     CHECK((reader != NULL) == (want == E_OK));
     if (reader) {
         bus_reader_close(reader);
@@ -231,7 +211,8 @@ send_event(const char *tenant, int status, const char *want)
     const char *body;
 
     fake_sink_init(&sink);
-    dispatch_event(dispatcher, &env, SLICE("{\"topic\":\"build.done\",\"data\":{}}"), &sink.sink);
+    dispatch_event(rig.dispatcher, &env, SLICE("{\"topic\":\"build.done\",\"data\":{}}"),
+                   &sink.sink);
     body = fake_sink_wait(&sink);
     if (sink.status != status || !strstr(body, want)) {
         fail_msg("an event of %s: %d %s", tenant, sink.status, body);

@@ -8,7 +8,7 @@
 #include "state/base/rune.h"
 #include "state/config.h"
 #include "state/mcp_session.h"
-#include "tests/fakes.h"
+#include "tests/tool_rig.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,29 +40,16 @@ core_count(void)
     return count;
 }
 
-static struct fake_project project;
-static struct pool *pool;
-static struct dispatcher *dispatcher;
-static struct envelope connection;
+static struct tool_rig rig;
 
 static int
 set_up(void **unused)
 {
-    struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                     .calls = 64,
-                                     .calls_per_session = 8,
-                                     .call_ns = 60000000000,
-                                     .groups = "full"};
-
     (void)unused;
-    fake_project_init(&project, NULL);
-    CHECK_INT(
-        config_set(state_config(project.state), SETTING_quota_services, "tiingo=500/month", NULL),
-        E_OK);
-    pool = pool_create(2, 1, 64);
-    dispatcher = dispatcher_create(project.state, pool, &limits);
-    connection.transport = TRANSPORT_STDIO;
-    connection.session = mcp_session_of_connection();
+    tool_rig_init(&rig, "full");
+    CHECK_INT(config_set(state_config(rig.project.state), SETTING_quota_services,
+                         "tiingo=500/month", NULL),
+              E_OK);
     return 0;
 }
 
@@ -70,10 +57,7 @@ static int
 tear_down(void **unused)
 {
     (void)unused;
-    pool_destroy(pool);
-    dispatcher_destroy(dispatcher);
-    mcp_session_unref(connection.session);
-    fake_project_fini(&project);
+    tool_rig_fini(&rig);
     return 0;
 }
 
@@ -81,22 +65,7 @@ tear_down(void **unused)
 static json_t *
 ask(const char *method, const char *params)
 {
-    char *message = xasprintf(
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s" META "}}", method, params);
-    struct fake_sink sink;
-    json_t *answer, *result;
-
-    fake_sink_init(&sink);
-    dispatch_message(dispatcher, &connection, slice_of(message), &sink.sink);
-    answer = json_loads(fake_sink_wait(&sink), JSON_REJECT_DUPLICATES, NULL);
-    result = json_incref(json_object_get(answer, "result"));
-    if (!result) {
-        fail_msg("%s: %s", message, sink.body);
-    }
-    json_decref(answer);
-    fake_sink_fini(&sink);
-    free(message);
-    return result;
+    return tool_rig_ask(&rig, NULL, method, params);
 }
 
 static bool
@@ -232,7 +201,7 @@ list_of(const char *revision)
                                      .calls_per_session = 8,
                                      .call_ns = 60000000000,
                                      .groups = "core"};
-    struct dispatcher *core = dispatcher_create(project.state, pool, &limits);
+    struct dispatcher *core = dispatcher_create(rig.project.state, rig.pool, &limits);
     struct envelope env = {.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
     bool modern = strcmp(revision, "2026-07-28") == 0;
     char *messages[] = {
@@ -358,7 +327,7 @@ the_list_tells_all_of_a_row(void **unused)
     json_decref(again);
 }
 
-/* Arguments with which each tool answers something on an empty project. */
+/* Arguments with which each tool answers something on an empty rig.project. */
 static const char *
 some_arguments(const struct tool *tool)
 {
@@ -411,7 +380,7 @@ each_answer_is_what_was_promised(void **unused)
     (void)unused;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char *params =
-            xasprintf("\"name\":\"%s\",\"arguments\":%s,", rows[i]->name, some_arguments(rows[i]));
+            xasprintf("\"name\":\"%s\",\"arguments\":%s", rows[i]->name, some_arguments(rows[i]));
         json_t *result = ask("tools/call", params), *text;
         json_t *structured = json_object_get(result, "structuredContent");
         json_t *schema =
@@ -437,11 +406,11 @@ static void
 wrong_arguments_are_told_to_who_can_mend_them(void **unused)
 {
     static const char *const wrong[] = {
-        "\"name\":\"current_date\",\"arguments\":{\"zone\":\"UTC\"},",
-        "\"name\":\"pos_workflow\",\"arguments\":{},",
-        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":7},",
-        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":null},",
-        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":\"get_phase\",\"phase\":[]},",
+        "\"name\":\"current_date\",\"arguments\":{\"zone\":\"UTC\"}",
+        "\"name\":\"pos_workflow\",\"arguments\":{}",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":7}",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":null}",
+        "\"name\":\"pos_workflow\",\"arguments\":{\"action\":\"get_phase\",\"phase\":[]}",
     };
 
     (void)unused;
@@ -463,7 +432,7 @@ static void
 nulls_are_left_out(void **unused)
 {
     json_t *result = ask("tools/call", "\"name\":\"pos_workflow\",\"arguments\":{\"action\":"
-                                       "\"list_workflows\",\"session_id\":null,\"phase\":null},");
+                                       "\"list_workflows\",\"session_id\":null,\"phase\":null}");
 
     (void)unused;
     CHECK(!json_object_get(result, "isError"));
@@ -475,7 +444,7 @@ static void
 no_passage_is_on_a_phase_past_all(void **unused)
 {
     static const char *const phases[] = {"2147483648", "9223372036854775807", "1e300"};
-    char *folder = xasprintf("%s/.tandem/standards", project.path);
+    char *folder = xasprintf("%s/.tandem/standards", rig.project.path);
     char *path = xasprintf("%s/locks.md", folder);
     FILE *file = NULL;
 
@@ -485,7 +454,7 @@ no_passage_is_on_a_phase_past_all(void **unused)
     fclose(file);
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
         char *params = xasprintf("\"name\":\"search_standards\",\"arguments\":{\"query\":"
-                                 "\"mutex\",\"filter_phase\":%s},",
+                                 "\"mutex\",\"filter_phase\":%s}",
                                  phases[i]);
         json_t *result = ask("tools/call", params), *found;
 
