@@ -18,11 +18,19 @@ struct bench {
 
 /* True if that workload is wanted. */
 bool bench_wants(const struct bench *b, const char *workload);
-/* Starts tandem on the bench's project as users run it, over HTTP, but with the group of the echo
- * tool and without a limit on the calls a second; 'more' options may be null. */
-void bench_tandem(const struct bench *b, struct server *s, const char *const more[]);
+/* Starts tandem on a project as users run it, over HTTP or, 'stdio', as an IDE does, but with the
+ * group of the echo tool and without a limit on the calls a second; 'more' options may be null. */
+void bench_tandem(struct server *s, const char *root, bool stdio, const char *const more[]);
+/* Ends it; it must end well. */
+void bench_tandem_end(struct server *s);
+/* A new project with packs and standards, which is removed at the end. */
+void bench_project(char root[HARNESS_ROOT]);
+
+/* What one turn measured, of a server that has used 'cpu_ns' for it. */
+void bench_figures(const struct load_result *r, int64_t cpu_ns, double figures[FIGURES]);
 
 /* The workloads. */
 void bench_http(struct bench *b);
+void bench_stdio(struct bench *b);
 
 #endif

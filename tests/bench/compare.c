@@ -5,12 +5,11 @@
 #include "tests/bench/bench.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
 
 bool
 bench_wants(const struct bench *b, const char *workload)
@@ -32,16 +31,63 @@ bench_wants(const struct bench *b, const char *workload)
 }
 
 void
-bench_tandem(const struct bench *b, struct server *s, const char *const more[])
+bench_tandem(struct server *s, const char *root, bool stdio, const char *const more[])
 {
     const char *args[24] = {"--groups", "core,conformance", "--limits-call-rate",
                             "0",        "--listen",         "127.0.0.1:0"};
-    struct server_options options = {.args = args, .no_stdin = true};
+    struct server_options options = {.args = args, .no_stdin = !stdio};
 
     for (size_t i = 0, n = 6; more && more[i]; i++) {
         args[n++] = more[i];
     }
-    server_start(s, b->root, &options);
+    server_start(s, root, &options);
+}
+
+void
+bench_tandem_end(struct server *s)
+{
+    kill(s->pid, SIGTERM);
+    if (server_end(s) != 0) {
+        bench_fail("tandem did not end well");
+    }
+}
+
+void
+bench_figures(const struct load_result *r, int64_t cpu_ns, double figures[FIGURES])
+{
+    figures[FIGURE_CPU] = (double)cpu_ns / (double)r->requests / 1e3;
+    figures[FIGURE_RATE] = (double)r->requests / ((double)r->ns / 1e9);
+    figures[FIGURE_P50] = histogram_percentile(&r->latency, 50) / 1e3;
+    figures[FIGURE_P99] = histogram_percentile(&r->latency, 99) / 1e3;
+}
+
+/* ---- Projects ---- */
+
+#define PROJECTS 8
+static char roots[PROJECTS][HARNESS_ROOT];
+static size_t root_count;
+
+static void
+remove_roots(void)
+{
+    for (size_t i = 0; i < root_count; i++) {
+        harness_remove(roots[i]);
+    }
+}
+
+void
+bench_project(char root[HARNESS_ROOT])
+{
+    static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
+
+    if (root_count == PROJECTS) {
+        bench_fail("too many projects");
+    }
+    if (root_count == 0) {
+        atexit(remove_roots);
+    }
+    harness_project(root, packs);
+    memcpy(roots[root_count++], root, HARNESS_ROOT);
 }
 
 /* ---- The machine ---- */
@@ -77,14 +123,6 @@ tell_machine(const struct bench *b)
     printf("%u rounds, turns of %.0f ms\n\n", b->rounds, (double)b->turn_ns / MS);
 }
 
-static char removed_at_exit[HARNESS_ROOT];
-
-static void
-remove_root(void)
-{
-    harness_remove(removed_at_exit);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -115,12 +153,11 @@ main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    harness_project(b.root, packs);
-    memcpy(removed_at_exit, b.root, sizeof b.root);
-    atexit(remove_root);
+    bench_project(b.root);
     b.report = report_create();
     tell_machine(&b);
     bench_http(&b);
+    bench_stdio(&b);
     report_end(b.report);
     report_destroy(b.report);
     return 0;

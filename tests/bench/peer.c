@@ -223,12 +223,13 @@ peer_libuv(struct peer *p, size_t len)
 }
 
 void
-peer_bare(struct peer *p, const char *mode)
+peer_pipe(struct peer *p, size_t len)
 {
-    char *program = beside("bare_pipe");
+    char *program = beside("bare_pipe"), *len_text = xasprintf("%zu", len);
 
-    peer_start(p, mode, 0, (const char *const[]){program, mode, NULL});
+    peer_start(p, "bare pipe", 0, (const char *const[]){program, len_text, NULL});
     free(program);
+    free(len_text);
 }
 
 #define CLIENTS "tests/clients/"
@@ -244,7 +245,8 @@ sdk(struct peer *p, unsigned port)
         bench_fail("the locked clients are not installed; run: deploy/install-deps.sh --bench");
     }
     peer_start(p, SDK_NAME, port,
-               (const char *const[]){NODE, CLIENTS "bench_sdk.mjs", port ? port_text : NULL, NULL});
+               (const char *const[]){NODE, "--no-warnings", CLIENTS "bench_sdk.mjs",
+                                     port ? port_text : NULL, NULL});
     free(port_text);
 }
 

@@ -32,7 +32,7 @@ void peer_libuv(struct peer *p, size_t len);
 /* The official TypeScript SDK, with one tool, echo: over HTTP, or on stdio. */
 void peer_sdk_http(struct peer *p);
 void peer_sdk_stdio(struct peer *p);
-/* A program of this folder on stdio: "pong" answers each line with one, one by one. */
-void peer_bare(struct peer *p, const char *mode);
+/* A loop on stdio that answers each line with one of 'len' bytes, and looks at nothing. */
+void peer_pipe(struct peer *p, size_t len);
 
 #endif

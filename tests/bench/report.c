@@ -49,16 +49,17 @@ static void
 judge(struct report *r, const char *workload, const struct entrant *entrants,
       const struct goal *goal)
 {
-    const struct entrant *of = &entrants[goal->of];
-    double ratio = entrant_ratio(&entrants[0], of, goal->figure);
-    bool met = goal->at_most ? ratio <= goal->limit : ratio >= goal->limit;
+    bool itself = goal->of == GOAL_ITSELF;
+    double value = itself ? entrant_figure(&entrants[0], goal->figure)
+                          : entrant_ratio(&entrants[0], &entrants[goal->of], goal->figure);
+    bool met = goal->at_most ? value <= goal->limit : value >= goal->limit;
+    char *text = xasprintf("%s %.2f%s%s, goal at %s %.2f", figure_names[goal->figure], value,
+                           itself ? "" : " x ", itself ? "" : entrants[goal->of].name,
+                           goal->at_most ? "most" : "least", goal->limit);
 
-    printf("    %-14s %5.2f x %s, goal at %s %.2f: %s\n", figure_names[goal->figure], ratio,
-           of->name, goal->at_most ? "most" : "least", goal->limit, met ? "met" : "MISSED");
-    add_verdict(r,
-                xasprintf("%s: %s %.2f x %s, goal at %s %.2f", workload, figure_names[goal->figure],
-                          ratio, of->name, goal->at_most ? "most" : "least", goal->limit),
-                met);
+    printf("    %s: %s\n", text, met ? "met" : "MISSED");
+    add_verdict(r, xasprintf("%s: %s", workload, text), met);
+    free(text);
 }
 
 void
@@ -69,9 +70,12 @@ report_contest(struct report *r, const char *workload, const struct entrant *ent
     for (size_t i = 0; i < count; i++) {
         const struct entrant *e = &entrants[i];
 
-        printf("  %-34s %12.2f %12.0f %10.1f %10.1f\n", e->name, entrant_figure(e, FIGURE_CPU),
-               entrant_figure(e, FIGURE_RATE), entrant_figure(e, FIGURE_P50),
-               entrant_figure(e, FIGURE_P99));
+        printf("  %-34s %12.2f %12.0f", e->name, entrant_figure(e, FIGURE_CPU),
+               entrant_figure(e, FIGURE_RATE));
+        if (entrant_figure(e, FIGURE_P50) > 0) {
+            printf(" %10.1f %10.1f", entrant_figure(e, FIGURE_P50), entrant_figure(e, FIGURE_P99));
+        }
+        putchar('\n');
     }
     for (; goals && goals->limit > 0; goals++) {
         judge(r, workload, entrants, goals);

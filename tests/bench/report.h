@@ -5,10 +5,13 @@
 
 #include "tests/bench/contest.h"
 
-/* What tandem is to reach; the first entrant is tandem. */
+#include <stdint.h>
+
+/* What tandem is to reach, as a ratio; the first entrant is tandem. */
+#define GOAL_ITSELF SIZE_MAX
 struct goal {
     enum figure figure;
-    size_t of; /* The entrant that the ratio is to. */
+    size_t of; /* The entrant that the ratio is to; GOAL_ITSELF: the figure is judged as it is. */
     bool at_most;
     double limit;
 };

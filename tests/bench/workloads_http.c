@@ -2,8 +2,6 @@
  */
 #include "tests/bench/bench.h"
 
-#include <signal.h>
-
 #include <stdio.h>
 
 #define LIBUV_MAX 2048u /* Longer requests do not come in one read for sure. */
@@ -53,18 +51,18 @@ static const struct goal list_goals[] = {{FIGURE_CPU, NGINX, true, 1.6}, {.limit
         .goals = list_goals                                                               \
     }
 static const struct workload workloads[] = {
-    ECHO("echo, legacy, 1 connection", MCP_LEGACY, 1, NULL),
-    ECHO("echo, legacy, 8 connections", MCP_LEGACY, 8, echo_goals),
-    ECHO("echo, legacy, 64 connections", MCP_LEGACY, 64, echo_goals),
-    ECHO("echo, legacy, 256 connections", MCP_LEGACY, 256, echo_goals),
-    ECHO("echo, modern, 1 connection", MCP_MODERN, 1, NULL),
-    ECHO("echo, modern, 8 connections", MCP_MODERN, 8, echo_goals),
-    ECHO("echo, modern, 64 connections", MCP_MODERN, 64, echo_goals),
-    ECHO("echo, modern, 256 connections", MCP_MODERN, 256, echo_goals),
-    LARGE("echo 64 KiB, legacy, 8 connections", MCP_LEGACY),
-    LARGE("echo 64 KiB, modern, 8 connections", MCP_MODERN),
-    LIST("tools/list, legacy, 64 connections", MCP_LEGACY),
-    LIST("tools/list, modern, 64 connections", MCP_MODERN),
+    ECHO("echo legacy 1 connection", MCP_LEGACY, 1, NULL),
+    ECHO("echo legacy 8 connections", MCP_LEGACY, 8, echo_goals),
+    ECHO("echo legacy 64 connections", MCP_LEGACY, 64, echo_goals),
+    ECHO("echo legacy 256 connections", MCP_LEGACY, 256, echo_goals),
+    ECHO("echo modern 1 connection", MCP_MODERN, 1, NULL),
+    ECHO("echo modern 8 connections", MCP_MODERN, 8, echo_goals),
+    ECHO("echo modern 64 connections", MCP_MODERN, 64, echo_goals),
+    ECHO("echo modern 256 connections", MCP_MODERN, 256, echo_goals),
+    LARGE("echo 64 KiB legacy 8 connections", MCP_LEGACY),
+    LARGE("echo 64 KiB modern 8 connections", MCP_MODERN),
+    LIST("tools/list legacy 64 connections", MCP_LEGACY),
+    LIST("tools/list modern 64 connections", MCP_MODERN),
 };
 
 static void
@@ -76,10 +74,7 @@ take_turn(void *arg, double figures[FIGURES])
 
     load_run(t->load, t->bench->turn_ns, t->most, r);
     cpu = process_cpu_ns(t->pid) - cpu;
-    figures[FIGURE_CPU] = (double)cpu / (double)r->requests / 1e3;
-    figures[FIGURE_RATE] = (double)r->requests / ((double)r->ns / 1e9);
-    figures[FIGURE_P50] = histogram_percentile(&r->latency, 50) / 1e3;
-    figures[FIGURE_P99] = histogram_percentile(&r->latency, 99) / 1e3;
+    bench_figures(r, cpu, figures);
 }
 
 /* The requests of a workload's clients: one for all, or for legacy clients one for each. */
@@ -207,7 +202,7 @@ bench_http(struct bench *b)
     struct server tandem;
     struct peer sdk;
 
-    bench_tandem(b, &tandem, NULL);
+    bench_tandem(&tandem, b->root, false, NULL);
     peer_sdk_http(&sdk);
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
         if (bench_wants(b, workloads[i].name)) {
@@ -215,8 +210,5 @@ bench_http(struct bench *b)
         }
     }
     peer_end(&sdk);
-    kill(tandem.pid, SIGTERM);
-    if (server_end(&tandem) != 0) {
-        bench_fail("tandem did not end well");
-    }
+    bench_tandem_end(&tandem);
 }
