@@ -73,8 +73,8 @@ print_console(const struct reach *r, const char *url)
 
     if (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0) {
         printf("%-12s %.*s/%s%s\n", "console", (int)origin, url,
-               r->token[0] && isatty(STDOUT_FILENO) ? "#token=" : "",
-               r->token[0] && isatty(STDOUT_FILENO) ? r->token : "");
+               r->token && isatty(STDOUT_FILENO) ? "#token=" : "",
+               r->token && isatty(STDOUT_FILENO) ? r->token : "");
     }
 }
 
@@ -174,7 +174,7 @@ run(struct invocation *invocation)
         err = reach_ask(&context, &reach, "POST", "/api/tools/get_server_info", SLICE("{}"), &reply,
                         &f);
         if (!err) {
-            err = tell(&reach, url ? url : reach.discovery.url, &reply, as_json, &f);
+            err = tell(&reach, reach.url, &reply, as_json, &f);
         } else if (reach.discovery.url) {
             fprintf(stderr, "tandem: process %ld does not answer at %s\n",
                     (long)reach.discovery.pid, reach.discovery.url);

@@ -176,7 +176,7 @@ write_target(const struct reach *reach, char host[128], struct ws_client_target 
         .host = host,
         .port = (unsigned)strtoul(port, NULL, 10),
         .path = "/ws",
-        .token = reach->token[0] ? reach->token : NULL,
+        .token = reach->token,
     };
     return E_OK;
 }

@@ -15,6 +15,8 @@
     ROW(tools)        \
     ROW(status)       \
     ROW(watch)        \
+    ROW(env)          \
+    ROW(healthcheck)  \
     ROW(check)        \
     ROW(demo)         \
     ROW(settings)     \

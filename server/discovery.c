@@ -207,9 +207,8 @@ discovery_of_this_process(struct discovery *d, struct fault *f)
     return E_OK;
 }
 
-/* The same place for WebSocket, new; null for none. */
-static char *
-ws_url(const char *url)
+char *
+discovery_ws_url(const char *url)
 {
     return url && strncmp(url, "http://", 7) == 0 ? xasprintf("ws%s", url + 4) : NULL;
 }
@@ -217,7 +216,7 @@ ws_url(const char *url)
 enum err
 discovery_write(struct dir *data, const struct discovery *d, struct fault *f)
 {
-    char *ws = ws_url(d->url);
+    char *ws = discovery_ws_url(d->url);
     json_t *root = json_pack(
         "{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:I, s:s?, s:{s:s?, s:s?}, "
         "s:s?}",

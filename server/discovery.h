@@ -47,6 +47,8 @@ struct discovery {
     }
 
 void discovery_fini(struct discovery *d);
+/* The place of 'url' for WebSocket, new; null if there is none: a Unix socket, or null itself. */
+char *discovery_ws_url(const char *url);
 /* Fills in what is this process's own: pid, start_ticks, started_at, a new instance id.  E_IO. */
 enum err discovery_of_this_process(struct discovery *d, struct fault *f);
 /* Writes server.json, 0600, whole or not at all.  E_IO. */

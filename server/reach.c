@@ -1,13 +1,23 @@
 /* reach.c -- which server to talk to, and with which token. */
 #include "server/reach.h"
 
+#include "server/secret.h"
+
 #include <stdio.h>
 
 #define SECOND INT64_C(1000000000)
 
+static const char *
+variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
 /* The token of the data folder, if it is there; never made here. */
 static void
-take_token(struct context *context, struct reach *r)
+take_project_token(struct context *context, struct reach *r)
 {
     struct discovery d = DISCOVERY_INIT;
     char token[TOKEN_SIZE];
@@ -16,13 +26,57 @@ take_token(struct context *context, struct reach *r)
         return;
     }
     if (discovery_read(context->project.data, &d, NULL) == E_OK && d.token) {
-        snprintf(r->token, sizeof r->token, "%s", d.token);
+        r->token = xstrdup(d.token);
     } else if (dir_is_file(context->project.data, "token") &&
                discovery_token(context->project.data, token, NULL) == E_OK) {
-        snprintf(r->token, sizeof r->token, "%s", token);
+        r->token = xstrdup(token);
         explicit_bzero(token, sizeof token);
     }
     discovery_fini(&d);
+}
+
+/* The token that somebody has given for it. */
+static enum err
+take_given_token(struct reach *r, struct fault *f)
+{
+    const char *token = variable(CLIENT_TOKEN);
+
+    for (const char *p = token; p && *p; p++) {
+        if (*p <= ' ' || *p > '~') {
+            fault_set(f, E_ARGUMENT, CLIENT_TOKEN " has a character that no token has");
+            return fault_remedy(f, "\"tandem env\" prints the one of the project's server");
+        }
+    }
+    r->token = token ? xstrdup(token) : NULL;
+    return E_OK;
+}
+
+/* The server at 'url', which was named. */
+static enum err
+take_url(struct context *context, const char *url, struct reach *r, struct fault *f)
+{
+    enum err err = client_parse_url(url, &r->target, f);
+
+    r->remote = !err;
+    r->url = xstrdup(url);
+    if (!err && !r->token && listen_is_local(&r->target.address)) {
+        take_project_token(context, r);
+    }
+    return err;
+}
+
+/* The server that server.json names. */
+static enum err
+take_discovered(struct reach *r, struct fault *f)
+{
+    enum err err = client_parse_url(r->discovery.url, &r->target, f);
+
+    r->remote = !err;
+    r->url = xstrdup(r->discovery.url);
+    if (!r->token && r->discovery.token) {
+        r->token = xstrdup(r->discovery.token);
+    }
+    return err;
 }
 
 enum err
@@ -31,18 +85,18 @@ reach_find(struct context *context, const char *url, struct reach *r, struct fau
     enum err err;
 
     *r = (struct reach){.remote = false};
+    err = take_given_token(r, f);
+    if (err) {
+        return err;
+    }
     err = project_open_data(&context->project, false, &r->absent);
     if (err && err != E_NOT_FOUND) {
         *f = r->absent;
         return err;
     }
+    url = url ? url : variable(CLIENT_URL);
     if (url) {
-        err = client_parse_url(url, &r->target, f);
-        r->remote = !err;
-        if (!err && listen_is_local(&r->target.address)) {
-            take_token(context, r);
-        }
-        return err;
+        return take_url(context, url, r, f);
     }
     if (!err) {
         err = discovery_read(context->project.data, &r->discovery, &r->absent);
@@ -51,12 +105,7 @@ reach_find(struct context *context, const char *url, struct reach *r, struct fau
                   context->project.data_name);
     }
     if (!err && r->discovery.url) {
-        if (r->discovery.token) {
-            snprintf(r->token, sizeof r->token, "%s", r->discovery.token);
-        }
-        err = client_parse_url(r->discovery.url, &r->target, f);
-        r->remote = !err;
-        return err;
+        return take_discovered(r, f);
     }
     if (!err) {
         fault_set(&r->absent, E_NOT_FOUND, "process %ld serves its standard input only",
@@ -69,7 +118,8 @@ void
 reach_fini(struct reach *r)
 {
     discovery_fini(&r->discovery);
-    explicit_bzero(r->token, sizeof r->token);
+    secret_free(r->token);
+    free(r->url);
 }
 
 enum err
@@ -82,7 +132,7 @@ reach_ask(const struct context *context, const struct reach *r, const char *meth
     struct client_request request = {
         .method = method,
         .path = path,
-        .token = r->token[0] ? r->token : NULL,
+        .token = r->token,
         .body = body,
         /* The server ends a call in its own time; this is for one that does not answer at all. */
         .timeout_ns = settings->limits_call_time + 10 * SECOND,

@@ -1,7 +1,8 @@
 /* reach.h -- the tools of a project, wherever they are: in the server that runs, or here.
  *
- * What "call", "tools" and "status" have in common: the server named by --url, else the one found
- * by discovery, else none.  main's thread. */
+ * What the commands that ask a server have in common: the server named by --url, else by the
+ * variable TANDEM_URL, else the one found by discovery, else none.  It is shown the token in
+ * TANDEM_TOKEN, else the project's own.  "tandem env" prints these variables.  main's thread. */
 #ifndef TANDEM_REACH_H
 #define TANDEM_REACH_H
 
@@ -12,13 +13,14 @@
 struct reach {
     bool remote; /* There is a server, at 'target'. */
     struct client_target target;
-    char token[256];            /* Empty: none is known. */
+    char *url;                  /* Owned: the same as text; null if there is none. */
+    char *token;                /* Owned; null: none is known. */
     struct discovery discovery; /* Who it is, if it was found by discovery. */
     struct fault absent;        /* If there is none: how that is known. */
 };
 
 /* Finds the server.  'url' may be null; the project's token goes only to this machine.
- * E_ARGUMENT: a bad url. */
+ * E_ARGUMENT: a bad url, or a token that is none. */
 enum err reach_find(struct context *context, const char *url, struct reach *r, struct fault *f);
 void reach_fini(struct reach *r);
 /* One request to the server; see client_exchange(). */

@@ -29,8 +29,14 @@ void config_texts_fini(struct config_texts *texts);
 /* Notes that 'setting' is to be 'text'.  A second text of a LIST is added to the first, any other
  * replaces it. */
 void config_texts_add(struct config_texts *texts, enum setting setting, const char *text);
+/* Variables that are no settings: they tell clients where their server is, and what to show it
+ * (server/reach.h). */
+#define CLIENT_URL "TANDEM_URL"
+#define CLIENT_WS_URL "TANDEM_WS_URL"
+#define CLIENT_TOKEN "TANDEM_TOKEN"
+
 /* Takes every TANDEM_ variable of 'variables' (as environ(7)); an empty one is as good as none. One
- * that no setting has is a warning. */
+ * that no setting has, and no client, is a warning. */
 void config_texts_from_environment(struct config_texts *texts, char *const *variables,
                                    struct problems *problems);
 /* Takes a configuration file's text; 'name' names it in problems.  Every mistake is an error

@@ -21,6 +21,19 @@ config_texts_add(struct config_texts *texts, enum setting setting, const char *t
     free(old);
 }
 
+static bool
+is_for_clients(struct slice variable)
+{
+    static const char *const names[] = {CLIENT_URL, CLIENT_WS_URL, CLIENT_TOKEN};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (slice_is(variable, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 config_texts_from_environment(struct config_texts *texts, char *const *variables,
                               struct problems *problems)
@@ -33,7 +46,8 @@ config_texts_from_environment(struct config_texts *texts, char *const *variables
         struct slice word;
         int setting, near;
 
-        if (strncmp(*variables, prefix, strlen(prefix)) != 0 || !equals) {
+        if (strncmp(*variables, prefix, strlen(prefix)) != 0 || !equals ||
+            is_for_clients((struct slice){*variables, (size_t)(equals - *variables)})) {
             continue;
         }
         word = (struct slice){name, (size_t)(equals - name)};

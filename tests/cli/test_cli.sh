@@ -142,6 +142,9 @@ a_broken_file_names_line_and_column() {
 without_a_server() {
     mkdir alone
     run 1 status --root alone && has "$err" "no server runs for this project"
+    run 1 healthcheck --root alone && has "$err" "no server to ask"
+    run 1 healthcheck --url http://127.0.0.1:1 --root alone && has "$err" "cannot be reached"
+    run 1 env --root alone && has "$err" "start one with: tandem serve"
     [ ! -e alone/.tandem ] || problem="asking for the status made a folder"
     run 0 tools --root alone && has "$out" "current_date"
     [ ! -e alone/.tandem ] || problem="listing the tools made a folder"
@@ -184,6 +187,12 @@ with_a_server() {
     run 0 call current_date --root p --url "$url"
     run 1 call current_date --root alone --url "$url" && has "$err" "a token is needed"
     run 1 status --root alone --url "$url" && has "$err" "asks for another token"
+    run 0 healthcheck --root p && has "$out" "healthy"
+    run 0 healthcheck --ready --root p && has "$out" "ready"
+    run 0 env --json --root p && has "$out" '"TANDEM_WS_URL": "ws://127.0.0.1:' && has "$out" "$(cat p/.tandem/token)"
+    run 0 env --root p && cp out variables
+    (eval "$(cat variables)" && "$tandem" call get_server_info --root alone </dev/null >out 2>err)
+    has "$(cat out err)" "\"pid\": $pid"
     mkdir -p p/.tandem/standards && printf '# Z\n\nA zebra.\n' >p/.tandem/standards/z.md
     until run 0 call search_standards query=zebra --explain --root p && [[ $out == *"generation 1"* ]]; do :; done
     has "$out" "z.md:1"

@@ -224,8 +224,9 @@ broken_json_names_line_and_column(void **unused)
 static void
 every_mistake_is_told_at_once(void **unused)
 {
-    char one[] = "TANDEM_DRAIN=never", two[] = "TANDEM_LIMITS_CALL=5", three[] = "TANDEM_XQ=5";
-    char *variables[] = {one, two, three, NULL};
+    char one[] = "TANDEM_DRAIN=never", two[] = "TANDEM_LIMITS_CALL=5", three[] = "TANDEM_XQ=5",
+         clients[] = "TANDEM_URL=http://127.0.0.1:1/mcp";
+    char *variables[] = {one, two, three, clients, NULL};
     struct problems p = PROBLEMS_INIT;
     struct config *c;
     struct fault f = FAULT_INIT;

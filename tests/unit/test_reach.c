@@ -92,11 +92,10 @@ discovery_names_the_server_and_the_token(void **unused)
     CHECK_STR(r.token, "sesame");
     CHECK_STR(r.target.host, "127.0.0.1:4242");
     reach_fini(&r);
-    CHECK_STR(r.token, "");
     announce("http", "http://127.0.0.1:4242/mcp", NULL); /* --auth none */
     r = find(NULL);
     CHECK(r.remote);
-    CHECK_STR(r.token, "");
+    CHECK(!r.token);
     reach_fini(&r);
     announce("http", "http://elsewhere:1/mcp", NULL);
     CHECK_INT(reach_find(&context, NULL, &r, &fault), E_ARGUMENT);
@@ -119,6 +118,39 @@ a_stdio_server_cannot_be_reached(void **unused)
 }
 
 static void
+variables_name_the_server_and_the_token(void **unused)
+{
+    struct reach r;
+
+    (void)unused;
+    announce("dual", "http://127.0.0.1:4242/mcp", "sesame");
+    setenv(CLIENT_TOKEN, "issued", 1);
+    r = find(NULL); /* As for --auth jwt: server.json has no token for that. */
+    CHECK_STR(r.url, "http://127.0.0.1:4242/mcp");
+    CHECK_STR(r.token, "issued");
+    reach_fini(&r);
+    setenv(CLIENT_URL, "http://192.0.2.1:7/mcp", 1);
+    r = find(NULL);
+    CHECK_STR(r.target.host, "192.0.2.1:7");
+    CHECK_STR(r.token, "issued");
+    reach_fini(&r);
+    r = find("http://192.0.2.2:8/");
+    CHECK_STR(r.url, "http://192.0.2.2:8/");
+    reach_fini(&r);
+    setenv(CLIENT_TOKEN, "two\r\nlines", 1);
+    CHECK_INT(reach_find(&context, NULL, &r, &fault), E_ARGUMENT);
+    CHECK(strstr(fault.text, CLIENT_TOKEN));
+    reach_fini(&r);
+    setenv(CLIENT_TOKEN, "", 1); /* As good as none. */
+    setenv(CLIENT_URL, "http://127.0.0.1:7/", 1);
+    r = find(NULL);
+    CHECK_STR(r.token, "sesame");
+    reach_fini(&r);
+    unsetenv(CLIENT_TOKEN);
+    unsetenv(CLIENT_URL);
+}
+
+static void
 the_token_stays_on_this_machine(void **unused)
 {
     char token[TOKEN_SIZE];
@@ -133,7 +165,7 @@ the_token_stays_on_this_machine(void **unused)
     reach_fini(&r);
     r = find("http://192.0.2.1:1/");
     CHECK(r.remote);
-    CHECK_STR(r.token, "");
+    CHECK(!r.token);
     reach_fini(&r);
     announce("http", "http://127.0.0.1:1/", "its own");
     r = find("http://localhost:1/");
@@ -192,9 +224,13 @@ main(void)
 {
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, make_project, remove_project)
     const struct CMUnitTest tests[] = {
-        TEST(nothing_is_found_and_nothing_made),    TEST(discovery_names_the_server_and_the_token),
-        TEST(a_stdio_server_cannot_be_reached),     TEST(the_token_stays_on_this_machine),
-        TEST(a_data_folder_that_is_a_link_is_told), TEST(a_tool_is_called_without_a_server),
+        TEST(nothing_is_found_and_nothing_made),
+        TEST(discovery_names_the_server_and_the_token),
+        TEST(a_stdio_server_cannot_be_reached),
+        TEST(the_token_stays_on_this_machine),
+        TEST(a_data_folder_that_is_a_link_is_told),
+        TEST(a_tool_is_called_without_a_server),
+        TEST(variables_name_the_server_and_the_token),
     };
     json_object_seed(0);
     return CHECK_RUN(tests);
