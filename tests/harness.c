@@ -229,8 +229,8 @@ walk_fini(struct walk *w)
     free(w->entries);
 }
 
-static void
-copy_tree(const char *from, const char *to)
+void
+harness_copy(const char *from, const char *to)
 {
     struct walk w = walk_tree(from, 0);
     char path[PATH_SIZE];
@@ -263,7 +263,7 @@ harness_project(char root[HARNESS_ROOT], const char *const packs[])
     make_folders(path);
     for (size_t i = 0; packs && packs[i]; i++) {
         snprintf(path, sizeof path, "%s/.tandem/workflows%s", root, strrchr(packs[i], '/'));
-        copy_tree(packs[i], path);
+        harness_copy(packs[i], path);
     }
 }
 

@@ -63,6 +63,8 @@ void samples_fini(struct samples *s);
  * in .tandem/workflows. */
 #define HARNESS_ROOT 64
 void harness_project(char root[HARNESS_ROOT], const char *const packs[]);
+/* Copies a folder with all that it holds; 'to' is made if it is not there. */
+void harness_copy(const char *from, const char *to);
 /* Removes a folder and all in it. */
 void harness_remove(const char *root);
 /* Prints the server's standard error, for a test that is about to fail. */

@@ -30,6 +30,14 @@ bench_wants(const struct bench *b, const char *workload)
     return false;
 }
 
+const char *const bench_many_sessions[] = {"--limits-sessions",
+                                           "10000",
+                                           "--limits-sessions-each",
+                                           "10000",
+                                           "--limits-connections",
+                                           "2048",
+                                           NULL};
+
 void
 bench_tandem(struct server *s, const char *root, bool stdio, const char *const more[])
 {
@@ -76,9 +84,10 @@ remove_roots(void)
 }
 
 void
-bench_project(char root[HARNESS_ROOT])
+bench_project(char root[HARNESS_ROOT], bool empty)
 {
     static const char *const packs[] = {PACK_BUG_FIX, PACK_SPEC_CREATION, NULL};
+    char *path;
 
     if (root_count == PROJECTS) {
         bench_fail("too many projects");
@@ -86,8 +95,13 @@ bench_project(char root[HARNESS_ROOT])
     if (root_count == 0) {
         atexit(remove_roots);
     }
-    harness_project(root, packs);
+    harness_project(root, empty ? NULL : packs);
     memcpy(roots[root_count++], root, HARNESS_ROOT);
+    if (!empty) {
+        path = xasprintf("%s/.tandem/standards", root);
+        harness_copy("tests/fixtures/praxis/standards", path);
+        free(path);
+    }
 }
 
 /* ---- The machine ---- */
@@ -153,11 +167,14 @@ main(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    bench_project(b.root);
+    bench_project(b.root, false);
     b.report = report_create();
     tell_machine(&b);
     bench_http(&b);
+    bench_streams(&b);
     bench_stdio(&b);
+    bench_relay(&b);
+    bench_start(&b);
     report_end(b.report);
     report_destroy(b.report);
     return 0;

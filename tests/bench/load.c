@@ -31,7 +31,7 @@ struct conn {
 
 struct load {
     struct load_options o;
-    size_t id_at;
+    size_t id_at, also_at;
     int epoll_fd;
     struct conn *conns; /* Owned; o.connections of them. */
     size_t body_len;    /* That every answer must have; 0: none has come. */
@@ -147,6 +147,16 @@ conn_push(struct load *l, struct conn *c)
 }
 
 static void
+put_id(struct conn *c, size_t at)
+{
+    uint32_t id = c->id;
+
+    for (size_t i = sizeof LOAD_ID - 1; i-- > 1 && at; id /= 10) {
+        c->out.data[at + i] = (char)('0' + id % 10);
+    }
+}
+
+static void
 conn_begin(struct load *l, struct conn *c, int64_t now)
 {
     c->since = now;
@@ -154,12 +164,9 @@ conn_begin(struct load *l, struct conn *c, int64_t now)
     if (c->fd < 0) {
         conn_open(l, c);
     }
-    if (l->id_at) {
-        uint32_t id = ++c->id;
-        for (size_t i = sizeof LOAD_ID - 1; i-- > 1; id /= 10) {
-            c->out.data[l->id_at + i] = (char)('0' + id % 10);
-        }
-    }
+    c->id++;
+    put_id(c, l->id_at);
+    put_id(c, l->also_at);
     conn_push(l, c);
 }
 
@@ -414,6 +421,7 @@ load_open(const struct load_options *options)
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->conns = xcalloc(l->o.connections, sizeof *l->conns);
     l->id_at = l->o.requests[0].id_at;
+    l->also_at = l->o.requests[0].also_at;
     for (unsigned i = 0; i < l->o.connections; i++) {
         const struct load_request *r = &l->o.requests[l->o.request_count == 1 ? 0 : i];
 

@@ -29,6 +29,7 @@ double histogram_percentile(const struct histogram *h, double percent);
 struct load_request {
     struct buf bytes; /* Owned: head and body. */
     size_t id_at;     /* Where LOAD_ID is in them; 0: nowhere. */
+    size_t also_at;   /* And where once more. */
 };
 void load_request_fini(struct load_request *r);
 

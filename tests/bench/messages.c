@@ -47,7 +47,7 @@ struct load_request
 message_post(const struct asker *who, const char *method, const char *name, const char *message)
 {
     struct load_request r = {.id_at = 0};
-    const char *id = strstr(message, LOAD_ID);
+    const char *id = strstr(message, LOAD_ID), *also = strstr(id + 1, LOAD_ID);
 
     buf_addf(&r.bytes, "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n", who->port);
     if (who->token) {
@@ -66,6 +66,7 @@ message_post(const struct asker *who, const char *method, const char *name, cons
     }
     buf_addf(&r.bytes, "Content-Length: %zu\r\n\r\n", strlen(message));
     r.id_at = r.bytes.len + (size_t)(id - message);
+    r.also_at = also ? r.bytes.len + (size_t)(also - message) : 0;
     buf_adds(&r.bytes, message);
     return r;
 }

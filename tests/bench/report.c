@@ -66,20 +66,44 @@ void
 report_contest(struct report *r, const char *workload, const struct entrant *entrants, size_t count,
                const struct goal *goals)
 {
-    printf("%-36s %12s %12s %10s %10s\n", workload, "CPU us/req", "requests/s", "p50 us", "p99 us");
+    static const int decimals[FIGURES] = {2, 0, 1, 1};
+
+    printf("%-36s%13s%13s%13s%13s\n", workload, "CPU us/req", "requests/s", "p50 us", "p99 us");
     for (size_t i = 0; i < count; i++) {
         const struct entrant *e = &entrants[i];
 
-        printf("  %-34s %12.2f %12.0f", e->name, entrant_figure(e, FIGURE_CPU),
-               entrant_figure(e, FIGURE_RATE));
-        if (entrant_figure(e, FIGURE_P50) > 0) {
-            printf(" %10.1f %10.1f", entrant_figure(e, FIGURE_P50), entrant_figure(e, FIGURE_P99));
+        printf("  %-34s", e->name);
+        for (enum figure f = 0; f < FIGURES; f++) {
+            double value = entrant_figure(e, f);
+
+            if (value > 0) {
+                printf("%13.*f", decimals[f], value);
+            } else {
+                printf("%13s", "-");
+            }
         }
         putchar('\n');
     }
     for (; goals && goals->limit > 0; goals++) {
         judge(r, workload, entrants, goals);
     }
+    fflush(stdout);
+}
+
+void
+report_single(struct report *r, const struct single *s)
+{
+    bool met = s->at_most ? s->value <= s->limit : s->value >= s->limit;
+    char *text = s->limit > 0 ? xasprintf("%s %.2f %s, goal at %s %.2f", s->what, s->value, s->unit,
+                                          s->at_most ? "most" : "least", s->limit)
+                              : xasprintf("%s %.2f %s", s->what, s->value, s->unit);
+
+    printf("%s: %s%s%s%s%s\n", s->workload, text, s->limit > 0 ? met ? ": met" : ": MISSED" : "",
+           s->beside ? " (" : "", s->beside ? s->beside : "", s->beside ? ")" : "");
+    if (s->limit > 0) {
+        add_verdict(r, xasprintf("%s: %s", s->workload, text), met);
+    }
+    free(text);
     fflush(stdout);
 }
 

@@ -22,6 +22,14 @@ void report_destroy(struct report *r);
 /* A contest that has been held; the goals end with a limit of 0.  'workload' is copied. */
 void report_contest(struct report *r, const char *workload, const struct entrant *entrants,
                     size_t count, const struct goal *goals);
+/* A figure by itself; no goal with a limit of 0.  'beside' says what others take; may be null. */
+struct single {
+    const char *workload, *what, *unit, *beside;
+    double value;
+    bool at_most;
+    double limit;
+};
+void report_single(struct report *r, const struct single *s);
 /* Says how many goals were met and which were missed.  Returns the number of those missed. */
 unsigned report_end(const struct report *r);
 

@@ -1,214 +1,197 @@
-/* workloads_http.c -- requests over HTTP: tandem beside nginx, bare libuv and the TypeScript SDK.
- */
-#include "tests/bench/bench.h"
-
-#include <stdio.h>
+/* workloads_http.c -- requests over HTTP: tandem beside nginx, bare libuv and the TypeScript SDK,
+ * and its tools beside its echo. */
+#include "tests/bench/side.h"
 
 #define LIBUV_MAX 2048u /* Longer requests do not come in one read for sure. */
+#define ENTRANTS 4
 
-enum { TANDEM, NGINX, LIBUV, SDK, ENTRANTS };
+/* The others of a contest: goals are ratios to the first of them. */
+#define FIRST 1
 
 struct workload {
     const char *name;
-    enum mcp_era era;
-    unsigned connections;
-    const char *method, *tool; /* 'tool' may be null. */
-    size_t text;               /* Length of echo's text. */
-    const char *arguments;     /* Of other tools; may be null. */
-    bool reconnect, sdk;
+    struct question question;
+    size_t text; /* Of echo. */
+    bool no_sdk;
     const struct goal *goals;
 };
 
-/* A turn of one of them. */
-struct turn {
-    const struct bench *bench;
-    struct load *load;
-    pid_t pid;
-    uint64_t most;
-    struct load_result *result; /* Shared: one turn at a time. */
-};
-
-static const struct goal echo_goals[] = {{FIGURE_CPU, NGINX, true, 1.25},
-                                         {FIGURE_RATE, NGINX, false, 0.8},
-                                         {FIGURE_P99, NGINX, true, 1.5},
+static const struct goal echo_goals[] = {{FIGURE_CPU, FIRST, true, 1.25},
+                                         {FIGURE_RATE, FIRST, false, 0.8},
+                                         {FIGURE_P99, FIRST, true, 1.5},
                                          {.limit = 0}};
-static const struct goal large_goals[] = {{FIGURE_CPU, NGINX, true, 3}, {.limit = 0}};
-static const struct goal list_goals[] = {{FIGURE_CPU, NGINX, true, 1.6}, {.limit = 0}};
+static const struct goal large_goals[] = {{FIGURE_CPU, FIRST, true, 3}, {.limit = 0}};
+static const struct goal list_goals[] = {{FIGURE_CPU, FIRST, true, 1.6}, {.limit = 0}};
+static const struct goal storm_goals[] = {{FIGURE_CPU, FIRST, true, 1.3}, {.limit = 0}};
+static const struct goal task_goals[] = {{FIGURE_CPU, FIRST, true, 1.3}, {.limit = 0}};
+static const struct goal search_goals[] = {{FIGURE_CPU, FIRST, true, 1.5}, {.limit = 0}};
 
-#define ECHO(NAME, ERA, CONNECTIONS, GOALS)                                           \
-    {                                                                                 \
-        .name = NAME, .era = ERA, .connections = CONNECTIONS, .method = "tools/call", \
-        .tool = "echo", .text = 20, .sdk = true, .goals = GOALS                       \
+#define ECHO(NAME, ERA, CONNECTIONS, TEXT, GOALS)                                    \
+    {                                                                                \
+        NAME, {ERA, CONNECTIONS, "tools/call", "echo"}, .text = TEXT, .goals = GOALS \
     }
-#define LARGE(NAME, ERA)                                                                    \
-    {                                                                                       \
-        .name = NAME, .era = ERA, .connections = 8, .method = "tools/call", .tool = "echo", \
-        .text = 65536, .sdk = true, .goals = large_goals                                    \
-    }
-#define LIST(NAME, ERA)                                                                   \
-    {                                                                                     \
-        .name = NAME, .era = ERA, .connections = 64, .method = "tools/list", .sdk = true, \
-        .goals = list_goals                                                               \
+#define LIST(NAME, ERA)                                    \
+    {                                                      \
+        NAME, {ERA, 64, "tools/list"}, .goals = list_goals \
     }
 static const struct workload workloads[] = {
-    ECHO("echo legacy 1 connection", MCP_LEGACY, 1, NULL),
-    ECHO("echo legacy 8 connections", MCP_LEGACY, 8, echo_goals),
-    ECHO("echo legacy 64 connections", MCP_LEGACY, 64, echo_goals),
-    ECHO("echo legacy 256 connections", MCP_LEGACY, 256, echo_goals),
-    ECHO("echo modern 1 connection", MCP_MODERN, 1, NULL),
-    ECHO("echo modern 8 connections", MCP_MODERN, 8, echo_goals),
-    ECHO("echo modern 64 connections", MCP_MODERN, 64, echo_goals),
-    ECHO("echo modern 256 connections", MCP_MODERN, 256, echo_goals),
-    LARGE("echo 64 KiB legacy 8 connections", MCP_LEGACY),
-    LARGE("echo 64 KiB modern 8 connections", MCP_MODERN),
+    ECHO("echo legacy 1 connection", MCP_LEGACY, 1, 20, NULL),
+    ECHO("echo legacy 8 connections", MCP_LEGACY, 8, 20, echo_goals),
+    ECHO("echo legacy 64 connections", MCP_LEGACY, 64, 20, echo_goals),
+    ECHO("echo legacy 256 connections", MCP_LEGACY, 256, 20, echo_goals),
+    ECHO("echo modern 1 connection", MCP_MODERN, 1, 20, NULL),
+    ECHO("echo modern 8 connections", MCP_MODERN, 8, 20, echo_goals),
+    ECHO("echo modern 64 connections", MCP_MODERN, 64, 20, echo_goals),
+    ECHO("echo modern 256 connections", MCP_MODERN, 256, 20, echo_goals),
+    ECHO("echo 64 KiB legacy 8 connections", MCP_LEGACY, 8, 65536, large_goals),
+    ECHO("echo 64 KiB modern 8 connections", MCP_MODERN, 8, 65536, large_goals),
     LIST("tools/list legacy 64 connections", MCP_LEGACY),
     LIST("tools/list modern 64 connections", MCP_MODERN),
+    {"connect, initialize, close",
+     {MCP_LEGACY, 8, "initialize", .reconnect = true},
+     .goals = storm_goals},
+    {"connect, server/discover, close",
+     {MCP_MODERN, 8, "server/discover", .reconnect = true},
+     .no_sdk = true,
+     .goals = storm_goals},
 };
 
 static void
-take_turn(void *arg, double figures[FIGURES])
+against_peers(struct bench *b, const struct workload *w, const struct peer *sdk)
 {
-    struct turn *t = arg;
-    struct load_result *r = t->result;
-    int64_t cpu = process_cpu_ns(t->pid);
-
-    load_run(t->load, t->bench->turn_ns, t->most, r);
-    cpu = process_cpu_ns(t->pid) - cpu;
-    bench_figures(r, cpu, figures);
-}
-
-/* The requests of a workload's clients: one for all, or for legacy clients one for each. */
-struct requests {
-    struct load_request *list;
-    unsigned count;
-    char *sessions; /* Of legacy clients; count of them. */
-};
-
-static struct requests
-make_requests(const struct workload *w, struct asker who, const char *message)
-{
-    struct requests r = {.count = 1};
-
-    if (who.era == MCP_LEGACY && who.token) {
-        r.count = w->connections;
-        r.sessions = message_sessions(&who, r.count);
-    }
-    r.list = xcalloc(r.count, sizeof *r.list);
-    for (unsigned i = 0; i < r.count; i++) {
-        who.session = r.sessions ? r.sessions + i * LOAD_SESSION : NULL;
-        r.list[i] = message_post(&who, w->method, w->tool, message);
-    }
-    return r;
-}
-
-static void
-free_requests(struct requests *r, const struct asker *who)
-{
-    if (r->sessions) {
-        message_end_sessions(who, r->sessions, r->count);
-    }
-    for (unsigned i = 0; i < r->count; i++) {
-        load_request_fini(&r->list[i]);
-    }
-    free(r->list);
-    free(r->sessions);
-}
-
-static char *
-workload_message(const struct workload *w, enum mcp_era era)
-{
-    char *arguments = w->arguments ? xstrdup(w->arguments) : message_echo(w->text);
-    char *params = w->tool ? message_call(w->tool, arguments) : xstrdup("");
-    char *message = message_new(era, w->method, params);
-
-    free(arguments);
-    free(params);
-    return message;
-}
-
-static struct load *
-open_load(const struct workload *w, const char *name, unsigned port, const struct requests *r,
-          bool fixed)
-{
-    struct load_options options = {.name = name,
-                                   .port = port,
-                                   .connections = w->connections,
-                                   .requests = r->list,
-                                   .request_count = r->count,
-                                   .fixed = fixed,
-                                   .reconnect = w->reconnect};
-
-    return load_open(&options);
-}
-
-static void
-run_workload(struct bench *b, const struct workload *w, const struct server *tandem,
-             const struct peer *sdk)
-{
-    struct load_result *result = xcalloc(1, sizeof *result);
-    struct peer nginx = {.name = "nginx"}, libuv = {.name = "bare libuv"};
-    struct turn turns[ENTRANTS] = {{.pid = tandem->pid}};
     struct entrant *entrants = xcalloc(ENTRANTS, sizeof *entrants);
-    struct asker who = {.era = w->era, .port = tandem->info.port, .token = tandem->info.token};
-    struct asker who_sdk = {.era = MCP_LEGACY, .port = sdk->port};
-    char *message = workload_message(w, w->era), *message_sdk = workload_message(w, MCP_LEGACY);
-    struct requests requests = make_requests(w, who, message);
-    struct requests requests_sdk = make_requests(w, who_sdk, message_sdk);
-    size_t body, count = 0;
+    struct side *sides[ENTRANTS] = {NULL};
+    struct question question = w->question;
+    struct peer nginx, libuv = {.pid = 0};
+    char *arguments = message_echo(w->text);
+    struct server tandem;
+    size_t count = 0;
 
-    turns[TANDEM].load = open_load(w, "tandem", who.port, &requests, false);
-    body = load_first_body(turns[TANDEM].load).len;
-    peer_nginx(&nginx, b->root, body);
-    turns[NGINX].load = open_load(w, nginx.name, nginx.port, &requests, true);
-    turns[NGINX].pid = nginx.pid;
-    count = NGINX + 1;
-    if (requests.list[0].bytes.len < LIBUV_MAX) {
-        peer_libuv(&libuv, body);
-        turns[LIBUV].load = open_load(w, libuv.name, libuv.port, &requests, true);
-        turns[LIBUV].pid = libuv.pid;
-        entrants[count++] = (struct entrant){.name = libuv.name, .arg = &turns[LIBUV]};
+    if (question.tool) {
+        question.arguments = arguments;
     }
-    if (w->sdk) {
-        turns[SDK].load = open_load(w, sdk->name, sdk->port, &requests_sdk, false);
-        turns[SDK].pid = sdk->pid;
-        entrants[count++] = (struct entrant){.name = sdk->name, .arg = &turns[SDK]};
+    bench_tandem(&tandem, b->root, false, question.reconnect ? bench_many_sessions : NULL);
+    sides[0] = side_mcp(b, &entrants[0], "tandem", tandem.pid, side_asker(&tandem, question.era),
+                        &question, question.era == MCP_LEGACY && !question.reconnect);
+    peer_nginx(&nginx, b->root, side_body_len(sides[0]));
+    sides[1] = side_fixed(b, &entrants[1], &nginx, &question, sides[0]);
+    count = 2;
+    if (side_request_len(sides[0]) < LIBUV_MAX) {
+        peer_libuv(&libuv, side_body_len(sides[0]));
+        sides[count] = side_fixed(b, &entrants[count], &libuv, &question, sides[0]);
+        count++;
     }
-    entrants[TANDEM] = (struct entrant){.name = "tandem", .arg = &turns[TANDEM]};
-    entrants[NGINX] = (struct entrant){.name = nginx.name, .arg = &turns[NGINX]};
-    for (size_t i = 0; i < count; i++) {
-        struct turn *t = entrants[i].arg;
-        t->bench = b;
-        t->result = result;
-        entrants[i].turn = take_turn;
+    if (!w->no_sdk) {
+        question.era = MCP_LEGACY; /* The only one that it speaks. */
+        sides[count] =
+            side_mcp(b, &entrants[count], sdk->name, sdk->pid,
+                     (struct asker){.era = MCP_LEGACY, .port = sdk->port}, &question, false);
+        count++;
     }
     contest(entrants, count, b->rounds);
     report_contest(b->report, w->name, entrants, count, w->goals);
-    for (size_t i = 0; i < ENTRANTS; i++) {
-        load_close(turns[i].load);
+    for (size_t i = 0; i < count; i++) {
+        side_free(sides[i]);
     }
     peer_end(&nginx);
     peer_end(&libuv);
-    free_requests(&requests, &who);
-    free_requests(&requests_sdk, &who_sdk);
-    free(message);
-    free(message_sdk);
+    bench_tandem_end(&tandem);
+    free(arguments);
     free(entrants);
-    free(result);
+}
+
+/* ---- tandem's tools, beside its echo ---- */
+
+/* Starts a workflow session; the arguments that read its first task, new. */
+static char *
+task_arguments(const struct server *tandem)
+{
+    struct findings findings = FINDINGS_INIT;
+    struct mcp_outcome outcome;
+    struct mcp_peer peer;
+    char *arguments;
+
+    if (!mcp_open(&peer, &tandem->info, MCP_MODERN, 0, &findings)) {
+        bench_fail("tandem: no client");
+    }
+    outcome = mcp_workflow(&peer, "{\"action\":\"start\",\"workflow_type\":\"bug_fix_v1\","
+                                  "\"target_file\":\"calendar.c\"}");
+    if (findings_tell(&findings) || !outcome_text(&outcome, "session_id")) {
+        bench_fail("tandem: no workflow session");
+    }
+    arguments = xasprintf("{\"action\":\"get_task\",\"session_id\":\"%s\",\"phase\":0,"
+                          "\"task_number\":1}",
+                          outcome_text(&outcome, "session_id"));
+    outcome_fini(&outcome);
+    mcp_close(&peer);
+    samples_fini(&peer.samples);
+    return arguments;
+}
+
+static void
+against_echo(struct bench *b, const char *name, const char *tool, const char *arguments,
+             const struct goal *goals, const struct server *tandem)
+{
+    struct entrant *entrants = xcalloc(ENTRANTS, sizeof *entrants);
+    char *echo = message_echo(20);
+    struct question question = {MCP_MODERN, 8, "tools/call", tool, arguments, .varies = true};
+    struct question plain = {MCP_MODERN, 8, "tools/call", "echo", echo};
+    struct asker who = side_asker(tandem, MCP_MODERN);
+    struct side *sides[2];
+
+    sides[0] = side_mcp(b, &entrants[0], "tandem", tandem->pid, who, &question, false);
+    sides[1] = side_mcp(b, &entrants[1], "its echo", tandem->pid, who, &plain, false);
+    contest(entrants, 2, b->rounds);
+    report_contest(b->report, name, entrants, 2, goals);
+    side_free(sides[0]);
+    side_free(sides[1]);
+    free(entrants);
+    free(echo);
+}
+
+static void
+bench_tools(struct bench *b)
+{
+    static const char task[] = "pos_workflow get_task 8 connections",
+                      cached[] = "search_standards cached 8 connections",
+                      fresh[] = "search_standards not cached 8 connections";
+    struct server tandem;
+    char *arguments;
+
+    if (!bench_wants(b, task) && !bench_wants(b, cached) && !bench_wants(b, fresh)) {
+        return;
+    }
+    bench_tandem(&tandem, b->root, false, NULL);
+    if (bench_wants(b, task)) {
+        arguments = task_arguments(&tandem);
+        against_echo(b, task, "pos_workflow", arguments, task_goals, &tandem);
+        free(arguments);
+    }
+    if (bench_wants(b, cached)) {
+        against_echo(b, cached, "search_standards",
+                     "{\"query\":\"how long to wait before trying again\"}", search_goals, &tandem);
+    }
+    if (bench_wants(b, fresh)) { /* The id of the request is one of the words: never asked yet. */
+        against_echo(b, fresh, "search_standards",
+                     "{\"query\":\"how long to wait before trying again after error " LOAD_ID "\"}",
+                     NULL, &tandem);
+    }
+    bench_tandem_end(&tandem);
 }
 
 void
 bench_http(struct bench *b)
 {
-    struct server tandem;
-    struct peer sdk;
+    struct peer sdk = {.pid = 0};
 
-    bench_tandem(&tandem, b->root, false, NULL);
-    peer_sdk_http(&sdk);
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
         if (bench_wants(b, workloads[i].name)) {
-            run_workload(b, &workloads[i], &tandem, &sdk);
+            if (!sdk.pid) {
+                peer_sdk_http(&sdk);
+            }
+            against_peers(b, &workloads[i], &sdk);
         }
     }
     peer_end(&sdk);
-    bench_tandem_end(&tandem);
+    bench_tools(b);
 }
