@@ -18,6 +18,7 @@ LOG_MODULE("bus");
  * member of its data. */
 #define EVENT_RESOURCES(ROW)                                \
     ROW("config.changed", URI_CONFIG)                       \
+    ROW("failure.cleared", URI_FAILURES)                    \
     ROW("failure.detected", URI_FAILURES)                   \
     ROW("failure.fixed", URI_FAILURES)                      \
     ROW("failure.learning", URI_LEARNINGS "{target}")       \

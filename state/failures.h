@@ -16,9 +16,11 @@
 
 #include <jansson.h>
 
-#define FAILURES_RING 500u    /* Of a session. */
-#define FAILURES_SESSIONS 32u /* Kept; the one that was used least recently makes room. */
-#define FAILURES_PREVIEW 200u /* Characters of an output that are kept. */
+#define FAILURES_RING 500u          /* Of a session. */
+#define FAILURES_SESSIONS 32u       /* Of a tenant; the one used least recently makes room. */
+#define FAILURES_MAX 16000u         /* Of all, and so are */
+#define FAILURES_SESSIONS_MAX 1024u /* these: over either the tenant that has most makes room. */
+#define FAILURES_PREVIEW 200u       /* Characters of an output that are kept. */
 
 struct bus;
 struct failures;
@@ -64,12 +66,13 @@ struct failure_query {
 json_t *failures_list(struct failures *t, const struct failure_query *query);
 /* The same looked into: {task_id, root_cause, file?, line?, suggestion, priority, ...} each. */
 json_t *failures_analyze(struct failures *t, const struct failure_query *query);
-/* Forgets those of a session, or of the tenant; lessons stay.  Returns how many. */
+/* Forgets those of a session, or of the tenant; lessons stay.  Returns how many: if there were any
+ * the bus is told. */
 size_t failures_clear(struct failures *t, const char *tenant, const char *session);
 
 struct failure_stats {
     uint64_t failures, fixed, unfixed; /* Of those that are kept. */
-    uint64_t fixes, learnings;         /* Since the beginning, or since they were cleared. */
+    uint64_t fixes, learnings;         /* Since its sessions began; lessons that are kept. */
     uint64_t sessions;
 };
 /* Of a tenant, or with 'tenant' null of all; of one session, unless that is null. */

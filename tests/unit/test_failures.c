@@ -412,7 +412,139 @@ a_ring_keeps_the_newest(void **state)
     CHECK_INT(failures_stats(rig.failures, "acme", NULL).sessions, 0);
     CHECK_INT(failures_clear(rig.failures, "default", "other-30"), 1);
     CHECK_INT(failures_clear(rig.failures, "acme", NULL), 0);
+    CHECK_INT(told(rig.bus, "failure.cleared"), 1); /* Nothing was nobody's loss. */
     CHECK_INT(failures_clear(rig.failures, "default", NULL), FAILURES_SESSIONS - 1);
+    rig_fini(&rig);
+}
+
+/* ---- Tenants beside each other ---- */
+
+static bool
+fail_for(struct failures *t, const char *tenant, const char *session)
+{
+    struct failure_outcome o = outcome("Bash", "make", "Error: x", 0);
+
+    o.tenant = tenant;
+    o.session = session;
+    return record(t, o, NULL) == FAILURE_FAILED;
+}
+
+static uint64_t
+kept(struct failures *t, const char *tenant)
+{
+    return failures_stats(t, tenant, NULL).failures;
+}
+
+/* Fills all there is room for, by one tenant. */
+static void
+flood(struct failures *t, const char *tenant)
+{
+    char session[16];
+
+    for (unsigned i = 0; i < FAILURES_MAX + 500; i++) {
+        snprintf(session, sizeof session, "s%u", i / FAILURES_RING);
+        CHECK(fail_for(t, tenant, session));
+    }
+}
+
+static void
+who_has_most_makes_room(void **state)
+{
+    struct failure_outcome good = outcome("Bash", "make", "ok", 0);
+    struct failures *t;
+    struct rig rig;
+    char tenant[16];
+
+    (void)state;
+    rig_init(&rig);
+    t = rig.failures;
+    CHECK(fail_for(t, "small", "s"));
+    CHECK(fail_for(t, "small", "s"));
+    flood(t, "busy");
+    CHECK_INT(kept(t, "small"), 2);
+    CHECK_INT(kept(t, NULL), FAILURES_MAX);
+    CHECK_INT(failures_stats(t, "busy", NULL).sessions, FAILURES_SESSIONS);
+    for (unsigned i = 0; i < 300; i++) { /* Each is one more for whom the busy one makes room. */
+        snprintf(tenant, sizeof tenant, "t%u", i % 30);
+        CHECK(fail_for(t, tenant, "s"));
+    }
+    CHECK_INT(kept(t, "t0"), 10);
+    CHECK_INT(kept(t, "t29"), 10);
+    CHECK_INT(kept(t, "busy"), FAILURES_MAX - 302);
+    CHECK_INT(kept(t, NULL), FAILURES_MAX);
+    good.tenant = "small";
+    good.session = "s";
+    CHECK_INT(record(t, good, NULL), FAILURE_MENDED);
+    CHECK_INT(failures_stats(t, "small", NULL).fixed, 1);
+    CHECK_INT(failures_clear(t, "busy", NULL), FAILURES_MAX - 302);
+    CHECK_INT(kept(t, NULL), 302);
+    rig_fini(&rig);
+}
+
+static void
+sessions_are_shared_out_too(void **state)
+{
+    struct failures *t;
+    struct rig rig;
+    char name[16];
+
+    (void)state;
+    rig_init(&rig);
+    t = rig.failures;
+    for (unsigned i = 0; i < FAILURES_SESSIONS; i++) {
+        snprintf(name, sizeof name, "s%u", i);
+        CHECK(fail_for(t, "busy", name));
+    }
+    for (unsigned i = 0; i < FAILURES_SESSIONS_MAX - FAILURES_SESSIONS + 5; i++) {
+        snprintf(name, sizeof name, "t%u", i);
+        CHECK(fail_for(t, name, "s"));
+    }
+    CHECK_INT(failures_stats(t, NULL, NULL).sessions, FAILURES_SESSIONS_MAX);
+    CHECK_INT(failures_stats(t, "busy", NULL).sessions, FAILURES_SESSIONS - 5);
+    CHECK_INT(kept(t, "t0"), 1);
+    CHECK_INT(failures_stats(t, "busy", "s4").sessions, 0); /* Those used least recently. */
+    CHECK_INT(failures_stats(t, "busy", "s5").sessions, 1);
+    rig_fini(&rig);
+}
+
+/* Eight tenants push while four keep their own: none of theirs is ever missed. */
+static void
+push_or_keep(void *arg, unsigned number)
+{
+    struct storm *storm = arg;
+    struct failures *t = storm->rig->failures;
+    char tenant[16], session[16];
+
+    snprintf(tenant, sizeof tenant, "t%u", number);
+    for (unsigned i = 0; i < storm->rounds; i++) {
+        if (number < 8) {
+            snprintf(session, sizeof session, "s%u", i % 8);
+            atomic_fetch_add(&storm->odd, !fail_for(t, tenant, session));
+        } else if (i % 16 == 0) {
+            struct failure_outcome good = outcome("Bash", "make", "ok", 0);
+
+            good.tenant = tenant;
+            if (!fail_for(t, tenant, good.session) || record(t, good, NULL) != FAILURE_MENDED) {
+                atomic_fetch_add(&storm->odd, 1);
+            }
+        }
+    }
+}
+
+static void
+nobody_loses_what_is_less_than_his_part(void **state)
+{
+    struct storm storm = {.rounds = 3000};
+    struct rig rig;
+
+    (void)state;
+    rig_init(&rig);
+    storm.rig = &rig;
+    threads_run(12, push_or_keep, &storm);
+    CHECK_INT(storm.odd, 0);
+    CHECK_INT(kept(rig.failures, NULL), FAILURES_MAX);
+    CHECK_INT(kept(rig.failures, "t11"), (3000 + 15) / 16);
+    CHECK_INT(failures_stats(rig.failures, "t8", NULL).fixed, (3000 + 15) / 16);
     rig_fini(&rig);
 }
 
@@ -488,6 +620,9 @@ main(void)
         cmocka_unit_test(failure_other_tool_not_fixed),
         cmocka_unit_test(a_pair_becomes_a_lesson),
         cmocka_unit_test(a_ring_keeps_the_newest),
+        cmocka_unit_test(who_has_most_makes_room),
+        cmocka_unit_test(sessions_are_shared_out_too),
+        cmocka_unit_test(nobody_loses_what_is_less_than_his_part),
         cmocka_unit_test(a_post_mortem_is_by_priority),
         cmocka_unit_test(failure_markdown_shape),
     };

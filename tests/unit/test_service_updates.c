@@ -114,18 +114,24 @@ told_locked(const char *uri)
     return count;
 }
 
-/* Waits until the client is told of 'uri'; returns how often it was. */
+/* Waits until the client has been told of 'uri' so often; returns how often it was. */
 static unsigned
-await_update(const char *uri)
+await_updates(const char *uri, unsigned wanted)
 {
     unsigned count;
 
     pthread_mutex_lock(&own.mutex);
-    while ((count = told_locked(uri)) == 0) {
+    while ((count = told_locked(uri)) < wanted) {
         pthread_cond_wait(&own.cond, &own.mutex);
     }
     pthread_mutex_unlock(&own.mutex);
     return count;
+}
+
+static unsigned
+await_update(const char *uri)
+{
+    return await_updates(uri, 1);
 }
 
 static void
@@ -154,6 +160,17 @@ one_of_each_is_told(void **unused)
 }
 
 static void
+what_is_cleared_is_told(void **unused)
+{
+    (void)unused;
+    subscribe("tandem://failures");
+    call("record_tool_outcome", "{\"tool_name\":\"Bash\",\"output\":\"1 failed\"}");
+    await_update("tandem://failures");
+    call("clear_failures", "{}");
+    await_updates("tandem://failures", 2);
+}
+
+static void
 many_changes_are_told_together(void **unused)
 {
     (void)unused;
@@ -172,6 +189,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_of_each_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_cleared_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_changes_are_told_together, set_up, tear_down),
     };
     return CHECK_RUN(tests);
