@@ -1,7 +1,7 @@
 /* http_answer.c -- answers: what dispatch or a check says, as HTTP, onto the socket.
  *
- * Head and body leave in one system call, the body from where it lies; only what the socket does
- * not take is copied. */
+ * Head and body leave in one system call, a body of some size from where it lies; else only what
+ * the socket does not take is copied. */
 #include "transports/http_private.h"
 
 #include <assert.h>
@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define SMALL_BODY 2048 /* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. \
+                         */
 
 /* ---- The sink: these run on any thread ---- */
 
@@ -58,7 +62,7 @@ keep_rest(struct connection *c, const struct iovec *parts, int count, size_t wri
         return;
     }
     c->state = WRITING;
-    c->since_ns = clock_mono(c->server->context.clock);
+    c->since_ns = c->server->now_ns;
     connection_poll(c, UV_WRITABLE);
 }
 
@@ -73,7 +77,8 @@ write_parts(struct connection *c, struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
     size_t total = 0;
-    ssize_t n = sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    ssize_t n = count == 1 ? send(c->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+                           : sendmsg(c->fd, &message, MSG_NOSIGNAL);
 
     for (int i = 0; i < count; i++) {
         total += parts[i].iov_len;
@@ -91,7 +96,6 @@ write_parts(struct connection *c, struct iovec *parts, int count)
 void
 connection_write(struct connection *c)
 {
-    int64_t now_ns = clock_mono(c->server->context.clock); /* Before the peer can act on it. */
     ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
 
     if (n < 0 && !would_block()) {
@@ -100,7 +104,7 @@ connection_write(struct connection *c)
     }
     if (n > 0) {
         c->out_sent += (size_t)n;
-        c->since_ns = now_ns;
+        c->since_ns = c->server->now_ns;
     }
     if (c->out_sent < c->out.len) {
         connection_watch(c);
@@ -113,70 +117,87 @@ connection_write(struct connection *c)
 
 /* ---- Heads ---- */
 
-static const char *
-reason(int status)
+/* The first line, and the beginning of the second. */
+static struct slice
+first_line(int status)
 {
+#define LINE(STATUS, REASON)                                            \
+    {                                                                   \
+        STATUS,                                                         \
+        {                                                               \
+            "HTTP/1.1 " #STATUS " " REASON "\r\nDate: ",                \
+                sizeof("HTTP/1.1 " #STATUS " " REASON "\r\nDate: ") - 1 \
+        }                                                               \
+    }
     static const struct {
         int status;
-        const char *text;
-    } reasons[] = {
-        {101, "Switching Protocols"},
-        {200, "OK"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {302, "Found"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {411, "Length Required"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {422, "Unprocessable Content"},
-        {426, "Upgrade Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
+        struct slice text;
+    } lines[] = {
+        LINE(200, "OK"),
+        LINE(202, "Accepted"),
+        LINE(101, "Switching Protocols"),
+        LINE(204, "No Content"),
+        LINE(302, "Found"),
+        LINE(400, "Bad Request"),
+        LINE(401, "Unauthorized"),
+        LINE(403, "Forbidden"),
+        LINE(404, "Not Found"),
+        LINE(405, "Method Not Allowed"),
+        LINE(406, "Not Acceptable"),
+        LINE(408, "Request Timeout"),
+        LINE(409, "Conflict"),
+        LINE(411, "Length Required"),
+        LINE(413, "Content Too Large"),
+        LINE(414, "URI Too Long"),
+        LINE(415, "Unsupported Media Type"),
+        LINE(417, "Expectation Failed"),
+        LINE(422, "Unprocessable Content"),
+        LINE(426, "Upgrade Required"),
+        LINE(429, "Too Many Requests"),
+        LINE(431, "Request Header Fields Too Large"),
+        LINE(500, "Internal Server Error"),
+        LINE(501, "Not Implemented"),
+        LINE(503, "Service Unavailable"),
+        LINE(504, "Gateway Timeout"),
+        LINE(505, "HTTP Version Not Supported"),
     };
+#undef LINE
+    size_t i = 0;
 
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (reasons[i].status == status) {
-            return reasons[i].text;
-        }
+    while (lines[i].status != status) {
+        i++;
+        assert(i < sizeof lines / sizeof lines[0]);
     }
-    return "Status";
+    return lines[i].text;
 }
 
 /* The time of day as HTTP tells it, made once a second. */
 static const char *
 date(struct http_server *s)
 {
-    int64_t second = clock_wall(s->context.clock) / 1000000000;
-
-    if (second != s->date_second) {
+    if (s->now_ns >= s->date_until_ns) {
         static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
         static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-        time_t t = (time_t)second;
+        int64_t wall_ns = clock_wall(s->context.clock);
+        time_t t = (time_t)(wall_ns / SECOND_NS);
         struct tm tm;
 
         gmtime_r(&t, &tm);
         snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT", days[tm.tm_wday],
                  (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
                  (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
-        s->date_second = second;
+        s->date_until_ns = s->now_ns + SECOND_NS - wall_ns % SECOND_NS;
     }
     return s->date;
+}
+
+void
+http_add(struct buf *head, struct slice text)
+{
+    assert(text.len < head->size - head->len);
+    memcpy(head->data + head->len, text.data, text.len);
+    head->len += text.len;
 }
 
 void
@@ -196,7 +217,9 @@ http_add_line(struct buf *head, const char *format, ...)
 void
 http_add_head(struct connection *c, struct buf *head, int status)
 {
-    http_add_line(head, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, reason(status), date(c->server));
+    http_add(head, first_line(status));
+    http_add(head, slice_of(date(c->server)));
+    http_add(head, SLICE("\r\n"));
     if (c->origin.len) {
         http_add_line(head,
                       "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
@@ -205,31 +228,66 @@ http_add_head(struct connection *c, struct buf *head, int status)
     }
 }
 
+static void
+add_length(struct buf *head, size_t length)
+{
+    char digits[24], *p = digits + sizeof digits;
+
+    do {
+        *--p = (char)('0' + length % 10);
+        length /= 10;
+    } while (length);
+    http_add(head, SLICE("Content-Length: "));
+    http_add(head, (struct slice){p, (size_t)(digits + sizeof digits - p)});
+    http_add(head, SLICE("\r\n"));
+}
+
+/* printf() would take ten times as long for it: of the 41,000 instructions of a small call, 5,000
+ * went there. */
+static void
+add_answer_head(struct connection *c, struct buf *head, int status, const char *type,
+                const char *extra, size_t length)
+{
+    http_add_head(c, head, status);
+    if (status != 204) {
+        add_length(head, length);
+    }
+    if (length) {
+        http_add(head, SLICE("Content-Type: "));
+        http_add(head, slice_of(type));
+        http_add(head, SLICE("\r\nX-Content-Type-Options: nosniff\r\n"));
+    }
+    if (extra) {
+        http_add(head, slice_of(extra));
+    }
+    if (c->close_after) {
+        http_add(head, SLICE("Connection: close\r\n"));
+    } else if (c->old) {
+        http_add(head, SLICE("Connection: keep-alive\r\n"));
+    }
+    http_add(head, SLICE("\r\n"));
+}
+
 void
 connection_answer(struct connection *c, int status, const char *type, const char *extra,
                   struct slice body)
 {
-    char room[HTTP_HEAD_MAX];
-    struct buf head = {.data = room, .size = sizeof room}; /* Never grows. */
+    char room[HTTP_HEAD_MAX + SMALL_BODY];
+    struct buf head = {.data = room, .size = HTTP_HEAD_MAX}; /* Never grows. */
     struct iovec parts[2];
-    bool last = c->close_after || c->server->draining ||
-                c->requests >= c->server->context.settings->limits_requests;
 
-    c->close_after = last;
-    http_add_head(c, &head, status);
-    if (status != 204) {
-        http_add_line(&head, "Content-Length: %zu\r\n", body.len);
+    c->close_after = c->close_after || c->server->draining ||
+                     c->requests >= c->server->context.settings->limits_requests;
+    add_answer_head(c, &head, status, type, extra, body.len);
+    body = c->head_only ? SLICE_NONE : body;
+    if (body.len && body.len <= SMALL_BODY) {
+        memcpy(room + head.len, body.data, body.len);
+        head.len += body.len;
+        body = SLICE_NONE;
     }
-    if (body.len) {
-        http_add_line(&head, "Content-Type: %s\r\nX-Content-Type-Options: nosniff\r\n", type);
-    }
-    http_add_line(&head, "%s%s\r\n", extra ? extra : "",
-                  last     ? "Connection: close\r\n"
-                  : c->old ? "Connection: keep-alive\r\n"
-                           : "");
-    parts[0] = (struct iovec){head.data, head.len};
+    parts[0] = (struct iovec){room, head.len};
     parts[1] = (struct iovec){(void *)(uintptr_t)body.data, body.len};
-    write_parts(c, parts, body.len && !c->head_only ? 2 : 1);
+    write_parts(c, parts, body.len ? 2 : 1);
 }
 
 void
@@ -295,7 +353,7 @@ connection_take_answer(struct connection *c, const struct reply *reply)
     /* A call that was cancelled has no answer.  Official clients take 202 for that, as for any
      * message without one, and 204 for a mistake. */
     int status = reply->status == 204 && c->posted && c->route->mcp ? 202 : reply->status;
-    char extra[1024] = "";
+    char extra[1024];
     size_t n;
 
     if (c->state != HANDLING) {

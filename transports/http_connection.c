@@ -29,7 +29,7 @@ static void on_event(uv_poll_t *poll, int status, int events);
 static int64_t
 now(const struct connection *c)
 {
-    return clock_mono(c->server->context.clock);
+    return c->server->now_ns;
 }
 
 void
@@ -67,7 +67,7 @@ connection_open(struct http_server *s, int fd)
     c->server = s;
     c->fd = fd;
     c->state = READING;
-    c->since_ns = clock_mono(s->context.clock);
+    c->since_ns = s->now_ns;
     if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
         close(fd);
         free(c);
@@ -221,9 +221,10 @@ await_body(struct connection *c, const struct http_parser *p)
 static enum http_event
 take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
 {
-    struct verdict v = {.status = 0};
+    struct verdict v;
     enum http_event event;
 
+    verdict_init(&v);
     c->old = p->minor == 0;
     c->head_only = p->method == HTTP_METHOD_HEAD;
     c->posted = p->method == HTTP_METHOD_POST;
@@ -448,6 +449,7 @@ on_event(uv_poll_t *poll, int status, int events)
     struct connection *c = poll->data;
 
     assert(pthread_equal(pthread_self(), c->server->self));
+    c->server->now_ns = clock_mono(c->server->context.clock);
     if (status < 0) {
         connection_close(c);
         return;

@@ -7,17 +7,15 @@
 static struct slice
 joined(const struct http_parser *p, enum http_header header, struct buf *room)
 {
-    struct slice wanted = slice_of(http_header_name(header)), name, value;
     size_t start = room->len;
+    struct slice value;
 
     if (!http_header_repeated(p, header)) {
         return http_header(p, header);
     }
-    for (unsigned i = 0; http_header_next(p, &i, &name, &value);) {
-        if (http_same(name, wanted)) {
-            buf_adds(room, room->len > start ? ", " : "");
-            buf_add_slice(room, value);
-        }
+    for (unsigned i = 0; http_header_each(p, header, &i, &value);) {
+        buf_adds(room, room->len > start ? ", " : "");
+        buf_add_slice(room, value);
     }
     return (struct slice){room->data + start, room->len - start};
 }
@@ -26,15 +24,13 @@ joined(const struct http_parser *p, enum http_header header, struct buf *room)
 static struct http_wish
 wish_for(const struct http_parser *p, struct slice type)
 {
-    struct slice accept = slice_of(http_header_name(HTTP_HEADER_ACCEPT)), name, value;
     struct http_wish wish = {.fit = 0};
+    struct slice value;
     bool said = false;
 
-    for (unsigned i = 0; http_header_next(p, &i, &name, &value);) {
-        if (http_same(name, accept)) {
-            http_wish_read(value, type, &wish);
-            said |= value.len > 0;
-        }
+    for (unsigned i = 0; http_header_each(p, HTTP_HEADER_ACCEPT, &i, &value);) {
+        http_wish_read(value, type, &wish);
+        said |= value.len > 0;
     }
     wish.taken |= !said;
     return wish;

@@ -181,6 +181,23 @@ http_header_next(const struct http_parser *p, unsigned *i, struct slice *name, s
 }
 
 bool
+http_header_each(const struct http_parser *p, enum http_header header, unsigned *i,
+                 struct slice *value)
+{
+    unsigned at = *i ? *i : p->known[header] ? p->known[header] - 1u : p->count;
+
+    while (at < p->count && p->fields[at].header != header) {
+        at++;
+    }
+    if (at == p->count) {
+        return false;
+    }
+    *value = parser_slice(p, p->fields[at].value);
+    *i = at + 1;
+    return true;
+}
+
+bool
 http_header_find(const struct http_parser *p, struct slice name, struct slice *value)
 {
     struct slice other, found;
@@ -197,11 +214,10 @@ http_header_find(const struct http_parser *p, struct slice name, struct slice *v
 bool
 http_header_has(const struct http_parser *p, enum http_header header, struct slice token)
 {
-    struct slice name = parser_headers[header].name;
+    struct slice value;
 
-    for (unsigned i = p->known[header] ? p->known[header] - 1u : p->count; i < p->count; i++) {
-        if (http_same(parser_slice(p, p->fields[i].name), name) &&
-            http_list_has(parser_slice(p, p->fields[i].value), token)) {
+    for (unsigned i = 0; http_header_each(p, header, &i, &value);) {
+        if (http_list_has(value, token)) {
             return true;
         }
     }

@@ -105,24 +105,24 @@ enum http_method {
 const char *http_method_name(enum http_method method);
 
 /* clang-format off */
-/* Headers that are found by number.  One that may come ONCE and comes again is remembered as
+/* Headers that are found by number, the most usual first.  One that may come ONCE and comes again is remembered as
  * repeated; what is read is then the first. */
 #define HTTP_HEADERS(ROW)                                                                      \
     ROW(HOST,                 "Host",                           ONCE)                          \
-    ROW(ORIGIN,               "Origin",                         ONCE)                          \
     ROW(AUTHORIZATION,        "Authorization",                  ONCE)                          \
     ROW(CONTENT_TYPE,         "Content-Type",                   ONCE)                          \
     ROW(CONTENT_LENGTH,       "Content-Length",                 ONCE)                          \
-    ROW(CONTENT_ENCODING,     "Content-Encoding",               MANY)                          \
-    ROW(TRANSFER_ENCODING,    "Transfer-Encoding",              ONCE)                          \
-    ROW(CONNECTION,           "Connection",                     MANY)                          \
-    ROW(UPGRADE,              "Upgrade",                        MANY)                          \
     ROW(ACCEPT,               "Accept",                         MANY)                          \
-    ROW(EXPECT,               "Expect",                         MANY)                          \
     ROW(PROTOCOL_VERSION,     "MCP-Protocol-Version",           ONCE)                          \
     ROW(SESSION_ID,           "Mcp-Session-Id",                 ONCE)                          \
     ROW(MCP_METHOD,           "Mcp-Method",                     ONCE)                          \
     ROW(MCP_NAME,             "Mcp-Name",                       ONCE)                          \
+    ROW(CONNECTION,           "Connection",                     MANY)                          \
+    ROW(ORIGIN,               "Origin",                         ONCE)                          \
+    ROW(CONTENT_ENCODING,     "Content-Encoding",               MANY)                          \
+    ROW(TRANSFER_ENCODING,    "Transfer-Encoding",              ONCE)                          \
+    ROW(UPGRADE,              "Upgrade",                        MANY)                          \
+    ROW(EXPECT,               "Expect",                         MANY)                          \
     ROW(LAST_EVENT_ID,        "Last-Event-ID",                  ONCE)                          \
     ROW(CLIENT_ID,            "X-Client-ID",                    ONCE)                          \
     ROW(WS_KEY,               "Sec-WebSocket-Key",              ONCE)                          \
@@ -154,6 +154,7 @@ struct http_span {
 };
 struct http_field {
     struct http_span name, value;
+    enum http_header header; /* HTTP_HEADER_COUNT if it is none that is known. */
 };
 
 struct http_parser {
@@ -219,6 +220,10 @@ struct slice http_header(const struct http_parser *p, enum http_header header);
 bool http_header_repeated(const struct http_parser *p, enum http_header header);
 /* Stores name and value of the next header, '*i' counting from 0; false after the last. */
 bool http_header_next(const struct http_parser *p, unsigned *i, struct slice *name,
+                      struct slice *value);
+/* Stores the value of the next header of that number, '*i' counting from 0; false after the last.
+ */
+bool http_header_each(const struct http_parser *p, enum http_header header, unsigned *i,
                       struct slice *value);
 /* Finds the first header named 'name', in any case. */
 bool http_header_find(const struct http_parser *p, struct slice name, struct slice *value);

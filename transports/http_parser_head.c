@@ -260,8 +260,9 @@ read_header(struct http_parser *p)
     if (p->count == p->limits->count) {
         return parser_refuse(p, HTTP_REFUSED_HEADERS_MANY);
     }
-    p->fields[p->count++] = (struct http_field){parser_span(p, name), parser_span(p, value)};
     header = find_known(name);
+    p->fields[p->count++] =
+        (struct http_field){parser_span(p, name), parser_span(p, value), header};
     if (header == HTTP_HEADER_COUNT) {
         return true;
     }

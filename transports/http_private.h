@@ -77,7 +77,8 @@ struct http_server {
     unsigned connections, unchecked, bridges;
     struct ws_library *websockets;    /* Owned; made for the first one. */
     struct connection *_Atomic woken; /* Connections with something to write; counted. */
-    int64_t date_second;              /* What 'date' says. */
+    int64_t now_ns;                   /* When the event came that is being dealt with. */
+    int64_t date_until_ns;            /* How long 'date' is right. */
     char date[40];
     struct http_parser parser; /* For requests that arrived whole. */
     char scratch[64 * 1024];
@@ -181,6 +182,15 @@ struct verdict {
     const char *word, *text; /* The error's, or null for an answer without body. */
     char extra[1024];        /* Header lines with their ends. */
 };
+/* It passed.  What is long is not cleared: there is a verdict on every request. */
+static inline void
+verdict_init(struct verdict *v)
+{
+    v->status = 0;
+    v->later = false;
+    v->word = v->text = NULL;
+    v->extra[0] = '\0';
+}
 
 /* Writes an answer, whole or as far as the socket takes it now.  'extra' are header lines with
  * their ends; may be null.  Then goes on with what has been received meanwhile. */
@@ -190,7 +200,8 @@ void connection_answer(struct connection *c, int status, const char *type, const
  * with {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
-/* Adds a line to a head, which has room for it. */
+/* Adds to a head, which has room for it. */
+void http_add(struct buf *head, struct slice text);
 void http_add_line(struct buf *head, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds the lines that every head has: the first, and what tells when and to whom. */
 void http_add_head(struct connection *c, struct buf *head, int status);

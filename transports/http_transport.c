@@ -270,12 +270,12 @@ static void
 on_tick(uv_timer_t *tick)
 {
     struct http_server *s = tick->data;
-    int64_t now_ns = clock_mono(s->context.clock);
     struct connection *next;
 
+    s->now_ns = clock_mono(s->context.clock);
     for (struct connection *c = s->first; c; c = next) {
         next = c->next;
-        connection_check_time(c, now_ns);
+        connection_check_time(c, s->now_ns);
     }
     http_server_accept_again(s);
     if (!s->first && s->accepting) {
@@ -289,6 +289,7 @@ on_wake(uv_async_t *wake)
 {
     struct http_server *s = wake->data;
 
+    s->now_ns = clock_mono(s->context.clock);
     deliver(s);
     http_lines_woken(s);
     wake_connections(s);
@@ -363,6 +364,7 @@ on_listen(uv_poll_t *poll, int status, int events)
     struct http_server *s = poll->data;
 
     (void)events;
+    s->now_ns = clock_mono(s->context.clock);
     if (status < 0) {
         log_error("the listening socket is broken", F_STR("why", uv_strerror(status)));
         pause_accepting(s);
@@ -487,7 +489,7 @@ http_start(const struct transport_context *context, struct transport **transport
     s->auth = http_auth_create(context);
     s->port = bound_port(context->listen_fd);
     s->tick_ms = tick_ms(settings);
-    s->date_second = -1;
+    s->date_until_ns = s->now_ns = clock_mono(context->clock);
     s->answers_last = &s->answers;
     atomic_init(&s->refs, 1);
     atomic_init(&s->stop_deadline_ns, INT64_MAX);

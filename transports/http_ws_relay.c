@@ -22,8 +22,9 @@ static enum err
 admit(void *owner, struct slice token, struct envelope *env, struct fault *f)
 {
     struct connection *c = ((struct relay_socket *)owner)->connection;
-    struct verdict v = {.status = 0};
+    struct verdict v;
 
+    verdict_init(&v);
     http_check_shown(c, token, &v);
     if (v.status) {
         return fault_set(f, v.status == 503 ? E_NOT_READY : E_UNAUTHORIZED, "%s", v.text);
