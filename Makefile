@@ -14,7 +14,10 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-PACKAGES := jansson libuv libwebsockets yaml-0.1 libcrypto sqlite3
+# In the order in which the loader looks for names: whoever has many of them comes first.
+PACKAGES := sqlite3 libuv jansson yaml-0.1
+# Loaded when they are needed (state/base/late.h): only their headers are used here.
+LATE := libcrypto libwebsockets
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
         -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Werror
 CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
@@ -30,9 +33,11 @@ LDFLAGS_coverage := --coverage
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 
 DEFS := -std=c11 -D_GNU_SOURCE -I.
-ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES)) $(CFLAGS)
+ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES) $(LATE)) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(VARIANT)) -pie -pthread $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lcmark-gfm -lcmark-gfm-extensions -lm
+TEST_LIBS = $(LIBS) -lcrypto
+soname = $(shell LC_ALL=C readelf -d "$$($(CC) -print-file-name=lib$(1).so)" | sed -n 's/.*(SONAME).*\[\(.*\)\]/"\1"/p')
 
 BASE       := $(sort $(wildcard state/base/*.c))
 STATE      := $(sort $(wildcard state/*.c))
@@ -73,6 +78,8 @@ $(B)/libtandem.a: $(call obj,$(LIBRARY))
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/state/crypto.o: DEFS += -DCRYPTO_SONAME='$(call soname,crypto)'
+$(B)/transports/ws_late.o: DEFS += -DWS_SONAME='$(call soname,websockets)'
 $(B)/state/search_vectors.o: CFLAGS_release += -O3 # Its loop over bytes: 1 ms instead of 15.
 $(B)/libtests.a: $(call obj,$(TEST_HELP))
 	@rm -f $@
@@ -80,17 +87,17 @@ $(B)/libtests.a: $(call obj,$(TEST_HELP))
 # What the assembler takes in, the compiler does not tell of.
 $(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 # "make bench": the programs that do the least that a machine can do, and the one that compares.
 $(BARE): $(B)/%: $(B)/%.o $(B)/libtandem.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(COMPARE): $(call obj,$(sort $(filter-out tests/bench/bench_%.c tests/bench/bare_%.c,$(wildcard tests/bench/*.c)))) \
             $(B)/libtests.a $(B)/libtandem.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(sort $(wildcard tests/harness*.c tests/*_client.c tests/tokens.c tests/tree.c tests/judged.c))) $(B)/libtandem.a
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 run: deps                    ## install what is missing, build, and show the main job: "tandem demo"
 	@$(MAKE) --no-print-directory all

@@ -6,7 +6,7 @@
  * with a text is never told more precisely than "not ours".
  *
  * libcrypto takes two MiB of memory once it is used.  So a server that need not seal anything, and
- * was given no secret, does not use it here: the random key is the kernel's. */
+ * was given no secret, does not use it here: what is random comes from the kernel. */
 #include "handlers/seal.h"
 
 #include "state/base/base64url.h"
@@ -14,7 +14,6 @@
 #include "state/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #define VERSION "v1."
 #define VERSION_LEN (sizeof VERSION - 1)
@@ -68,7 +67,7 @@ encrypt(const struct seal *s, struct slice text, unsigned char *room)
     unsigned char *body = room + NONCE_SIZE;
     int len = 0, rest = 0;
     bool ok =
-        c && RAND_bytes(room, NONCE_SIZE) == 1 &&
+        c && random_bytes(room, NONCE_SIZE) &&
         EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, s->key, room) == 1 &&
         EVP_EncryptUpdate(c, NULL, &len, (const unsigned char *)VERSION, VERSION_LEN) == 1 &&
         EVP_EncryptUpdate(c, body, &len, (const unsigned char *)text.data, (int)text.len) == 1 &&

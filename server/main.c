@@ -1,7 +1,6 @@
 /* main.c -- prepares the process, reads the command line, runs the command. */
 #include "server/options.h"
 #include "state/base/json_put.h"
-#include "state/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +32,6 @@ prepare_process(void)
     signal(SIGXFSZ, SIG_IGN); /* A file that may not grow is an error of that write. */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     json_prepare(); /* Before any thread. */
-    crypto_prepare();
     return true;
 }
 

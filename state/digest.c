@@ -1,43 +1,7 @@
 /* digest.c -- SHA-256, by libcrypto. */
 #include "state/digest.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-
-static void *
-allocate(size_t size, const char *file, int line)
-{
-    void *p = size ? try_malloc(size) : NULL;
-
-    (void)file, (void)line;
-    if (size && !p) {
-        out_of_memory();
-    }
-    return p;
-}
-
-static void
-release(void *p, const char *file, int line)
-{
-    (void)file, (void)line;
-    free(p);
-}
-
-static void *
-reallocate(void *old, size_t size, const char *file, int line)
-{
-    if (!size) {
-        release(old, file, line);
-        return NULL;
-    }
-    return xrealloc(old, size);
-}
-
-void
-crypto_prepare(void)
-{
-    CRYPTO_set_mem_functions(allocate, reallocate, release);
-}
 
 bool
 digest_make(struct slice bytes, unsigned char digest[DIGEST_SIZE])

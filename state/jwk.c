@@ -118,9 +118,9 @@ take_ec(const json_t *jwk, const char *group, size_t size)
     if (take_bytes(jwk, "x", size, &x) && take_bytes(jwk, "y", size, &y) && x.len == size &&
         y.len == size) {
         OSSL_PARAM params[] = {
-            OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, 0),
-            OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size),
-            OSSL_PARAM_construct_end(),
+            OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name, strlen(name)),
+            OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size),
+            OSSL_PARAM_END,
         };
         memcpy(point + 1, x.data, size);
         memcpy(point + 1 + size, y.data, size);

@@ -7,7 +7,6 @@
 
 #include "state/base/log.h"
 
-#include <openssl/crypto.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -213,12 +212,24 @@ let_in(struct connection *c)
 
 /* ---- This server's own token ---- */
 
+/* Takes as long whatever the bytes are: how many of them were right cannot be measured. */
+static bool
+is_secret(struct slice shown, const char *secret, size_t len)
+{
+    volatile unsigned char different = shown.len != len;
+
+    for (size_t i = 0; i < shown.len && i < len; i++) {
+        different = (unsigned char)(different | (shown.data[i] ^ secret[i]));
+    }
+    return !different;
+}
+
 static void
 check_own(struct connection *c, const char *token, struct slice shown, struct verdict *v)
 {
     size_t len = strlen(token);
 
-    if (shown.len == len && CRYPTO_memcmp(shown.data, token, len) == 0) {
+    if (is_secret(shown, token, len)) {
         let_in(c);
     } else if (!shown.data) {
         http_refuse(v, 401, "unauthorized",

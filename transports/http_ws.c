@@ -473,6 +473,9 @@ open_channel(struct connection *c, struct websocket *ws, const struct http_parse
     if (!s->websockets) {
         s->websockets = ws_library_create(&s->loop, s->context.settings->limits_connections);
     }
+    if (!s->websockets) {
+        return false;
+    }
     ws->channel = ws_channel_open(s->websockets, http_header(p, HTTP_HEADER_WS_KEY), subprotocol,
                                   ws->outbox, &class, ws, &ws->fd);
     if (ws->channel && uv_poll_init(&s->loop, &ws->poll, ws->fd) != 0) {

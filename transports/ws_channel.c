@@ -12,6 +12,7 @@
 #include "transports/ws_channel.h"
 
 #include "state/base/log.h"
+#include "transports/ws_late.h"
 
 #include <assert.h>
 #include <libwebsockets.h>
@@ -208,8 +209,13 @@ ws_library_create(uv_loop_t *loop, unsigned channels)
         .max_http_header_data = 1024,
         .retry_and_idle_policy = &no_pings,
     };
-    struct ws_library *library = xcalloc(1, sizeof *library);
+    struct ws_library *library;
 
+    if (!ws_late_load()) {
+        log_warn_rl("libwebsockets cannot be loaded; is it installed?");
+        return NULL;
+    }
+    library = xcalloc(1, sizeof *library);
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
     library->context = lws_create_context(&info);
     library->vhost = library->context ? lws_create_vhost(library->context, &info) : NULL;

@@ -43,13 +43,13 @@ library() {
 }
 
 library libuv         'uv\.h>'             'transports/[a-z_]+\.[ch]|state/base/keeper\.c|state/watch[a-z_]*\.[ch]'
-library libwebsockets 'libwebsockets'      'transports/ws_(channel|client)\.c'
+library libwebsockets 'libwebsockets'      'transports/ws_(channel|client|late)\.c'
 library libyaml       'yaml\.h>'           'state/yaml[a-z_]*\.[ch]'
 library cmark         'cmark'              'state/markdown[a-z_]*\.c'
 library sqlite        'sqlite3'            'state/base/sql\.h'
 library curl          'curl/'              '(state/(provider|fetch)|server/client)[a-z_]*\.c'
 library hiredis       'hiredis'            'state/storage_redis[a-z_]*\.c'
-library openssl       'openssl/'           '(state/(workflow_|digest|jwt|jwk|token)|handlers/seal|transports/http|server/)[a-z_]*\.c'
+library openssl       'openssl/'           '(state/(workflow_|crypto|digest|jwt|jwk)[a-z_]*|handlers/seal)\.c'
 library jansson       'jansson\.h>'        '(state|handlers|server)/[a-z_/]+\.[ch]'
 
 # x_private.h belongs to x.c and x_*.c; that of dispatch to all who stand behind that door.

@@ -9,7 +9,7 @@
 #include "handlers/era.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
-#include "state/digest.h"
+#include "state/crypto.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
 
