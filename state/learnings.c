@@ -1,59 +1,10 @@
-/* learnings.c -- lessons in memory, and the thread that writes them.
- *
- * DESIGN.  What is in memory is what the file is to hold, so the queue to the writer is a mark on
- * each lesson and has no length of its own: a disk that is slow or full holds up nobody, and what
- * waits for it is bounded by what a file may hold.
- *
- * A file is read once, by whoever needs it first, before anything is written to it. */
-#include "state/learnings.h"
+/* learnings.c -- lessons: added, asked for, from the first thread to the last. */
+#include "state/learnings_private.h"
 
-#include "state/base/hash.h"
 #include "state/base/json_put.h"
-#include "state/base/lock.h"
-#include "state/base/log.h"
 #include "state/base/thread.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
-LOG_MODULE("learnings");
-
-#define KEY_SIZE 136u
-#define NAME_SIZE (LEARNINGS_TARGET_SIZE + 8u)
-#define READ_MAX (4u * LEARNINGS_BYTES)
-
-struct lesson {
-    struct bytes *line; /* Counted: JSON in one line, with its end. */
-    bool written;
-    struct lesson *next, *prev;
-};
-
-struct target {
-    char key[KEY_SIZE];     /* "TENANT/TARGET". */
-    struct lesson *lessons; /* Oldest first. */
-    size_t bytes;
-    bool loaded;  /* What the file held is among them. */
-    bool rewrite; /* The file holds more than they are, or what is no lesson. */
-    UT_hash_handle hh;
-};
-
-struct learnings {
-    struct dir *data;
-    const struct clock *clock;
-    char *home;
-    bool threaded;
-    pthread_t thread;
-    struct lock lock; /* RANK_FAILURES; guards all below. */
-    struct cond wanted;
-    struct cond idle; /* Nobody writes. */
-    struct target *table GUARDED_BY(LC_FAILURES);
-    bool dirty GUARDED_BY(LC_FAILURES), ending GUARDED_BY(LC_FAILURES);
-    bool writing GUARDED_BY(LC_FAILURES);
-    struct learnings_counters counters GUARDED_BY(LC_FAILURES);
-};
 
 bool
 learnings_target_valid(const char *target)
@@ -71,236 +22,147 @@ learnings_target_valid(const char *target)
     return true;
 }
 
+/* The tenant of somebody who can learn, pinned, with all who have files; null on an error. */
 static enum err
-check_target(const char *target, struct fault *f)
+enter(struct learnings *l, const char *id, const char *target, struct learner_tenant **tenant,
+      struct fault *f)
 {
-    if (learnings_target_valid(target)) {
-        return E_OK;
-    }
-    fault_set(f, E_ARGUMENT, "'%.40s' is no name of who learns", target);
-    return fault_remedy(f, "use letters, digits, '-' and '_', 64 at most, as qa or engineer");
-}
-
-/* ---- Files: no lock is held ---- */
-
-/* Opens the folder of a target's file; stores the file's name. */
-static enum err
-open_folder(struct learnings *l, const char *key, bool create, struct dir **dir,
-            char name[NAME_SIZE], struct fault *f)
-{
-    const char *slash = strchr(key, '/');
-    size_t tenant = (size_t)(slash - key);
-    char path[KEY_SIZE + 16];
-
-    snprintf(name, NAME_SIZE, "%.64s.jsonl", slash + 1);
-    if (strlen(l->home) == tenant && strncmp(l->home, key, tenant) == 0) {
-        snprintf(path, sizeof path, "learnings");
-    } else {
-        snprintf(path, sizeof path, "learnings/%.*s", (int)tenant, key);
-    }
-    return dir_sub(l->data, path, create, dir, f);
-}
-
-/* Reads a target's file, as it is; nothing if there is none.  One that is none of ours is put
- * aside. */
-static enum err
-read_file(struct learnings *l, const char *key, struct buf *text, struct fault *f)
-{
-    char name[NAME_SIZE], stamp[CLOCK_TEXT_SIZE];
-    struct dir *dir = NULL;
-    enum err err = open_folder(l, key, false, &dir, name, f);
-
-    if (!err) {
-        err = dir_read(dir, name, READ_MAX, text, NULL, f);
-        if (err == E_TOO_LARGE) {
-            char *aside;
-            clock_format_stamp(clock_wall(l->clock), stamp);
-            aside = xasprintf("%s.corrupt-%s", name, stamp);
-            log_error("a file of lessons is too large: it is put aside", F_STR("file", aside));
-            err = dir_rename(dir, name, aside, f);
-            free(aside);
-        }
-    }
-    dir_unref(dir);
-    return err == E_NOT_FOUND ? E_OK : err;
-}
-
-static enum err
-append(struct dir *dir, const char *name, struct slice text, struct fault *f)
-{
-    int fd = dir_open_at(dir, name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-    ssize_t n = fd < 0 ? -1 : write(fd, text.data, text.len);
-    bool good = n == (ssize_t)text.len && fdatasync(fd) == 0;
-
-    if (!good) {
-        fault_set(f, E_IO, "lessons cannot be written to '%s': %s", name,
-                  n >= 0 && n < (ssize_t)text.len ? "there is no room" : strerror(errno));
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return good ? E_OK : E_IO;
-}
-
-/* ---- In memory ---- */
-
-static void
-drop(struct target *t, struct lesson *lesson)
-{
-    DL_DELETE(t->lessons, lesson);
-    t->bytes -= lesson->line->len;
-    bytes_unref(lesson->line);
-    free(lesson);
-}
-
-/* The oldest make room. */
-static void
-trim(struct learnings *l, struct target *t) REQUIRES(LC_FAILURES)
-{
-    while (t->bytes > LEARNINGS_BYTES) {
-        t->rewrite = t->rewrite || t->lessons->written;
-        drop(t, t->lessons);
-        l->counters.dropped++;
-    }
-}
-
-/* Puts what the file held before what has been added since. */
-static void
-put_before(struct learnings *l, struct target *t, struct slice text) REQUIRES(LC_FAILURES)
-{
-    struct lesson *old = NULL, *lesson, *next;
-    const char *end;
-
-    for (; text.len; text.data = end + 1) {
-        json_t *json = NULL;
-        size_t len;
-        end = memchr(text.data, '\n', text.len);
-        len = end ? (size_t)(end - text.data) : 0;
-        json = len && len < LEARNINGS_LINE_MAX ? json_loadb(text.data, len, 0, NULL) : NULL;
-        if (json_is_object(json)) {
-            lesson = xcalloc(1, sizeof *lesson);
-            lesson->line = bytes_new(text.data, len + 1);
-            lesson->written = true;
-            if (!lesson->line) {
-                out_of_memory();
-            }
-            t->bytes += len + 1;
-            DL_APPEND(old, lesson);
-        } else {
-            t->rewrite = true; /* A line that a crash has torn: it goes. */
-        }
-        json_decref(json);
-        if (!end) {
-            break;
-        }
-        text.len -= len + 1;
-    }
-    DL_FOREACH_SAFE(t->lessons, lesson, next)
-    {
-        DL_DELETE(t->lessons, lesson);
-        DL_APPEND(old, lesson);
-    }
-    t->lessons = old;
-    trim(l, t);
-}
-
-static enum err
-find_or_add(struct learnings *l, const char *key, struct target **target, struct fault *f)
-    REQUIRES(LC_FAILURES)
-{
-    HASH_FIND_STR(l->table, key, *target);
-    if (*target) {
-        return E_OK;
-    }
-    if (HASH_COUNT(l->table) >= LEARNINGS_TARGETS_MAX) {
-        return fault_set(f, E_LIMIT, "lessons for more than %u are kept already",
-                         LEARNINGS_TARGETS_MAX);
-    }
-    *target = xcalloc(1, sizeof **target);
-    memcpy((*target)->key, key, strlen(key) + 1);
-    HASH_ADD_STR(l->table, key, *target);
-    return E_OK;
-}
-
-/* Reads the file of 'key' unless that was done.  A target that has no file, and that nobody has
- * added to, is not noted: anybody may ask for any.  Targets are never freed before the end. */
-static enum err
-load(struct learnings *l, const char *key, struct fault *f)
-{
-    struct buf text = BUF_INIT;
-    struct target *t;
-    bool loaded;
     enum err err;
 
+    *tenant = NULL;
+    if (!learnings_target_valid(target)) {
+        fault_set(f, E_ARGUMENT, "'%.40s' is no name of who learns", target);
+        return fault_remedy(f, "use letters, digits, '-' and '_', 64 at most, as qa or engineer");
+    }
     LOCK(FAILURES, &l->lock);
-    HASH_FIND_STR(l->table, key, t);
-    loaded = t && t->loaded;
+    err = learner_tenant_get(l, id, tenant, f);
     UNLOCK(FAILURES, &l->lock);
-    if (loaded) {
-        return E_OK;
-    }
-    err = read_file(l, key, &text, f);
-    if (!err && (t || text.len)) {
-        LOCK(FAILURES, &l->lock);
-        err = find_or_add(l, key, &t, f);
-        if (!err && !t->loaded) {
-            put_before(l, t, buf_slice(&text));
-            t->loaded = true;
-        }
-        UNLOCK(FAILURES, &l->lock);
-    }
-    buf_fini(&text);
-    return err;
+    return err ? err : learnings_list(l, *tenant, f);
 }
 
+/* Null is ignored. */
 static void
-make_key(char key[KEY_SIZE], const char *tenant, const char *target)
+leave(struct learnings *l, struct learner_tenant *tenant)
 {
-    snprintf(key, KEY_SIZE, "%.64s/%.64s", tenant, target);
+    if (tenant) {
+        LOCK(FAILURES, &l->lock);
+        tenant->pins--;
+        UNLOCK(FAILURES, &l->lock);
+    }
+}
+
+/* ---- Adding ---- */
+
+/* New; null if it cannot be. */
+static struct lesson *
+make_lesson(const json_t *json, struct fault *f)
+{
+    struct buf line = {.limit = LEARNINGS_LINE_MAX};
+    struct lesson *lesson = NULL;
+
+    json_write(&line, json);
+    buf_addc(&line, '\n');
+    if (line.failed) {
+        fault_set(f, E_TOO_LARGE, "a lesson is over %u bytes", LEARNINGS_LINE_MAX);
+    } else {
+        lesson = xcalloc(1, sizeof *lesson);
+        lesson->line = bytes_new(line.data, line.len);
+        if (!lesson->line) {
+            out_of_memory();
+        }
+    }
+    buf_fini(&line);
+    return lesson;
+}
+
+static enum err
+find_or_add(struct learner_tenant *tenant, const char *target, struct learner **learner,
+            struct fault *f)
+{
+    *learner = learner_find(tenant, target);
+    if (!*learner && HASH_COUNT(tenant->learners) >= LEARNINGS_TARGETS_MAX) {
+        fault_set(f, E_LIMIT, "lessons for %u are kept already", HASH_COUNT(tenant->learners));
+        return fault_remedy(f, "name one of those in context.agent_type, as '%s'",
+                            tenant->learners->name);
+    }
+    *learner = *learner ? *learner : learner_add(tenant, target);
+    return E_OK;
 }
 
 enum err
 learnings_add(struct learnings *l, const char *tenant, const char *target, const json_t *lesson,
               struct fault *f)
 {
-    struct buf line = {.limit = LEARNINGS_LINE_MAX};
+    struct learner_tenant *of;
     struct lesson *added = NULL;
-    struct target *t;
-    char key[KEY_SIZE];
-    enum err err = check_target(target, f);
+    struct learner *learner;
+    enum err err = enter(l, tenant, target, &of, f);
 
-    if (err) {
-        return err;
-    }
-    make_key(key, tenant, target);
-    json_write(&line, lesson);
-    buf_addc(&line, '\n');
-    if (line.failed) {
-        buf_fini(&line);
-        return fault_set(f, E_TOO_LARGE, "a lesson is over %u bytes", LEARNINGS_LINE_MAX);
-    }
-    added = xcalloc(1, sizeof *added);
-    added->line = bytes_new(line.data, line.len);
-    buf_fini(&line);
-    if (!added->line) {
-        free(added);
-        return fault_set(f, E_OVERLOAD, "there is no memory for a lesson");
-    }
-    LOCK(FAILURES, &l->lock);
-    err = find_or_add(l, key, &t, f);
     if (!err) {
-        DL_APPEND(t->lessons, added);
-        t->bytes += added->line->len;
-        trim(l, t);
-        l->counters.added++;
-        l->dirty = true;
-        cond_signal(&l->wanted);
+        added = make_lesson(lesson, f);
+        err = added ? E_OK : E_TOO_LARGE;
     }
-    UNLOCK(FAILURES, &l->lock);
-    if (err) {
+    if (!err) {
+        LOCK(FAILURES, &l->lock);
+        err = find_or_add(of, target, &learner, f);
+        if (!err) {
+            lessons_add(l, learner, added);
+            added = NULL;
+            l->counters.added++;
+            l->dirty = true;
+            cond_signal(&l->wanted);
+        }
+        UNLOCK(FAILURES, &l->lock);
+    }
+    leave(l, of);
+    if (added) {
         bytes_unref(added->line);
         free(added);
     }
+    return err;
+}
+
+/* ---- Asking ---- */
+
+/* The newest lines of 'r', which is pinned, newest first; how many. */
+static size_t
+take_lines(struct learnings *l, const struct learner *r, size_t limit, struct bytes **lines)
+    REQUIRES(LC_FAILURES)
+{
+    const struct lesson *lesson = r->lessons ? r->lessons->prev : NULL;
+    size_t count = 0;
+
+    (void)l;
+    while (lesson && count < limit) {
+        lines[count++] = bytes_ref(lesson->line);
+        lesson = lesson == r->lessons ? NULL : lesson->prev;
+    }
+    return count;
+}
+
+/* The same of whoever has that name, once the file is read. */
+static enum err
+get_lines(struct learnings *l, struct learner_tenant *tenant, const char *target, size_t limit,
+          struct bytes **lines, size_t *count, struct fault *f)
+{
+    struct learner *r;
+    enum err err;
+
+    *count = 0;
+    LOCK(FAILURES, &l->lock);
+    r = learner_find(tenant, target);
+    if (r) {
+        r->pins++;
+    }
+    UNLOCK(FAILURES, &l->lock);
+    if (!r) {
+        return E_OK;
+    }
+    err = learnings_load(l, r, f);
+    LOCK(FAILURES, &l->lock);
+    *count = err ? 0 : take_lines(l, r, limit, lines);
+    r->pins--;
+    UNLOCK(FAILURES, &l->lock);
     return err;
 }
 
@@ -308,31 +170,19 @@ enum err
 learnings_get(struct learnings *l, const char *tenant, const char *target, size_t limit,
               json_t **lessons, struct fault *f)
 {
-    struct bytes **lines;
-    struct lesson *lesson;
-    struct target *t;
-    char key[KEY_SIZE];
+    struct bytes **lines = xcalloc(limit + 1, sizeof(struct bytes *)); /* The caller bounds it. */
+    struct learner_tenant *of;
     size_t count = 0;
-    enum err err = check_target(target, f);
+    enum err err = enter(l, tenant, target, &of, f);
 
-    make_key(key, tenant, target);
-    err = err ? err : load(l, key, f);
-    if (err) {
-        return err;
-    }
-    lines = xcalloc(limit + 1, sizeof(struct bytes *)); /* The caller bounds it. */
-    LOCK(FAILURES, &l->lock);
-    HASH_FIND_STR(l->table, key, t);
-    lesson = t && t->lessons ? t->lessons->prev : NULL; /* The newest. */
-    while (lesson && count < limit) {
-        lines[count++] = bytes_ref(lesson->line);
-        lesson = lesson == t->lessons ? NULL : lesson->prev;
-    }
-    UNLOCK(FAILURES, &l->lock);
-    *lessons = json_must(json_array());
-    for (size_t i = 0; i < count; i++) {
-        json_add(*lessons, json_must(json_loadb(lines[i]->data, lines[i]->len, 0, NULL)));
-        bytes_unref(lines[i]);
+    err = err ? err : get_lines(l, of, target, limit, lines, &count, f);
+    leave(l, of);
+    if (!err) {
+        *lessons = json_must(json_array());
+        for (size_t i = 0; i < count; i++) {
+            json_add(*lessons, json_must(json_loadb(lines[i]->data, lines[i]->len, 0, NULL)));
+            bytes_unref(lines[i]);
+        }
     }
     free(lines);
     return err;
@@ -342,166 +192,35 @@ json_t *
 learnings_targets(struct learnings *l, const char *tenant)
 {
     json_t *targets = json_must(json_array());
-    size_t len = strlen(tenant);
-    struct buf keys = BUF_INIT; /* A key each, ended by NUL. */
+    const struct learner_tenant *of;
+    struct buf names = BUF_INIT; /* Each ended by NUL. */
 
     LOCK(FAILURES, &l->lock);
-    for (const struct target *t = l->table; t; t = t->hh.next) {
-        if (strncmp(t->key, tenant, len) == 0 && t->key[len] == '/') {
-            buf_add(&keys, t->key + len + 1, strlen(t->key + len));
-        }
+    HASH_FIND_STR(l->tenants, tenant, of);
+    for (const struct learner *r = of ? of->learners : NULL; r; r = r->hh.next) {
+        buf_add(&names, r->name, strlen(r->name) + 1);
     }
     UNLOCK(FAILURES, &l->lock);
-    for (size_t at = 0; !keys.failed && at < keys.len; at += strlen(keys.data + at) + 1) {
-        json_add(targets, json_text(keys.data + at));
+    for (size_t at = 0; !names.failed && at < names.len; at += strlen(names.data + at) + 1) {
+        json_add(targets, json_text(names.data + at));
     }
-    buf_fini(&keys);
+    buf_fini(&names);
     return targets;
 }
 
-/* ---- Writing ---- */
-
-/* What is to be done for one target. */
-struct work {
-    char key[KEY_SIZE];
-    bool rewrite;
-    struct buf text; /* All of it, or what is not written. */
-};
-
-/* Takes one target that has something to be written; its lessons count as written from now on. */
-static bool
-take_work(struct learnings *l, struct work *w) REQUIRES(LC_FAILURES)
+struct learnings_counters
+learnings_counters(struct learnings *l)
 {
-    for (struct target *t = l->table; t; t = t->hh.next) {
-        struct lesson *lesson, *newest = t->lessons ? t->lessons->prev : NULL;
-
-        if (!t->loaded || (!t->rewrite && (!newest || newest->written))) {
-            continue;
-        }
-        *w = (struct work){.rewrite = t->rewrite};
-        memcpy(w->key, t->key, sizeof w->key);
-        DL_FOREACH(t->lessons, lesson) {
-            if (w->rewrite || !lesson->written) {
-                buf_add(&w->text, lesson->line->data, lesson->line->len);
-            }
-            l->counters.written += !lesson->written;
-            lesson->written = true;
-        }
-        t->rewrite = false;
-        l->counters.rewrites += w->rewrite;
-        return true;
-    }
-    return false;
-}
-
-static enum err
-do_work(struct learnings *l, const struct work *w, struct fault *f)
-{
-    char name[NAME_SIZE];
-    struct dir *dir = NULL;
-    enum err err = open_folder(l, w->key, true, &dir, name, f);
-
-    if (!err && w->text.failed) {
-        err = fault_set(f, E_OVERLOAD, "there is no memory to write lessons");
-    } else if (!err) {
-        err = w->rewrite ? dir_write(dir, name, buf_slice(&w->text), f)
-                         : append(dir, name, buf_slice(&w->text), f);
-    }
-    dir_unref(dir);
-    return err;
-}
-
-/* Reads the files of targets that were only added to. */
-static enum err
-load_all(struct learnings *l, struct fault *f)
-{
-    enum err err = E_OK, each;
-    char key[KEY_SIZE];
-    bool found = true;
-
-    while (found && !err) {
-        found = false;
-        LOCK(FAILURES, &l->lock);
-        for (struct target *t = l->table; t && !found; t = t->hh.next) {
-            if (!t->loaded) {
-                found = true;
-                memcpy(key, t->key, sizeof key);
-            }
-        }
-        UNLOCK(FAILURES, &l->lock);
-        each = found ? load(l, key, f) : E_OK;
-        err = err ? err : each;
-    }
-    return err;
-}
-
-enum err
-learnings_write(struct learnings *l, struct fault *f)
-{
-    struct fault fault = FAULT_INIT;
-    enum err err;
-    bool more = true;
+    struct learnings_counters counters;
 
     LOCK(FAILURES, &l->lock);
-    while (l->writing) {
-        cond_wait(&l->idle, &l->lock, INT64_MAX);
-    }
-    l->writing = true;
-    l->dirty = false;
-    UNLOCK(FAILURES, &l->lock);
-    err = load_all(l, &fault);
-    while (more) {
-        struct work w;
-        enum err each;
-
-        LOCK(FAILURES, &l->lock);
-        more = take_work(l, &w);
-        UNLOCK(FAILURES, &l->lock);
-        each = more ? do_work(l, &w, &fault) : E_OK;
-        if (each) {
-            struct target *t;
-            LOCK(FAILURES, &l->lock);
-            HASH_FIND_STR(l->table, w.key, t);
-            t->rewrite = true; /* What the file holds now nobody knows. */
-            l->counters.failures++;
-            UNLOCK(FAILURES, &l->lock);
-            err = each;
-            more = false;
-        }
-        if (more || each) {
-            buf_fini(&w.text);
-        }
-    }
-    LOCK(FAILURES, &l->lock);
-    l->writing = false;
-    cond_broadcast(&l->idle);
-    UNLOCK(FAILURES, &l->lock);
-    if (err) {
-        log_warn_rl("lessons were not written", F_STR("why", fault.text));
-        if (f) {
-            *f = fault;
-        }
-    }
-    return err;
-}
-
-static void *
-run(void *arg)
-{
-    struct learnings *l = arg;
-
-    LOCK(FAILURES, &l->lock);
-    while (!l->ending) {
-        if (!l->dirty) {
-            cond_wait(&l->wanted, &l->lock, INT64_MAX);
-            continue;
-        }
-        UNLOCK(FAILURES, &l->lock);
-        learnings_write(l, NULL); /* What fails is logged, and tried with the next lesson. */
-        LOCK(FAILURES, &l->lock);
+    counters = l->counters;
+    counters.bytes = l->bytes;
+    for (const struct learner_tenant *t = l->tenants; t; t = t->hh.next) {
+        counters.targets += HASH_COUNT(t->learners);
     }
     UNLOCK(FAILURES, &l->lock);
-    return NULL;
+    return counters;
 }
 
 /* ---- Life ---- */
@@ -519,7 +238,7 @@ learnings_create(struct dir *data, const struct clock *clock, const char *home, 
     cond_init(&l->wanted);
     cond_init(&l->idle);
     *learnings = l;
-    l->threaded = thread && thread_start(&l->thread, "tandem-lessons", run, l) == 0;
+    l->threaded = thread && thread_start(&l->thread, "tandem-lessons", learnings_run, l) == 0;
     if (thread && !l->threaded) {
         learnings_destroy(l);
         *learnings = NULL;
@@ -531,8 +250,6 @@ learnings_create(struct dir *data, const struct clock *clock, const char *home, 
 UNSHARED void
 learnings_destroy(struct learnings *l)
 {
-    struct target *t, *next;
-
     if (!l) {
         return;
     }
@@ -543,32 +260,12 @@ learnings_destroy(struct learnings *l)
         UNLOCK(FAILURES, &l->lock);
         pthread_join(l->thread, NULL);
     }
-    if (l->table) {
-        learnings_write(l, NULL); /* What fails is logged. */
-    }
-    HASH_ITER(hh, l->table, t, next) {
-        while (t->lessons) {
-            drop(t, t->lessons);
-        }
-        HASH_DEL(l->table, t);
-        free(t);
-    }
+    learnings_write(l, NULL); /* What fails is logged. */
+    learners_free(l);
     cond_fini(&l->wanted);
     cond_fini(&l->idle);
     lock_fini(&l->lock);
     dir_unref(l->data);
     free(l->home);
     free(l);
-}
-
-struct learnings_counters
-learnings_counters(struct learnings *l)
-{
-    struct learnings_counters counters;
-
-    LOCK(FAILURES, &l->lock);
-    counters = l->counters;
-    counters.targets = HASH_COUNT(l->table);
-    UNLOCK(FAILURES, &l->lock);
-    return counters;
 }

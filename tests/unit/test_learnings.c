@@ -238,7 +238,235 @@ what_cannot_be_written_is_tried_again(void **state)
     tree_destroy(tree);
 }
 
+/* ---- Tenants beside each other ---- */
+
+/* 'count' lessons that are as long as they may be, to each of so many. */
+static void
+add_long(struct learnings *l, const char *tenant, unsigned targets, unsigned count)
+{
+    char problem[LEARNINGS_LINE_MAX - 40], name[16];
+
+    for (unsigned i = 0; i < targets * count; i++) {
+        snprintf(problem, sizeof problem, "%u %08000d", i / targets, 0);
+        snprintf(name, sizeof name, "t%u", i % targets);
+        CHECK_INT(add(l, tenant, name, problem), E_OK);
+    }
+}
+
+static void
+each_tenant_has_its_own_files(void **state)
+{
+    struct tree *tree = tree_create();
+    struct learnings *l = start(tree, false);
+    struct fault f = FAULT_INIT;
+    json_t *lesson = json_object(), *names;
+    char name[16];
+
+    (void)state;
+    for (unsigned i = 0; i < LEARNINGS_TARGETS_MAX; i++) {
+        snprintf(name, sizeof name, "t%u", i);
+        CHECK_INT(add(l, "busy", name, "x"), E_OK);
+    }
+    CHECK_INT(learnings_add(l, "busy", "onemore", lesson, &f), E_LIMIT);
+    CHECK_STR(f.remedy, "name one of those in context.agent_type, as 't0'");
+    CHECK_INT(add(l, "other", "onemore", "y"), E_OK);
+    learnings_destroy(l);
+    l = start(tree, false);
+    CHECK_INT(add(l, "busy", "onemore", "x"), E_LIMIT); /* Files count, whoever made them. */
+    CHECK_INT(add(l, "busy", "t7", "z"), E_OK);
+    CHECK_PROBLEMS(l, "busy", "t7", 9, "z,x.");
+    CHECK_PROBLEMS(l, "other", "onemore", 9, "y.");
+    names = learnings_targets(l, "busy");
+    CHECK_INT(json_array_size(names), LEARNINGS_TARGETS_MAX);
+    json_decref(names);
+    json_decref(lesson);
+    learnings_destroy(l);
+    tree_destroy(tree);
+}
+
+/* Memory is given up by who has most of it, and what was given up is read again. */
+static void
+who_has_most_makes_room(void **state)
+{
+    struct tree *tree = tree_create();
+    struct learnings *l = start(tree, false);
+    char *newest;
+
+    (void)state;
+    CHECK_INT(add(l, "small", "qa", "mine"), E_OK);
+    add_long(l, "busy", LEARNINGS_TARGETS_MAX, 9);
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    CHECK_INT(learnings_counters(l).unloaded, 0);
+    add_long(l, "other", LEARNINGS_TARGETS_MAX, 9);
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    CHECK(learnings_counters(l).bytes <= LEARNINGS_MEMORY);
+    CHECK(learnings_counters(l).unloaded > 0);
+    CHECK_INT(learnings_counters(l).dropped, 0);
+    tree_remove(tree, "learnings/small");
+    CHECK_PROBLEMS(l, "small", "qa", 9, "mine."); /* From memory, there is no file. */
+    for (unsigned i = 0; i < LEARNINGS_TARGETS_MAX; i++) {
+        char name[16];
+        json_t *lessons;
+
+        snprintf(name, sizeof name, "t%u", i);
+        CHECK_INT(learnings_get(l, "busy", name, 50, &lessons, NULL), E_OK);
+        CHECK_INT(json_array_size(lessons), 9);
+        json_decref(lessons);
+    }
+    CHECK(learnings_counters(l).bytes <= LEARNINGS_MEMORY);
+    newest = problems(l, "other", "t0", 1);
+    CHECK(strncmp(newest, "8 ", 2) == 0);
+    free(newest);
+    learnings_destroy(l);
+    tree_destroy(tree);
+}
+
+/* Nothing can be written: what is lost is of who has most. */
+static void
+a_dead_disk_costs_who_has_most(void **state)
+{
+    struct tree *tree = tree_create();
+    struct learnings *l = start(tree, false);
+    struct learnings_counters counters;
+
+    (void)state;
+    CHECK_INT(add(l, "small", "qa", "mine"), E_OK);
+    CHECK_INT(add(l, "busy", "t0", "x"), E_OK);
+    CHECK_INT(add(l, "other", "t0", "x"), E_OK);
+    tree_write(tree, "learnings", "in the way");
+    CHECK(learnings_write(l, NULL) != E_OK);
+    add_long(l, "busy", LEARNINGS_TARGETS_MAX, 9);
+    CHECK(learnings_write(l, NULL) != E_OK);
+    add_long(l, "other", LEARNINGS_TARGETS_MAX, 9);
+    counters = learnings_counters(l);
+    CHECK(counters.bytes <= LEARNINGS_MEMORY);
+    CHECK(counters.dropped > 0);
+    CHECK_INT(counters.written, 0);
+    tree_remove(tree, "learnings");
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    CHECK_PROBLEMS(l, "small", "qa", 9, "mine.");
+    counters = learnings_counters(l);
+    CHECK_INT(counters.written + counters.dropped, counters.added);
+    learnings_destroy(l);
+    tree_destroy(tree);
+}
+
+static void
+a_folder_in_the_way_holds_up_no_other(void **state)
+{
+    struct tree *tree = tree_create();
+    struct learnings *l = start(tree, false);
+    char *text;
+
+    (void)state;
+    CHECK_INT(add(l, "acme", "qa", "theirs"), E_OK);
+    CHECK_INT(add(l, "default", "qa", "ours"), E_OK);
+    CHECK_INT(add(l, "zeta", "qa", "its"), E_OK);
+    tree_write(tree, "learnings/acme", "in the way");
+    CHECK(learnings_write(l, NULL) != E_OK);
+    CHECK_INT(learnings_counters(l).written, 2);
+    text = file(tree, "learnings/zeta/qa.jsonl");
+    CHECK_STR(text, "{\"problem\":\"its\"}\n");
+    free(text);
+    CHECK_PROBLEMS(l, "acme", "qa", 9, "theirs.");
+    tree_remove(tree, "learnings/acme");
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    CHECK_INT(learnings_counters(l).written, 3);
+    learnings_destroy(l);
+    tree_destroy(tree);
+}
+
+/* More tenants than are known at a time: those that were used least recently are read again. */
+static void
+tenants_come_and_go(void **state)
+{
+    struct tree *tree = tree_create();
+    struct learnings *l = start(tree, false);
+    char tenant[16];
+
+    (void)state;
+    CHECK_INT(add(l, "first", "qa", "one"), E_OK);
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    for (unsigned i = 0; i < LEARNINGS_TENANTS_MAX; i++) {
+        json_t *lessons;
+
+        snprintf(tenant, sizeof tenant, "t%u", i);
+        CHECK_INT(learnings_get(l, tenant, "qa", 1, &lessons, NULL), E_OK);
+        json_decref(lessons);
+    }
+    CHECK_INT(learnings_counters(l).targets, 0); /* The first is forgotten. */
+    CHECK_PROBLEMS(l, "first", "qa", 9, "one.");
+    for (unsigned i = 0; i < LEARNINGS_TENANTS_MAX - 1; i++) {
+        snprintf(tenant, sizeof tenant, "u%u", i);
+        CHECK_INT(add(l, tenant, "qa", "x"), E_OK);
+    }
+    CHECK_INT(add(l, "last", "qa", "x"), E_OK); /* In the place of the first, which is written. */
+    CHECK_INT(add(l, "over", "qa", "x"), E_LIMIT);
+    CHECK_INT(learnings_write(l, NULL), E_OK);
+    CHECK_INT(add(l, "over", "qa", "x"), E_OK);
+    learnings_destroy(l);
+    tree_destroy(tree);
+}
+
 static struct learnings *crowded;
+
+#define CROWD 12u
+#define EACH 12u /* Files of a thread. */
+
+/* Each has files of its own among four tenants, and finds at once what it has added. */
+static void
+add_long_and_read(void *arg, unsigned number)
+{
+    atomic_uint *odd = arg;
+    char tenant[16], target[24], problem[LEARNINGS_LINE_MAX - 40];
+
+    snprintf(tenant, sizeof tenant, "tenant-%u", number % 4);
+    for (unsigned i = 0; i < 9 * EACH; i++) {
+        json_t *lessons = NULL;
+        const char *got = NULL;
+
+        snprintf(target, sizeof target, "t%u-%u", number, i % EACH);
+        snprintf(problem, sizeof problem, "%u-%u %08000d", number, i, 0);
+        if (add(crowded, tenant, target, problem) == E_OK &&
+            learnings_get(crowded, tenant, target, 50, &lessons, NULL) == E_OK) {
+            got = json_string_value(json_object_get(json_array_get(lessons, 0), "problem"));
+        }
+        if (!got || strcmp(got, problem) != 0 || json_array_size(lessons) != i / EACH + 1) {
+            atomic_fetch_add(odd, 1);
+        }
+        json_decref(lessons);
+        if (i % EACH == EACH - 1 && learnings_write(crowded, NULL)) { /* Else some would be lost. */
+            atomic_fetch_add(odd, 1);
+        }
+    }
+}
+
+static void
+what_makes_room_is_not_missed(void **state)
+{
+    struct tree *tree = tree_create();
+    atomic_uint odd = 0;
+    char tenant[16], target[24];
+
+    (void)state;
+    crowded = start(tree, true);
+    threads_run(CROWD, add_long_and_read, &odd);
+    CHECK_INT(odd, 0);
+    CHECK(learnings_counters(crowded).unloaded > 0);
+    learnings_destroy(crowded);
+    crowded = start(tree, false);
+    for (unsigned i = 0; i < CROWD * EACH; i++) {
+        json_t *lessons;
+
+        snprintf(tenant, sizeof tenant, "tenant-%u", i / EACH % 4);
+        snprintf(target, sizeof target, "t%u-%u", i / EACH, i % EACH);
+        CHECK_INT(learnings_get(crowded, tenant, target, 50, &lessons, NULL), E_OK);
+        CHECK_INT(json_array_size(lessons), 9);
+        json_decref(lessons);
+    }
+    learnings_destroy(crowded);
+    tree_destroy(tree);
+}
 
 static void
 add_and_read(void *arg, unsigned number)
@@ -296,6 +524,12 @@ main(void)
         cmocka_unit_test(the_oldest_make_room),
         cmocka_unit_test(damage_costs_what_is_damaged),
         cmocka_unit_test(what_cannot_be_written_is_tried_again),
+        cmocka_unit_test(each_tenant_has_its_own_files),
+        cmocka_unit_test(who_has_most_makes_room),
+        cmocka_unit_test(a_dead_disk_costs_who_has_most),
+        cmocka_unit_test(a_folder_in_the_way_holds_up_no_other),
+        cmocka_unit_test(tenants_come_and_go),
+        cmocka_unit_test(what_makes_room_is_not_missed),
         cmocka_unit_test(many_threads_and_one_writer),
     };
 
