@@ -11,8 +11,6 @@
 #include <assert.h>
 
 #define RELAY_VIEWS_MAX 32 /* Clients that are told of. */
-/* What a list of events may come to: an agent reads it whole. */
-#define RECENT_BYTES_MAX ((size_t)256 * 1024)
 
 /* ---- Publishing ---- */
 
@@ -89,6 +87,28 @@ events_tell_relay(struct bus *bus, const char *topic, struct bus_reader *reader,
 
 /* ---- Telling ---- */
 
+size_t
+events_find(struct bus *bus, const struct bus_query *query, unsigned limit,
+            struct bus_event **found, size_t *left_out)
+{
+    size_t first, bytes = 0, count;
+
+    assert(limit <= EVENTS_RECENT_MAX);
+    count = bus_recent(bus, query, found, limit);
+    for (first = count; first > 0; first--) {
+        bytes += found[first - 1]->text.len;
+        if (bytes > EVENTS_RECENT_BYTES) {
+            break;
+        }
+    }
+    for (size_t i = 0; i < first; i++) {
+        bus_event_unref(found[i]);
+    }
+    *left_out = first;
+    memmove(found, found + first, (count - first) * sizeof(struct bus_event *));
+    return count - first;
+}
+
 json_t *
 events_recent(struct request *req, const struct bus_patterns *patterns, unsigned limit)
 {
@@ -96,25 +116,15 @@ events_recent(struct request *req, const struct bus_patterns *patterns, unsigned
     struct bus_query query = {.patterns = patterns, .tenant = req->tenant};
     struct bus_event *found[EVENTS_RECENT_MAX];
     json_t *told = json_must(json_object()), *events = json_must(json_array());
-    size_t first, bytes = 0, count;
+    size_t left_out, count = events_find(bus, &query, limit, found, &left_out);
 
-    assert(limit <= EVENTS_RECENT_MAX);
-    count = bus_recent(bus, &query, found, limit);
-    for (first = count; first > 0; first--) {
-        bytes += found[first - 1]->text.len;
-        if (bytes > RECENT_BYTES_MAX) {
-            break;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (i >= first) { /* Text of our own, of what was parsed before. */
-            json_add(events, json_must(json_loadb(found[i]->text.data, found[i]->text.len,
-                                                  JSON_ALLOW_NUL, NULL)));
-        }
+    for (size_t i = 0; i < count; i++) { /* Text of our own, of what was parsed before. */
+        json_add(events, json_must(json_loadb(found[i]->text.data, found[i]->text.len,
+                                              JSON_ALLOW_NUL, NULL)));
         bus_event_unref(found[i]);
     }
-    json_put_int(told, "count", (int64_t)(count - first));
-    json_put_int(told, "left_out", (int64_t)first);
+    json_put_int(told, "count", (int64_t)count);
+    json_put_int(told, "left_out", (int64_t)left_out);
     json_put_text(told, "epoch", bus_epoch(bus));
     json_put_int(told, "seq", (int64_t)bus_seq(bus));
     json_put(told, "events", events);

@@ -25,6 +25,14 @@ void events_tell_relay(struct bus *bus, const char *topic, struct bus_reader *re
                        const char *client, json_t *more);
 
 #define EVENTS_RECENT_MAX 100u
+/* What a list of events may come to: an agent reads it whole, and a client of the relay in one
+ * frame. */
+#define EVENTS_RECENT_BYTES ((size_t)256 * 1024)
+/* Stores the newest events that 'query' asks for, oldest first and counted, and returns how many:
+ * up to 'limit', which is EVENTS_RECENT_MAX at most, with up to EVENTS_RECENT_BYTES of text.  For
+ * that, '*left_out' of the limit are left out: the oldest. */
+size_t events_find(struct bus *bus, const struct bus_query *query, unsigned limit,
+                   struct bus_event **found, size_t *left_out);
 /* {events, count, left_out, epoch, seq}: the newest 'limit' that match, oldest first.  New. */
 json_t *events_recent(struct request *req, const struct bus_patterns *patterns, unsigned limit);
 /* The counters of the bus; of its readers.  New. */

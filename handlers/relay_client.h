@@ -6,9 +6,9 @@
  * takes those for it.
  *
  * BACK-PRESSURE.  Events wait in the bus' reader, which is bounded, and are taken from there only
- * while less than RELAY_ROOM waits at the owner's: some at a time, which may be a few MiB where the
- * events are large.  So a client that does not read costs that and its reader's queue, and learns
- * by a "gap" what it lost.
+ * while less than RELAY_ROOM waits at the owner's, and so many bytes of them, or one, at a time. So
+ * a client that does not read costs that and its reader's queue, and learns by a "gap" what it
+ * lost.
  *
  * The owner's thread, but for what send() says. */
 #ifndef TANDEM_RELAY_CLIENT_H
@@ -16,7 +16,7 @@
 
 #include "handlers/request.h"
 
-#define RELAY_ROOM ((size_t)64 * 1024)
+#define RELAY_ROOM ((size_t)32 * 1024)
 #define RELAY_HELLO_NS INT64_C(10000000000) /* For its first words. */
 
 struct relay_client;
@@ -28,7 +28,10 @@ struct relay_client_class {
     enum err (*admit)(void *owner, struct slice token, struct envelope *env, struct fault *f);
     /* Takes a text, copying it.  Any thread; nothing happens once the client is gone. */
     void (*send)(void *owner, struct slice text);
-    /* Bytes that were taken and have not left yet. */
+    /* Takes a text in 'count' parts, copying them; it comes after what was sent before.  Only from
+     * within relay_client_fill(). */
+    void (*tell)(void *owner, const struct slice *parts, unsigned count);
+    /* Bytes that were taken and have not left yet.  Only from within relay_client_fill(). */
     size_t (*waiting)(void *owner);
     /* Has relay_client_fill() called soon.  Any thread, the lock of the bus held; never after
      * relay_client_close(). */
@@ -51,7 +54,7 @@ struct relay_client *relay_client_open(const struct relay_client_options *option
 /* It has left: it is told nothing more, and may come back. */
 void relay_client_close(struct relay_client *client);
 
-/* Takes a text of the client. */
+/* Takes a text of the client.  relay_client_fill() is to be called soon after it. */
 void relay_client_take(struct relay_client *client, struct slice text);
 /* Sends what waits in the bus, as far as there is room. */
 void relay_client_fill(struct relay_client *client);

@@ -88,8 +88,8 @@ class_of(struct slice topic)
     return "claude_event";
 }
 
-static void
-write_compat(struct buf *out, const struct bus_event *event)
+void
+relay_write_compat(struct buf *out, const struct bus_event *event)
 {
     static const char *const kept[] = {"type", "subtype", "timestamp", "data", "source"};
     struct json_value value;
@@ -105,19 +105,6 @@ write_compat(struct buf *out, const struct bus_event *event)
 }
 
 void
-relay_write_event(struct buf *out, const struct bus_event *event, bool compat)
-{
-    if (compat) {
-        write_compat(out, event);
-    } else {
-        begin(out, "event");
-        buf_adds(out, ",\"event\":");
-        buf_add_slice(out, event->text);
-        buf_addc(out, '}');
-    }
-}
-
-void
 relay_write_replay(struct buf *out, struct bus_event *const *events, size_t count, bool complete)
 {
     begin(out, "replay");
@@ -128,9 +115,13 @@ relay_write_replay(struct buf *out, struct bus_event *const *events, size_t coun
 }
 
 void
-relay_write_history(struct buf *out, struct bus_event *const *events, size_t count)
+relay_write_history(struct buf *out, struct bus_event *const *events, size_t count, size_t left_out)
 {
     begin(out, "history");
+    buf_addf(out, ",\"left_out\":%zu", left_out);
+    if (left_out) {
+        buf_addf(out, ",\"before\":%" PRIu64, events[0]->seq);
+    }
     add_events(out, events, count);
     buf_addc(out, '}');
 }

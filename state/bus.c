@@ -119,6 +119,16 @@ keep_locked(struct bus *bus, struct bus_event *event) REQUIRES(LC_BUS)
     bus->bytes += event->text.len;
 }
 
+static bool
+asked_for_locked(const struct bus *bus, const struct bus_query *query,
+                 const struct bus_event *event) REQUIRES(LC_BUS)
+{
+    return (!query->before || event->seq < query->before) &&
+           bus_event_is_for(event, query->tenant) &&
+           (!query->patterns || bus_patterns_match(query->patterns, event->topic)) &&
+           (!query->outside || bus_patterns_match(&bus->outside, event->topic));
+}
+
 size_t
 bus_recent(struct bus *bus, const struct bus_query *query, struct bus_event **events, size_t max)
 {
@@ -131,8 +141,7 @@ bus_recent(struct bus *bus, const struct bus_query *query, struct bus_event **ev
         if (event->seq <= query->after) {
             break;
         }
-        if (bus_event_is_for(event, query->tenant) &&
-            (!query->patterns || bus_patterns_match(query->patterns, event->topic))) {
+        if (asked_for_locked(bus, query, event)) {
             events[found++] = bus_event_ref(event);
         }
     }

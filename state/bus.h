@@ -109,7 +109,9 @@ void bus_reset(struct bus *bus);
 struct bus_query {
     const struct bus_patterns *patterns; /* Null: all. */
     const char *tenant;                  /* Its events and the server's; null: the latter only. */
-    uint64_t after;                      /* Those with a greater number. */
+    uint64_t after;                      /* Those with a greater number; */
+    uint64_t before;                     /* and, but for 0, with a smaller one than this. */
+    bool outside;                        /* What readers may read, and no more. */
 };
 /* Stores up to 'max' of the newest that are asked for, oldest first, counted, and returns how
  * many. */

@@ -15,8 +15,9 @@ struct gap {
 };
 
 struct bus_reader {
-    struct bus *bus; /* Borrowed; set once, as are the next three. */
+    struct bus *bus; /* Borrowed; set once, as are the next four. */
     char *tenant;    /* Owned, or null. */
+    size_t take_bytes;
     void (*wake)(void *arg);
     void *arg;
     struct bus_reader *next GUARDED_BY(LC_BUS), **self GUARDED_BY(LC_BUS);
@@ -172,10 +173,13 @@ pick_since_locked(struct bus_reader *r, uint64_t seq, struct bus_reader_start *s
 
 /* ---- Opening and closing ---- */
 
+/* Picks what it is told of the past. */
 static void
-begin_locked(struct bus *bus, struct bus_reader *r, const struct bus_reader_options *o,
-             struct bus_reader_start *start) REQUIRES(LC_BUS)
+look_back_locked(struct bus_reader *r, const struct bus_reader_options *o,
+                 struct bus_reader_start *start) REQUIRES(LC_BUS)
 {
+    struct bus *bus = r->bus;
+
     *start = (struct bus_reader_start){.epoch = bus->epoch, .seq = bus->seq, .complete = true};
     start->resumed = o->from == BUS_FROM_SEQ && (!o->epoch || strcmp(o->epoch, bus->epoch) == 0) &&
                      o->seq <= bus->seq;
@@ -185,6 +189,13 @@ begin_locked(struct bus *bus, struct bus_reader *r, const struct bus_reader_opti
         pick_locked(r, skip_to_last_locked(r, o->last), start);
     }
     r->told = true;
+}
+
+static void
+begin_locked(struct bus *bus, struct bus_reader *r, const struct bus_reader_options *o,
+             struct bus_reader_start *start) REQUIRES(LC_BUS)
+{
+    look_back_locked(r, o, start);
     r->next = bus->readers;
     if (r->next) {
         r->next->self = &r->next;
@@ -221,6 +232,7 @@ bus_reader_open(struct bus *bus, const struct bus_reader_options *options,
     assert(lock_none_held());
     r->bus = bus;
     r->tenant = options->tenant ? xstrdup(options->tenant) : NULL;
+    r->take_bytes = options->take_bytes ? options->take_bytes : SIZE_MAX;
     r->wake = options->wake;
     r->arg = options->arg;
     r->ring = xcalloc(bus->options.queue, sizeof(struct bus_event *));
@@ -316,14 +328,42 @@ take_one_locked(struct bus_reader *r, struct bus_item *item) REQUIRES(LC_BUS)
     return true;
 }
 
-size_t
-bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max)
+/* Events that are not kept for others any more are freed here, under the lock: no more than a
+ * reader's queue holds, and only when somebody asks for a replay. */
+static void
+drop_all_locked(struct bus_reader *r) REQUIRES(LC_BUS)
 {
-    size_t taken = 0;
+    while (r->replay_at < r->replay_count) {
+        bus_event_unref(r->replay[r->replay_at++]);
+    }
+    end_replay_locked(r);
+    while (r->count) {
+        bus_event_unref(take_oldest_locked(r));
+    }
+    r->past = r->gap = (struct gap){0, 0};
+}
+
+void
+bus_reader_rewind(struct bus_reader *r, uint64_t seq, struct bus_reader_start *start)
+{
+    const struct bus_reader_options behind = {.from = BUS_FROM_SEQ, .seq = seq};
 
     assert(lock_none_held());
     LOCK(BUS, &r->bus->lock);
-    while (taken < max && take_one_locked(r, &items[taken])) {
+    drop_all_locked(r);
+    look_back_locked(r, &behind, start);
+    UNLOCK(BUS, &r->bus->lock);
+}
+
+size_t
+bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max)
+{
+    size_t taken = 0, bytes = 0;
+
+    assert(lock_none_held());
+    LOCK(BUS, &r->bus->lock);
+    while (taken < max && bytes < r->take_bytes && take_one_locked(r, &items[taken])) {
+        bytes += items[taken].event ? items[taken].event->text.len : 0;
         taken++;
     }
     if (r->replay && r->replay_at == r->replay_count) {

@@ -45,6 +45,7 @@ struct bus_reader_options {
     unsigned last;
     const char *epoch; /* Borrowed for the call; null: this run's. */
     uint64_t seq;
+    size_t take_bytes; /* Of text that is handed out at once, or one event; 0: any. */
     void (*wake)(void *arg);
     void *arg;
 };
@@ -81,9 +82,14 @@ struct bus_item {
     uint64_t from, to;
 };
 
-/* Stores up to 'max' of what comes next and returns how many.  0: there is nothing, and what comes
- * from then on wakes. */
+/* Stores up to 'max' of what comes next, within 'take_bytes', and returns how many.  0: there is
+ * nothing, and what comes from then on wakes. */
 size_t bus_reader_take(struct bus_reader *reader, struct bus_item *items, size_t max);
+
+/* Begins anew behind 'seq' of this run, in one step, without giving up its place: what it has is
+ * dropped, and told again as far as it is kept.  Its owner takes at once.  By the thread that
+ * takes. */
+void bus_reader_rewind(struct bus_reader *reader, uint64_t seq, struct bus_reader_start *start);
 
 /* Has it told of what matches 'patterns', copied, from now on; what it has is handed out still. */
 void bus_reader_choose(struct bus_reader *reader, const struct bus_patterns *patterns);

@@ -32,7 +32,7 @@ relay_create(const struct relay_options *options)
 }
 
 static void
-REQUIRES(LC_RELAY) forget_locked(struct relay *r, struct relay_card *card)
+forget_locked(struct relay *r, struct relay_card *card) REQUIRES(LC_RELAY)
 {
     HASH_DEL(r->cards, card);
     r->counters.known--;
@@ -56,7 +56,7 @@ relay_destroy(struct relay *r)
 
 /* Forgets those that have left too long ago, and the first that left where there are too many. */
 static void
-REQUIRES(LC_RELAY) sweep_locked(struct relay *r, int64_t now_ns)
+sweep_locked(struct relay *r, int64_t now_ns) REQUIRES(LC_RELAY)
 {
     struct relay_card *oldest = NULL;
 
@@ -75,7 +75,7 @@ REQUIRES(LC_RELAY) sweep_locked(struct relay *r, int64_t now_ns)
 
 /* The card that a client comes back to; null for none. */
 static struct relay_card *
-REQUIRES(LC_RELAY) find_locked(struct relay *r, struct slice id, const char *tenant)
+find_locked(struct relay *r, struct slice id, const char *tenant) REQUIRES(LC_RELAY)
 {
     struct relay_card *card = NULL;
 

@@ -127,6 +127,15 @@ fake_sink_wait(struct fake_sink *s)
 void
 fake_project_init(struct fake_project *p, const struct clock *clock)
 {
+    static const struct fake_setting none = {.text = NULL};
+
+    fake_project_init_with(p, clock, &none);
+}
+
+void
+fake_project_init_with(struct fake_project *p, const struct clock *clock,
+                       const struct fake_setting *settings)
+{
     memset(p, 0, sizeof *p);
     snprintf(p->path, sizeof p->path, "%s/tandem-test-XXXXXX", "/tmp");
     if (!mkdtemp(p->path) || dir_open(p->path, false, &p->root, NULL) != E_OK ||
@@ -134,6 +143,12 @@ fake_project_init(struct fake_project *p, const struct clock *clock)
         abort();
     }
     p->settings = settings_create();
+    for (; settings->text; settings++) {
+        if (settings_set(p->settings, settings->setting, settings->text, ORIGIN_FILE, NULL) !=
+            E_OK) {
+            abort();
+        }
+    }
     p->options = (struct state_options){
         .settings = p->settings,
         .clock = clock ? clock : clock_real(),

@@ -54,6 +54,13 @@ struct fake_project {
 };
 /* 'clock' null: the real one. */
 void fake_project_init(struct fake_project *p, const struct clock *clock);
+/* The same with some settings, ended by one without text. */
+struct fake_setting {
+    enum setting setting;
+    const char *text;
+};
+void fake_project_init_with(struct fake_project *p, const struct clock *clock,
+                            const struct fake_setting *settings);
 /* Makes a tenant of it. */
 void fake_project_tenant(struct fake_project *p, const char *id);
 /* Frees all and removes the folder. */

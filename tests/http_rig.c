@@ -10,13 +10,21 @@
 void
 http_rig_init(struct http_rig *rig, const char *token)
 {
+    static const struct fake_setting none = {.text = NULL};
+
+    http_rig_init_with(rig, token, &none);
+}
+
+void
+http_rig_init_with(struct http_rig *rig, const char *token, const struct fake_setting *settings)
+{
     struct dispatch_limits limits = {
         .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 32, .call_ns = 3600 * SECOND};
     struct transport_context context;
 
     log_configure(LOG_OFF, LOG_TEXT);
     fake_clock_init(&rig->clock);
-    fake_project_init(&rig->project, &rig->clock.clock);
+    fake_project_init_with(&rig->project, &rig->clock.clock, settings);
     rig->bus = state_bus(rig->project.state);
     rig->pool = pool_create(4, 1, 64);
     rig->dispatcher = dispatcher_create(rig->project.state, rig->pool, &limits);

@@ -21,6 +21,9 @@ struct http_rig {
 
 /* Starts it; 'token' null: none is asked for. */
 void http_rig_init(struct http_rig *rig, const char *token);
+/* The same with some settings, ended by one without text. */
+void http_rig_init_with(struct http_rig *rig, const char *token,
+                        const struct fake_setting *settings);
 /* Stops the transport alone. */
 void http_rig_stop(struct http_rig *rig);
 /* Stops and frees all. */

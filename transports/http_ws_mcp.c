@@ -3,7 +3,6 @@
 #include "transports/http_private.h"
 
 #include "transports/peer.h"
-#include "transports/ws_channel.h"
 
 static void
 take(void *self, struct slice message)
@@ -54,7 +53,6 @@ http_ws_mcp(struct connection *c, const struct http_parser *p)
         .tenants = env.tenants,
         .peer = env.peer,
         .client_id = env.client_id,
-        .headroom = ws_channel_headroom,
         .wake = websocket_wake,
         .arg = c,
     });

@@ -5,13 +5,14 @@
 #include "transports/http_private.h"
 
 #include "handlers/relay_client.h"
-#include "transports/ws_channel.h"
 #include "transports/ws_use.h"
 
 struct relay_socket {
     struct connection *connection; /* Borrowed; only until the connection's end. */
     struct relay_client *client;   /* Likewise. */
     struct outbox *outbox;         /* Owned. */
+    struct ws_batch *batch;        /* To be filled; borrowed, and null but for then. */
+    bool spilled;                  /* There was no room in it: what follows goes to the outbox. */
     _Atomic bool lost;             /* There was no memory for a text. */
     bool draining;
 };
@@ -35,14 +36,23 @@ admit(void *owner, struct slice token, struct envelope *env, struct fault *f)
     return E_OK;
 }
 
+/* Puts the text that 'parts' make up into the outbox. */
 static void
-send_text(void *owner, struct slice text)
+send_parts(struct relay_socket *r, const struct slice *parts, unsigned count)
 {
-    struct relay_socket *r = owner;
-    struct bytes *message = bytes_new(NULL, ws_channel_headroom + text.len);
+    struct bytes *message;
+    size_t len = 0;
 
+    for (unsigned i = 0; i < count; i++) {
+        len += parts[i].len;
+    }
+    message = bytes_new(NULL, len);
     if (message) {
-        memcpy(message->data + ws_channel_headroom, text.data, text.len);
+        len = 0;
+        for (unsigned i = 0; i < count; i++) {
+            memcpy(message->data + len, parts[i].data, parts[i].len);
+            len += parts[i].len;
+        }
         outbox_add_owed(r->outbox, message); /* Fails once it is closed: then nobody listens. */
     } else {
         atomic_store(&r->lost, true);
@@ -50,10 +60,29 @@ send_text(void *owner, struct slice text)
     }
 }
 
+static void
+send_text(void *owner, struct slice text)
+{
+    send_parts(owner, &text, 1);
+}
+
+static void
+tell(void *owner, const struct slice *parts, unsigned count)
+{
+    struct relay_socket *r = owner;
+
+    r->spilled = r->spilled || !ws_batch_add(r->batch, parts, count);
+    if (r->spilled) {
+        send_parts(r, parts, count);
+    }
+}
+
 static size_t
 waiting(void *owner)
 {
-    return outbox_bytes(((struct relay_socket *)owner)->outbox);
+    const struct relay_socket *r = owner;
+
+    return r->batch->len + outbox_bytes(r->outbox);
 }
 
 static void
@@ -80,9 +109,14 @@ take(void *self, struct slice message)
 }
 
 static void
-fill(void *self)
+fill(void *self, struct ws_batch *batch)
 {
-    relay_client_fill(((struct relay_socket *)self)->client);
+    struct relay_socket *r = self;
+
+    r->batch = batch;
+    r->spilled = false;
+    relay_client_fill(r->client);
+    r->batch = NULL;
 }
 
 static enum ws_close
@@ -140,8 +174,8 @@ query_says(struct slice query, const char *pair)
 void
 http_ws_relay(struct connection *c, const struct http_parser *p)
 {
-    static const struct relay_client_class client_class = {admit, send_text, waiting, wake,
-                                                           release};
+    static const struct relay_client_class client_class = {admit,   send_text, tell,
+                                                           waiting, wake,      release};
     static const struct ws_use_class use_class = {take, fill, judge, drain, is_idle, end};
     struct relay_socket *r = xcalloc(1, sizeof *r);
     struct envelope env;

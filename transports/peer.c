@@ -21,7 +21,6 @@ struct peer {
     struct dispatcher *dispatcher; /* Borrowed. */
     struct envelope envelope;      /* Of every message; the session in it is counted. */
     struct buf texts;              /* What the slices of the envelope are of. */
-    size_t headroom;
     bool lines;
     struct outbox *outbox; /* Owned. */
 };
@@ -67,8 +66,8 @@ peer_is_lost(const struct peer *peer)
 static struct bytes *
 message_of(const struct peer *peer, struct slice body)
 {
-    struct bytes *message = bytes_new(NULL, peer->headroom + body.len + peer->lines);
-    char *text = message ? message->data + peer->headroom : NULL;
+    struct bytes *message = bytes_new(NULL, body.len + peer->lines);
+    char *text = message ? message->data : NULL;
 
     if (message && body.len) {
         memcpy(text, body.data, body.len);
@@ -156,7 +155,6 @@ peer_create(const struct peer_options *options)
     };
     envelope_keep(&peer->envelope, &peer->texts);
     atomic_store(&peer->envelope.session->asks, options->asks_from);
-    peer->headroom = options->headroom;
     peer->lines = options->lines;
     peer->outbox = outbox_create(&limits, options->wake, options->arg);
     mcp_session_set_sink(peer->envelope.session, &peer->sink);

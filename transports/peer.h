@@ -21,7 +21,6 @@ struct peer_options {
     struct slice scopes;    /* What his token allows; copied.  Null data: all. */
     /* struct envelope's, of all its messages; copied. */
     struct slice tenants, peer, tenant, client_id;
-    size_t headroom;         /* Bytes to keep free in front of each message in the outbox. */
     uint64_t asks_from;      /* The first id of a request to it, but one. */
     bool moves;              /* struct envelope's. */
     bool lines;              /* A message is one line, and ends in LF. */

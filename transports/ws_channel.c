@@ -1,4 +1,4 @@
-/* ws_channel.c -- libwebsockets as a coder of frames.
+/* ws_channel.c -- libwebsockets as a reader of frames.
  *
  * DESIGN.  Its end of a pair is adopted as a connection that has been accepted; it reads and writes
  * there by handles of its own on the same loop (a "foreign loop" in its words).  It has no port and
@@ -21,13 +21,10 @@
 
 LOG_MODULE("ws");
 
-#define READ_BYTES 4096 /* At once, and of buffer each channel has. */
-#define WRITE_MESSAGES 64
+#define READ_BYTES 4096     /* At once, and of buffer each channel has. */
 #define SPARE_DESCRIPTORS 8 /* libwebsockets' own. */
 #define CONTROL_MAX 125     /* Bytes of a control frame's payload. */
 #define WRITE_CLOSE ((enum lws_write_protocol)4)
-
-const size_t ws_channel_headroom = LWS_PRE;
 
 struct ws_library {
     struct lws_context *context;
@@ -38,7 +35,6 @@ struct ws_library {
 struct ws_channel {
     unsigned refs; /* The owner's and libwebsockets'. */
     struct lws *wsi;
-    struct outbox *outbox;                /* Borrowed from the owner. */
     const struct ws_channel_class *class; /* Null once the owner has let go. */
     void *owner;
     struct ws_channel *next_orphan;
@@ -71,26 +67,6 @@ static int
 take_part(struct ws_channel *ch, struct lws *wsi, struct slice bytes)
 {
     listen_if(ch, wsi, ch->class->part(ch->owner, bytes, lws_is_final_fragment(wsi)));
-    return 0;
-}
-
-/* Writes until the outbox is empty or the pair is full.  -1 if it cannot go on. */
-static int
-write_messages(struct ws_channel *ch, struct lws *wsi)
-{
-    struct bytes *message;
-
-    for (int i = 0; i < WRITE_MESSAGES && !lws_partial_buffered(wsi); i++) {
-        if (outbox_peek(ch->outbox, &message, 1) == 0) {
-            return 0;
-        }
-        if (lws_write(wsi, (unsigned char *)message->data + LWS_PRE, message->len - LWS_PRE,
-                      LWS_WRITE_TEXT) < 0) {
-            return -1;
-        }
-        outbox_pop(ch->outbox, 1);
-    }
-    lws_callback_on_writable(wsi);
     return 0;
 }
 
@@ -127,14 +103,11 @@ write_some(struct ws_channel *ch, struct lws *wsi)
         ch->ping = false;
         write_control(wsi, LWS_WRITE_PING, SLICE_NONE);
     }
-    if (write_messages(ch, wsi) != 0) {
-        return -1;
-    }
-    if (ch->code && outbox_bytes(ch->outbox) == 0) {
+    if (ch->code) {
         write_close(ch, wsi);
         return -1; /* It writes what it has kept, and closes. */
     }
-    listen_if(ch, wsi, ch->class->written(ch->owner));
+    listen_if(ch, wsi, ch->class->welcome(ch->owner));
     return 0;
 }
 
@@ -156,6 +129,11 @@ on_library(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *
         return ch->class ? take_part(ch, wsi, (struct slice){in, len}) : -1;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ch->class ? write_some(ch, wsi) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: /* It answers by itself. */
+        if (ch->class) {
+            ch->class->leaving(ch->owner);
+        }
+        return 0;
     case LWS_CALLBACK_CLOSED:
         ch->wsi = NULL;
         return 0;
@@ -289,7 +267,7 @@ adopt(struct ws_library *library, struct ws_channel *ch, int fd)
 
 struct ws_channel *
 ws_channel_open(struct ws_library *library, struct slice key, const char *subprotocol,
-                struct outbox *outbox, const struct ws_channel_class *class, void *owner, int *fd)
+                const struct ws_channel_class *class, void *owner, int *fd)
 {
     struct ws_channel *ch;
     int pair[2];
@@ -300,7 +278,6 @@ ws_channel_open(struct ws_library *library, struct slice key, const char *subpro
     }
     ch = xcalloc(1, sizeof *ch);
     ch->refs = 1;
-    ch->outbox = outbox;
     ch->class = class;
     ch->owner = owner;
     if (!send_handshake(pair[0], key, subprotocol)) {
@@ -322,15 +299,29 @@ void
 ws_channel_release(struct ws_channel *ch)
 {
     ch->class = NULL;
-    ch->outbox = NULL;
     unref(ch);
 }
 
-void
-ws_channel_wake(struct ws_channel *ch)
+/* Has libwebsockets ask for what is to be written. */
+static void
+wake(struct ws_channel *ch)
 {
     if (ch->wsi) {
         lws_callback_on_writable(ch->wsi);
+    }
+}
+
+bool
+ws_channel_is_partial(const struct ws_channel *ch)
+{
+    return ch->wsi && lws_partial_buffered(ch->wsi);
+}
+
+void
+ws_channel_listen(struct ws_channel *ch)
+{
+    if (ch->deaf) {
+        wake(ch);
     }
 }
 
@@ -338,7 +329,7 @@ void
 ws_channel_ping(struct ws_channel *ch)
 {
     ch->ping = true;
-    ws_channel_wake(ch);
+    wake(ch);
 }
 
 void
@@ -348,5 +339,5 @@ ws_channel_fail(struct ws_channel *ch, enum ws_close code, const char *why)
         ch->code = code;
         ch->why = why;
     }
-    ws_channel_wake(ch);
+    wake(ch);
 }

@@ -7,14 +7,16 @@
 
 #include "state/base/mem.h"
 #include "transports/outbox.h"
+#include "transports/ws_frame.h"
 #include "transports/ws_gate.h"
 
 struct ws_use_class {
     /* Takes a message of the client, borrowed for the call.  Answers go into the outbox. */
     void (*take)(void *self, struct slice message);
-    /* Puts what waits elsewhere into the outbox while that is short; null if nothing ever does.
-     * After each wake, and when something has been written. */
-    void (*fill)(void *self);
+    /* Puts what waits elsewhere into 'batch', or, where there is no room in it, from then on into
+     * the outbox; null if nothing ever does.  After a wake or a message, and when there is room
+     * again, once the outbox is empty. */
+    void (*fill)(void *self, struct ws_batch *batch);
     /* The code to close with, and '*why', borrowed for ever; or WS_CLOSE_NONE.  Asked after each of
      * the above, and about once a second. */
     enum ws_close (*judge)(void *self, const char **why);
@@ -29,7 +31,7 @@ struct ws_use_class {
 struct ws_use {
     const struct ws_use_class *class;
     void *self;
-    struct outbox *outbox; /* Of 'self': its messages begin with ws_channel_headroom free bytes. */
+    struct outbox *outbox; /* Of 'self'; one message becomes one frame. */
 };
 
 #endif

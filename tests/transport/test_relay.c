@@ -34,6 +34,30 @@ start_with_token(void **state)
 }
 
 static int
+start_small(void **state)
+{
+    static const struct fake_setting settings[] = {{SETTING_relay_max_clients, "2"},
+                                                   {SETTING_relay_patterns, "a.*,relay.*,z"},
+                                                   {.text = NULL}};
+
+    (void)state;
+    http_rig_init_with(&rig, NULL, settings);
+    return 0;
+}
+
+static int
+start_strict(void **state)
+{
+    static const struct fake_setting settings[] = {{SETTING_relay_overflow, "disconnect"},
+                                                   {SETTING_relay_queue_bytes, "256KiB"},
+                                                   {.text = NULL}};
+
+    (void)state;
+    http_rig_init_with(&rig, NULL, settings);
+    return 0;
+}
+
+static int
 stop(void **state)
 {
     (void)state;
@@ -179,6 +203,8 @@ nothing_is_told_before_hello(void **state)
     CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"*\"]}"));
     expect_error(&c, "wrong_state");
     CHECK(ws_text(&c, "no JSON"));
+    expect_error(&c, "parse_error");
+    CHECK(ws_text(&c, "[1]"));
     expect_error(&c, "invalid_argument");
     fake_clock_pass(&rig.clock, 11 * SECOND);
     expect_bye(&c, 1008);
@@ -426,6 +452,140 @@ history_and_replay_are_given_when_asked_for(void **state)
     client_close(&c);
 }
 
+/* Publishes 'count' events of about 60 KB each. */
+static void
+publish_large(const char *topic, int count)
+{
+    char *big = calloc(1, 60001);
+
+    memset(big, 'x', 60000);
+    for (int i = 1; i <= count; i++) {
+        CHECK_INT(bus_publish(rig.bus, &(struct bus_draft){.topic = topic,
+                                                           .data = json_pack("{s:i,s:s}", "n", i,
+                                                                             "x", big)}),
+                  PUBLISHED_ACCEPTED);
+    }
+    free(big);
+}
+
+/* Frames of the past are bounded by bytes: a history says how to get the rest, and a replay is
+ * more frames. */
+static void
+much_of_the_past_comes_in_parts(void **state)
+{
+    struct client c;
+    json_t *frame;
+    int64_t before = 0, told = 0;
+    size_t count;
+
+    (void)state;
+    publish_large("a.b", 20);
+    json_decref(greet(&c, "{\"type\":\"hello\",\"patterns\":[\"z\"]}"));
+    while (told < 20) {
+        char *ask = before ? xasprintf("{\"type\":\"get_history\",\"patterns\":[\"a.*\"],"
+                                       "\"before\":%lld}",
+                                       (long long)before)
+                           : xstrdup("{\"type\":\"get_history\",\"patterns\":[\"a.*\"]}");
+
+        CHECK(ws_text(&c, ask));
+        free(ask);
+        frame = expect(&c, "history");
+        count = json_array_size(json_object_get(frame, "events"));
+        CHECK_INT(count, 4); /* Of 256 KiB. */
+        CHECK_INT(number(frame, "count"), 4);
+        CHECK_INT(number(frame, "left_out"), 20 - told - 4);
+        CHECK_INT(n_of(json_array_get(json_object_get(frame, "events"), count - 1)), 20 - told);
+        before = number(frame, "before");
+        told += 4;
+        json_decref(frame);
+    }
+    CHECK_INT(before, 0); /* Nothing is left. */
+    CHECK(ws_text(&c, "{\"type\":\"get_history\",\"before\":0}"));
+    expect_error(&c, "invalid_argument");
+    CHECK(ws_text(&c, "{\"type\":\"subscribe\",\"patterns\":[\"a.*\"]}"));
+    json_decref(expect(&c, "subscribed"));
+    CHECK(ws_text(&c, "{\"type\":\"request_replay\",\"last_seq\":0}"));
+    for (told = 0; told < 20;) {
+        json_t *event;
+        size_t i;
+
+        frame = expect(&c, "replay");
+        CHECK(json_is_true(json_object_get(frame, "complete")));
+        CHECK(number(frame, "count") <= 2);
+        json_array_foreach(json_object_get(frame, "events"), i, event) {
+            CHECK_INT(n_of(event), ++told);
+        }
+        json_decref(frame);
+    }
+    client_close(&c);
+}
+
+/* Looking back takes no place of a reader, and shows what may leave the process, and no more. */
+static void
+history_is_for_who_is_there_already(void **state)
+{
+    struct client clients[2];
+    struct bus_stats before, after;
+    json_t *frame;
+
+    (void)state;
+    publish("a.b", NULL, 1);
+    publish("secret.b", NULL, 2);
+    publish("a.b", "acme", 3);
+    json_decref(greet(&clients[0], "{\"type\":\"hello\",\"patterns\":[\"z\"]}"));
+    json_decref(greet(&clients[1], "{\"type\":\"hello\",\"patterns\":[\"z\"]}"));
+    before = bus_stats(rig.bus);
+    CHECK_INT(before.readers, 2); /* As many as there may be. */
+    CHECK(ws_text(&clients[0], "{\"type\":\"get_history\",\"patterns\":[\"a.*\",\"secret.*\"]}"));
+    frame = expect(&clients[0], "history");
+    CHECK_INT(number(frame, "count"), 1);
+    CHECK_INT(n_of(json_array_get(json_object_get(frame, "events"), 0)), 1);
+    json_decref(frame);
+    CHECK(ws_text(&clients[0], "{\"type\":\"subscribe\",\"patterns\":[\"a.*\"]}"));
+    json_decref(expect(&clients[0], "subscribed"));
+    CHECK(ws_text(&clients[0], "{\"type\":\"request_replay\",\"last_seq\":0}"));
+    frame = expect(&clients[0], "replay");
+    CHECK_INT(number(frame, "count"), 1);
+    json_decref(frame);
+    after = bus_stats(rig.bus);
+    CHECK_INT(after.refused, before.refused);
+    CHECK_INT(after.readers, 2);
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+}
+
+/* U+0000 ends C strings: it is refused wherever it is said, not cut off there. */
+static void
+nul_is_refused_clearly(void **state)
+{
+    static const char *const hellos[] = {
+        "{\"type\":\"hello\",\"tenant\":\"default\\u0000x\"}",
+        "{\"type\":\"hello\",\"epoch\":\"e\\u0000\",\"last_seq\":1}",
+        "{\"type\":\"hello\",\"client_id\":\"\\u0000\"}",
+        "{\"type\":\"hello\",\"patterns\":[\"a.*\\u0000\"]}",
+        "{\"type\":\"hello\\u0000\"}",
+    };
+    struct client c;
+    json_t *frame;
+
+    (void)state;
+    connect_to(&c, "/ws");
+    for (size_t i = 0; i < sizeof hellos / sizeof hellos[0]; i++) {
+        CHECK(ws_text(&c, hellos[i]));
+        frame = expect(&c, "error");
+        CHECK_STR(json_string_value(json_object_get(frame, "code")), "invalid_argument");
+        CHECK(strstr(json_string_value(json_object_get(frame, "message")), "U+0000"));
+        json_decref(frame);
+    }
+    CHECK(ws_text(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    json_decref(expect(&c, "welcome"));
+    CHECK(ws_text(&c, "{\"type\":\"publish\",\"topic\":\"a.b\\u0000c\"}"));
+    expect_error(&c, "invalid_argument");
+    CHECK(ws_text(&c, "{\"type\":\"publish\",\"topic\":\"a.b\",\"data\":{\"x\":\"\\u0000\"}}"));
+    expect_error(&c, "invalid_argument");
+    client_close(&c);
+}
+
 static void
 what_a_client_publishes_is_told_to_all(void **state)
 {
@@ -549,6 +709,39 @@ relay_overflow_gap(void **state)
     client_close(&quick);
 }
 
+/* With overflow=disconnect it gets what was kept for it, a reason, and a close frame. */
+static void
+who_falls_behind_is_disconnected(void **state)
+{
+    struct client slow, quick;
+    json_t *frame = NULL;
+    int64_t seen = 0;
+    unsigned code = 0;
+
+    (void)state;
+    json_decref(greet(&slow, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    json_decref(greet(&quick, "{\"type\":\"hello\",\"patterns\":[\"b.*\"]}"));
+    publish_large("a.b", 300); /* 18 MB: more than sockets and its queue hold. */
+    publish("b.c", NULL, 1);   /* Nobody else is disconnected. */
+    json_decref(expect(&quick, "event"));
+    CHECK_INT(bus_stats(rig.bus).overflows, 1);
+    for (frame = next(&slow); frame && strcmp(type_of(frame), "event") == 0; frame = next(&slow)) {
+        CHECK_INT(n_of(json_object_get(frame, "event")), ++seen); /* None is missing before. */
+        json_decref(frame);
+    }
+    CHECK(seen > 0 && seen < 300);
+    CHECK_STR(type_of(frame), "bye");
+    CHECK_STR(json_string_value(json_object_get(frame, "reason")),
+              "events were not read fast enough");
+    json_decref(frame);
+    CHECK(ws_message(&slow, SECONDS, &code) == NULL);
+    CHECK_INT(code, 1008);
+    client_close(&slow);
+    publish("b.c", NULL, 2);
+    json_decref(expect(&quick, "event"));
+    client_close(&quick);
+}
+
 struct rush {
     struct client clients[8];
     _Atomic unsigned told;
@@ -628,10 +821,14 @@ main(void)
         TEST(a_card_is_its_owners_only),
         TEST(patterns_come_and_go),
         TEST(history_and_replay_are_given_when_asked_for),
+        TEST(much_of_the_past_comes_in_parts),
+        cmocka_unit_test_setup_teardown(history_is_for_who_is_there_already, start_small, stop),
+        TEST(nul_is_refused_clearly),
         TEST(what_a_client_publishes_is_told_to_all),
         TEST(dashboards_are_told_in_their_words),
         TEST(relay_tenant_isolation),
         TEST(relay_overflow_gap),
+        cmocka_unit_test_setup_teardown(who_falls_behind_is_disconnected, start_strict, stop),
         TEST(relay_tells_all_in_one_order),
         TEST(the_end_of_the_server_is_told),
     };

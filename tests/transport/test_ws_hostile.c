@@ -404,10 +404,10 @@ bytes_may_come_one_by_one(void **state)
                                  "\x8a\x82" MASK "\xff\xfe" /* A pong that is no text. */
                                  "\x89\x82" MASK "hi"
                                  "\x80\x84" MASK "\"x\":";
+    int pongs = 0, answers = 0;
     struct client c;
     struct response r;
     struct ws_frame f;
-    char *answer;
 
     (void)state;
     client_open(&c, port);
@@ -419,11 +419,13 @@ bytes_may_come_one_by_one(void **state)
     for (size_t i = 0; i < sizeof frames - 1; i++) {
         client_send(&c, (struct slice){frames + i, 1});
     }
-    f = ws_next(&c, SECONDS);
-    CHECK(f.opcode == WS_PONG && slice_is(f.payload, "hi"));
-    answer = ws_message(&c, SECONDS, NULL);
-    CHECK(answer && strstr(answer, "-32700"));
-    free(answer);
+    for (int i = 0; i < 2; i++) { /* In any order. */
+        f = ws_next(&c, SECONDS);
+        pongs += f.opcode == WS_PONG && slice_is(f.payload, "hi");
+        answers += f.opcode == WS_TEXT && strstr(f.payload.data, "-32700") != NULL;
+    }
+    CHECK_INT(pongs, 1);
+    CHECK_INT(answers, 1);
     client_close(&c);
 }
 

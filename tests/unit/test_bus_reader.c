@@ -437,6 +437,83 @@ wakes_come_once_until_nothing_is_left(void **state)
 }
 
 static void
+so_many_bytes_are_handed_out_at_once(void **state)
+{
+    struct rig r;
+    struct bus_reader *reader;
+    struct bus_item items[8];
+    size_t each;
+
+    (void)state;
+    rig_init(&r);
+    r.bus = bus_create(&r.options);
+    publish(&r, "a", 3);
+    each = bus_stats(r.bus).history_bytes / 3;
+    reader = open_reader(
+        &r, (struct bus_reader_options){.from = BUS_FROM_LAST, .last = 3, .take_bytes = 2 * each},
+        NULL);
+    publish(&r, "a", 3);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(bus_reader_take(reader, items, 8), 2);
+        bus_event_unref(items[0].event);
+        bus_event_unref(items[1].event);
+    }
+    CHECK_INT(bus_reader_take(reader, items, 8), 0);
+    bus_reader_close(reader);
+    reader = open_reader(&r, (struct bus_reader_options){.take_bytes = 1}, NULL);
+    publish(&r, "a", 2);
+    for (int i = 0; i < 2; i++) { /* One, however large. */
+        CHECK_INT(bus_reader_take(reader, items, 8), 1);
+        bus_event_unref(items[0].event);
+    }
+    CHECK_INT(bus_reader_take(reader, items, 8), 0);
+    bus_reader_close(reader);
+    bus_destroy(r.bus);
+}
+
+static void
+a_reader_begins_anew_in_its_place(void **state)
+{
+    struct rig r;
+    struct bus_reader *readers[3];
+    struct bus_reader_start start;
+    _Atomic unsigned wakes = 0;
+
+    (void)state;
+    rig_init(&r);
+    r.bus = bus_create(&r.options);
+    for (int i = 0; i < 3; i++) { /* All there may be. */
+        readers[i] = open_reader(
+            &r, (struct bus_reader_options){.wake = count_wake, .arg = i ? NULL : &wakes}, NULL);
+    }
+    publish(&r, "a", 25); /* 6 to 25 are kept, and 16 to 25 wait. */
+    bus_reader_rewind(readers[0], 20, &start);
+    CHECK(start.complete && start.resumed);
+    CHECK_INT(start.replay, 5);
+    CHECK_INT(start.from, 21);
+    publish(&r, "a", 1);
+    expect(readers[0], "r21 r22 r23 r24 r25 26");
+    bus_reader_rewind(readers[0], 3, &start);
+    CHECK(!start.complete);
+    expect(readers[0], "rg4-6 r7 r8 r9 r10 r11 r12 r13 r14 r15 r16 r17 r18 r19 r20 r21 r22 r23 r24 "
+                       "r25 r26");
+    wakes = 0;
+    publish(&r, "a", 1);
+    CHECK_INT(wakes, 1); /* It had found nothing. */
+    expect(readers[0], "27");
+    bus_reader_rewind(readers[0], 99, &start); /* There was none yet: from now on. */
+    CHECK(!start.resumed && start.replay == 0);
+    publish(&r, "a", 1);
+    expect(readers[0], "28");
+    CHECK_INT(bus_stats(r.bus).readers, 3);
+    CHECK_INT(bus_stats(r.bus).refused, 0);
+    for (int i = 0; i < 3; i++) {
+        bus_reader_close(readers[i]);
+    }
+    bus_destroy(r.bus);
+}
+
+static void
 there_are_only_so_many_readers(void **state)
 {
     struct rig r;
@@ -584,6 +661,8 @@ main(void)
         cmocka_unit_test(a_queue_is_bounded_by_bytes_too),
         cmocka_unit_test(who_falls_behind_can_be_ended),
         cmocka_unit_test(wakes_come_once_until_nothing_is_left),
+        cmocka_unit_test(so_many_bytes_are_handed_out_at_once),
+        cmocka_unit_test(a_reader_begins_anew_in_its_place),
         cmocka_unit_test(there_are_only_so_many_readers),
         cmocka_unit_test(nothing_is_lost_or_told_twice),
         cmocka_unit_test(relay_slow_client_never_blocks_publish),
