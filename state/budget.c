@@ -5,21 +5,17 @@
 #include "state/budget_private.h"
 
 #include "state/base/json_put.h"
-#include "state/base/keeper.h"
-#include "state/base/log.h"
 #include "state/base/rune.h"
 #include "state/bus.h"
 #include "state/config.h"
 
 #include <assert.h>
 
-LOG_MODULE("session");
-
 /* ---- What is told ---- */
 
-/* Steals 'data'. */
-static void
-add_news(struct budget_news *news, const char *topic, const struct budget_session *s, json_t *data)
+void
+budget_add_news(struct budget_news *news, const char *topic, const struct budget_session *s,
+                json_t *data)
 {
     assert(news->count < BUDGET_NEWS_MAX);
     news->all[news->count].topic = topic;
@@ -62,74 +58,101 @@ tell_started(struct budget_news *news, const struct budget_session *s)
     json_put(data, "context", json_text(*s->context ? s->context : NULL));
     json_put_bool(data, "current", s->current);
     json_put_int(data, "total_budget", s->total);
-    add_news(news, "session.started", s, data);
+    budget_add_news(news, "session.started", s, data);
+}
+
+static enum err
+no_room(struct fault *f)
+{
+    fault_set(f, E_LIMIT, "there are %u sessions already", BUDGET_SESSIONS_MAX);
+    return fault_remedy(f, "end some with end_session; others expire a day after they began");
 }
 
 /* The session that is meant; the current one is made if it is not there. */
-static struct budget_session *
-meant(struct budget *b, const char *tenant, const char *id, int64_t total, struct budget_news *news,
-      struct fault *f) REQUIRES(LC_BUDGET)
+static enum err
+find(struct budget *b, const char *tenant, const char *id, int64_t now_ns,
+     struct budget_session **session, struct budget_news *news, struct fault *f) REQUIRES(LC_BUDGET)
 {
-    int64_t now = clock_wall(b->options.clock);
     struct budget_session *s;
 
-    budget_expire(b, now);
-    s = budget_find(b, tenant, id);
+    budget_expire(b, now_ns);
+    *session = s = budget_find(b, tenant, id);
     if (s) {
-        s->total = total;
-        return s;
+        return E_OK;
     }
     if (id) {
         fault_set(f, E_NOT_FOUND, "there is no session \"%.80s\"", id);
-        fault_remedy(f, "list_sessions names those there are; create_session opens one");
-        return NULL;
+        return fault_remedy(f, "list_sessions names those there are; create_session opens one");
     }
     if (b->first_id && !b->first_used && strcmp(tenant, b->first_tenant) == 0 &&
         !budget_find(b, tenant, b->first_id)) {
-        s = budget_add(b, tenant, b->first_id, now);
+        s = budget_add(b, tenant, b->first_id, now_ns);
         b->first_used = true; /* Once it has ended, the next one is another. */
     }
-    s = s ? s : budget_add(b, tenant, NULL, now);
+    s = s ? s : budget_add(b, tenant, NULL, now_ns);
     if (!s) {
-        fault_set(f, E_LIMIT, "there are %u sessions already", BUDGET_SESSIONS_MAX);
-        fault_remedy(f, "end some with end_session; others expire a day after they began");
-        return NULL;
+        return no_room(f);
     }
     s->current = true;
-    s->total = total;
+    *session = s;
     tell_started(news, s);
-    return s;
+    return E_OK;
 }
 
-typedef json_t *budget_view_fn(const struct budget_session *s);
+enum err
+budget_run(struct budget *b, const char *tenant, const char *id, budget_act_fn *act,
+           struct budget_call *call, json_t **told, struct fault *f)
+{
+    int64_t total = budget_in_force(b);
+    struct budget_session *s;
+    enum err err;
+
+    call->now_ns = clock_wall(b->options.clock);
+    LOCK(BUDGET, &b->lock);
+    err = find(b, tenant, id, call->now_ns, &s, &call->news, f);
+    if (!err) {
+        s->total = total;
+        err = act(b, s, call, f);
+    }
+    UNLOCK(BUDGET, &b->lock);
+    tell(b, &call->news);
+    budget_stir(b);
+    *told = call->told;
+    return err;
+}
 
 static enum err
-view(struct budget *b, const char *tenant, const char *id, budget_view_fn *show, json_t **told,
-     struct fault *f)
+show(struct budget *b, struct budget_session *s, struct budget_call *call, struct fault *f)
+    REQUIRES(LC_BUDGET)
 {
-    struct budget_news news = {.count = 0};
-    int64_t total = budget_in_force(b);
-    const struct budget_session *s;
-
-    LOCK(BUDGET, &b->lock);
-    s = meant(b, tenant, id, total, &news, f);
-    *told = s ? show(s) : NULL;
-    UNLOCK(BUDGET, &b->lock);
-    tell(b, &news);
-    budget_stir(b);
-    return *told ? E_OK : f ? f->code : E_NOT_FOUND;
+    (void)b, (void)f;
+    call->told = budget_session_json(s);
+    return E_OK;
 }
 
 enum err
 budget_get(struct budget *b, const char *tenant, const char *id, json_t **told, struct fault *f)
 {
-    return view(b, tenant, id, budget_session_json, told, f);
+    struct budget_call call = {.arg = NULL};
+
+    return budget_run(b, tenant, id, show, &call, told, f);
+}
+
+static enum err
+show_metrics(struct budget *b, struct budget_session *s, struct budget_call *call, struct fault *f)
+    REQUIRES(LC_BUDGET)
+{
+    (void)b, (void)f;
+    call->told = budget_metrics_json(s);
+    return E_OK;
 }
 
 enum err
 budget_metrics(struct budget *b, const char *tenant, const char *id, json_t **told, struct fault *f)
 {
-    return view(b, tenant, id, budget_metrics_json, told, f);
+    struct budget_call call = {.arg = NULL};
+
+    return budget_run(b, tenant, id, show_metrics, &call, told, f);
 }
 
 /* ---- Counting ---- */
@@ -149,7 +172,7 @@ cross(struct budget_session *s, struct budget_news *news)
             s->crossed |= 1u << i;
             json_put_text(data, "threshold", name);
             json_put_int(data, "percent", percent);
-            add_news(news, "session.threshold", s, data);
+            budget_add_news(news, "session.threshold", s, data);
         }
     }
 }
@@ -164,12 +187,34 @@ copy_text(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
+static enum err
+count(struct budget *b, struct budget_session *s, struct budget_call *call, struct fault *f)
+    REQUIRES(LC_BUDGET)
+{
+    const struct budget_use *use = call->arg;
+
+    (void)f;
+    s->input += use->input;
+    s->output += use->output;
+    s->used_ns = call->now_ns;
+    if (use->stop_reason) {
+        copy_text(s->stop_reason, sizeof s->stop_reason, use->stop_reason);
+    }
+    if (use->model) {
+        copy_text(s->model, sizeof s->model, use->model);
+    }
+    b->counters.tokens += (uint64_t)(use->input + use->output);
+    b->changes++;
+    budget_add_news(&call->news, "session.tokens", s, budget_metrics_json(s));
+    cross(s, &call->news);
+    call->told = budget_metrics_json(s);
+    return E_OK;
+}
+
 enum err
 budget_count(struct budget *b, const struct budget_use *use, json_t **told, struct fault *f)
 {
-    struct budget_news news = {.count = 0};
-    int64_t total = budget_in_force(b);
-    struct budget_session *s;
+    struct budget_call call = {.arg = use};
 
     *told = NULL;
     if (use->input < 0 || use->output < 0 || use->input > BUDGET_TOKENS_MAX ||
@@ -177,59 +222,39 @@ budget_count(struct budget *b, const struct budget_use *use, json_t **told, stru
         return fault_set(f, E_ARGUMENT, "tokens are counted from 0 to %d at a time",
                          BUDGET_TOKENS_MAX);
     }
-    LOCK(BUDGET, &b->lock);
-    s = meant(b, use->tenant, use->id, total, &news, f);
-    if (s) {
-        s->input += use->input;
-        s->output += use->output;
-        s->used_ns = clock_wall(b->options.clock);
-        if (use->stop_reason) {
-            copy_text(s->stop_reason, sizeof s->stop_reason, use->stop_reason);
-        }
-        if (use->model) {
-            copy_text(s->model, sizeof s->model, use->model);
-        }
-        b->counters.tokens += (uint64_t)(use->input + use->output);
-        b->changes++;
-        add_news(&news, "session.tokens", s, budget_metrics_json(s));
-        cross(s, &news);
-        *told = budget_metrics_json(s);
-    }
-    UNLOCK(BUDGET, &b->lock);
-    tell(b, &news);
-    budget_stir(b);
-    return *told ? E_OK : f ? f->code : E_NOT_FOUND;
+    return budget_run(b, use->tenant, use->id, count, &call, told, f);
 }
 
 /* ---- Names, contexts, agents ---- */
 
+static enum err
+rename_to(struct budget *b, struct budget_session *s, struct budget_call *call, struct fault *f)
+    REQUIRES(LC_BUDGET)
+{
+    const char *id = call->arg;
+    const struct budget_session *other = budget_find(b, s->tenant, id);
+
+    if (other && other != s) {
+        return fault_set(f, E_CONFLICT, "another session has the id \"%.80s\"", id);
+    }
+    budget_copy(s->id, id);
+    b->changes++;
+    call->told = budget_session_json(s);
+    return E_OK;
+}
+
 enum err
 budget_rename(struct budget *b, const char *tenant, const char *id, json_t **told, struct fault *f)
 {
-    struct budget_news news = {.count = 0};
-    int64_t total = budget_in_force(b);
-    struct budget_session *s, *other;
-    enum err err = E_OK;
+    struct budget_call call = {.arg = id};
+    enum err err;
 
     *told = NULL;
     if (!budget_id_good(id)) {
         return fault_set(f, E_ARGUMENT, "an id is 1 to %d of A-Z, a-z, 0-9, '.', '_', ':', '-'",
                          BUDGET_ID_MAX);
     }
-    LOCK(BUDGET, &b->lock);
-    s = meant(b, tenant, NULL, total, &news, f);
-    other = budget_find(b, tenant, id);
-    if (!s) {
-        err = E_LIMIT;
-    } else if (other && other != s) {
-        err = fault_set(f, E_CONFLICT, "another session has the id \"%.80s\"", id);
-    } else {
-        budget_copy(s->id, id);
-        b->changes++;
-        *told = budget_session_json(s);
-    }
-    UNLOCK(BUDGET, &b->lock);
-    tell(b, &news);
+    err = budget_run(b, tenant, NULL, rename_to, &call, told, f);
     return err ? err : budget_save(b, f);
 }
 
@@ -286,8 +311,7 @@ budget_open(struct budget *b, const char *tenant, const char *context, bool reus
     tell(b, &news);
     budget_stir(b);
     if (!*told) {
-        fault_set(f, E_LIMIT, "there are %u sessions already", BUDGET_SESSIONS_MAX);
-        return fault_remedy(f, "end some with end_session; others expire a day after they began");
+        return no_room(f);
     }
     return reused ? E_OK : budget_save(b, f);
 }
@@ -325,235 +349,38 @@ budget_list(struct budget *b, const char *tenant, const char *context, unsigned 
     return told;
 }
 
+/* What budget_record() notes. */
+struct taken_up {
+    const char *agent, *task;
+};
+
+static enum err
+note_agent(struct budget *b, struct budget_session *s, struct budget_call *call, struct fault *f)
+    REQUIRES(LC_BUDGET)
+{
+    const struct taken_up *what = call->arg;
+    struct budget_agent *a;
+
+    (void)f;
+    if (s->agent_count == BUDGET_AGENTS_MAX) {
+        memmove(s->agents, s->agents + 1, (BUDGET_AGENTS_MAX - 1) * sizeof s->agents[0]);
+        s->agent_count--;
+    }
+    a = &s->agents[s->agent_count++];
+    copy_text(a->agent, sizeof a->agent, what->agent);
+    copy_text(a->task, sizeof a->task, what->task);
+    a->at_ns = s->used_ns = call->now_ns;
+    s->uses++;
+    b->changes++;
+    call->told = budget_session_json(s);
+    return E_OK;
+}
+
 enum err
 budget_record(struct budget *b, const char *tenant, const char *id, const char *agent,
               const char *task, json_t **told, struct fault *f)
 {
-    struct budget_news news = {.count = 0};
-    int64_t total = budget_in_force(b), now = clock_wall(b->options.clock);
-    struct budget_session *s;
+    struct budget_call call = {.arg = &(struct taken_up){agent, task}};
 
-    LOCK(BUDGET, &b->lock);
-    s = meant(b, tenant, id, total, &news, f);
-    *told = NULL;
-    if (s) {
-        struct budget_agent *a;
-
-        if (s->agent_count == BUDGET_AGENTS_MAX) {
-            memmove(s->agents, s->agents + 1, (BUDGET_AGENTS_MAX - 1) * sizeof s->agents[0]);
-            s->agent_count--;
-        }
-        a = &s->agents[s->agent_count++];
-        copy_text(a->agent, sizeof a->agent, agent);
-        copy_text(a->task, sizeof a->task, task);
-        a->at_ns = now;
-        s->used_ns = now;
-        s->uses++;
-        b->changes++;
-        *told = budget_session_json(s);
-    }
-    UNLOCK(BUDGET, &b->lock);
-    tell(b, &news);
-    budget_stir(b);
-    return *told ? E_OK : f ? f->code : E_NOT_FOUND;
-}
-
-/* ---- The end of one ---- */
-
-static const char *
-text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
-/* Keeps 'note' (stolen), and of its tenant the newest. */
-static void
-keep_note(struct budget *b, const char *tenant, json_t *note) REQUIRES(LC_BUDGET)
-{
-    size_t mine = 0;
-
-    json_add(b->notes, note);
-    for (size_t i = json_array_size(b->notes); i-- > 0;) {
-        if (strcmp(text_of(json_array_get(b->notes, i), "tenant"), tenant) == 0 &&
-            ++mine > BUDGET_NOTES_MAX) {
-            json_array_remove(b->notes, i);
-        }
-    }
-}
-
-static json_t *
-make_note(const struct budget_session *s, const char *summary, int64_t now_ns)
-{
-    json_t *note = budget_session_json(s);
-
-    json_object_del(note, "current");
-    json_object_del(note, "last_used");
-    json_object_del(note, "id");
-    json_put_text(note, "session_id", s->id);
-    json_put_text(note, "summary", summary);
-    budget_put_time(note, "ended_at", now_ns);
-    return note;
-}
-
-enum err
-budget_end(struct budget *b, const char *tenant, const char *id, const char *summary, json_t **told,
-           struct fault *f)
-{
-    struct budget_news news = {.count = 0};
-    int64_t total = budget_in_force(b), now = clock_wall(b->options.clock);
-    struct budget_session *s;
-
-    *told = NULL;
-    if (strlen(summary) > BUDGET_SUMMARY_MAX) {
-        return fault_set(f, E_TOO_LARGE, "a summary is at most %d bytes", BUDGET_SUMMARY_MAX);
-    }
-    LOCK(BUDGET, &b->lock);
-    s = meant(b, tenant, id, total, &news, f);
-    if (s) {
-        json_t *note = make_note(s, summary, now);
-
-        *told = json_clone(note);
-        keep_note(b, tenant, note);
-        add_news(&news, "session.ended", s, budget_metrics_json(s));
-        budget_archive(b, s, "ended", now);
-        b->counters.ended++;
-    }
-    UNLOCK(BUDGET, &b->lock);
-    tell(b, &news);
-    return *told ? budget_save(b, f) : f ? f->code : E_NOT_FOUND;
-}
-
-enum err
-budget_note(struct budget *b, const char *tenant, const char *id, json_t **told, struct fault *f)
-{
-    *told = NULL;
-    LOCK(BUDGET, &b->lock);
-    for (size_t i = json_array_size(b->notes); i-- > 0 && !*told;) {
-        const json_t *note = json_array_get(b->notes, i);
-
-        if (strcmp(text_of(note, "tenant"), tenant) == 0 &&
-            strcmp(text_of(note, "session_id"), id) == 0) {
-            *told = json_clone(note);
-        }
-    }
-    UNLOCK(BUDGET, &b->lock);
-    return *told ? E_OK
-                 : fault_set(f, E_NOT_FOUND, "there is no resume note of session \"%.80s\"", id);
-}
-
-json_t *
-budget_notes(struct budget *b, const char *tenant)
-{
-    json_t *list = json_must(json_array());
-
-    LOCK(BUDGET, &b->lock);
-    for (size_t i = json_array_size(b->notes); i-- > 0;) {
-        const json_t *note = json_array_get(b->notes, i);
-
-        if (strcmp(text_of(note, "tenant"), tenant) == 0) {
-            json_t *told = json_must(json_object());
-
-            json_put_text(told, "session_id", text_of(note, "session_id"));
-            json_put_text(told, "ended_at", text_of(note, "ended_at"));
-            json_add(list, told);
-        }
-    }
-    UNLOCK(BUDGET, &b->lock);
-    return list;
-}
-
-struct budget_counters
-budget_counters(struct budget *b)
-{
-    struct budget_counters c;
-
-    LOCK(BUDGET, &b->lock);
-    c = b->counters;
-    c.sessions = b->count;
-    c.archived = (unsigned)json_array_size(b->archive);
-    c.notes = (unsigned)json_array_size(b->notes);
-    UNLOCK(BUDGET, &b->lock);
-    return c;
-}
-
-/* ---- Life ---- */
-
-/* The id that the environment of the agent's host gives, or null. */
-static const char *
-id_of_host(char *const *environment)
-{
-    static const char *const names[] = {
-        "CLAUDE_SESSION_ID=", "ANTHROPIC_SESSION_ID=", "SESSION_ID="};
-
-    for (size_t i = 0; environment && i < sizeof names / sizeof names[0]; i++) {
-        for (char *const *v = environment; *v; v++) {
-            size_t len = strlen(names[i]);
-
-            if (strncmp(*v, names[i], len) == 0 && budget_id_good(*v + len)) {
-                return *v + len;
-            }
-        }
-    }
-    return NULL;
-}
-
-UNSHARED enum err
-budget_create(const struct budget_options *options, struct budget **budget, struct fault *f)
-{
-    struct budget *b = xcalloc(1, sizeof *b);
-    struct settings *settings = config_settings(options->config);
-    const char *id =
-        settings->session_id[0] ? settings->session_id : id_of_host(options->environment);
-    enum err err = E_OK;
-
-    lock_init(&b->save_lock, RANK_BUDGET_SAVE);
-    lock_init(&b->lock, RANK_BUDGET);
-    b->options = *options;
-    b->options.dir = options->dir ? dir_ref(options->dir) : NULL;
-    b->options.environment = NULL;
-    b->options.default_tenant = b->first_tenant =
-        xstrdup(options->default_tenant ? options->default_tenant : "default");
-    b->first_id = id ? xstrdup(id) : NULL;
-    b->archive = json_must(json_array());
-    b->notes = json_must(json_array());
-    b->saved_ns = clock_wall(options->clock);
-    if (b->options.dir) {
-        err = budget_load(b, f);
-    }
-    settings_unref(settings);
-    if (err) {
-        budget_destroy(b);
-        b = NULL;
-    }
-    *budget = b;
-    return err;
-}
-
-UNSHARED void
-budget_destroy(struct budget *b)
-{
-    struct budget_session *s, *next;
-    struct fault f = FAULT_INIT;
-
-    if (!b) {
-        return;
-    }
-    keeper_drop(b->job);
-    if (budget_save(b, &f)) {
-        log_error("sessions could not be saved", F_STR("why", f.text));
-    }
-    DL_FOREACH_SAFE(b->sessions, s, next)
-    {
-        free(s);
-    }
-    json_decref(b->archive);
-    json_decref(b->notes);
-    lock_fini(&b->lock);
-    lock_fini(&b->save_lock);
-    dir_unref(b->options.dir);
-    free(b->first_tenant);
-    free(b->first_id);
-    free(b);
+    return budget_run(b, tenant, id, note_agent, &call, told, f);
 }

@@ -27,7 +27,7 @@
 #define BUDGET_CONTEXT_MAX 200 /* Bytes. */
 #define BUDGET_TASK_MAX 100
 #define BUDGET_SUMMARY_MAX 8192
-#define BUDGET_SESSIONS_MAX 500      /* Of all tenants. */
+#define BUDGET_SESSIONS_MAX 500      /* Of all tenants; who has most makes room for others. */
 #define BUDGET_AGENTS_MAX 20         /* The newest of a session. */
 #define BUDGET_NOTES_MAX 10          /* The newest of a tenant. */
 #define BUDGET_ARCHIVE_MAX 200       /* The newest of all tenants. */

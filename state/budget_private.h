@@ -1,7 +1,8 @@
 /* budget_private.h -- what the files of the tandem sessions share.
  *
- *   budget.c        the operations        budget_table.c   the sessions themselves, as JSON
- *   budget_file.c   the file, and when it is written */
+ *   budget.c        the operations           budget_table.c  the sessions themselves, as JSON
+ *   budget_note.c   the end of one           budget_file.c   the file, and when it is written
+ *   budget_life.c   from first to last */
 #ifndef TANDEM_BUDGET_PRIVATE_H
 #define TANDEM_BUDGET_PRIVATE_H
 
@@ -65,12 +66,33 @@ budget_copy(char *out, const char *text)
     memcpy(out, text, strlen(text) + 1);
 }
 
+/* budget.c */
+
+/* One operation on its way. */
+struct budget_call {
+    const void *arg; /* What the operation was asked. */
+    int64_t now_ns;  /* Wall time. */
+    struct budget_news news;
+    json_t *told; /* New: what it answers. */
+};
+/* What an operation does with its session; fills in what is told. */
+typedef enum err budget_act_fn(struct budget *b, struct budget_session *s, struct budget_call *call,
+                               struct fault *f);
+/* Finds the session, making the current one if need be, has 'act' called with it under the lock,
+ * and tells the news. */
+enum err budget_run(struct budget *b, const char *tenant, const char *id, budget_act_fn *act,
+                    struct budget_call *call, json_t **told, struct fault *f) EXCLUDES(LC_BUDGET);
+/* Steals 'data'. */
+void budget_add_news(struct budget_news *news, const char *topic, const struct budget_session *s,
+                     json_t *data);
+
 /* budget_table.c */
 
 bool budget_id_good(const char *id);
 struct budget_session *budget_find(struct budget *b, const char *tenant, const char *id)
     REQUIRES(LC_BUDGET);
-/* A new one with 'id', or a random one for null; null if the table is full. */
+/* A new one with 'id', or a random one for null; null if the table is full, and nobody is to make
+ * room for it. */
 struct budget_session *budget_add(struct budget *b, const char *tenant, const char *id,
                                   int64_t now_ns) REQUIRES(LC_BUDGET);
 void budget_remove(struct budget *b, struct budget_session *s) REQUIRES(LC_BUDGET);

@@ -47,13 +47,67 @@ budget_find(struct budget *b, const char *tenant, const char *id)
     return NULL;
 }
 
+/* How many a tenant has that are not current, and the one of them that was used least recently. */
+struct part {
+    const char *tenant;
+    unsigned count;
+    struct budget_session *oldest;
+};
+
+/* The part of the tenant that has most; 'mine' is that of 'tenant'. */
+static struct part
+greatest_part(struct budget *b, const char *tenant, struct part *mine) REQUIRES(LC_BUDGET)
+{
+    struct part *parts = xcalloc(b->count + 1, sizeof *parts), most = {.count = 0};
+    struct budget_session *s;
+    unsigned known = 0;
+
+    *mine = most;
+    DL_FOREACH(b->sessions, s) {
+        unsigned i = 0;
+
+        while (i < known && strcmp(parts[i].tenant, s->tenant) != 0) {
+            i++;
+        }
+        known += i == known;
+        parts[i].tenant = s->tenant;
+        if (!s->current) {
+            bool older = !parts[i].oldest || s->used_ns < parts[i].oldest->used_ns;
+            parts[i].oldest = older ? s : parts[i].oldest;
+            parts[i].count++;
+        }
+        *mine = strcmp(s->tenant, tenant) == 0 ? parts[i] : *mine;
+        most = parts[i].count > most.count ? parts[i] : most;
+    }
+    free(parts);
+    return most;
+}
+
+/* Sees to it that there is room for one of 'tenant': who has more than it would then have makes it.
+ */
+static bool
+make_room(struct budget *b, const char *tenant, int64_t now_ns) REQUIRES(LC_BUDGET)
+{
+    struct part mine, most;
+
+    if (b->count < BUDGET_SESSIONS_MAX) {
+        return true;
+    }
+    most = greatest_part(b, tenant, &mine);
+    if (most.count <= mine.count) {
+        return false;
+    }
+    budget_archive(b, most.oldest, "crowded out", now_ns);
+    return true;
+}
+
 struct budget_session *
 budget_add(struct budget *b, const char *tenant, const char *id, int64_t now_ns)
 {
     struct budget_session *s;
     char random[33];
 
-    if (b->count >= BUDGET_SESSIONS_MAX || (!id && !random_hex(random, sizeof random))) {
+    if ((!id && !random_hex(random, sizeof random)) || !make_room(b, tenant, now_ns)) {
         return NULL;
     }
     s = xcalloc(1, sizeof *s);

@@ -448,6 +448,71 @@ sessions_are_bounded(void **unused)
     CHECK_INT(budget_counters(budget).sessions, BUDGET_SESSIONS_MAX);
 }
 
+static unsigned
+sessions_of(const char *tenant, const char *context)
+{
+    json_t *list = budget_list(budget, tenant, context, 1);
+    unsigned total = (unsigned)json_integer_value(json_object_get(list, "total"));
+
+    json_decref(list);
+    return total;
+}
+
+/* Opens ten for a tenant of its own: none is refused, and none of others that have less is lost. */
+static void
+open_ten(void *arg, unsigned number)
+{
+    char tenant[16], context[16];
+
+    snprintf(tenant, sizeof tenant, "t%u", number);
+    for (unsigned i = 0; i < 10; i++) {
+        json_t *told = NULL;
+
+        snprintf(context, sizeof context, "c%u", i);
+        if (budget_open(budget, tenant, context, true, 0, &told, NULL) != E_OK) {
+            atomic_fetch_add((atomic_uint *)arg, 1);
+        }
+        json_decref(told);
+    }
+}
+
+static void
+who_has_most_sessions_makes_room(void **unused)
+{
+    const struct budget_options options = {.clock = &fake.clock, .config = config, .bus = bus};
+    atomic_uint refused = 0;
+    json_t *told;
+
+    (void)unused;
+    budget_destroy(budget);
+    CHECK_INT(budget_create(&options, &budget, NULL), E_OK); /* With no file to write each time. */
+    for (int i = 0; i < BUDGET_SESSIONS_MAX; i++) {
+        char context[16];
+
+        snprintf(context, sizeof context, "c%d", i);
+        fake_clock_pass(&fake, 1000000);
+        CHECK_INT(budget_open(budget, "busy", context, true, 0, &told, NULL), E_OK);
+        json_decref(told);
+    }
+    CHECK_INT(budget_get(budget, "acme", NULL, &told, NULL), E_OK);
+    json_decref(told);
+    CHECK_INT(sessions_of("busy", NULL), BUDGET_SESSIONS_MAX - 1);
+    CHECK_INT(sessions_of("busy", "c0"), 0); /* That was used least recently. */
+    CHECK_INT(sessions_of("busy", "c1"), 1);
+    threads_run(10, open_ten, &refused);
+    CHECK_INT(refused, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        char tenant[16];
+
+        snprintf(tenant, sizeof tenant, "t%u", i);
+        CHECK_INT(sessions_of(tenant, NULL), 10);
+    }
+    CHECK_INT(sessions_of("acme", NULL), 1);
+    CHECK_INT(sessions_of("busy", NULL), BUDGET_SESSIONS_MAX - 101);
+    CHECK_INT(budget_counters(budget).sessions, BUDGET_SESSIONS_MAX);
+    CHECK_INT(budget_open(budget, "busy", "more", true, 0, &told, NULL), E_LIMIT);
+}
+
 static void
 a_damaged_file_is_put_aside(void **unused)
 {
@@ -555,6 +620,7 @@ main(void)
         TEST(the_newest_agents_and_notes_are_kept),
         TEST(what_is_wrong_is_refused),
         TEST(sessions_are_bounded),
+        TEST(who_has_most_sessions_makes_room),
         TEST(a_damaged_file_is_put_aside),
         TEST(session_crash_during_save_keeps_old_file),
 #undef TEST
