@@ -253,29 +253,70 @@ load_slot(struct slots *s, struct slot *slot, void *arg, struct slot_pin *pin, s
     return err;
 }
 
+/* Puts a slot that is to be freed once the lock is dropped before the others of that kind. */
+static void
+add_gone(struct slot **gone, struct slot *slot)
+{
+    if (slot) {
+        slot->next_gone = *gone;
+        *gone = slot;
+    }
+}
+
+static void
+free_gone(struct slots *s, struct slot *gone)
+{
+    for (struct slot *next; gone; gone = next) {
+        next = gone->next_gone;
+        free_slot(s, gone);
+    }
+}
+
+/* Finds the slot that serves the caller, with a reference, once it is made; null if there is none.
+ * One that was dropped while it was loaded serves its loader, who came before that; who waited may
+ * have come after it, and looks again.  '*made' is false if the deadline came first. */
+static struct slot *
+find_locked(struct slots *s, const char *key, const char *version, void *arg, int64_t deadline_ns,
+            bool *made, struct slot **gone) REQUIRES(LC_SLOTS)
+{
+    struct slot *slot;
+
+    *made = true;
+    for (;;) {
+        HASH_FIND_STR(s->table, key, slot);
+        if (slot && !serves_locked(s, slot, version, arg)) {
+            add_gone(gone, take_out_locked(s, slot));
+            slot = NULL;
+        }
+        if (!slot) {
+            return NULL;
+        }
+        touch_locked(s, slot);
+        if (slot->state == SLOT_READY) {
+            s->counters.hits++;
+            return slot;
+        }
+        *made = wait_made_locked(s, slot, deadline_ns);
+        if (!*made || !slot->again) {
+            s->counters.double_loads += *made && slot->state == SLOT_READY;
+            return slot;
+        }
+        add_gone(gone, unref_locked(slot));
+    }
+}
+
 enum err
 slots_get(struct slots *s, const char *key, const char *version, void *arg, int64_t deadline_ns,
           struct slot_pin *pin, struct fault *f)
 {
-    struct slot *slot, *stale = NULL, *gone = NULL, *evicted = NULL;
-    bool made = true, load = false, room = true;
+    struct slot *slot, *gone = NULL, *evicted = NULL;
+    bool made, load = false, room = true;
     enum err err = E_OK;
 
     *pin = (struct slot_pin){NULL, NULL};
     LOCK(SLOTS, &s->lock);
-    HASH_FIND_STR(s->table, key, slot);
-    if (slot && !serves_locked(s, slot, version, arg)) {
-        stale = take_out_locked(s, slot);
-        slot = NULL;
-    }
+    slot = find_locked(s, key, version, arg, deadline_ns, &made, &gone);
     if (slot) {
-        touch_locked(s, slot);
-        if (slot->state == SLOT_READY) {
-            s->counters.hits++;
-        } else {
-            made = wait_made_locked(s, slot, deadline_ns);
-            s->counters.double_loads += made && slot->state == SLOT_READY;
-        }
         if (made && slot->state == SLOT_READY) {
             *pin = (struct slot_pin){slot->value, slot};
         } else {
@@ -283,7 +324,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
             if (made && f) {
                 *f = slot->fault;
             }
-            gone = unref_locked(slot);
+            add_gone(&gone, unref_locked(slot));
         }
     } else {
         room = make_room_locked(s, &evicted);
@@ -294,8 +335,7 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
         }
     }
     UNLOCK(SLOTS, &s->lock);
-    free_slot(s, stale);
-    free_slot(s, gone);
+    free_gone(s, gone);
     let_go(s, evicted);
     if (!room) {
         return fault_set(f, E_NOT_READY, "all %zu places of cache '%s' are in use", s->max,
@@ -414,18 +454,11 @@ slots_clear(struct slots *s)
 
     LOCK(SLOTS, &s->lock);
     HASH_ITER(hh, s->table, slot, next) {
-        struct slot *last = drop_locked(s, slot);
+        add_gone(&gone, drop_locked(s, slot));
         count++;
-        if (last) {
-            last->next_gone = gone;
-            gone = last;
-        }
     }
     UNLOCK(SLOTS, &s->lock);
-    for (; gone; gone = next) {
-        next = gone->next_gone;
-        free_slot(s, gone);
-    }
+    free_gone(s, gone);
     return count;
 }
 

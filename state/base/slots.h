@@ -41,8 +41,9 @@ struct slots_class {
     void (*evicted)(void *owner, const char *key);
     bool evicts_used; /* A slot in use makes room too; who has its value keeps it. */
     /* A load whose key is dropped meanwhile is thrown away and done once more, by the same loader,
-     * for all who wait; the key has one load at a time.  Else they get what was loaded, and it is
-     * not kept. */
+     * for all who wait; the key has one load at a time.  Dropped again, it is told to its loader
+     * only, who came before that, and one of those who wait loads it anew.  Else all of them get
+     * what was loaded, and it is not kept. */
     bool reloads;
 };
 
