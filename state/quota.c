@@ -215,7 +215,7 @@ run(struct quota *q, const struct quota_ask *ask, struct step *step, struct quot
     if (!err && step->add.key[0]) {
         err = quota_write(q, &v, &step->add);
     }
-    *view = v.news.view;
+    visit_answer(&v, view);
     visit_end(q, &v);
     return err;
 }
@@ -263,6 +263,8 @@ count(struct quota *q, struct visit *v, struct counter *c, struct step *step) RE
     c->today.used += more.used;
     visit_cross(q, v, c);
     visit_look(q, v, c);
+    v->counted = true;
+    v->used = v->news.view.used;
     v->news.sync = v->news.sync || quota_claim_sync(q, v->mono_ns);
 }
 

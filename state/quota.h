@@ -93,7 +93,8 @@ struct quota_view {
 enum err quota_check(struct quota *q, const struct quota_ask *ask, struct quota_view *view,
                      struct fault *f);
 /* Takes units if they may be had, all or none.  E_OVER_QUOTA, counting nothing; the fault says why,
- * and when it starts over. */
+ * and when it starts over.  The view is as of the step that counts: while nothing is given back
+ * no two calls are told the same 'used', by however many processes on a store that answers. */
 enum err quota_acquire(struct quota *q, const struct quota_ask *ask, struct quota_view *view,
                        struct fault *f);
 /* Counts units that were used, past the limit too, and if the store does not answer. */

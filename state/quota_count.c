@@ -375,28 +375,42 @@ counter_bound(const struct quota *q, const struct quota_rule *rule, bool high)
     return q->reduced && reduced < bound ? reduced : bound;
 }
 
+static void
+show_used(struct quota_view *view, const struct quota_rule *rule, uint64_t used)
+{
+    view->used = used;
+    view->remaining = rule->limit > used ? rule->limit - used : 0;
+    view->warning = rule->limit && used >= quota_rule_share(rule, rule->warn);
+    view->critical = rule->limit && used >= quota_rule_share(rule, rule->critical);
+    view->exhausted = used >= rule->limit;
+}
+
 /* Stores the counter in the view of the news. */
 static void
 show(const struct quota *q, struct visit *v, const struct counter *c) REQUIRES(LC_QUOTA)
 {
     const struct quota_rule *rule = &v->rule;
     struct quota_view *view = &v->news.view;
-    uint64_t used = counter_used(q, c);
 
     *view = (struct quota_view){
         .own = v->own != NULL,
         .window = c->window,
-        .used = used,
         .limit = rule->limit,
-        .remaining = rule->limit > used ? rule->limit - used : 0,
         .today = counter_today(q, c),
         .price = rule->price,
-        .warning = rule->limit && used >= quota_rule_share(rule, rule->warn),
-        .critical = rule->limit && used >= quota_rule_share(rule, rule->critical),
-        .exhausted = used >= rule->limit,
         .reduced = q->reduced,
     };
     memcpy(view->service, rule->service, sizeof view->service);
+    show_used(view, rule, counter_used(q, c));
+}
+
+void
+visit_answer(const struct visit *v, struct quota_view *view)
+{
+    *view = v->news.view;
+    if (v->counted) {
+        show_used(view, &v->rule, v->used);
+    }
 }
 
 void

@@ -97,7 +97,9 @@ struct visit {
     const struct quota_rule *own;  /* In them; null: the server's rule counts. */
     struct quota_rule rule;        /* The one that counts, once the counter was found. */
     int64_t wall_ns, mono_ns;
-    bool hurried; /* It must not wait: a shared store is not asked. */
+    bool hurried;  /* It must not wait: a shared store is not asked. */
+    bool counted;  /* It has counted units, and made it 'used' by that.  Others may have counted */
+    uint64_t used; /* since, and each is to be told its own number. */
     struct quota_news news;
 };
 
@@ -122,6 +124,8 @@ uint64_t counter_today(const struct quota *q, const struct counter *c) REQUIRES(
 void counter_merge(struct counter *c, const struct quota_total *total);
 /* Stores the counter in the view of the news, with what the call may have of it. */
 void visit_look(const struct quota *q, struct visit *v, const struct counter *c) REQUIRES(LC_QUOTA);
+/* What the caller is told: the view of the news, with its own number if it counted. */
+void visit_answer(const struct visit *v, struct quota_view *view);
 /* The most that may be used by a call of that priority. */
 uint64_t counter_bound(const struct quota *q, const struct quota_rule *rule, bool high)
     REQUIRES(LC_QUOTA);

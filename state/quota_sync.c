@@ -172,6 +172,10 @@ quota_write(struct quota *q, struct visit *v, const struct quota_add *add)
     }
     if (c) {
         visit_look(q, v, c);
+        v->counted = v->counted && err != E_OVER_QUOTA;
+        if (!err && !q->owed && q->store->class->shared) {
+            v->used = quota_amounts_net(&total.window); /* Others have numbers of theirs. */
+        }
     }
     news->view.owed = news->trouble != E_OK;
     if (err != E_OVER_QUOTA) {
