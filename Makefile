@@ -25,6 +25,7 @@ CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
+CFLAGS_sched    := -O1 -g -fsanitize=thread -Wno-tsan
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan    := -fsanitize=address,undefined
@@ -56,12 +57,13 @@ TRANSPORT  := $(call bins,tests/transport/test_*.c)
 STRESS     := $(call bins,tests/stress/*.c)
 DRIVERS    := $(call bins,tests/transcripts/run_*.c)
 SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
+SCHEDULES  := build/sched/tests/prove/schedules
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 BARE       := $(call bins,tests/bench/bare_*.c)
 COMPARE    := $(B)/tests/bench/compare
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan clients coverage prove bench bench-quick bench-modules figures fuzz deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
         install clean help
 .SECONDARY:
@@ -88,6 +90,15 @@ $(B)/libtests.a: $(call obj,$(TEST_HELP))
 $(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
+# The compiler calls sched_points.c at each access to memory, and the linker leads pthread to sched.c: see sched.h.
+$(B)/tests/prove/sched.o $(B)/tests/prove/sched_points.o: CFLAGS_sched := -O2 -g
+comma := ,
+SCHED_WRAPS := $(addprefix -Wl$(comma)--wrap=,$(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock \
+               mutex_trylock mutex_unlock cond_wait cond_timedwait cond_signal cond_broadcast cond_destroy) \
+               getrandom clock_gettime nanosleep fsync)
+$(B)/tests/prove/schedules: $(call obj,$(addprefix tests/prove/,schedules.c scenes.c planted.c sched.c sched_points.c) \
+    $(addprefix tests/,workflow_rig.c quota_rig.c fake_quota_store.c fakes.c tree.c) $(STATE) $(BASE))
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SCHED_WRAPS) -o $@ $^ $(TEST_LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 # "make bench": the programs that do the least that a machine can do, and the one that compares.
@@ -107,7 +118,7 @@ test: test-deps              ## everything; ends with "N passed, N failed"
 	@rm -rf build/results
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory all suite clients
-	@$(MAKE) --no-print-directory check-asan check-tsan
+	@$(MAKE) --no-print-directory check-asan check-tsan check-sched
 	@tests/run.sh --sum
 
 unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
@@ -120,6 +131,9 @@ check-asan:                  ## the suite under AddressSanitizer, with leaks, an
 	@$(MAKE) --no-print-directory VARIANT=asan suite
 check-tsan:                  ## the suite under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan suite
+check-sched:                 ## the stores under a scheduler that a seed leads: 12,000 seeds, and planted bugs
+	@$(MAKE) --no-print-directory VARIANT=sched $(SCHEDULES)
+	@tests/run.sh sched $(SCHEDULES)
 ROUNDS ?= 1000
 stress: $(B)/tests/stress/stress_workflow $(B)/tests/stress/crash_workflow ## the races of sessions, ROUNDS=1000 times over
 	@$(B)/tests/stress/stress_workflow $(ROUNDS)

@@ -2,7 +2,10 @@
  *
  * DESIGN.  The ranks a thread holds are a bit set and not a list: two locks of one row are never
  * held together, so a row is held or it is not, and the check is one shift.  It stays on in release
- * builds: it costs a nanosecond, and a wrong order is a deadlock that has not happened yet. */
+ * builds: it costs a nanosecond, and a wrong order is a deadlock that has not happened yet.
+ *
+ * pthread is named here, in thread.c and where a thread is joined, and nowhere else below server/:
+ * there the build variant "sched" puts a scheduler in its place (tests/prove/sched.h). */
 #include "state/base/lock.h"
 
 #include <assert.h>
