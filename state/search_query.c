@@ -47,9 +47,13 @@ take_word(void *arg, const struct word *word)
 static void
 find_phrases(struct search_run *s, struct slice text)
 {
-    const char *at = text.data, *end = text.data + text.len;
+    const char *at = text.data, *end;
 
-    while (text.len && s->phrase_count < PHRASES_MAX &&
+    if (!text.len) {
+        return;
+    }
+    end = text.data + text.len;
+    while (s->phrase_count < PHRASES_MAX &&
            (at = memchr(at, '"', (size_t)(end - at)))) {
         const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
 

@@ -218,13 +218,13 @@ size_t
 spellings_near(const struct spellings *list, struct slice word, struct spelling near[SPELL_NEAREST])
 {
     const struct known_word *k = (const struct known_word *)(const void *)list->items.data;
-    const struct known_word *end = k + list->items.len / sizeof *k;
+    size_t left = list->items.len / sizeof *k;
     char text[SPELL_BYTES_MAX + 1];
     size_t len = fold(word, text), count = 0;
     unsigned most = len >= SPELL_LONG ? 2 : 1;
     uint64_t pairs = pairs_of(text, len);
 
-    for (; k < end && len; k++) {
+    for (; left > 0 && len; k++, left--) {
         int changed = (int)(PAIRS_OF_EDIT * most);
         unsigned needed;
 
