@@ -99,7 +99,7 @@ SCHED_WRAPS := $(addprefix -Wl$(comma)--wrap=,$(addprefix pthread_,create join m
 $(B)/tests/prove/schedules: $(call obj,$(addprefix tests/prove/,schedules.c scenes.c planted.c sched.c sched_points.c) \
     $(addprefix tests/,workflow_rig.c quota_rig.c fake_quota_store.c fakes.c tree.c) $(STATE) $(BASE))
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SCHED_WRAPS) -o $@ $^ $(TEST_LIBS) -lcmocka
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libtandem.a
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fakes.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 # "make bench": the programs that do the least that a machine can do, and the one that compares.
 $(BARE): $(B)/%: $(B)/%.o $(B)/libtandem.a

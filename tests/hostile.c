@@ -132,6 +132,117 @@ hostile_files(const char *folder, hostile_fn *fn, void *arg)
     return count;
 }
 
+/* The bytes of "name:valid hex:41 42" or "name:valid:AB", both after the second colon. */
+static void
+utf8_bytes(const char *kind, const char *text, struct buf *b)
+{
+    unsigned byte;
+    int used;
+
+    buf_reset(b);
+    if (!strstr(kind, "hex")) {
+        buf_adds(b, text);
+        return;
+    }
+    for (; sscanf(text, " %2x%n", &byte, &used) == 1; text += used) {
+        buf_addc(b, (char)byte);
+    }
+}
+
+size_t
+hostile_utf8(hostile_fn *fn, void *arg)
+{
+    struct buf file = hostile_read("utf8/utf8tests.txt"), b = BUF_INIT;
+    size_t count = 0;
+    char *rest = NULL;
+
+    for (char *line = strtok_r(file.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *kind = strchr(line, ':'), *text = kind ? strchr(kind + 1, ':') : NULL;
+        json_t *row;
+
+        if (line[0] == '#' || !text) {
+            continue;
+        }
+        *kind++ = *text++ = '\0';
+        kind += strspn(kind, " ");
+        utf8_bytes(kind, text, &b);
+        row = json_pack("{s:b}", "valid", strncmp(kind, "valid", 5) == 0);
+        call(fn, arg, line, &b, row);
+        json_decref(row);
+        count++;
+    }
+    buf_fini(&b);
+    buf_fini(&file);
+    return count;
+}
+
+size_t
+hostile_strings(hostile_fn *fn, void *arg)
+{
+    struct buf file = hostile_read("strings/blns.json"), b = BUF_INIT;
+    json_t *strings = json_loadb(file.data, file.len, JSON_ALLOW_NUL, NULL), *string;
+    size_t i;
+
+    if (!json_is_array(strings)) {
+        give_up("no list of strings", "strings/blns.json");
+    }
+    json_array_foreach(strings, i, string) {
+        char *name = xasprintf("naughty string %zu", i);
+
+        buf_reset(&b);
+        buf_add(&b, json_string_value(string), json_string_length(string));
+        call(fn, arg, name, &b, NULL);
+        free(name);
+    }
+    json_decref(strings);
+    buf_fini(&b);
+    buf_fini(&file);
+    return i;
+}
+
+size_t
+hostile_traversals(const char *target, hostile_fn *fn, void *arg)
+{
+    struct buf file = hostile_read("path/fuzzdb-traversals-8-deep.txt"), b = BUF_INIT;
+    size_t count = 0;
+    char *rest = NULL;
+
+    for (char *line = strtok_r(file.data, "\r\n", &rest); line;
+         line = strtok_r(NULL, "\r\n", &rest)) {
+        char *mark = strstr(line, "{FILE}");
+
+        buf_reset(&b);
+        buf_add(&b, line, mark ? (size_t)(mark - line) : strlen(line));
+        if (mark) {
+            buf_adds(&b, target);
+            buf_adds(&b, mark + 6);
+        }
+        call(fn, arg, line, &b, NULL);
+        count++;
+    }
+    buf_fini(&b);
+    buf_fini(&file);
+    return count;
+}
+
+void
+hostile_replay(const struct hostile_case *c, void *arg)
+{
+    hostile_target **one = arg;
+
+    (*one)((const uint8_t *)c->bytes.data, c->bytes.len);
+}
+
+size_t
+hostile_corpus(const char *target, hostile_target *one)
+{
+    char *folder = xasprintf("../../fuzz/corpus/%s", target);
+    size_t count = hostile_files(folder, hostile_replay, &one);
+
+    free(folder);
+    return count;
+}
+
 bool
 hostile_allows(const struct hostile_case *c, const char *key, const char *text)
 {

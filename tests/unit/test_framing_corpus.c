@@ -6,26 +6,21 @@
 #include "tests/hostile.h"
 
 static void
-replay(const struct hostile_case *c, void *arg)
-{
-    (void)arg;
-    LLVMFuzzerTestOneInput((const uint8_t *)c->bytes.data, c->bytes.len);
-}
-
-static void
 corpus_holds(void **state)
 {
     (void)state;
-    CHECK(hostile_files("../../fuzz/corpus/framing", replay, NULL) >= 50);
+    CHECK(hostile_corpus("framing", LLVMFuzzerTestOneInput) >= 50);
 }
 
 static void
 hostile_inputs_hold(void **state)
 {
+    hostile_target *one = LLVMFuzzerTestOneInput;
+
     (void)state;
-    CHECK(hostile_files("json", replay, NULL) > 0);
-    CHECK(hostile_lines("own/frame.jsonl", replay, NULL) > 0);
-    CHECK(hostile_lines("own/http.jsonl", replay, NULL) > 0);
+    CHECK(hostile_files("json", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/frame.jsonl", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/http.jsonl", hostile_replay, &one) > 0);
 }
 
 int

@@ -5,13 +5,6 @@
 #include "tests/check.h"
 #include "tests/hostile.h"
 
-static void
-replay(const struct hostile_case *c, void *arg)
-{
-    (void)arg;
-    LLVMFuzzerTestOneInput((const uint8_t *)c->bytes.data, c->bytes.len);
-}
-
 /* The bytes as each of the things that one may be. */
 static void
 replay_as_each(const struct hostile_case *c, void *arg)
@@ -28,7 +21,7 @@ static void
 corpus_holds(void **state)
 {
     (void)state;
-    CHECK(hostile_files("../../fuzz/corpus/gate", replay, NULL) >= 9);
+    CHECK(hostile_corpus("gate", LLVMFuzzerTestOneInput) >= 9);
 }
 
 static void

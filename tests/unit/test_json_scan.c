@@ -278,57 +278,24 @@ check_own_utf8(const struct hostile_case *c, void *arg)
     check_utf8_bytes(c->id, c->bytes, json_is_true(json_object_get(c->row, "valid")));
 }
 
-/* One line of utf8tests.txt, "name:valid hex:41 42" or so; false for a comment. */
-static bool
-check_utf8_line(char *line)
+/* Control characters are text, but not inside a JSON string. */
+static void
+check_suite_utf8(const struct hostile_case *c, void *arg)
 {
-    char *kind = strchr(line, ':'), *text = kind ? strchr(kind + 1, ':') : NULL;
-    struct buf b = BUF_INIT;
-    bool valid, control = false;
-    size_t i;
+    bool control = false;
 
-    if (line[0] == '#' || !text) {
-        return false;
+    (void)arg;
+    for (size_t i = 0; i < c->bytes.len; i++) {
+        control |= (unsigned char)c->bytes.data[i] < 0x20;
     }
-    *text++ = '\0';
-    *kind++ = '\0';
-    kind += strspn(kind, " ");
-    valid = strncmp(kind, "valid", 5) == 0;
-    if (strstr(kind, "hex")) {
-        unsigned byte;
-        int used;
-        while (sscanf(text, " %2x%n", &byte, &used) == 1) {
-            buf_addc(&b, (char)byte);
-            text += used;
-        }
-    } else {
-        buf_adds(&b, text);
-    }
-    for (i = 0; i < b.len; i++) {
-        control |= (unsigned char)b.data[i] < 0x20;
-    }
-    check_utf8_bytes(line, buf_slice(&b), valid && !control);
-    buf_fini(&b);
-    return true;
+    check_utf8_bytes(c->id, c->bytes, json_is_true(json_object_get(c->row, "valid")) && !control);
 }
 
 static void
 only_utf8_is_taken(void **state)
 {
-    struct buf file = hostile_read("utf8/utf8tests.txt");
-    char *line = file.data, *next;
-    int lines = 0;
-
     (void)state;
-    for (; line; line = next) {
-        next = strchr(line, '\n');
-        if (next) {
-            *next++ = '\0';
-        }
-        lines += check_utf8_line(line);
-    }
-    CHECK_INT(lines, 222);
-    buf_fini(&file);
+    CHECK_INT(hostile_utf8(check_suite_utf8, NULL), 222);
     CHECK_INT(hostile_lines("own/utf8.jsonl", check_own_utf8, NULL), 79);
 }
 

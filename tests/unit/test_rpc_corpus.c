@@ -6,27 +6,22 @@
 #include "tests/hostile.h"
 
 static void
-replay(const struct hostile_case *c, void *arg)
-{
-    (void)arg;
-    LLVMFuzzerTestOneInput((const uint8_t *)c->bytes.data, c->bytes.len);
-}
-
-static void
 corpus_holds(void **state)
 {
     (void)state;
-    CHECK(hostile_files("../../fuzz/corpus/rpc", replay, NULL) >= 60);
+    CHECK(hostile_corpus("rpc", LLVMFuzzerTestOneInput) >= 60);
 }
 
 static void
 hostile_inputs_hold(void **state)
 {
+    hostile_target *one = LLVMFuzzerTestOneInput;
+
     (void)state;
-    CHECK(hostile_files("json", replay, NULL) > 0);
-    CHECK(hostile_files("json-transform", replay, NULL) > 0);
-    CHECK(hostile_lines("own/json.jsonl", replay, NULL) > 0);
-    CHECK(hostile_lines("own/jsonrpc.jsonl", replay, NULL) > 0);
+    CHECK(hostile_files("json", hostile_replay, &one) > 0);
+    CHECK(hostile_files("json-transform", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/json.jsonl", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/jsonrpc.jsonl", hostile_replay, &one) > 0);
 }
 
 int

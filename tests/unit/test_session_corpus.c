@@ -6,24 +6,19 @@
 #include "tests/hostile.h"
 
 static void
-replay(const struct hostile_case *c, void *arg)
-{
-    (void)arg;
-    LLVMFuzzerTestOneInput((const uint8_t *)c->bytes.data, c->bytes.len);
-}
-
-static void
 corpus_holds(void **state)
 {
     (void)state;
-    CHECK(hostile_files("../../fuzz/corpus/session", replay, NULL) >= 9);
+    CHECK(hostile_corpus("session", LLVMFuzzerTestOneInput) >= 9);
 }
 
 static void
 hostile_inputs_hold(void **state)
 {
+    hostile_target *one = LLVMFuzzerTestOneInput;
+
     (void)state;
-    CHECK(hostile_files("json", replay, NULL) > 300);
+    CHECK(hostile_files("json", hostile_replay, &one) > 300);
 }
 
 int

@@ -1,0 +1,35 @@
+/* test_chunk_corpus.c -- what fuzz_chunk.c asks of any bytes, asked of its corpus and of the
+ * hostile inputs. */
+#include "tests/fuzz/fuzz_chunk.c"
+
+#include "tests/check.h"
+#include "tests/hostile.h"
+
+static void
+corpus_holds(void **state)
+{
+    (void)state;
+    CHECK(hostile_corpus("chunk", LLVMFuzzerTestOneInput) >= 7);
+}
+
+static void
+hostile_inputs_hold(void **state)
+{
+    hostile_target *one = LLVMFuzzerTestOneInput;
+
+    (void)state;
+    CHECK(hostile_files("json", hostile_replay, &one) > 300);
+    CHECK(hostile_files("utf8", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/utf8.jsonl", hostile_replay, &one) > 0);
+    CHECK(hostile_lines("own/frame.jsonl", hostile_replay, &one) > 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(corpus_holds),
+        cmocka_unit_test(hostile_inputs_hold),
+    };
+    return CHECK_RUN(tests);
+}

@@ -1,0 +1,34 @@
+/* test_config_corpus.c -- what fuzz_config.c asks of any bytes, asked of its corpus and of the
+ * hostile inputs. */
+#include "tests/fuzz/fuzz_config.c"
+
+#include "tests/check.h"
+#include "tests/hostile.h"
+
+static void
+corpus_holds(void **state)
+{
+    (void)state;
+    CHECK(hostile_corpus("config", LLVMFuzzerTestOneInput) >= 8);
+}
+
+static void
+hostile_inputs_hold(void **state)
+{
+    hostile_target *one = LLVMFuzzerTestOneInput;
+
+    (void)state;
+    CHECK(hostile_files("json", hostile_replay, &one) > 300);
+    CHECK(hostile_files("json-transform", hostile_replay, &one) > 20);
+    CHECK(hostile_lines("own/json.jsonl", hostile_replay, &one) > 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(corpus_holds),
+        cmocka_unit_test(hostile_inputs_hold),
+    };
+    return CHECK_RUN(tests);
+}
