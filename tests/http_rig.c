@@ -18,8 +18,16 @@ http_rig_init(struct http_rig *rig, const char *token)
 void
 http_rig_init_with(struct http_rig *rig, const char *token, const struct fake_setting *settings)
 {
-    struct dispatch_limits limits = {
+    const struct dispatch_limits limits = {
         .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 32, .call_ns = 3600 * SECOND};
+
+    http_rig_init_limited(rig, token, settings, &limits);
+}
+
+void
+http_rig_init_limited(struct http_rig *rig, const char *token, const struct fake_setting *settings,
+                      const struct dispatch_limits *limits)
+{
     struct transport_context context;
 
     log_configure(LOG_OFF, LOG_TEXT);
@@ -27,7 +35,7 @@ http_rig_init_with(struct http_rig *rig, const char *token, const struct fake_se
     fake_project_init_with(&rig->project, &rig->clock.clock, settings);
     rig->bus = state_bus(rig->project.state);
     rig->pool = pool_create(4, 1, 64);
-    rig->dispatcher = dispatcher_create(rig->project.state, rig->pool, &limits);
+    rig->dispatcher = dispatcher_create(rig->project.state, rig->pool, limits);
     context = (struct transport_context){
         .dispatcher = rig->dispatcher,
         .settings = rig->project.settings,

@@ -24,6 +24,10 @@ void http_rig_init(struct http_rig *rig, const char *token);
 /* The same with some settings, ended by one without text. */
 void http_rig_init_with(struct http_rig *rig, const char *token,
                         const struct fake_setting *settings);
+/* The same with other limits of dispatch than the rig's own. */
+void http_rig_init_limited(struct http_rig *rig, const char *token,
+                           const struct fake_setting *settings,
+                           const struct dispatch_limits *limits);
 /* Stops the transport alone. */
 void http_rig_stop(struct http_rig *rig);
 /* Stops and frees all. */

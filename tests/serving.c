@@ -141,16 +141,15 @@ serving_discover(struct serving *s)
     struct fault f = FAULT_INIT;
     json_t *state = NULL;
     const char *token = NULL;
-    json_int_t port = 0;
 
     if (dir_read(tree_dir(s->project), ".tandem/server.json", 65536, &text, NULL, &f) == E_OK) {
         state = json_loads(text.data, 0, NULL);
     }
-    if (json_unpack(state, "{s:I, s?s}", "port", &port, "token", &token) != 0) {
+    if (json_unpack(state, "{s?s}", "token", &token) != 0) {
         fprintf(stderr, "server.json: %s %s\n", f.text, text.data ? text.data : "");
         abort();
     }
-    s->port = (unsigned)port;
+    s->port = (unsigned)json_integer_value(json_object_get(state, "port"));
     s->token = token ? xstrdup(token) : NULL;
     json_decref(state);
     buf_fini(&text);

@@ -19,7 +19,7 @@ struct serving {
     struct buf got; /* Read and not yet told. */
     size_t at;      /* What of it has been told. */
     char *token;    /* For HTTP, from server.json; null without it. */
-    unsigned port;  /* 0 without HTTP. */
+    unsigned port;  /* 0 without HTTP, and on a Unix socket. */
 };
 
 /* Starts "tandem serve" with 'transport' ("stdio" or "dual") and the given further options, ended

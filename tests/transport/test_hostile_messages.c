@@ -1,28 +1,22 @@
 /* test_hostile_messages.c -- one message, however hostile, gets one answer, whichever way it comes.
  *
- * Each case goes the three ways that a message can take: straight into dispatch, over the pipes of
- * the real server, and over its HTTP.  What it must be answered is told by the set it is from; and
- * all three must say the same.  A legacy session of version 2025-11-25 is open on each. */
+ * Each case goes every way that a message can take: straight into dispatch, over the pipes of the
+ * real server, over its HTTP with an answer as JSON and as an event, over its WebSocket, and over a
+ * Unix socket (tests/ways.h).  What it must be answered is told by the set it is from; all ways
+ * must say the same, and after each case a plain request is answered. */
 #include "tests/check.h"
 
 #include "handlers/dispatch.h"
 #include "state/base/log.h"
+#include "state/base/rune.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
 #include "tests/hostile.h"
-#include "tests/http_client.h"
-#include "tests/serving.h"
+#include "tests/ways.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#define SECONDS 30 /* To wait for an answer that does not come. */
-/* No case may take longer; sanitizers and busy machines get more. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MOST_NS INT64_C(10000000000)
-#else
-#define MOST_NS INT64_C(1000000000)
-#endif
 #define INITIALIZE                                                                             \
     "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
     "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}"
@@ -32,12 +26,7 @@ static struct fake_project project;
 static struct pool *pool;
 static struct dispatcher *dispatcher;
 static struct envelope connection;
-static struct serving server;
-static struct client http;
-static char *session; /* As a header line. */
-static unsigned mark;
-
-/* ---- The three ways ---- */
+static struct ways ways;
 
 /* The answer of dispatch; "" if there is none.  New. */
 static char *
@@ -53,81 +42,11 @@ ask_dispatch(struct slice message)
     return body;
 }
 
-/* The same over the server's pipes, with a message behind it whose answer must come too: before it
- * or after it, as calls on workers may.  'answers' says whether there is one to wait for. */
-static char *
-ask_stdio(const char *id, struct slice message, bool answers)
-{
-    char *ping, *pong, *answer = NULL;
-    bool marked = false;
-
-    mark++;
-    ping = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"method\":\"ping\"}", mark);
-    pong = xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"mark-%u\",\"result\":{}}", mark);
-    serving_send(&server, message);
-    serving_send(&server, slice_of(ping));
-    while (!marked || (answers && !answer)) {
-        char *line = serving_line(&server, SECONDS);
-
-        if (line && !marked && strcmp(line, pong) == 0) {
-            marked = true;
-            free(line);
-        } else if (line && !answer) {
-            answer = line;
-        } else {
-            fail_msg("%s: over stdio, %s", id, line ? "a second answer" : "an answer is missing");
-        }
-    }
-    free(ping);
-    free(pong);
-    return answer ? answer : xstrdup("");
-}
-
-static struct response
-post(struct slice message)
-{
-    struct buf request = BUF_INIT;
-    struct response r;
-
-    buf_addf(&request,
-             "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
-             "Content-Type: application/json\r\nAccept: application/json\r\n%s"
-             "Content-Length: %zu\r\n\r\n",
-             server.token, session ? session : "", message.len);
-    buf_add_slice(&request, message);
-    client_send(&http,
-                buf_slice(&request)); /* At once: a second packet would wait for the first. */
-    buf_fini(&request);
-    r = client_read(&http, false, SECONDS);
-    if (r.status <= 0) {
-        fail_msg("over HTTP, %s", r.status ? "no answer" : "the connection was closed");
-    }
-    return r;
-}
-
-/* The same over HTTP, with its status. */
-static char *
-ask_http(struct slice message, int *status)
-{
-    struct response r = post(message);
-    char *body = xstrndup(r.body.data, r.body.len);
-
-    *status = r.status;
-    if (r.close) {
-        client_close(&http);
-        client_open(&http, server.port);
-    }
-    return body;
-}
-
 static int
 start(void **state)
 {
-    static const char *const options[] = {NULL};
     const struct dispatch_limits limits = {
         .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000};
-    struct response r;
-    char *line, *id;
 
     (void)state;
     fake_project_init(&project, NULL);
@@ -137,22 +56,7 @@ start(void **state)
     connection.session = mcp_session_of_connection();
     free(ask_dispatch(SLICE(INITIALIZE)));
     free(ask_dispatch(SLICE(INITIALIZED)));
-
-    serving_start(&server, "dual", options);
-    serving_send(&server, SLICE(INITIALIZE));
-    serving_send(&server, SLICE(INITIALIZED));
-    line = serving_line(&server, SECONDS);
-    CHECK(line && strstr(line, "2025-11-25"));
-    free(line);
-
-    serving_discover(&server);
-    client_open(&http, server.port);
-    r = post(SLICE(INITIALIZE));
-    CHECK_INT(r.status, 200);
-    id = client_header(&r, "Mcp-Session-Id");
-    session = xasprintf("Mcp-Session-Id: %s\r\n", id);
-    free(id);
-    CHECK_INT(post(SLICE(INITIALIZED)).status, 202);
+    ways_init(&ways);
     return 0;
 }
 
@@ -160,10 +64,7 @@ static int
 stop(void **state)
 {
     (void)state;
-    client_close(&http);
-    free(session);
-    CHECK_INT(serving_stop(&server), 0);
-    serving_fini(&server);
+    ways_fini(&ways);
     pool_destroy(pool);
     dispatcher_destroy(dispatcher);
     mcp_session_unref(connection.session);
@@ -186,22 +87,6 @@ answer_fini(struct answer *a)
     json_decref(a->message);
 }
 
-/* A line of stdio ends at a line feed, and an empty one is no message. */
-static bool
-is_one_line(struct slice message)
-{
-    bool blank = true;
-
-    for (size_t i = 0; i < message.len; i++) {
-        if (message.data[i] == '\n') {
-            return false;
-        }
-        blank =
-            blank && (message.data[i] == ' ' || message.data[i] == '\t' || message.data[i] == '\r');
-    }
-    return !blank;
-}
-
 /* What must be the same on all ways: an error, all of it; of a result, that it is one. */
 static bool
 same(const char *a, const char *b)
@@ -214,25 +99,38 @@ same(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* Sends 'message' on all three ways.  Fails if they differ, or if one is no answer at all. */
+/* One way must say what dispatch has said. */
+static void
+check_way(const char *id, enum way way, struct slice message, const char *dispatched, int *status)
+{
+    struct told t = ways_ask(&ways, way, id, message, *dispatched != '\0');
+
+    /* Over HTTP a notification that is refused is told so, without an id. */
+    if (t.code                     ? !strstr(dispatched, "\"error\":")
+        : *dispatched || !t.status ? !same(dispatched, t.text)
+                                   : t.status != 202 && t.status / 100 != 4) {
+        fail_msg("%s: dispatch says %s, %s %d %s", id, dispatched, way_names[way], t.status,
+                 t.text);
+    }
+    if (t.status && *status && t.status != *status) {
+        fail_msg("%s: %d before, over %s %d", id, *status, way_names[way], t.status);
+    }
+    *status = t.status ? t.status : *status;
+    told_fini(&t);
+}
+
+/* Sends 'message' on all ways.  Fails if they differ, or if one is no answer at all. */
 static struct answer
 ask(const char *id, struct slice message)
 {
-    int64_t begin = clock_mono(clock_real());
     struct answer a = {.message = NULL};
-    char *dispatched = ask_dispatch(message), *posted = ask_http(message, &a.status);
-    char *piped = is_one_line(message) ? ask_stdio(id, message, *dispatched != '\0') : NULL;
+    char *dispatched = ask_dispatch(message);
     json_t *error;
 
-    /* Over HTTP a notification that is refused is told so, without an id. */
-    if (*dispatched ? !same(dispatched, posted) : a.status != 202 && a.status / 100 != 4) {
-        fail_msg("%s: dispatch says %s, HTTP %d %s", id, dispatched, a.status, posted);
-    }
-    if (piped && !same(dispatched, piped)) {
-        fail_msg("%s: dispatch says %s, stdio %s", id, dispatched, piped);
-    }
-    if (clock_mono(clock_real()) - begin > MOST_NS) {
-        fail_msg("%s: took %d ms", id, (int)((clock_mono(clock_real()) - begin) / 1000000));
+    for (enum way way = 0; way < WAY_COUNT; way++) {
+        if (way_carries(way, message)) {
+            check_way(id, way, message, dispatched, &a.status);
+        }
     }
     if (*dispatched) {
         a.message = json_loads(dispatched, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
@@ -248,8 +146,6 @@ ask(const char *id, struct slice message)
         fail_msg("%s: neither result nor error, or both: %s", id, dispatched);
     }
     free(dispatched);
-    free(posted);
-    free(piped);
     return a;
 }
 
@@ -333,14 +229,20 @@ quoted(const struct hostile_case *c, void *arg)
 {
     struct buf text = BUF_INIT;
     struct hostile_case string = *c;
+    int valid = validity(c->row);
 
     (void)arg;
+    for (size_t i = 0; i < c->bytes.len; i++) {
+        if ((unsigned char)c->bytes.data[i] < 0x20) {
+            valid = 0; /* Text, but no JSON string. */
+        }
+    }
     buf_addc(&text, '"');
     buf_add_slice(&text, c->bytes);
     buf_addc(&text, '"');
     string.bytes = buf_slice(&text);
-    json_as_message(&string, validity(c->row));
-    json_as_member(&string, validity(c->row));
+    json_as_message(&string, valid);
+    json_as_member(&string, valid);
     buf_fini(&text);
 }
 
@@ -349,6 +251,56 @@ bytes_that_are_no_text(void **state)
 {
     (void)state;
     CHECK_INT(hostile_lines("own/utf8.jsonl", quoted, NULL), 79);
+    CHECK_INT(hostile_utf8(quoted, NULL), 222);
+}
+
+/* ---- Strings that come back ---- */
+
+/* As an id and as an argument, in plain UTF-8 and with every other character escaped. */
+static void
+comes_back(const struct hostile_case *c, void *arg)
+{
+    static const size_t flags[] = {JSON_ENCODE_ANY, JSON_ENCODE_ANY | JSON_ENSURE_ASCII};
+    json_t *string = json_stringn(c->bytes.data, c->bytes.len);
+    bool nul = memchr(c->bytes.data, '\0', c->bytes.len) != NULL;
+
+    (void)arg;
+    CHECK(string);
+    for (size_t i = 0; i < 2 * WAY_COUNT; i++) {
+        char *text = json_dumps(string, flags[i % 2]);
+        bool named = c->bytes.len <= 256; /* As long as an id may be. */
+        const char *said;
+        json_t *answer = ways_echo(&ways, (enum way)(i / 2), named ? text : "1", text, &said);
+        json_t *arguments = answer ? json_loads(said, JSON_ALLOW_NUL, NULL) : NULL;
+
+        CHECK(!answer == nul); /* The one character that no argument may have. */
+        if (answer && (!json_equal(json_object_get(arguments, "name"), string) ||
+                       (named && !json_equal(json_object_get(answer, "id"), string)))) {
+            fail_msg("%s: over %s came back as %s", c->id, way_names[i / 2], said);
+        }
+        json_decref(arguments);
+        json_decref(answer);
+        free(text);
+    }
+    json_decref(string);
+}
+
+/* Text that is no text cannot be in JSON, so it never gets that far. */
+static void
+text_comes_back(const struct hostile_case *c, void *arg)
+{
+    if (rune_valid(c->bytes)) {
+        comes_back(c, arg);
+    }
+}
+
+static void
+strings_come_back_unchanged(void **state)
+{
+    (void)state;
+    CHECK_INT(hostile_strings(comes_back, NULL), 515);
+    CHECK_INT(hostile_lines("own/frame.jsonl", text_comes_back, NULL), 17);
+    CHECK_INT(hostile_lines("own/path.jsonl", text_comes_back, NULL), 66);
 }
 
 static void
@@ -457,6 +409,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_that_is_no_message),
         cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(strings_come_back_unchanged),
         cmocka_unit_test(messages_that_are_nearly_right),
         cmocka_unit_test(ids_come_back_or_are_refused),
         cmocka_unit_test(a_message_may_end_anywhere),
