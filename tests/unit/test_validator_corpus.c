@@ -18,8 +18,7 @@ replay_as_evidence(const struct hostile_case *c, void *arg)
 {
     static const char *const judges[] = {
         "elambda v: len(v) > 0 and v == v and sorted(str(v)) and v[0] in v",
-        "elambda v: [x for x in v if not isinstance(x, dict)] and yaml.safe_load(v) or "
-        "re.match('a', v)",
+        "elambda v: yaml.safe_load(str(v)) or [x for x in v if not isinstance(x, dict)]",
         "vcontains_any\0{\"patterns\":[\"a\",\"\xC3\xA9\"]}",
         "vnon_empty\0",
     };
