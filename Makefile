@@ -138,7 +138,7 @@ ROUNDS ?= 1000
 stress: $(B)/tests/stress/stress_workflow $(B)/tests/stress/crash_workflow ## the races of sessions, ROUNDS=1000 times over
 	@$(B)/tests/stress/stress_workflow $(ROUNDS)
 	@$(B)/tests/stress/crash_workflow
-clients: all $(DRIVERS)         ## the official SDK clients, both eras, against build/tandem
+clients: all $(DRIVERS) $(COMPARE) $(BARE) $(BENCHES) ## the official SDK clients, both eras, against build/tandem
 	@TANDEM=build/tandem tests/run.sh clients $(sort $(wildcard tests/clients/test_*.sh))
 coverage:                    ## lines covered by the suite, with the floors that must hold
 	@$(MAKE) --no-print-directory VARIANT=coverage suite
@@ -154,10 +154,11 @@ prove-%:
 # ONLY=echo,stdio: the workloads whose names have one of these parts; ROUNDS_EACH and TURN_MS make it longer or shorter.
 ROUNDS_EACH ?= 5
 TURN_MS ?= 400
-bench: bench-deps all $(COMPARE) $(BARE) ## tandem beside its peers and the machine's limits (ONLY=echo: that only)
-	@$(COMPARE) --only "$(ONLY)" --rounds $(ROUNDS_EACH) --turn $(TURN_MS)
-bench-quick:                 ## the same with short turns, for developing
-	@$(MAKE) --no-print-directory bench ROUNDS_EACH=3 TURN_MS=100
+bench: bench-deps all $(COMPARE) $(BARE) ## tandem beside its peers and the machine's limits, into the README (ONLY=echo: that only)
+	@$(COMPARE) --only "$(ONLY)" --rounds $(ROUNDS_EACH) --turn $(TURN_MS) --table build/bench.md --chart build/bench.svg
+	@[ -n "$(ONLY)$(QUICK)" ] || tests/bench/publish.sh build/bench.md build/bench.svg
+bench-quick:                 ## the same in three minutes, rougher, and not written into the README
+	@$(MAKE) --no-print-directory bench QUICK=yes ROUNDS_EACH=3 TURN_MS=100
 bench-modules: all $(BENCHES) ## what the modules' own work costs, as ratios within one run
 	@for b in $(BENCHES); do $$b || exit 1; done
 bench-search: all $(B)/tests/bench/bench_search $(B)/tests/bench/bench_swaps $(B)/tests/bench/bench_vectors ## what search costs, how well it finds, what a swap and vectors cost
@@ -186,11 +187,12 @@ test-deps:                   # And those that testing needs, with the locked npm
 # Programs that print what they counted or measured, beside their verdict.
 FIGURES := tests/unit/test_workflow_tasklist tests/unit/test_yaml tests/stress/counters \
            tests/stress/scenario tests/stress/stress_workflow tests/stress/crash tests/stress/crash_quota \
-           tests/stress/lifecycle tests/bench/bench_start
-figures: all $(addprefix $(B)/,$(FIGURES)) ## the figures that tandem promises, measured now
+           tests/stress/lifecycle
+figures: all $(addprefix $(B)/,$(FIGURES)) $(COMPARE) ## the figures that tandem promises, measured now
 	@for program in $(FIGURES); do echo "$$program"; \
 	    TANDEM=build/tandem $(B)/$$program 2>&1 | grep -vE '^(\[|time=|$$)' | sed 's/^/    /'; \
 	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
+	@$(COMPARE) --only start,idle --without SDK
 
 PREFIX ?= /usr/local
 install: all                 ## install into $(DESTDIR)$(PREFIX)

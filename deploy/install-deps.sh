@@ -35,6 +35,10 @@ if [ -n "$missing" ]; then
     apt-get update -qq
     # shellcheck disable=SC2086
     apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    # Its package starts nginx; the bench starts one of its own.
+    case $missing in
+    *nginx*) [ ! -d /run/systemd/system ] || systemctl disable --quiet --now nginx ;;
+    esac
 fi
 
 if [ $# -gt 0 ] && [ -f tests/clients/package-lock.json ]; then

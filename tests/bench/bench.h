@@ -12,12 +12,15 @@ struct bench {
     const char *only; /* Parts of workloads' names, with commas between; null: all of them. */
     unsigned rounds;
     int64_t turn_ns; /* How long a turn takes. */
+    const char *without; /* Names of peers that do not take part, likewise; null: all do. */
     char root[HARNESS_ROOT];
     struct report *report;
 };
 
 /* True if that workload is wanted. */
 bool bench_wants(const struct bench *b, const char *workload);
+/* True if that peer takes part. */
+bool bench_has(const struct bench *b, const char *peer);
 /* Starts tandem on a project as users run it, over HTTP or, 'stdio', as an IDE does, but with the
  * group of the echo tool and without a limit on the calls a second; 'more' options may be null. */
 void bench_tandem(struct server *s, const char *root, bool stdio, const char *const more[]);

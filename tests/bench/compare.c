@@ -4,6 +4,7 @@
  * and ratios, of turns taken one after the other (contest.h). */
 #include "tests/bench/bench.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,23 +12,31 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+/* True if one of the parts, with commas between, is in 'name'. */
+static bool
+has_part(const char *parts, const char *name)
+{
+    while (*parts) {
+        size_t len = strcspn(parts, ",");
+
+        if (len && memmem(name, strlen(name), parts, len)) {
+            return true;
+        }
+        parts += len + (parts[len] == ',');
+    }
+    return false;
+}
+
 bool
 bench_wants(const struct bench *b, const char *workload)
 {
-    const char *part = b->only;
+    return !b->only || !*b->only || has_part(b->only, workload);
+}
 
-    if (!part || !*part) {
-        return true;
-    }
-    while (*part) {
-        size_t len = strcspn(part, ",");
-
-        if (len && memmem(workload, strlen(workload), part, len)) {
-            return true;
-        }
-        part += len + (part[len] == ',');
-    }
-    return false;
+bool
+bench_has(const struct bench *b, const char *peer)
+{
+    return !b->without || !has_part(b->without, peer);
 }
 
 const char *const bench_many_sessions[] = {"--limits-sessions",
@@ -83,6 +92,35 @@ remove_roots(void)
     }
 }
 
+/* Lets a server make the index of the standards: it is there on every start but the first. */
+static void
+make_index(const char *root)
+{
+    struct findings findings = FINDINGS_INIT;
+    int64_t deadline = now_ns() + PATIENCE;
+    struct mcp_peer peer;
+    struct server s;
+    bool found = false;
+
+    bench_tandem(&s, root, false, NULL);
+    if (!mcp_open(&peer, &s.info, MCP_MODERN, 0, &findings)) {
+        bench_fail("tandem: no client");
+    }
+    while (!found) {
+        struct mcp_outcome o = mcp_call(&peer, "search_standards", "{\"query\":\"locks\"}");
+
+        found = json_array_size(json_object_get(o.result, "results")) > 0;
+        outcome_fini(&o);
+        if (findings_tell(&findings) || now_ns() > deadline) {
+            bench_fail("tandem finds nothing in the standards");
+        }
+        look_again_soon();
+    }
+    mcp_close(&peer);
+    samples_fini(&peer.samples);
+    bench_tandem_end(&s);
+}
+
 void
 bench_project(char root[HARNESS_ROOT], bool empty)
 {
@@ -101,81 +139,144 @@ bench_project(char root[HARNESS_ROOT], bool empty)
         path = xasprintf("%s/.tandem/standards", root);
         harness_copy("tests/fixtures/praxis/standards", path);
         free(path);
+        make_index(root);
     }
 }
 
 /* ---- The machine ---- */
 
-static void
-tell_line_of(const char *path, const char *key)
+/* The rest of the first line of a file that begins with 'key', behind its colon; new. */
+static char *
+line_of(const char *path, const char *key)
 {
     FILE *file = fopen(path, "re");
     char line[256];
+    char *found = NULL;
 
-    while (file && fgets(line, sizeof line, file)) {
+    while (!found && file && fgets(line, sizeof line, file)) {
         if (strncmp(line, key, strlen(key)) == 0) {
             const char *value = strchr(line, ':');
-            printf("%s", value ? value + 2 : line);
-            break;
+
+            line[strcspn(line, "\n")] = '\0';
+            found = xstrdup(value ? value + 2 : line);
         }
     }
     if (file) {
         fclose(file);
     }
+    return found ? found : xstrdup("unknown");
 }
 
-static void
-tell_machine(const struct bench *b)
+static char *
+machine(const struct bench *b)
 {
+    char *cpu = line_of("/proc/cpuinfo", "model name"), *load = line_of("/proc/loadavg", "");
     struct utsname u;
+    char *text;
 
     uname(&u);
-    printf("%ld cores, Linux %s, %s, ", sysconf(_SC_NPROCESSORS_ONLN), u.release, u.machine);
-    tell_line_of("/proc/cpuinfo", "model name");
-    printf("load average at start: ");
-    tell_line_of("/proc/loadavg", "");
-    printf("%u rounds, turns of %.0f ms\n\n", b->rounds, (double)b->turn_ns / MS);
+    *(strchr(load, '/') ? strchr(load, '/') : load) = '\0'; /* The three averages. */
+    if (strrchr(load, ' ')) {
+        *strrchr(load, ' ') = '\0';
+    }
+    text = xasprintf("%ld cores of %s, Linux %s, %s; load average at the start %s; medians of %u "
+                     "rounds, turns of %.0f ms",
+                     sysconf(_SC_NPROCESSORS_ONLN), cpu, u.release, u.machine, load, b->rounds,
+                     (double)b->turn_ns / MS);
+    free(cpu);
+    free(load);
+    return text;
 }
 
-int
-main(int argc, char **argv)
+struct outputs {
+    const char *table, *chart; /* Files to write; may be null. */
+};
+
+static bool
+read_options(int argc, char **argv, struct bench *b, struct outputs *out)
 {
     static const struct option options[] = {{"only", required_argument, NULL, 'o'},
                                             {"rounds", required_argument, NULL, 'r'},
                                             {"turn", required_argument, NULL, 't'},
+                                            {"without", required_argument, NULL, 'w'},
+                                            {"table", required_argument, NULL, 'm'},
+                                            {"chart", required_argument, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
-    struct bench b = {.rounds = 5, .turn_ns = 400 * MS};
-    struct rlimit files;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 'o':
-            b.only = optarg;
+            b->only = optarg;
             break;
         case 'r':
-            b.rounds = (unsigned)strtoul(optarg, NULL, 10);
+            b->rounds = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 't':
-            b.turn_ns = (int64_t)strtoul(optarg, NULL, 10) * MS;
+            b->turn_ns = (int64_t)strtoul(optarg, NULL, 10) * MS;
+            break;
+        case 'w':
+            b->without = optarg;
+            break;
+        case 'm':
+            out->table = optarg;
+            break;
+        case 'c':
+            out->chart = optarg;
             break;
         default:
-            fprintf(stderr, "usage: compare [--only PART,...] [--rounds N] [--turn MS]\n");
-            return 2;
+            return false;
         }
     }
-    getrlimit(RLIMIT_NOFILE, &files);
+    return optind == argc;
+}
+
+/* As many descriptors as there may be: the load takes them, and the servers it is put on. */
+static void
+allow_descriptors(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
+        bench_fail("getrlimit: %s", strerror(errno));
+    }
     files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) {
+        bench_fail("setrlimit: %s", strerror(errno));
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    struct bench b = {.rounds = 5, .turn_ns = 400 * MS};
+    struct outputs out = {NULL, NULL};
+    char *on;
+
+    if (!read_options(argc, argv, &b, &out)) {
+        fprintf(stderr,
+                "usage: compare [--only PART,...] [--rounds N] [--turn MS] [--without PEER,...] "
+                "[--table FILE] [--chart FILE]\n");
+        return 2;
+    }
+    allow_descriptors();
+    on = machine(&b);
+    printf("%s\n\n", on);
+    b.report = report_create(on);
     bench_project(b.root, false);
-    b.report = report_create();
-    tell_machine(&b);
     bench_http(&b);
     bench_streams(&b);
     bench_stdio(&b);
     bench_relay(&b);
     bench_start(&b);
     report_end(b.report);
+    if (out.table) {
+        report_write_table(b.report, out.table);
+    }
+    if (out.chart) {
+        report_write_chart(b.report, out.chart);
+    }
     report_destroy(b.report);
+    free(on);
     return 0;
 }

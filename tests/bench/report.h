@@ -1,5 +1,5 @@
-/* report.h -- what was measured: told as it comes, then kept for the README's table and the chart.
- */
+/* report.h -- what was measured: told as it comes, then written as the README's table and as a
+ * chart (report_write.c). */
 #ifndef TANDEM_TESTS_REPORT_H
 #define TANDEM_TESTS_REPORT_H
 
@@ -16,12 +16,6 @@ struct goal {
     double limit;
 };
 
-struct report;
-struct report *report_create(void);
-void report_destroy(struct report *r);
-/* A contest that has been held; the goals end with a limit of 0.  'workload' is copied. */
-void report_contest(struct report *r, const char *workload, const struct entrant *entrants,
-                    size_t count, const struct goal *goals);
 /* A figure by itself; no goal with a limit of 0.  'beside' says what others take; may be null. */
 struct single {
     const char *workload, *what, *unit, *beside;
@@ -29,8 +23,22 @@ struct single {
     bool at_most;
     double limit;
 };
+
+struct report;
+/* 'machine' says what was measured on; copied. */
+struct report *report_create(const char *machine);
+void report_destroy(struct report *r);
+/* A contest that has been held; the goals end with a limit of 0, those that are ratios to who has
+ * not taken part do not count.  'workload' is copied; the names of the entrants are borrowed for
+ * ever. */
+void report_contest(struct report *r, const char *workload, const struct entrant *entrants,
+                    size_t count, const struct goal *goals);
 void report_single(struct report *r, const struct single *s);
-/* Says how many goals were met and which were missed.  Returns the number of those missed. */
-unsigned report_end(const struct report *r);
+/* Says how many goals were met and which were missed. */
+void report_end(const struct report *r);
+
+/* Writes all of it in Markdown; CPU time a request as a chart. */
+void report_write_table(const struct report *r, const char *path);
+void report_write_chart(const struct report *r, const char *path);
 
 #endif

@@ -48,6 +48,7 @@ bench_relay(struct bench *b)
          NULL},
     };
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
+        struct fanout_plan plan = workloads[i].plan;
         struct fanout_run run;
         struct entrant *entrants;
         struct turn turns[2];
@@ -57,8 +58,8 @@ bench_relay(struct bench *b)
             continue;
         }
         bench_tandem(&server, b->root, false, many);
-        turns[0] = (struct turn){&server, &workloads[i].plan, &run};
-        turns[1] = (struct turn){NULL, &workloads[i].plan, &run};
+        turns[0] = (struct turn){&server, &plan, &run};
+        turns[1] = (struct turn){NULL, &plan, &run};
         entrants = xcalloc(2, sizeof *entrants);
         entrants[0] = (struct entrant){.name = "tandem", .turn = take_turn, .arg = &turns[0]};
         entrants[1] = (struct entrant){.name = "plain send()", .turn = take_turn, .arg = &turns[1]};

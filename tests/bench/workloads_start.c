@@ -9,13 +9,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define STARTS 20 /* In a turn; one of the SDK's, which take long. */
+#define STARTS 64 /* In a turn, at most. */
 
 struct turn {
     const struct bench *bench;
     bool http;
-    char *hello;            /* initialize, owned. */
-    const char *token_path; /* Of the project. */
+    char *hello; /* initialize, owned. */
 };
 
 /* What one start took: until the answer, and CPU time of the server until then. */
@@ -137,17 +136,18 @@ sdk_by_http(const struct turn *t)
 /* ---- Turns ---- */
 
 static void
-starts(const struct turn *t, unsigned count, struct start (*one)(const struct turn *),
-       double figures[FIGURES])
+starts(const struct turn *t, struct start (*one)(const struct turn *), double figures[FIGURES])
 {
     double ns[STARTS], cpu[STARTS];
+    int64_t begin = now_ns();
+    size_t count = 0;
 
-    for (unsigned i = 0; i < count; i++) {
+    do {
         struct start start = one(t);
 
-        ns[i] = (double)start.ns;
-        cpu[i] = (double)start.cpu_ns;
-    }
+        ns[count] = (double)start.ns;
+        cpu[count++] = (double)start.cpu_ns;
+    } while (count < STARTS && now_ns() - begin < t->bench->turn_ns);
     memset(figures, 0, FIGURES * sizeof *figures);
     figures[FIGURE_P50] = median_of(ns, count) / 1e3;
     figures[FIGURE_P99] = ns[count - 1] / 1e3;
@@ -159,7 +159,7 @@ tandem_turn(void *arg, double figures[FIGURES])
 {
     const struct turn *t = arg;
 
-    starts(t, STARTS, t->http ? tandem_by_http : tandem_by_stdio, figures);
+    starts(t, t->http ? tandem_by_http : tandem_by_stdio, figures);
 }
 
 static void
@@ -167,7 +167,7 @@ sdk_turn(void *arg, double figures[FIGURES])
 {
     const struct turn *t = arg;
 
-    starts(t, 1, t->http ? sdk_by_http : sdk_by_stdio, figures);
+    starts(t, t->http ? sdk_by_http : sdk_by_stdio, figures);
 }
 
 static void
@@ -176,19 +176,36 @@ run_starts(struct bench *b, const char *name, bool http, double most_us)
     struct goal goals[] = {{FIGURE_P50, GOAL_ITSELF, true, most_us}, {.limit = 0}};
     struct entrant *entrants = xcalloc(2, sizeof *entrants);
     struct turn turn = {.bench = b, .http = http};
+    size_t count = bench_has(b, "SDK") ? 2 : 1;
 
     if (bench_wants(b, name)) {
         turn.hello = message_new(MCP_LEGACY, "initialize", message_initialize);
         entrants[0] = (struct entrant){.name = "tandem", .turn = tandem_turn, .arg = &turn};
         entrants[1] = (struct entrant){.name = "TypeScript SDK", .turn = sdk_turn, .arg = &turn};
-        contest(entrants, 2, b->rounds);
-        report_contest(b->report, name, entrants, 2, goals);
+        contest(entrants, count, b->rounds);
+        report_contest(b->report, name, entrants, count, goals);
         free(turn.hello);
     }
     free(entrants);
 }
 
 /* ---- At rest ---- */
+
+/* What it takes, as text; new. */
+static char *
+sdk_at_rest(void)
+{
+    char *hello = message_new(MCP_LEGACY, "initialize", message_initialize), *text;
+    struct peer p;
+
+    peer_sdk_http(&p);
+    ask(p.name, p.port, NULL, hello);
+    text =
+        xasprintf("%s with one tool %.1f MiB", p.name, (double)process_resident(p.pid) / (1 << 20));
+    peer_end(&p);
+    free(hello);
+    return text;
+}
 
 /* A dual server with all groups of tools, which has served a client on each transport. */
 static void
@@ -201,8 +218,7 @@ run_idle(struct bench *b)
     struct mcp_outcome outcome;
     struct mcp_peer peer;
     struct server s;
-    struct peer sdk;
-    char *beside, *hello;
+    char *beside;
 
     if (!bench_wants(b, name)) {
         return;
@@ -213,11 +229,7 @@ run_idle(struct bench *b)
     }
     outcome = mcp_call(&peer, "get_server_info", "{}");
     outcome_fini(&outcome);
-    peer_sdk_http(&sdk);
-    hello = message_new(MCP_LEGACY, "initialize", message_initialize);
-    ask(sdk.name, sdk.port, NULL, hello);
-    beside = xasprintf("TypeScript SDK with one tool: %.1f",
-                       (double)process_resident(sdk.pid) / (1 << 20));
+    beside = bench_has(b, "SDK") ? sdk_at_rest() : NULL;
     report_single(b->report, &(struct single){.workload = name,
                                               .what = "resident",
                                               .unit = "MiB",
@@ -225,25 +237,17 @@ run_idle(struct bench *b)
                                               .value = (double)process_resident(s.pid) / (1 << 20),
                                               .at_most = true,
                                               .limit = 8});
-    peer_end(&sdk);
     mcp_close(&peer);
     samples_fini(&peer.samples);
     if (server_end(&s) != 0 || findings_tell(&findings)) {
         bench_fail("tandem did not end well");
     }
     free(beside);
-    free(hello);
 }
 
 void
 bench_start(struct bench *b)
 {
-    struct server s;
-
-    if (bench_wants(b, "start")) { /* Once for the files that a first start makes. */
-        bench_tandem(&s, b->root, true, NULL);
-        bench_tandem_end(&s);
-    }
     run_starts(b, "start to first answer, stdio", false, 4000);
     run_starts(b, "start to first answer, HTTP", true, 5000);
     run_idle(b);

@@ -74,7 +74,8 @@ run_workload(struct bench *b, const struct workload *w)
     struct entrant *entrants = xcalloc(ENTRANTS, sizeof *entrants);
     char *message = echo_message(w->era, w->text), *legacy = echo_message(MCP_LEGACY, w->text);
     struct turn turns[ENTRANTS];
-    struct peer pipe, sdk;
+    struct peer pipe, sdk = {.pid = 0};
+    size_t count = bench_has(b, "SDK") ? ENTRANTS : SDK;
     struct server tandem;
 
     for (size_t i = 0; i < ENTRANTS; i++) {
@@ -89,13 +90,15 @@ run_workload(struct bench *b, const struct workload *w)
     turns[PIPE].lines = open_lines(pipe.name, pipe.in, pipe.out, message, w->era, true);
     turns[PIPE].pid = pipe.pid;
     entrants[PIPE].name = pipe.name;
-    peer_sdk_stdio(&sdk);
-    turns[SDK].lines = open_lines(sdk.name, sdk.in, sdk.out, legacy, MCP_LEGACY, false);
-    turns[SDK].pid = sdk.pid;
-    entrants[SDK].name = sdk.name;
+    if (count == ENTRANTS) {
+        peer_sdk_stdio(&sdk);
+        turns[SDK].lines = open_lines(sdk.name, sdk.in, sdk.out, legacy, MCP_LEGACY, false);
+        turns[SDK].pid = sdk.pid;
+        entrants[SDK].name = sdk.name;
+    }
 
-    contest(entrants, ENTRANTS, b->rounds);
-    report_contest(b->report, w->name, entrants, ENTRANTS, w->goals);
+    contest(entrants, count, b->rounds);
+    report_contest(b->report, w->name, entrants, count, w->goals);
     for (size_t i = 0; i < ENTRANTS; i++) {
         lines_close(turns[i].lines);
     }
