@@ -5,6 +5,7 @@
 #include "handlers/era.h"
 #include "handlers/notices.h"
 #include "handlers/subscriptions.h"
+#include "handlers/suspension.h"
 #include "handlers/tasks.h"
 #include "handlers/tenant.h"
 #include "handlers/wait.h"
@@ -47,6 +48,7 @@ dispatch_tick(struct dispatcher *d)
 
     asks_tick(d);
     more |= tasks_tick(d);
+    more |= suspension_tick(d);
     wait_tick(d);
     /* A call in flight may leave behind what has a time. */
     for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {

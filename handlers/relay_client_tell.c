@@ -104,6 +104,11 @@ tell_gap(struct relay_client *c, const struct bus_item *item)
 static void
 tell_items(struct relay_client *c, const struct bus_item *items, size_t count)
 {
+    static const char *const reasons[] = {
+        [BUS_OVER_SLOW] = "events were not read fast enough",
+        [BUS_OVER_TENANT] = "the tenant is suspended, or there is none any more",
+    };
+
     for (size_t i = 0; i < count && !c->over;) {
         size_t past = c->options.compat ? 0 : tell_past(c, items + i, count - i);
 
@@ -119,7 +124,7 @@ tell_items(struct relay_client *c, const struct bus_item *items, size_t count)
             tell_gap(c, &items[i]);
             break;
         case BUS_ITEM_OVER:
-            relay_client_leave(c, "events were not read fast enough");
+            relay_client_leave(c, reasons[items[i].over]);
             break;
         }
         i++;

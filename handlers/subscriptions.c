@@ -22,9 +22,10 @@ struct subscription {
     struct mcp_session *session; /* Counted: of the connection it came by; null over HTTP. */
     struct sink *sink;           /* Counted. */
     char *principal;             /* Owned. */
-    const char *honoured;        /* The filter, as JSON members; until it is acknowledged. */
-    bool moves;                  /* struct envelope's. */
-    bool deaf;                   /* It does not read.  LC_CHANGES. */
+    char tenant[TENANT_ID_SIZE];
+    const char *honoured; /* The filter, as JSON members; until it is acknowledged. */
+    bool moves;           /* struct envelope's. */
+    bool deaf;            /* It does not read.  LC_CHANGES. */
     size_t task_count;
     char (*tasks)[MCP_TASK_ID_SIZE]; /* Owned: those that it follows, its principal's own. */
     size_t id_len;
@@ -131,7 +132,9 @@ subscriptions_lists(const struct dispatcher *d)
 static void
 free_subscription(struct subscription *s)
 {
-    s->sink->class->unref(s->sink);
+    if (s->sink) {
+        s->sink->class->unref(s->sink);
+    }
     mcp_session_unref(s->session);
     listener_fini(&s->listener);
     free(s->tasks);
@@ -155,6 +158,24 @@ end_with_result(struct subscription *s)
     reply.body = text.failed ? SLICE_NONE : buf_slice(&text);
     s->sink->class->answer(s->sink, &reply);
     buf_fini(&text);
+    free_subscription(s);
+}
+
+static void
+end_with_error(struct dispatcher *d, struct subscription *s, const struct fault *f)
+{
+    const struct envelope env = {.transport = s->session ? TRANSPORT_WS : TRANSPORT_HTTP};
+    struct request req;
+
+    request_init(&req, d, &env, s->sink, DIALECT_RPC);
+    req.era = ERA_MODERN;
+    req.revision = REVISION_2026_07_28;
+    req.message.kind = req.message.shape = RPC_REQUEST;
+    req.message.id = id_of(s);
+    req.fault = *f;
+    request_answer_error(&req);
+    request_fini(&req);
+    s->sink = NULL; /* The request has let go of it. */
     free_subscription(s);
 }
 
@@ -183,6 +204,7 @@ matches(const struct listener *l, const void *arg)
     return l->class == &class && (!m->session || s->session == m->session) &&
            (!m->sink || s->sink == m->sink) &&
            (!m->principal.len || slice_is(m->principal, s->principal)) &&
+           (!m->tenant || strcmp(m->tenant, s->tenant) == 0) &&
            (!m->id.len || rpc_id_equal(id_of(s), m->id));
 }
 
@@ -204,6 +226,42 @@ subscriptions_finish(struct dispatcher *d, const struct subscription_match *matc
     while ((l = changes_take(state_changes(d->state), matches, match))) {
         end_with_result((struct subscription *)l);
     }
+}
+
+void
+subscriptions_refuse(struct dispatcher *d, const struct subscription_match *match,
+                     const struct fault *f)
+{
+    struct listener *l;
+
+    while ((l = changes_take(state_changes(d->state), matches, match))) {
+        end_with_error(d, (struct subscription *)l, f);
+    }
+}
+
+struct next_tenant {
+    const char *after; /* May be null. */
+    char *next;        /* "" as long as there is none. */
+};
+
+static void
+note_tenant(struct listener *l, void *arg)
+{
+    const struct subscription *s = (const struct subscription *)l;
+    struct next_tenant *n = arg;
+
+    if (l->class == &class && (!n->after || strcmp(s->tenant, n->after) > 0) &&
+        (!*n->next || strcmp(s->tenant, n->next) < 0)) {
+        memcpy(n->next, s->tenant, TENANT_ID_SIZE);
+    }
+}
+
+bool
+subscriptions_next_tenant(struct dispatcher *d, const char *after, char tenant[TENANT_ID_SIZE])
+{
+    tenant[0] = '\0';
+    changes_each(state_changes(d->state), note_tenant, &(struct next_tenant){after, tenant});
+    return tenant[0] != '\0';
 }
 
 void
@@ -431,9 +489,11 @@ subscriptions_listen(struct request *req)
     s->sink = req->sink;
     s->moves = req->env.moves;
     s->principal = xstrndup(req->env.principal.data, req->env.principal.len);
+    memcpy(s->tenant, req->tenant, sizeof s->tenant);
     s->id_len = id.len;
     memcpy(s->id, id.data, id.len);
-    err = check_room(req);
+    err = tenants_glance(state_tenants(req->state), req->tenant, &req->fault);
+    err = err ? err : check_room(req);
     err = err ? err : read_filter(req, &s->listener, &honoured);
     if (!err) {
         s->honoured = honoured.len ? honoured.data : "";

@@ -22,12 +22,20 @@ struct subscription_match {
     const struct mcp_session *session; /* The connection it came by. */
     const struct sink *sink;           /* Where its answer goes. */
     struct slice principal;            /* Whose it is. */
+    const char *tenant;                /* For whom. */
     struct slice id;                   /* Raw JSON. */
 };
 /* Ends those that match, for their client wants it so or has left. */
 void subscriptions_cancel(struct dispatcher *d, const struct subscription_match *match);
 /* Ends those that match with their result. */
 void subscriptions_finish(struct dispatcher *d, const struct subscription_match *match);
+/* Ends those that match with the error 'f'. */
+void subscriptions_refuse(struct dispatcher *d, const struct subscription_match *match,
+                          const struct fault *f);
+/* Stores the tenant, of those for whom there are subscriptions, whose id is next behind 'after'
+ * (null: the first).  False if there is none. */
+bool subscriptions_next_tenant(struct dispatcher *d, const char *after,
+                               char tenant[TENANT_ID_SIZE]);
 /* Ends all of them with their result, unless their client moves on to another server, and takes no
  * new ones. */
 void subscriptions_end(struct dispatcher *d);

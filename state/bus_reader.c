@@ -9,6 +9,7 @@
 #include "state/bus_private.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 struct gap {
     uint64_t from, to; /* Both included; 'from' 0: there is none. */
@@ -32,7 +33,8 @@ struct bus_reader {
     unsigned first GUARDED_BY(LC_BUS), count GUARDED_BY(LC_BUS);
     size_t bytes GUARDED_BY(LC_BUS);
     bool told GUARDED_BY(LC_BUS); /* The owner will look. */
-    enum { ON, FELL_BEHIND, OVER } life GUARDED_BY(LC_BUS);
+    enum { ON, ENDING, OVER } life GUARDED_BY(LC_BUS);
+    enum bus_over over GUARDED_BY(LC_BUS);            /* Why. */
     struct bus_reader_stats stats GUARDED_BY(LC_BUS); /* The members that count. */
 };
 
@@ -77,13 +79,23 @@ has_room_locked(const struct bus_reader *r, const struct bus_event *event) REQUI
 }
 
 static void
+tell_owner_locked(struct bus_reader *r) REQUIRES(LC_BUS)
+{
+    if (!r->told) {
+        r->told = true;
+        r->wake(r->arg);
+    }
+}
+
+static void
 push_locked(struct bus_reader *r, struct bus_event *event) REQUIRES(LC_BUS)
 {
     bool full = !has_room_locked(r, event);
 
     r->bus->stats.overflows += full;
     if (full && r->bus->options.end_on_overflow) {
-        r->life = FELL_BEHIND;
+        r->life = ENDING;
+        r->over = BUS_OVER_SLOW;
     } else {
         while (!has_room_locked(r, event)) {
             drop_oldest_locked(r);
@@ -92,10 +104,7 @@ push_locked(struct bus_reader *r, struct bus_event *event) REQUIRES(LC_BUS)
         r->count++;
         r->bytes += event->text.len;
     }
-    if (!r->told) {
-        r->told = true;
-        r->wake(r->arg);
-    }
+    tell_owner_locked(r);
 }
 
 void
@@ -307,7 +316,7 @@ end_replay_locked(struct bus_reader *r) REQUIRES(LC_BUS)
     r->replay_at = r->replay_count = 0;
 }
 
-/* One that fell behind hands out what it has, and then that it is over. */
+/* One that ends hands out what it has, and then that it is over. */
 static bool
 take_one_locked(struct bus_reader *r, struct bus_item *item) REQUIRES(LC_BUS)
 {
@@ -319,8 +328,8 @@ take_one_locked(struct bus_reader *r, struct bus_item *item) REQUIRES(LC_BUS)
         hand_out_gap(&r->gap, item, false);
     } else if (r->count) {
         hand_out_locked(r, item, take_oldest_locked(r), false);
-    } else if (r->life == FELL_BEHIND) {
-        *item = (struct bus_item){.kind = BUS_ITEM_OVER};
+    } else if (r->life == ENDING) {
+        *item = (struct bus_item){.kind = BUS_ITEM_OVER, .over = r->over};
         r->life = OVER;
     } else {
         return false;
@@ -387,6 +396,46 @@ bus_reader_choose(struct bus_reader *r, const struct bus_patterns *patterns)
     r->patterns = copy;
     UNLOCK(BUS, &r->bus->lock);
     bus_patterns_fini(&old);
+}
+
+/* ---- By tenant ---- */
+
+bool
+bus_readers_next_tenant(struct bus *bus, const char *after, char tenant[TENANT_ID_SIZE])
+{
+    const char *next = NULL;
+
+    LOCK(BUS, &bus->lock);
+    for (struct bus_reader *r = bus->readers; r; r = r->next) {
+        if (r->tenant && r->life == ON && (!after || strcmp(r->tenant, after) > 0) &&
+            (!next || strcmp(r->tenant, next) < 0)) {
+            next = r->tenant;
+        }
+    }
+    if (next) { /* It lasts as long as its reader: under the lock. */
+        snprintf(tenant, TENANT_ID_SIZE, "%s", next);
+    }
+    UNLOCK(BUS, &bus->lock);
+    return next != NULL;
+}
+
+unsigned
+bus_readers_end(struct bus *bus, const char *tenant)
+{
+    unsigned ended = 0;
+
+    LOCK(BUS, &bus->lock);
+    for (struct bus_reader *r = bus->readers; r; r = r->next) {
+        if (r->tenant && r->life == ON && strcmp(r->tenant, tenant) == 0) {
+            drop_all_locked(r);
+            r->life = ENDING;
+            r->over = BUS_OVER_TENANT;
+            tell_owner_locked(r);
+            ended++;
+        }
+    }
+    UNLOCK(BUS, &bus->lock);
+    return ended;
 }
 
 struct bus_reader_stats

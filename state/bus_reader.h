@@ -24,6 +24,7 @@
 #include "state/base/err.h"
 #include "state/bus_event.h"
 #include "state/bus_pattern.h"
+#include "state/tenant_id.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,10 +74,15 @@ void bus_reader_close(struct bus_reader *reader);
 enum bus_item_kind {
     BUS_ITEM_EVENT,
     BUS_ITEM_GAP,  /* What matched of the numbers 'from' to 'to' is not to be had any more. */
-    BUS_ITEM_OVER, /* It fell behind, and nothing more comes.  Once. */
+    BUS_ITEM_OVER, /* Nothing more comes.  Once. */
+};
+enum bus_over {
+    BUS_OVER_SLOW,   /* It fell behind. */
+    BUS_OVER_TENANT, /* bus_readers_end(). */
 };
 struct bus_item {
     enum bus_item_kind kind;
+    enum bus_over over;      /* Why, of the last. */
     bool replay;             /* Of the past. */
     struct bus_event *event; /* Counted: the caller's. */
     uint64_t from, to;
@@ -93,6 +99,12 @@ void bus_reader_rewind(struct bus_reader *reader, uint64_t seq, struct bus_reade
 
 /* Has it told of what matches 'patterns', copied, from now on; what it has is handed out still. */
 void bus_reader_choose(struct bus_reader *reader, const struct bus_patterns *patterns);
+
+/* Stores the tenant, of those of whose events there are readers, whose id is next behind 'after'
+ * (null: the first).  False if there is none. */
+bool bus_readers_next_tenant(struct bus *bus, const char *after, char tenant[TENANT_ID_SIZE]);
+/* All readers of 'tenant' are over, and what they have not taken is dropped.  Returns how many. */
+unsigned bus_readers_end(struct bus *bus, const char *tenant);
 
 struct bus_reader_stats {
     uint64_t taken, dropped;

@@ -21,8 +21,9 @@
 
 #define LAST_DEFAULT 50u /* Events that a new client gets first. */
 #define LAST_MAX 10000u
-#define AT_ONCE 8u /* Events that are taken together; */
-#define ROUNDS 16u /* and so often, before the others get their turn. */
+#define AT_ONCE 64u                 /* Events that are taken together, */
+#define AT_ONCE_BYTES (32u * 1024u) /* so many bytes of them, or one; */
+#define ROUNDS 16u                  /* and so often, before the others get their turn. */
 #define RETRY_MS 2000
 
 struct http_feed {
@@ -79,7 +80,7 @@ add_event(struct buf *out, const struct http_feed *feed, const struct bus_event 
 
 /* Adds the item, and lets go of it.  False if it was the last. */
 static bool
-add_item(struct buf *out, const struct http_feed *feed, struct bus_item *item)
+add_item(struct buf *out, struct http_feed *feed, struct bus_item *item)
 {
     switch (item->kind) {
     case BUS_ITEM_EVENT:
@@ -93,7 +94,8 @@ add_item(struct buf *out, const struct http_feed *feed, struct bus_item *item)
     case BUS_ITEM_OVER:
         break;
     }
-    add_own(out, feed, "bye", 0, "{\"reason\":\"too_slow\"}");
+    feed->reason = item->over == BUS_OVER_SLOW ? "too_slow" : "tenant_suspended";
+    add_own(out, feed, "bye", 0, "{\"reason\":\"%s\"}", feed->reason);
     return false;
 }
 
@@ -155,7 +157,6 @@ feed(struct connection *c)
             more = add_item(&text, c->feed, &items[i]);
         }
         if (!more) {
-            c->feed->reason = "too_slow";
             http_stream_add(c, buf_slice(&text));
             connection_end_stream(c, &(struct reply){.status = 200});
         } else if (count) {
@@ -276,8 +277,11 @@ open_feed(struct connection *c, const struct http_parser *p, struct http_feed *f
           struct bus_reader_start *start, struct fault *f)
 {
     struct bus_patterns patterns = {.count = 0};
-    struct bus_reader_options options = {
-        .patterns = &patterns, .from = BUS_FROM_LAST, .wake = wake, .arg = c};
+    struct bus_reader_options options = {.patterns = &patterns,
+                                         .from = BUS_FROM_LAST,
+                                         .take_bytes = AT_ONCE_BYTES,
+                                         .wake = wake,
+                                         .arg = c};
     struct envelope env;
     enum err err = read_patterns(p, &patterns, f);
 
