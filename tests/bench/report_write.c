@@ -140,10 +140,10 @@ is_charted(const struct told *t)
 static const char *
 class_of(const char *name)
 {
-    return strcmp(name, "tandem") == 0           ? "t"
-           : strcmp(name, "TypeScript SDK") == 0 ? "s"
-           : strncmp(name, "bare", 4) == 0       ? "b"
-                                                 : "n";
+    return strcmp(name, "tandem") == 0            ? "t"
+           : strncmp(name, "TypeScript", 10) == 0 ? "s"
+           : strncmp(name, "bare", 4) == 0        ? "b"
+                                                  : "n";
 }
 
 static void

@@ -13,7 +13,6 @@ struct workload {
     const char *name;
     struct question question;
     size_t text; /* Of echo. */
-    bool no_sdk;
     const struct goal *goals;
 };
 
@@ -53,22 +52,21 @@ static const struct workload workloads[] = {
      .goals = storm_goals},
     {"connect, server/discover, close",
      {MCP_MODERN, 8, "server/discover", .reconnect = true},
-     .no_sdk = true,
      .goals = storm_goals},
 };
 
 /* Starts the SDK, and lets it work until what compiles it has done so. */
 static void
-start_sdk(const struct bench *b, struct peer *sdk)
+start_sdk(const struct bench *b, struct peer *sdk, enum mcp_era era)
 {
     struct entrant *e = xcalloc(1, sizeof *e);
     char *arguments = message_echo(20);
-    struct question question = {MCP_LEGACY, 8, "tools/call", "echo", arguments};
+    struct question question = {era, 8, "tools/call", "echo", arguments};
     double figures[FIGURES];
     struct side *side;
 
-    peer_sdk_http(sdk);
-    side = side_mcp(b, e, sdk->name, sdk->pid, (struct asker){.era = MCP_LEGACY, .port = sdk->port},
+    peer_sdk_http(sdk, era);
+    side = side_mcp(b, e, sdk->name, sdk->pid, (struct asker){.era = era, .port = sdk->port},
                     &question, false);
     for (unsigned i = 0; i < SDK_WARM_TURNS; i++) {
         e->turn(e->arg, figures);
@@ -106,11 +104,10 @@ against_peers(struct bench *b, const struct workload *w, const struct peer *sdk)
         sides[count] = side_fixed(b, &entrants[count], &libuv, &question, sides[0]);
         count++;
     }
-    if (!w->no_sdk && bench_has(b, "SDK")) {
-        question.era = MCP_LEGACY; /* The only one that it speaks. */
+    if (bench_has(b, "SDK")) {
         sides[count] =
             side_mcp(b, &entrants[count], sdk->name, sdk->pid,
-                     (struct asker){.era = MCP_LEGACY, .port = sdk->port}, &question, false);
+                     (struct asker){.era = question.era, .port = sdk->port}, &question, false);
         count++;
     }
     contest(entrants, count, b->rounds);
@@ -207,16 +204,19 @@ bench_tools(struct bench *b)
 void
 bench_http(struct bench *b)
 {
-    struct peer sdk = {.pid = 0};
+    struct peer sdks[] = {[MCP_LEGACY] = {.pid = 0}, [MCP_MODERN] = {.pid = 0}};
 
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
+        enum mcp_era era = workloads[i].question.era;
+
         if (bench_wants(b, workloads[i].name)) {
-            if (!sdk.pid && bench_has(b, "SDK")) {
-                start_sdk(b, &sdk);
+            if (!sdks[era].pid && bench_has(b, "SDK")) {
+                start_sdk(b, &sdks[era], era);
             }
-            against_peers(b, &workloads[i], &sdk);
+            against_peers(b, &workloads[i], &sdks[era]);
         }
     }
-    peer_end(&sdk);
+    peer_end(&sdks[MCP_LEGACY]);
+    peer_end(&sdks[MCP_MODERN]);
     bench_tools(b);
 }

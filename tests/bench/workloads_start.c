@@ -49,7 +49,7 @@ sdk_by_stdio(const struct turn *t)
     struct lines *lines;
     struct peer p;
 
-    peer_sdk_stdio(&p);
+    peer_sdk_stdio(&p, MCP_LEGACY);
     lines = lines_open(
         &(struct lines_options){.name = p.name, .in = p.in, .out = p.out, .message = t->hello});
     start.ns = now_ns() - start.ns;
@@ -125,7 +125,7 @@ sdk_by_http(const struct turn *t)
     struct start start = {.ns = now_ns()};
     struct peer p;
 
-    peer_sdk_http(&p);
+    peer_sdk_http(&p, MCP_LEGACY);
     ask(p.name, p.port, NULL, t->hello);
     start.ns = now_ns() - start.ns;
     start.cpu_ns = process_cpu_ns(p.pid);
@@ -181,7 +181,7 @@ run_starts(struct bench *b, const char *name, bool http, double most_us)
     if (bench_wants(b, name)) {
         turn.hello = message_new(MCP_LEGACY, "initialize", message_initialize);
         entrants[0] = (struct entrant){.name = "tandem", .turn = tandem_turn, .arg = &turn};
-        entrants[1] = (struct entrant){.name = "TypeScript SDK", .turn = sdk_turn, .arg = &turn};
+        entrants[1] = (struct entrant){.name = "TypeScript SDK 1", .turn = sdk_turn, .arg = &turn};
         contest(entrants, count, b->rounds);
         report_contest(b->report, name, entrants, count, goals);
         free(turn.hello);
@@ -198,7 +198,7 @@ sdk_at_rest(void)
     char *hello = message_new(MCP_LEGACY, "initialize", message_initialize), *text;
     struct peer p;
 
-    peer_sdk_http(&p);
+    peer_sdk_http(&p, MCP_LEGACY);
     ask(p.name, p.port, NULL, hello);
     text =
         xasprintf("%s with one tool %.1f MiB", p.name, (double)process_resident(p.pid) / (1 << 20));

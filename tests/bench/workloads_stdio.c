@@ -6,7 +6,7 @@ enum { TANDEM, PIPE, SDK, ENTRANTS };
 
 struct workload {
     const char *name;
-    enum mcp_era era; /* Of tandem's client; the SDK's is a legacy one. */
+    enum mcp_era era;
     unsigned in_flight;
     size_t text; /* Length of echo's text. */
     const struct goal *goals;
@@ -72,7 +72,7 @@ run_workload(struct bench *b, const struct workload *w)
 {
     struct load_result *result = xcalloc(1, sizeof *result);
     struct entrant *entrants = xcalloc(ENTRANTS, sizeof *entrants);
-    char *message = echo_message(w->era, w->text), *legacy = echo_message(MCP_LEGACY, w->text);
+    char *message = echo_message(w->era, w->text);
     struct turn turns[ENTRANTS];
     struct peer pipe, sdk = {.pid = 0};
     size_t count = bench_has(b, "SDK") ? ENTRANTS : SDK;
@@ -91,8 +91,8 @@ run_workload(struct bench *b, const struct workload *w)
     turns[PIPE].pid = pipe.pid;
     entrants[PIPE].name = pipe.name;
     if (count == ENTRANTS) {
-        peer_sdk_stdio(&sdk);
-        turns[SDK].lines = open_lines(sdk.name, sdk.in, sdk.out, legacy, MCP_LEGACY, false);
+        peer_sdk_stdio(&sdk, w->era);
+        turns[SDK].lines = open_lines(sdk.name, sdk.in, sdk.out, message, w->era, false);
         turns[SDK].pid = sdk.pid;
         entrants[SDK].name = sdk.name;
     }
@@ -106,7 +106,6 @@ run_workload(struct bench *b, const struct workload *w)
     peer_end(&pipe);
     peer_end(&sdk);
     free(message);
-    free(legacy);
     free(entrants);
     free(result);
 }

@@ -1,23 +1,17 @@
-// The smallest server that the official TypeScript SDK allows, for "make bench": one tool, echo.
-// bench_sdk.mjs PORT: over HTTP, stateless, JSON answers, a server and a transport for each request, as the SDK has it.
-// bench_sdk.mjs: on stdio.
+// The smallest server that the official TypeScript SDK allows in its first version, for "make bench": one tool, echo.
+// bench_sdk1.mjs PORT: over HTTP, stateless, JSON answers, a server and a transport for each request, as the SDK has it.
+// bench_sdk1.mjs: on stdio.
 import { createServer } from 'node:http';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-
-const tools = [{
-    name: 'echo',
-    description: 'Answers with the text that it is given.',
-    inputSchema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] },
-}];
+import { tools, echo } from './bench_echo.mjs';
 
 function makeServer() {
     const server = new Server({ name: 'bench', version: '1' }, { capabilities: { tools: {} } });
     server.setRequestHandler(ListToolsRequestSchema, () => ({ tools }));
-    server.setRequestHandler(CallToolRequestSchema, ({ params }) =>
-        ({ content: [{ type: 'text', text: params.arguments.text }] }));
+    server.setRequestHandler(CallToolRequestSchema, echo);
     return server;
 }
 
