@@ -154,7 +154,8 @@ prove-%:
 # ONLY=echo,stdio: the workloads whose names have one of these parts; ROUNDS_EACH and TURN_MS make it longer or shorter.
 ROUNDS_EACH ?= 5
 TURN_MS ?= 400
-bench: bench-deps all $(COMPARE) $(BARE) ## tandem beside its peers and the machine's limits, into the README (ONLY=echo: that only)
+bench: bench-deps            ## tandem beside its peers and the machine's limits, into the README (ONLY=echo: that only)
+	@$(MAKE) --no-print-directory all $(COMPARE) $(BARE)
 	@$(COMPARE) --only "$(ONLY)" --rounds $(ROUNDS_EACH) --turn $(TURN_MS) --table build/bench.md --chart build/bench.svg
 	@[ -n "$(ONLY)$(QUICK)" ] || tests/bench/publish.sh build/bench.md build/bench.svg
 bench-quick:                 ## the same in three minutes, rougher, and not written into the README
