@@ -84,16 +84,23 @@ run_search(struct request *req, struct helpdesk_ask *ask, struct helpdesk_answer
 
 /* ---- Searching ---- */
 
+/* What is not known is null. */
 static json_t *
-hit_json(const struct helpdesk_index *index, const struct helpdesk_hit *hit)
+number_of(const struct helpdesk_answer *answer, double number)
 {
-    const struct helpdesk_passage *p = &index->passages[hit->number];
+    return answer->hits.unscored ? json_null() : json_real(number);
+}
+
+static json_t *
+hit_json(const struct helpdesk_answer *answer, const struct helpdesk_hit *hit)
+{
+    const struct helpdesk_passage *p = &answer->index->passages[hit->number];
     json_t *json = json_must(json_object());
 
     json_put_text(json, "content", p->text);
     json_put_text(json, "source", p->source);
-    json_put(json, "score", json_real(hit->score));
-    json_put(json, "cosine", json_real(hit->cosine));
+    json_put(json, "score", number_of(answer, hit->score));
+    json_put(json, "cosine", number_of(answer, hit->cosine));
     json_put_int(json, "index", (int64_t)hit->number);
     json_put_bool(json, "below_threshold", hit->below);
     if (p->meta) {
@@ -151,6 +158,15 @@ read_search(const json_t *args, enum helpdesk_profile profile, struct helpdesk_s
     s->min_score = share_of(args, "min_score", context ? -1 : 0);
 }
 
+/* Why there is less to it than there could be. */
+static void
+put_degraded(json_t *result, const struct helpdesk_answer *answer)
+{
+    if (answer->degraded[0]) {
+        json_put_text(result, "degraded", answer->degraded);
+    }
+}
+
 static enum err
 search_helpdesk(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
@@ -170,13 +186,17 @@ search_helpdesk(struct request *req, const json_t *args, json_t **result, struct
     hits = json_must(json_array());
     timing = json_must(json_object());
     for (size_t i = 0; i < answer.hits.count; i++) {
-        json_add(hits, hit_json(answer.index, &answer.hits.items[i]));
+        json_add(hits, hit_json(&answer, &answer.hits.items[i]));
     }
     json_put(*result, "hits", hits);
     json_put_int(*result, "total_before_filter", (int64_t)answer.hits.before);
     json_put(*result, "min_score", json_real(ask.search.min_score));
     json_put_bool(*result, "fallback", answer.hits.fallback);
-    json_put_text(*result, "ranked_by", answer.words ? "vectors and words" : "vectors");
+    json_put_text(*result, "ranked_by",
+                  answer.degraded[0] ? "words"
+                  : answer.words     ? "vectors and words"
+                                     : "vectors");
+    put_degraded(*result, &answer);
     if (profile != PROFILE_NONE) {
         json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
     }
@@ -219,7 +239,7 @@ sources_json(const struct helpdesk_answer *answer)
         json_t *source = json_must(json_object());
 
         json_put_text(source, "source", answer->index->passages[hit->number].source);
-        json_put(source, "score", json_real(hit->score));
+        json_put(source, "score", number_of(answer, hit->score));
         json_put_bool(source, "below_threshold", hit->below);
         json_add(sources, source);
     }
@@ -254,6 +274,7 @@ ask_helpdesk(struct request *req, const json_t *args, json_t **result, struct fa
     json_put_text(*result, "answer", text);
     json_put(*result, "sources", sources_json(&answer));
     json_put_text(*result, "method", "passages");
+    put_degraded(*result, &answer);
     json_put_text(*result, "profile", helpdesk_profile_row(profile)->name);
     json_put_int(*result, "index_generation", (int64_t)answer.index->generation);
     put_ms(timing, "search_ms", answer.waited_ns + answer.embed_ns + answer.find_ns);
@@ -277,8 +298,9 @@ status_json(struct request *req, const char *index)
     helpdesk_status(state_helpdesk(req->state), index, &s);
     json_put_text(json, "state", helpdesk_state_name(s.state));
     json_put_bool(json, "reloading", s.reloading);
+    json_put_bool(json, "degraded", s.degraded);
     json_put_text(json, "error", s.error[0] ? s.error : NULL);
-    if (s.state == HELPDESK_FAILED) {
+    if (s.state == HELPDESK_FAILED || s.degraded) {
         json_put_int(json, "retry_ms", s.retry_ns / 1000000);
     }
     json_put_int(json, "vector_count", (int64_t)s.vectors);
@@ -430,7 +452,7 @@ const struct tool tool_search_helpdesk = {
         "Finds the passages of the helpdesk's documents nearest to a question. A score is "
         "1/(1+squared distance): 1 is the same text, 0.333 nothing in common, so raise min_score "
         "to 0.4 or more to filter. If fewer than 3 are over it, the first 3 come anyway, marked "
-        "below_threshold.",
+        "below_threshold. 'degraded' says why only words were compared: then no score is known.",
     .input_schema =
         "{\"type\":\"object\",\"properties\":{"
         "\"query\":{\"type\":\"string\",\"description\":\"At most 2000 characters\"},"
@@ -452,6 +474,7 @@ const struct tool tool_search_helpdesk = {
                      "\"hits\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
                      "\"total_before_filter\":{\"type\":\"integer\"},"
                      "\"fallback\":{\"type\":\"boolean\"},"
+                     "\"degraded\":{\"type\":\"string\"},"
                      "\"index_generation\":{\"type\":\"integer\"},"
                      "\"timing\":{\"type\":\"object\"}},"
                      "\"required\":[\"hits\",\"total_before_filter\",\"timing\"]}",

@@ -9,6 +9,7 @@
 
 #include "state/base/err.h"
 #include "state/base/mem.h"
+#include "state/base/stop.h"
 
 #define EMBED_IDENTITY_SIZE 160
 #define EMBED_TEXT_MAX 32768u /* Bytes of a text that count; what is behind them does not. */
@@ -25,8 +26,8 @@ struct embedder;
 
 /* When to give up. */
 struct embed_limits {
-    int64_t deadline_ns;      /* Monotonic; INT64_MAX: none but the provider's own. */
-    const _Atomic bool *stop; /* Set: within 100 ms.  Borrowed; may be null. */
+    int64_t deadline_ns; /* Monotonic; INT64_MAX: none but the provider's own. */
+    struct stop stop;    /* Within 100 ms. */
 };
 
 struct embedder_class {
@@ -35,6 +36,8 @@ struct embedder_class {
                       const struct embed_limits *limits, struct vectors *out, struct fault *f);
     /* Frees.  Called once, by whoever drops the last reference. */
     void (*free)(struct embedder *e);
+    /* Its vectors are made of letters: they know less of a question than the words of it do. */
+    bool of_letters;
 };
 
 /* What all embedders begin with. */

@@ -204,7 +204,7 @@ embed(struct embedder *e, const struct slice *texts, size_t count,
     enum err err = vectors_make(out, count, dimension, f);
 
     for (size_t i = 0; i < count && !err; i++) {
-        if (limits && limits->stop && atomic_load(limits->stop)) {
+        if (limits && stop_is_set(&limits->stop)) {
             err = fault_set(f, E_CANCELLED, "given up");
         } else {
             err = embed_text(texts[i], &room, vectors_at(out, i), dimension, f);
@@ -221,7 +221,7 @@ free_embedder(struct embedder *e)
     free(e);
 }
 
-static const struct embedder_class hashed = {embed, free_embedder};
+static const struct embedder_class hashed = {embed, free_embedder, .of_letters = true};
 
 struct embedder *
 embed_hashed_create(unsigned dimension)

@@ -134,7 +134,7 @@ ask(struct http_embedder *h, struct fetcher *fetcher, struct slice question, siz
         .headers = {"Content-Type: application/json", "Expect:", h->key_header},
         .body = question,
         .max = embed_answer_max(count, dimension),
-        .stop = limits ? limits->stop : NULL,
+        .stop = limits ? limits->stop : (struct stop){.flag = NULL},
     };
 
     for (unsigned tries = 1;; tries++) {
@@ -155,7 +155,7 @@ ask(struct http_embedder *h, struct fetcher *fetcher, struct slice question, siz
             clock_mono(clock_real()) + rest_ms * MS_NS >= deadline) {
             return tell_status(h, answer->status, f);
         }
-        if (!fetcher_rest(fetcher, rest_ms, request.stop)) {
+        if (!fetcher_rest(fetcher, rest_ms, &request.stop)) {
             return fault_set(f, E_CANCELLED, "given up");
         }
     }

@@ -132,7 +132,7 @@ answer_locked(struct embed_queries *q, const struct vectors *made, const struct 
 static void
 ask(struct embed_queries *q)
 {
-    const struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop = &q->stopping};
+    const struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &q->stopping};
     struct slice texts[WAITING_MAX];
     struct fault why = FAULT_INIT;
     struct note *left, *next;

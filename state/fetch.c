@@ -227,9 +227,9 @@ set_up(const struct curl *c, const struct fetch_request *r, struct buf *out, str
 }
 
 static bool
-is_given_up(const struct fetcher *f, const _Atomic bool *stop)
+is_given_up(const struct fetcher *f, const struct stop *stop)
 {
-    return atomic_load(&f->cancelled) || (stop && atomic_load(stop));
+    return atomic_load(&f->cancelled) || stop_is_set(stop);
 }
 
 /* Drives the transfer to its end; returns what libcurl says of it. */
@@ -237,10 +237,11 @@ static CURLcode
 drive(struct fetcher *f, CURLM *multi, const struct fetch_request *r)
 {
     const struct curl *c = &f->curl;
-    int wait_ms = r->stop && r->timeout_ms > FETCH_STOP_MS ? FETCH_STOP_MS : r->timeout_ms;
+    int wait_ms =
+        stop_can_be(&r->stop) && r->timeout_ms > FETCH_STOP_MS ? FETCH_STOP_MS : r->timeout_ms;
     int running = 1, left;
 
-    while (running && !is_given_up(f, r->stop)) {
+    while (running && !is_given_up(f, &r->stop)) {
         if (c->multi_perform(multi, &running) != CURLM_OK ||
             (running && c->multi_poll(multi, NULL, 0, wait_ms, NULL) != CURLM_OK)) {
             return CURLE_FAILED_INIT;
@@ -258,7 +259,7 @@ static enum err
 tell(const struct fetcher *f, const struct fetch_request *r, CURLcode result, const struct buf *out,
      struct fault *fault)
 {
-    if (is_given_up(f, r->stop)) {
+    if (is_given_up(f, &r->stop)) {
         return fault_set(fault, E_CANCELLED, "given up");
     }
     if (out->failed) {
@@ -311,7 +312,7 @@ fetcher_send(struct fetcher *f, const struct fetch_request *request, struct fetc
 }
 
 bool
-fetcher_rest(struct fetcher *f, int64_t ms, const _Atomic bool *stop)
+fetcher_rest(struct fetcher *f, int64_t ms, const struct stop *stop)
 {
     int64_t now = clock_mono(clock_real()), end = now + ms * 1000000;
 

@@ -10,6 +10,7 @@
 
 #include "state/base/err.h"
 #include "state/base/mem.h"
+#include "state/base/stop.h"
 
 #include <stdbool.h>
 
@@ -39,7 +40,7 @@ struct fetch_request {
     struct slice body;                      /* With data: POST, else GET. */
     size_t max;                             /* Bytes of the answer. */
     int timeout_ms;
-    const _Atomic bool *stop; /* Set: given up within FETCH_STOP_MS.  May be null. */
+    struct stop stop; /* Looked at every FETCH_STOP_MS. */
 };
 struct fetch_answer {
     struct buf body; /* The caller's to end, also after an error. */
@@ -52,7 +53,7 @@ struct fetch_answer {
 enum err fetcher_send(struct fetcher *f, const struct fetch_request *request,
                       struct fetch_answer *answer, struct fault *fault);
 /* Waits for 'ms'; false if that was given up.  Threads as above; after a fetcher_send(). */
-bool fetcher_rest(struct fetcher *f, int64_t ms, const _Atomic bool *stop);
+bool fetcher_rest(struct fetcher *f, int64_t ms, const struct stop *stop);
 /* A call that runs, and all later ones, end with E_CANCELLED at once.  Any thread. */
 void fetcher_cancel(struct fetcher *f);
 

@@ -86,7 +86,7 @@ retry_desk(void *arg, const char *key, void *value)
 
     (void)key;
     LOCK(HELPDESK, &h->lock);
-    failed = !d->current && !d->busy && d->fault.code && d->attempts < HELPDESK_ATTEMPTS;
+    failed = helpdesk_lacks(d) && !d->busy && d->fault.code && d->attempts < HELPDESK_ATTEMPTS;
     due = failed && clock_mono(h->options.clock) >= d->retry_at;
     if (due) {
         helpdesk_want_locked(d, true);
@@ -209,11 +209,12 @@ read_status_locked(const struct desk *d, int64_t now, struct helpdesk_status *s)
     if (d->fault.code) {
         memcpy(s->error, d->fault.text, sizeof s->error);
     }
-    if (s->state == HELPDESK_FAILED && d->retry_at > now) {
+    if (d->fault.code && helpdesk_lacks(d) && !d->busy && d->retry_at > now) {
         s->retry_ns = d->retry_at - now;
     }
     if (index) {
-        s->vectors = index->count;
+        s->degraded = index->without[0];
+        s->vectors = s->degraded ? 0 : index->count;
         s->documents = index->documents;
         s->skipped = index->skipped;
         s->reused = index->reused;

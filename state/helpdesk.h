@@ -6,6 +6,8 @@
  * reload builds another beside it and puts that in its place; searches that run end on the old one.
  *
  *   UNLOADED -> LOADING -> READY     once there is an index it stays, even if a reload fails
+ *                                    (by words alone, and tried again as FAILED, if the embedder
+ *                                    could not be used)
  *                       -> FAILED    tried again after 2 s, 4 s, ... 10 s: by the helpdesk itself
  *                                    until the third attempt, then by whoever asks next
  *
@@ -66,13 +68,16 @@ struct helpdesk_ask {
 struct helpdesk_answer {
     const struct helpdesk_index *index; /* What the hits are numbers of; until released. */
     struct helpdesk_hits hits;
-    bool words;                           /* Had a say in the order. */
+    bool words;                           /* Had a say in the order; */
+    char degraded[512];                   /* all of it: why there were no vectors.  Else empty. */
     int64_t waited_ns, embed_ns, find_ns; /* For the index, for the question's vector, to find. */
 };
 
-/* Searches.  An index without documents has no hits, which is no error.  E_ARGUMENT: the query or
- * the bounds; E_NOT_READY: the index cannot be loaded now, or the embedder cannot be used;
- * E_LIMIT: not so often; E_TIMEOUT and E_CANCELLED: the asker waited in vain. */
+/* Searches.  An index without documents has no hits, which is no error.  Where the embedder cannot
+ * be used the words of the question answer alone, and the answer says so.  E_ARGUMENT: the query or
+ * the bounds; E_NOT_READY: the index cannot be loaded now, or it has no words and the embedder
+ * cannot be used; E_LIMIT: likewise, not so often; E_TIMEOUT and E_CANCELLED: the asker waited in
+ * vain. */
 enum err helpdesk_search(struct helpdesk *h, const struct helpdesk_asker *asker,
                          const struct helpdesk_ask *ask, struct helpdesk_answer *answer,
                          struct fault *f);
@@ -102,7 +107,8 @@ struct helpdesk_status {
     enum helpdesk_state state;
     bool reloading;   /* READY, and another is being made. */
     char error[512];  /* Of the last load, if it failed; else empty. */
-    int64_t retry_ns; /* FAILED: not before so long from now is it tried again. */
+    int64_t retry_ns; /* FAILED or degraded: not before so long from now is it tried again. */
+    bool degraded;    /* It goes by words alone, until there are vectors: 'error' says why. */
     size_t vectors, documents, skipped, reused;
     unsigned dimension;                 /* 0: not known yet. */
     char embedder[EMBED_IDENTITY_SIZE]; /* Of the index, or the one that there is. */

@@ -242,7 +242,7 @@ helpdesk_find(const struct helpdesk_index *index, const float *vector,
     assert(s->top_k >= 1 && s->top_k <= HELPDESK_TOP_MAX);
     assert(s->fetch_k >= s->top_k && s->fetch_k <= HELPDESK_FETCH_MAX);
     hits->count = hits->before = 0;
-    hits->fallback = false;
+    hits->fallback = hits->unscored = false;
     find_nearest(index, vector, words && most < HELPDESK_WORDS_MAX ? HELPDESK_WORDS_MAX : most,
                  &all);
     if (words) {
@@ -252,4 +252,15 @@ helpdesk_find(const struct helpdesk_index *index, const float *vector,
         diversify(index, s, &all, s->top_k);
     }
     keep(s, &all, hits);
+}
+
+void
+helpdesk_find_by_words(const struct helpdesk_found *found, const struct helpdesk_search *search,
+                       struct helpdesk_hits *hits)
+{
+    *hits = (struct helpdesk_hits){.before = found->count, .unscored = true};
+    while (hits->count < found->count && hits->count < search->top_k) {
+        hits->items[hits->count] = (struct helpdesk_hit){.number = found->numbers[hits->count]};
+        hits->count++;
+    }
 }

@@ -48,6 +48,7 @@ struct helpdesk_hits {
     size_t count;
     size_t before; /* How many there were before the threshold. */
     bool fallback; /* Too few were over it: these are the first whatever their scores. */
+    bool unscored; /* They are what the words found: nobody knows their scores. */
 };
 
 /* The score for the square of a distance. */
@@ -59,5 +60,9 @@ double helpdesk_score(double square);
 void helpdesk_find(const struct helpdesk_index *index, const float *vector,
                    const struct helpdesk_found *found, const struct helpdesk_search *search,
                    struct helpdesk_hits *hits);
+/* What the words found, best first, where there is no vector to compare with: there is no threshold
+ * then, and no diversity. */
+void helpdesk_find_by_words(const struct helpdesk_found *found,
+                            const struct helpdesk_search *search, struct helpdesk_hits *hits);
 
 #endif

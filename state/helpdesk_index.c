@@ -389,9 +389,6 @@ helpdesk_index_embed(struct helpdesk_index *index, struct embedder *embedder,
         }
     }
     err = err ? err : run_batch(&b, f);
-    if (!err && index->words) {
-        err = helpdesk_words_finish(index->words, f);
-    }
     for (size_t i = 0; i < b.count; i++) {
         free(b.texts[i]);
     }
@@ -400,4 +397,16 @@ helpdesk_index_embed(struct helpdesk_index *index, struct embedder *embedder,
         snprintf(index->embedder, sizeof index->embedder, "%s", embedder->identity);
     }
     return err;
+}
+
+void
+helpdesk_index_do_without(struct helpdesk_index *index, const char *why)
+{
+    vectors_fini(&index->vectors);
+    buf_fini(&index->given);
+    for (size_t i = 0; i < index->count; i++) {
+        index->passages[i].square = 0;
+    }
+    index->reused = 0;
+    snprintf(index->without, sizeof index->without, "%s", why);
 }

@@ -43,7 +43,8 @@ struct helpdesk_index {
     char embedder[EMBED_IDENTITY_SIZE]; /* Who made the vectors; empty before they are there. */
     struct vectors vectors;             /* One a passage, all zero for none. */
     struct helpdesk_words *words;       /* Owned; null: it goes by vectors alone. */
-    size_t reused;                      /* Vectors taken over from the generation before. */
+    char without[512]; /* Why it has no vectors and goes by words alone; else empty. */
+    size_t reused;     /* Vectors taken over from the generation before. */
 };
 
 /* A new, empty one to be filled, counted. */
@@ -81,5 +82,8 @@ size_t helpdesk_index_number(const struct helpdesk_index *index,
 enum err helpdesk_index_embed(struct helpdesk_index *index, struct embedder *embedder,
                               const struct helpdesk_index *old, const struct embed_limits *limits,
                               struct fault *f);
+/* After helpdesk_index_embed() has failed: takes away what vectors there are, for it is to be found
+ * by words alone, and notes why.  It has words. */
+void helpdesk_index_do_without(struct helpdesk_index *index, const char *why);
 
 #endif

@@ -46,10 +46,11 @@ tell_loaded(struct desk *d, const struct helpdesk_index *index, bool again, int6
     log_info("the helpdesk index is loaded", F_STR("index", d->name),
              F_UINT("documents", index->documents), F_UINT("passages", index->count),
              F_UINT("skipped", index->skipped), F_UINT("generation", index->generation),
-             F_INT("ms", took_ns / 1000000));
+             F_STR("by", index->without[0] ? "words" : "vectors"), F_INT("ms", took_ns / 1000000));
     json_put_int(data, "generation", (int64_t)index->generation);
     json_put_int(data, "documents", (int64_t)index->documents);
-    json_put_int(data, "vectors", (int64_t)index->count);
+    json_put_int(data, "vectors", index->without[0] ? 0 : (int64_t)index->count);
+    json_put_bool(data, "degraded", index->without[0]);
     json_put_int(data, "took_ms", took_ns / 1000000);
     tell_of(d, again ? "helpdesk.reloaded" : "helpdesk.ready", data);
 }
@@ -119,7 +120,7 @@ settle(struct desk *d, enum err err, const struct fault *f)
     }
     more = d->seen != d->wanted;
     d->busy = more;
-    if (h->retries && err && !d->current && !more) {
+    if (h->retries && err && helpdesk_lacks(d) && !more) {
         keeper_stir(h->retries); /* Under the lock: helpdesk_destroy() drops it. */
     }
     cond_broadcast(&h->changed);
@@ -132,7 +133,7 @@ load_once(struct desk *d)
 {
     struct helpdesk *h = d->helpdesk;
     const struct clock *clock = h->options.clock;
-    struct embed_limits limits = {INT64_MAX, &h->stopping};
+    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &h->stopping};
     struct helpdesk_index *old, *index = NULL;
     struct fault f = FAULT_INIT;
     int64_t began = clock_mono(clock);
@@ -152,10 +153,11 @@ load_once(struct desk *d)
     json_put_bool(data, "again", old != NULL);
     tell_of(d, "helpdesk.loading", data);
     err = helpdesk_load(&h->options.place, d->name, old, clear, &limits, &index, &f);
-    if (!err) {
+    if (index) {
         publish(d, helpdesk_index_ref(index));
         tell_loaded(d, index, old != NULL, clock_mono(clock) - began);
-    } else if (err != E_CANCELLED) {
+    }
+    if (err && err != E_CANCELLED) {
         tell_failed(d, &f);
     }
     helpdesk_index_unref(index);
@@ -188,6 +190,7 @@ helpdesk_begin(struct desk *d, struct slot_pin pin)
 {
     struct helpdesk *h = d->helpdesk;
     struct fault f = FAULT_INIT;
+    enum err err = E_OK;
     bool mine;
 
     LOCK(HELPDESK, &h->lock);
@@ -200,13 +203,19 @@ helpdesk_begin(struct desk *d, struct slot_pin pin)
     UNLOCK(HELPDESK, &h->lock);
     if (!mine) {
         slots_unpin(h->desks, &pin);
-    } else if (atomic_load(&h->stopping) || pool_submit(h->loaders, &d->job, LANE_IDE) != E_OK) {
-        fault_set(&f, E_NOT_READY, "too many helpdesk indexes are being loaded");
+        return;
+    }
+    if (atomic_load(&h->stopping)) {
+        err = fault_set(&f, E_CANCELLED, "the server is ending");
+    } else if (pool_submit(h->loaders, &d->job, LANE_IDE) != E_OK) {
+        err = fault_set(&f, E_NOT_READY, "too many helpdesk indexes are being loaded");
+    }
+    if (err) {
         do { /* Who comes meanwhile is told the same: nobody else would. */
             LOCK(HELPDESK, &h->lock);
             d->running = d->wanted;
             UNLOCK(HELPDESK, &h->lock);
-        } while (settle(d, E_NOT_READY, &f));
+        } while (settle(d, err, &f));
         slots_unpin(h->desks, &pin);
     }
 }

@@ -25,7 +25,7 @@ helpdesk_name_valid(struct slice name)
 static bool
 given_up(const struct load *l)
 {
-    return l->limits && l->limits->stop && atomic_load(l->limits->stop);
+    return l->limits && stop_is_set(&l->limits->stop);
 }
 
 /* Adds one document; one that is no good is left out.  Errors that end the load only. */
@@ -144,7 +144,7 @@ add_remote(struct load *l, bool anew)
         err = there && !old ? begin_again(l) : E_OK;
         err = err ? err
                   : helpdesk_remote_fetch(place->remote, place->file_max,
-                                          l->limits ? l->limits->stop : NULL, &fetched, l->f);
+                                          l->limits ? &l->limits->stop : NULL, &fetched, l->f);
         err = err ? err : read_remote(l, buf_slice(&fetched));
         if (!err) {
             helpdesk_remote_keep(place->remote, buf_slice(&fetched));
@@ -184,20 +184,41 @@ fill(struct load *l, const char *name, bool anew)
     return err;
 }
 
+/* Whether an index that could not be embedded is better than none: the embedder's trouble will
+ * pass, and nothing that knows more is there. */
+static bool
+can_do_without(const struct helpdesk_index *index, const struct helpdesk_index *old, enum err err)
+{
+    bool passes = err == E_IO || err == E_NOT_READY || err == E_LIMIT || err == E_TIMEOUT;
+
+    return passes && index->words && index->count && (!old || old->without[0]);
+}
+
 enum err
 helpdesk_load(const struct helpdesk_place *place, const char *name,
               const struct helpdesk_index *old, bool anew, const struct embed_limits *limits,
               struct helpdesk_index **index, struct fault *f)
 {
-    struct fault local = FAULT_INIT;
+    struct fault local = FAULT_INIT, unfinished = FAULT_INIT;
     struct load l = {place, limits, helpdesk_index_create(place->passages_max), f ? f : &local};
     enum err err = place->words ? helpdesk_index_use_words(l.index, l.f) : E_OK;
+    bool usable = false;
 
     err = err ? err : fill(&l, name, anew);
-
-    err =
-        err ? err : helpdesk_index_embed(l.index, place->embedder, anew ? NULL : old, limits, l.f);
-    if (err) {
+    if (!err) {
+        err = helpdesk_index_embed(l.index, place->embedder, anew ? NULL : old, limits, l.f);
+        usable = !err;
+        if (can_do_without(l.index, old, err)) {
+            helpdesk_index_do_without(l.index, l.f->text);
+            usable = true;
+        }
+    }
+    if (usable && l.index->words && helpdesk_words_finish(l.index->words, &unfinished) != E_OK) {
+        usable = false;
+        *l.f = unfinished;
+        err = unfinished.code;
+    }
+    if (!usable) {
         helpdesk_index_unref(l.index);
         l.index = NULL;
     }

@@ -33,7 +33,9 @@ struct helpdesk_place {
  * 'anew': no copy of a remote file will do, and no vectors that 'old' has.
  * A file that cannot be read is skipped, and counted; an index file that is no good is an error.
  * E_NOT_FOUND: there is no such index; E_REFUSED, E_TOO_LARGE, E_IO; as embedder_embed();
- * E_CANCELLED once limits->stop is set. */
+ * E_CANCELLED once limits->stop is set.  On an error '*index' is null; but where the embedder
+ * cannot be asked now and there is none with vectors in 'old', it is one that goes by words alone,
+ * if it has words: for the time being. */
 enum err helpdesk_load(const struct helpdesk_place *place, const char *name,
                        const struct helpdesk_index *old, bool anew,
                        const struct embed_limits *limits, struct helpdesk_index **index,

@@ -47,6 +47,13 @@ struct desk {
         load_failures GUARDED_BY(LC_HELPDESK), searches GUARDED_BY(LC_HELPDESK);
 };
 
+/* Whether it has no index, or only one that goes by words until there are vectors. */
+static inline bool
+REQUIRES(LC_HELPDESK) helpdesk_lacks(const struct desk *d)
+{
+    return !d->current || d->current->without[0];
+}
+
 /* The desk of the index that 'asker' asks for, pinned. */
 enum err helpdesk_find_desk(struct helpdesk *h, const struct helpdesk_asker *asker,
                             struct slot_pin *pin, struct fault *f);

@@ -97,15 +97,18 @@ helpdesk_remote_copy(struct helpdesk_remote *r, size_t max, struct buf *out, boo
 }
 
 enum err
-helpdesk_remote_fetch(struct helpdesk_remote *r, size_t max, const _Atomic bool *stop,
+helpdesk_remote_fetch(struct helpdesk_remote *r, size_t max, const struct stop *stop,
                       struct buf *out, struct fault *f)
 {
-    struct fetch_request request = {
-        .url = r->url, .max = max, .timeout_ms = FETCH_MS, .stop = stop};
+    struct fetch_request request = {.url = r->url, .max = max, .timeout_ms = FETCH_MS};
     struct fetch_answer answer = {.status = 0};
     struct fault why = FAULT_INIT;
-    enum err err = fetcher_send(r->fetcher, &request, &answer, &why);
+    enum err err;
 
+    if (stop) {
+        request.stop = *stop;
+    }
+    err = fetcher_send(r->fetcher, &request, &answer, &why);
     if (err) {
         fault_set(f, err, "the helpdesk's index file cannot be fetched: %s", why.text);
     } else if (answer.status != 200) {

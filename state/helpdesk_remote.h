@@ -11,6 +11,7 @@
 #include "state/base/err.h"
 #include "state/base/file.h"
 #include "state/base/mem.h"
+#include "state/base/stop.h"
 
 #include <stdbool.h>
 
@@ -33,8 +34,8 @@ bool helpdesk_remote_is_lines(const struct helpdesk_remote *r);
 /* Appends the copy to 'out' and returns true, if there is one of at most 'max' bytes; '*old': it is
  * no longer good. */
 bool helpdesk_remote_copy(struct helpdesk_remote *r, size_t max, struct buf *out, bool *old);
-/* Fetches the file; gives up once '*stop' is set.  Errors as fetcher_get(). */
-enum err helpdesk_remote_fetch(struct helpdesk_remote *r, size_t max, const _Atomic bool *stop,
+/* Fetches the file; gives up once 'stop' (or null) is set.  Errors as fetcher_get(). */
+enum err helpdesk_remote_fetch(struct helpdesk_remote *r, size_t max, const struct stop *stop,
                                struct buf *out, struct fault *f);
 /* Makes what was fetched the copy.  One that cannot be written is only logged. */
 void helpdesk_remote_keep(struct helpdesk_remote *r, struct slice text);

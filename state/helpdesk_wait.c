@@ -52,6 +52,9 @@ static enum err
 tell_unready(const struct fault *why, int64_t retry_ns, struct fault *f)
 {
     fault_set(f, E_NOT_READY, "the helpdesk index cannot be loaded: %s", why->text);
+    if (why->code == E_CANCELLED) { /* The server is ending: there will be no other try. */
+        return E_NOT_READY;
+    }
     return fault_remedy(f, "%s%sit is tried again in %lld s, or by reload_helpdesk_index",
                         why->remedy, why->remedy[0] ? "; " : "",
                         retry_ns > 0 ? (long long)((retry_ns + 999999999) / 1000000000) : 0LL);
@@ -74,8 +77,8 @@ helpdesk_pin(struct helpdesk *h, const struct helpdesk_asker *asker, struct help
     }
     d = pin.value;
     LOCK(HELPDESK, &h->lock);
-    load =
-        !d->current && !d->busy && (!d->fault.code || clock_mono(h->options.clock) >= d->retry_at);
+    load = helpdesk_lacks(d) && !d->busy &&
+           (!d->fault.code || clock_mono(h->options.clock) >= d->retry_at);
     if (load) {
         helpdesk_want_locked(d, false);
     }

@@ -252,7 +252,7 @@ pass_over(struct search_embed *s, const struct draft_batch *b, struct fault *f)
 static enum err
 make_some(struct search_embed *s, size_t max, struct fault *f)
 {
-    const struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop = &s->stopping};
+    const struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &s->stopping};
     struct vectors made = {.data = NULL};
     struct draft_batch b;
     enum err err = draft_next(&s->draft, max, &b, f);

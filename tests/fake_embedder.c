@@ -11,7 +11,7 @@ pass_gate(struct fake_embedder *e, const struct embed_limits *limits)
     pthread_mutex_lock(&e->mutex);
     e->inside++;
     pthread_cond_broadcast(&e->moved);
-    while (e->closed && !(limits && limits->stop && atomic_load(limits->stop))) {
+    while (e->closed && !(limits && stop_is_set(&limits->stop))) {
         struct timespec until;
 
         clock_gettime(CLOCK_REALTIME, &until); /* Nobody signals that it is to stop. */

@@ -176,7 +176,7 @@ static void
 it_is_given_up_when_told_to(void **state)
 {
     _Atomic bool gone = true;
-    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop = &gone};
+    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &gone};
     struct slice text = SLICE("text");
     struct fault f = FAULT_INIT;
     struct vectors v;

@@ -430,7 +430,7 @@ it_is_given_up_at_once(void **state)
 {
     struct embedder *e = make(EMBED_OPENAI, 0);
     struct canceller c = {.when_ns = 0};
-    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop = &c.gone};
+    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &c.gone};
     struct fault f = FAULT_INIT;
     pthread_t thread;
 
@@ -463,7 +463,7 @@ waiting_for_it_is_given_up_too(void **state)
         .times = 100, .status = 429, .head = "Retry-After: 30\r\n", .body = "{}"};
     struct embedder *e = make(EMBED_OPENAI, 0);
     struct canceller c = {.when_ns = 0};
-    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop = &c.gone};
+    struct embed_limits limits = {.deadline_ns = INT64_MAX, .stop.flag = &c.gone};
     struct fault f = FAULT_INIT;
     pthread_t thread;
 

@@ -720,6 +720,8 @@ who_gives_up_takes_nothing_from_the_others(void **unused)
     CHECK_INT(status_of(&r, NULL).loads, 1);
     fake_embedder_open(&r.embedder);
     finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_CANCELLED); /* Not for its vector. */
+    asker.stopped = NULL;
     asker.deadline_ns = 0; /* Once it is there nobody waits for anything. */
     CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_OK);
     helpdesk_release(&answer);
@@ -1091,6 +1093,181 @@ a_question_that_cannot_be_embedded(void **unused)
     helpdesk_destroy(NULL);
 }
 
+/* ---- By words alone ---- */
+
+/* Asks, and checks that words alone have answered, or that they had to do no more than their part.
+ */
+static void
+finds_by(struct rig *r, const char *query, const char *source, const char *degraded)
+{
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+
+    if (ask(r, NULL, query, &answer, &f) != E_OK) {
+        fail_msg("%s", f.text);
+    }
+    CHECK(answer.words && answer.hits.count > 0);
+    CHECK_STR(source_of(&answer, 0), source);
+    CHECK_STR(answer.degraded, degraded);
+    CHECK(answer.hits.unscored == (degraded[0] != '\0'));
+    helpdesk_release(&answer);
+}
+
+static void
+rig_init_with_words(struct rig *r)
+{
+    rig_init(r);
+    helpdesk_destroy(r->helpdesk);
+    r->words = true;
+    make_helpdesk_of(r, 8, 1000, false);
+}
+
+/* The embedder cannot be used for a question: its words answer, whatever the reason. */
+static void
+a_question_without_a_vector_goes_by_words(void **unused)
+{
+    static const enum err reasons[] = {E_IO, E_TIMEOUT, E_LIMIT, E_NOT_READY, E_REFUSED};
+    struct helpdesk_answer answer;
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct fault f = FAULT_INIT;
+    struct rig r;
+
+    (void)unused;
+    rig_init_with_words(&r);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        atomic_store(&r.embedder.fails, reasons[i]);
+        finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
+    }
+    CHECK_INT(ask(&r, NULL, "zeppelin", &answer, &f), E_OK); /* There is no such word. */
+    CHECK_INT(answer.hits.count, 0);
+    helpdesk_release(&answer);
+    atomic_store(&r.embedder.fails, E_OVERLOAD); /* That is no trouble of the embedder. */
+    CHECK_INT(fails_with(&r, NULL, "reset by mail", &f), E_OVERLOAD);
+    atomic_store(&r.embedder.fails, E_TIMEOUT); /* The asker has no time left either. */
+    asker.deadline_ns = 0;
+    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
+    atomic_store(&r.embedder.fails, E_OK);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    CHECK_INT(status_of(&r, NULL).loads, 1);
+    rig_fini(&r);
+}
+
+/* The embedder cannot be used for the index: it goes by words until it can, and says so. */
+static void
+an_index_without_vectors_goes_by_words(void **unused)
+{
+    struct helpdesk_status status;
+    struct rig r;
+
+    (void)unused;
+    rig_init_with_words(&r);
+    atomic_store(&r.embedder.fails, E_IO);
+    finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
+    status = status_of(&r, NULL);
+    CHECK_INT(status.state, HELPDESK_READY);
+    CHECK(status.degraded);
+    CHECK_STR(status.error, "the provider says no");
+    CHECK_INT(status.vectors, 0);
+    CHECK_INT(status.documents, 3);
+    CHECK_INT(status.failures, 1);
+    CHECK_INT(status.retry_ns, HELPDESK_RETRY_NS);
+    finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
+    CHECK_INT(status_of(&r, NULL).loads, 1); /* Not yet. */
+    CHECK(helpdesk_retry(r.helpdesk));
+    atomic_store(&r.embedder.fails, E_OK);
+    fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
+    helpdesk_retry(r.helpdesk);
+    do { /* Searches go on meanwhile. */
+        finds(&r, NULL, "reset by mail", "passwords.md");
+        status = status_of(&r, NULL);
+    } while (status.degraded);
+    CHECK_STR(status.error, "");
+    CHECK_INT(status.vectors, 3);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    rig_fini(&r);
+}
+
+/* One with vectors is not given up for one without, however the reload ends. */
+static void
+an_index_with_vectors_stays(void **unused)
+{
+    struct fault f;
+    struct rig r;
+
+    (void)unused;
+    rig_init_with_words(&r);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    atomic_store(&r.embedder.fails, E_IO);
+    CHECK_INT(reload(&r, NULL, true, &f), E_IO);
+    atomic_store(&r.embedder.fails, E_OK);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    CHECK_INT(status_of(&r, NULL).vectors, 3);
+    CHECK(!status_of(&r, NULL).degraded);
+    rig_fini(&r);
+}
+
+struct cancelling {
+    struct rig *rig;
+    _Atomic bool gone;
+    enum err err;
+};
+
+static bool
+is_gone(void *arg)
+{
+    return atomic_load((_Atomic bool *)arg);
+}
+
+static void
+ask_or_leave(void *arg, unsigned number)
+{
+    struct cancelling *c = arg;
+    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_answer answer;
+    struct fault f = FAULT_INIT;
+
+    asker.stopped = is_gone;
+    asker.arg = &c->gone;
+    if (number == 0) {
+        c->err = ask_as(c->rig, &asker, "visa", &answer, &f);
+        return;
+    }
+    fake_embedder_wait_inside(&c->rig->embedder, 1);
+    atomic_store(&c->gone, true); /* Nobody opens the embedder. */
+}
+
+static void
+who_leaves_does_not_wait_for_the_vector(void **unused)
+{
+    struct rig r;
+    struct cancelling c = {.rig = &r};
+
+    (void)unused;
+    rig_init_with_words(&r);
+    finds_by(&r, "reset by mail", "passwords.md", "");
+    fake_embedder_close(&r.embedder);
+    threads_run(2, ask_or_leave, &c);
+    CHECK_INT(c.err, E_CANCELLED);
+    fake_embedder_open(&r.embedder);
+    rig_fini(&r);
+}
+
+static void
+an_ending_server_says_so(void **unused)
+{
+    struct fault f;
+    struct rig r;
+
+    (void)unused;
+    rig_init(&r);
+    helpdesk_give_up(r.helpdesk);
+    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_STR(f.text, "the helpdesk index cannot be loaded: the server is ending");
+    CHECK_STR(f.remedy, "");
+    rig_fini(&r);
+}
+
 int
 main(void)
 {
@@ -1119,6 +1296,11 @@ main(void)
         cmocka_unit_test(questions_have_bounds),
         cmocka_unit_test(searches_have_bounds),
         cmocka_unit_test(a_question_that_cannot_be_embedded),
+        cmocka_unit_test(a_question_without_a_vector_goes_by_words),
+        cmocka_unit_test(an_index_without_vectors_goes_by_words),
+        cmocka_unit_test(an_index_with_vectors_stays),
+        cmocka_unit_test(who_leaves_does_not_wait_for_the_vector),
+        cmocka_unit_test(an_ending_server_says_so),
     };
     return CHECK_RUN(tests);
 }

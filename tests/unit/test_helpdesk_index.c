@@ -95,6 +95,7 @@ a_long_document_has_many_passages(void **unused)
               E_OK);
     CHECK_INT(helpdesk_index_add_document(index, "book.md", buf_slice(&text), NULL, &f), E_OK);
     CHECK_INT(helpdesk_index_embed(index, &embedder.embedder, NULL, NULL, &f), E_OK);
+    CHECK_INT(helpdesk_words_finish(index->words, &f), E_OK);
     CHECK(index->count > 70);
     CHECK_INT(index->documents, 2);
     CHECK_INT(atomic_load(&embedder.texts), index->count);

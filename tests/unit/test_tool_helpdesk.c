@@ -11,13 +11,19 @@
 static struct tool_rig rig;
 
 static void
-write_file(const char *folder, const char *name, const char *text)
+write_into(struct dir *data, const char *folder, const char *name, const char *text)
 {
     struct dir *dir = NULL;
 
-    CHECK_INT(dir_sub(rig.project.data, folder, true, &dir, NULL), E_OK);
+    CHECK_INT(dir_sub(data, folder, true, &dir, NULL), E_OK);
     CHECK_INT(dir_write(dir, name, slice_of(text), NULL), E_OK);
     dir_unref(dir);
+}
+
+static void
+write_file(const char *folder, const char *name, const char *text)
+{
+    write_into(rig.project.data, folder, name, text);
 }
 
 static void
@@ -285,6 +291,53 @@ what_happens_is_told_and_what_is_asked_is_not(void **unused)
     buf_fini(&seen);
 }
 
+/* Nobody listens where the provider should be: the words of a question answer, and that is told. */
+static void
+without_its_provider_the_helpdesk_goes_by_words(void **unused)
+{
+    static const struct {
+        enum setting setting;
+        const char *value;
+    } settings[] = {{SETTING_embed_provider, "openai"},
+                    {SETTING_embed_model, "small"},
+                    {SETTING_embed_url, "http://127.0.0.1:1"}};
+    const json_t *hit;
+    struct tool_rig alone;
+    json_t *result;
+
+    (void)unused;
+    fake_project_init(&alone.project, NULL);
+    state_destroy(alone.project.state);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        CHECK_INT(settings_set(alone.project.settings, settings[i].setting, settings[i].value,
+                               ORIGIN_FILE, NULL),
+                  E_OK);
+    }
+    write_into(alone.project.data, "helpdesk", "refunds.md", "# Refunds\n\nMoney comes back.\n");
+    CHECK_INT(state_create(&alone.project.options, &alone.project.state, NULL), E_OK);
+    tool_rig_serve(&alone, "helpdesk");
+    alone.secret = NULL;
+    result = tool_rig_call(&alone, NULL, "search_helpdesk", "{\"query\":\"money\"}", NULL);
+    CHECK_STR(text_of(result, "ranked_by"), "words");
+    CHECK(strstr(text_of(result, "degraded"), "embeddings: ") != NULL);
+    hit = json_array_get(json_object_get(result, "hits"), 0);
+    CHECK_STR(text_of(hit, "source"), "refunds.md");
+    CHECK(json_is_null(json_object_get(hit, "score")) &&
+          json_is_null(json_object_get(hit, "cosine")));
+    json_decref(result);
+    result = tool_rig_call(&alone, NULL, "ask_helpdesk", "{\"question\":\"money?\"}", NULL);
+    CHECK(strstr(text_of(result, "answer"), "Money comes back.") != NULL);
+    CHECK(text_of(result, "degraded")[0]);
+    json_decref(result);
+    result = tool_rig_call(&alone, NULL, "get_helpdesk_status", "{}", NULL);
+    CHECK_STR(text_of(result, "state"), "ready");
+    CHECK(json_is_true(json_object_get(result, "degraded")));
+    CHECK(text_of(result, "error")[0]);
+    CHECK_INT(json_integer_value(json_object_get(result, "vector_count")), 0);
+    json_decref(result);
+    tool_rig_fini(&alone);
+}
+
 int
 main(void)
 {
@@ -296,6 +349,7 @@ main(void)
         cmocka_unit_test(tenants_have_their_own_threshold),
         cmocka_unit_test(status_and_reload_are_the_tenants),
         cmocka_unit_test(what_happens_is_told_and_what_is_asked_is_not),
+        cmocka_unit_test(without_its_provider_the_helpdesk_goes_by_words),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
