@@ -13,38 +13,23 @@
 
 /* ---- Who asks ---- */
 
-/* What the settings of a tenant say of its helpdesk. */
-struct desk_settings {
-    struct tenant_pin pin;
-    const char *index; /* Valid while it is pinned; null: the shared one. */
-    double min_score;
-};
-
-/* Finds them for the request's tenant; they are to be let go of.  As tenants_get() and
- * tenant_admits(). */
-static enum err
-take_settings(struct request *req, struct desk_settings *settings, struct fault *f)
+/* The index of the request's tenant, which has its settings pinned; null: the shared one. */
+static const char *
+index_of(const struct request *req)
 {
-    const json_t *section, *score;
-    enum err err;
-
-    *settings = (struct desk_settings){.min_score =
-                                           state_options(req->state)->settings->helpdesk_min_score};
-    err = tenants_get(state_tenants(req->state), req->tenant, req->deadline_ns, &settings->pin, f);
-    err = err ? err : tenant_admits(settings->pin.tenant, f);
-    if (!err) {
-        section = tenant_section(settings->pin.tenant, "helpdesk");
-        score = json_object_get(section, "min_score");
-        settings->index = json_string_value(json_object_get(section, "index"));
-        settings->min_score = score ? json_number_value(score) : settings->min_score;
-    }
-    return err;
+    return json_string_value(
+        json_object_get(tenant_section(req->customer.tenant, "helpdesk"), "index"));
 }
 
-static void
-give_settings(struct request *req, struct desk_settings *settings)
+/* The threshold of that tenant. */
+static double
+threshold_of(const struct request *req)
 {
-    tenants_unpin(state_tenants(req->state), &settings->pin);
+    const json_t *score =
+        json_object_get(tenant_section(req->customer.tenant, "helpdesk"), "min_score");
+
+    return score ? json_number_value(score)
+                 : state_options(req->state)->settings->helpdesk_min_score;
 }
 
 static bool
@@ -54,10 +39,10 @@ has_stopped(void *arg)
 }
 
 static struct helpdesk_asker
-asker_of(struct request *req, const struct desk_settings *settings)
+asker_of(struct request *req)
 {
     return (struct helpdesk_asker){.tenant = req->tenant,
-                                   .index = settings->index,
+                                   .index = index_of(req),
                                    .deadline_ns = req->deadline_ns,
                                    .stopped = has_stopped,
                                    .arg = req};
@@ -68,18 +53,10 @@ static enum err
 run_search(struct request *req, struct helpdesk_ask *ask, struct helpdesk_answer *answer,
            struct fault *f)
 {
-    struct desk_settings settings;
-    struct helpdesk_asker asker;
-    enum err err = take_settings(req, &settings, f);
+    struct helpdesk_asker asker = asker_of(req);
 
-    if (!err) {
-        asker = asker_of(req, &settings);
-        ask->search.min_score =
-            ask->search.min_score < 0 ? settings.min_score : ask->search.min_score;
-        err = helpdesk_search(state_helpdesk(req->state), &asker, ask, answer, f);
-    }
-    give_settings(req, &settings);
-    return err;
+    ask->search.min_score = ask->search.min_score < 0 ? threshold_of(req) : ask->search.min_score;
+    return helpdesk_search(state_helpdesk(req->state), &asker, ask, answer, f);
 }
 
 /* ---- Searching ---- */
@@ -324,46 +301,31 @@ status_json(struct request *req, const char *index)
 static enum err
 get_helpdesk_status(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
-    struct desk_settings settings;
-    enum err err = take_settings(req, &settings, f);
-
-    (void)args;
-    if (!err) {
-        *result = status_json(req, settings.index);
-    }
-    give_settings(req, &settings);
-    return err;
+    (void)args, (void)f;
+    *result = status_json(req, index_of(req));
+    return E_OK;
 }
 
 enum err
 read_helpdesk_status(struct request *req, const struct slice *variables, struct buf *out,
                      struct fault *f)
 {
-    json_t *status = NULL;
-    enum err err = get_helpdesk_status(req, NULL, &status, f);
-
-    (void)variables;
-    return service_resource_tell(err, status, out);
+    (void)variables, (void)f;
+    return service_resource_tell(E_OK, status_json(req, index_of(req)), out);
 }
 
 static enum err
 reload_helpdesk_index(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     bool clear = json_is_true(json_object_get(args, "clear_cache"));
-    struct desk_settings settings;
-    struct helpdesk_asker asker;
-    enum err err = take_settings(req, &settings, f);
+    struct helpdesk_asker asker = asker_of(req);
+    enum err err = helpdesk_reload(state_helpdesk(req->state), &asker, clear, f);
 
-    if (!err) {
-        asker = asker_of(req, &settings);
-        err = helpdesk_reload(state_helpdesk(req->state), &asker, clear, f);
-    }
     if (!err) {
         *result = json_must(json_object());
         json_put_bool(*result, "success", true);
-        json_put(*result, "status", status_json(req, settings.index));
+        json_put(*result, "status", status_json(req, index_of(req)));
     }
-    give_settings(req, &settings);
     return err;
 }
 

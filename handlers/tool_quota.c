@@ -15,43 +15,32 @@
 
 /* ---- Arguments ---- */
 
-/* The tracker by the settings in force, and what the request's tenant has of its own. */
-struct desk {
-    struct quota *quota;
-    struct tenant_pin pin;
-    struct quota_ask ask;
-};
-
-static enum err
-desk_open(struct request *req, const json_t *args, struct desk *d, struct fault *f)
+/* The tracker, by the settings in force. */
+static struct quota *
+tracker(struct request *req)
 {
     struct settings *settings = config_settings(state_config(req->state));
-    const json_t *count = json_object_get(args, "count");
-    const char *priority = json_string_value(json_object_get(args, "priority"));
-    enum err err;
 
-    *d = (struct desk){.quota = state_quota(req->state)};
-    quota_follow(d->quota, settings);
+    quota_follow(state_quota(req->state), settings);
     settings_unref(settings);
-    err = tenants_get(state_tenants(req->state), req->tenant, req->deadline_ns, &d->pin, f);
-    err = err ? err : tenant_admits(d->pin.tenant, f);
-    if (!err) {
-        d->ask = (struct quota_ask){
-            .tenant = req->tenant,
-            .own = tenant_section(d->pin.tenant, "quota"),
-            .service = json_string_value(json_object_get(args, "service")),
-            .count = count ? (uint64_t)json_number_value(count) : 1,
-            .high = priority && strcmp(priority, "high") == 0,
-            .bound = req->tenant_bound,
-        };
-    }
-    return err;
+    return state_quota(req->state);
 }
 
-static void
-desk_close(struct request *req, struct desk *d)
+/* What is asked, of what the request's tenant has; 'args' may be null. */
+static struct quota_ask
+ask_of(const struct request *req, const json_t *args)
 {
-    tenants_unpin(state_tenants(req->state), &d->pin);
+    const json_t *count = json_object_get(args, "count");
+    const char *priority = json_string_value(json_object_get(args, "priority"));
+
+    return (struct quota_ask){
+        .tenant = req->tenant,
+        .own = tenant_section(req->customer.tenant, "quota"),
+        .service = json_string_value(json_object_get(args, "service")),
+        .count = count ? (uint64_t)json_number_value(count) : 1,
+        .high = priority && strcmp(priority, "high") == 0,
+        .bound = req->tenant_bound,
+    };
 }
 
 /* ---- Answers ---- */
@@ -157,17 +146,15 @@ summary_of(const struct quota_summary *s)
 static enum err
 acquire_quota(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_view view;
-    struct desk d;
-    enum err err = desk_open(req, args, &d, f);
+    enum err err = quota_acquire(tracker(req), &ask, &view, f);
 
-    err = err ? err : quota_acquire(d.quota, &d.ask, &view, f);
     if (!err) {
-        *result = counted_of(req, &view, "acquired", d.ask.count);
+        *result = counted_of(req, &view, "acquired", ask.count);
     } else if (err == E_OVER_QUOTA) {
         *result = refusal_of(&view, f);
     }
-    desk_close(req, &d);
     return err;
 }
 
@@ -188,15 +175,13 @@ const struct tool tool_acquire_quota = {
 static enum err
 check_quota(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_view view;
-    struct desk d;
-    enum err err = desk_open(req, args, &d, f);
+    enum err err = quota_check(tracker(req), &ask, &view, f);
 
-    err = err ? err : quota_check(d.quota, &d.ask, &view, f);
     if (!err) {
         *result = answer_of(&view);
     }
-    desk_close(req, &d);
     return err;
 }
 
@@ -216,16 +201,14 @@ const struct tool tool_check_quota = {
 static enum err
 get_quota_summary(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_summary summary;
-    struct desk d;
-    enum err err = desk_open(req, args, &d, f);
+    enum err err = quota_summary(tracker(req), ask.tenant, ask.own, &summary, f);
 
-    err = err ? err : quota_summary(d.quota, d.ask.tenant, d.ask.own, &summary, f);
     if (!err) {
         *result = summary_of(&summary);
         quota_summary_fini(&summary);
     }
-    desk_close(req, &d);
     return err;
 }
 
@@ -261,16 +244,14 @@ const struct tool tool_get_quota_summary = {
 static enum err
 record_quota_usage(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_view view;
-    struct desk d;
-    enum err err = desk_open(req, args, &d, f);
+    enum err err = quota_record(tracker(req), &ask, &view, f);
 
-    err = err ? err : quota_record(d.quota, &d.ask, &view, f);
     if (!err) {
-        *result = counted_of(req, &view, "recorded", d.ask.count);
+        *result = counted_of(req, &view, "recorded", ask.count);
         json_object_del(*result, "allowed");
     }
-    desk_close(req, &d);
     return err;
 }
 
@@ -292,8 +273,8 @@ release_quota(struct request *req, const json_t *args, json_t **result, struct f
 {
     const char *text = json_string_value(json_object_get(args, "reset_at"));
     int64_t reset_at = text ? clock_parse(text) / 1000000000 : 0;
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_view view;
-    struct desk d;
     uint64_t given;
     enum err err;
 
@@ -301,13 +282,11 @@ release_quota(struct request *req, const json_t *args, json_t **result, struct f
         fault_set(f, E_ARGUMENT, "'reset_at' is no time");
         return fault_remedy(f, "give the reset_at that acquire_quota answered");
     }
-    err = desk_open(req, args, &d, f);
-    err = err ? err : quota_release(d.quota, &d.ask, reset_at, &given, &view, f);
+    err = quota_release(tracker(req), &ask, reset_at, &given, &view, f);
     if (!err) {
         *result = counted_of(req, &view, "released", given);
         json_object_del(*result, "allowed");
     }
-    desk_close(req, &d);
     return err;
 }
 
@@ -328,17 +307,14 @@ const struct tool tool_release_quota = {
 static enum err
 reset_quota(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
+    const struct quota_ask ask = ask_of(req, args);
     struct quota_view view;
-    struct desk d;
-    enum err err = desk_open(req, args, &d, f);
-
-    err = err ? err : tenant_check_operator(req, "counts of quotas", f);
-    err = err ? err : quota_reset(d.quota, &d.ask, &view, f);
+    enum err err = tenant_check_operator(req, "counts of quotas", f);
+    err = err ? err : quota_reset(tracker(req), &ask, &view, f);
     if (!err) {
         *result = json_must(json_object());
         put_view(*result, &view);
     }
-    desk_close(req, &d);
     return err;
 }
 
