@@ -1,6 +1,7 @@
 /* main.c -- prepares the process, reads the command line, runs the command. */
 #include "server/options.h"
 #include "state/base/json_put.h"
+#include "state/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,8 @@ prepare_process(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* A file that may not grow is an error of that write. */
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    json_prepare(); /* Before any thread. */
+    mem_prepare(); /* Before any thread. */
+    json_prepare();
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "state/base/plain.h"
 #include "state/base/rune.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ out_of_memory(void)
     ssize_t n = write(STDERR_FILENO, line, sizeof line - 1);
     (void)n; /* Nobody is left to tell. */
     abort();
+}
+
+void
+mem_prepare(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MEM_KEPT / 2);
+    mallopt(M_TRIM_THRESHOLD, MEM_KEPT);
 }
 
 void *
