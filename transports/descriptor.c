@@ -21,6 +21,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define PIPE_BYTES (256 * 1024)
+
+/* What a pipe holds is what its reader and its writer can do before they wait for each other: 64
+ * KiB as it is made.  A message of that size and a bit takes both two turns then.  The system may
+ * refuse more, and nothing but time is lost. */
+static void
+widen_pipe(int fd)
+{
+    if (fcntl(fd, F_GETPIPE_SZ) < PIPE_BYTES) {
+        fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+    }
+}
+
 /* Opens an anonymous pipe anew; -1 if 'fd' is none, or that is not allowed. */
 static int
 open_pipe_anew(int fd, enum descriptor_use use)
@@ -31,6 +44,7 @@ open_pipe_anew(int fd, enum descriptor_use use)
     if (fstatfs(fd, &fs) != 0 || fs.f_type != PIPEFS_MAGIC) {
         return -1;
     }
+    widen_pipe(fd);
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     return open(name, (use == DESCRIPTOR_IN ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC);
 }

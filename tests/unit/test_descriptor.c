@@ -270,6 +270,30 @@ what_is_not_open_is_told(void **state)
     CHECK(strstr(f.text, "standard output") != NULL);
 }
 
+static void
+a_pipe_holds_more_than_one_message_of_64_kib(void **unused)
+{
+    struct descriptor d;
+    int own[2], other[2];
+
+    (void)unused;
+    CHECK_INT(pipe(own), 0);
+    CHECK_INT(pipe(other), 0);
+    must_open(&d, own[0], DESCRIPTOR_IN, DESCRIPTOR_OWN);
+    if (fcntl(other[0], F_SETPIPE_SZ, 256 * 1024) > 0) { /* Else the system refuses it to us too. */
+        CHECK_INT(fcntl(own[1], F_GETPIPE_SZ), 256 * 1024);
+    }
+    descriptor_close(&d);
+    CHECK(fcntl(other[0], F_SETPIPE_SZ, 512 * 1024) <= 0 ||
+          (descriptor_open(&d, other[1], DESCRIPTOR_OUT, NULL) == E_OK &&
+           fcntl(other[0], F_GETPIPE_SZ) == 512 * 1024)); /* What is larger stays. */
+    descriptor_close(&d);
+    for (size_t i = 0; i < 2; i++) {
+        close(own[i]);
+        close(other[i]);
+    }
+}
+
 int
 main(void)
 {
@@ -282,6 +306,7 @@ main(void)
         cmocka_unit_test(a_named_pipe_tells_its_end),
         cmocka_unit_test(a_terminal_is_polled),
         cmocka_unit_test(what_is_not_open_is_told),
+        cmocka_unit_test(a_pipe_holds_more_than_one_message_of_64_kib),
     };
     signal(SIGPIPE, SIG_IGN);
     return CHECK_RUN(tests);
