@@ -33,6 +33,8 @@
 
 LOG_MODULE("dispatch");
 
+#define ROOM_MAX ((size_t)256 * 1024) /* Of what a transport lends and is given back. */
+
 static void
 config_changed(void *arg, const struct settings *now, const bool keys[SETTING_COUNT])
 {
@@ -103,21 +105,41 @@ void
 request_init(struct request *req, struct dispatcher *d, const struct envelope *env,
              struct sink *sink, enum dialect dialect)
 {
-    memset(req, 0, sizeof *req);
+    memset(req, 0, offsetof(struct request, fault));
+    fault_init(&req->fault);
+    rpc_init(&req->message);
     req->dispatcher = d;
     req->state = d->state;
     req->env = *env;
     req->sink = sink;
     req->dialect = dialect;
     req->revision = REVISION_NONE;
-    snprintf(req->tenant, sizeof req->tenant, "%s",
-             state_options(d->state)->settings->tenant_default_id);
+    tenant_set(req, slice_of(state_options(d->state)->settings->tenant_default_id));
     req->log_level = -1;
     req->last_progress = -INFINITY;
-    req->started_ns = clock_mono(d->clock);
+    req->started_ns = env->came_ns ? env->came_ns : clock_mono(d->clock);
     req->deadline_ns = req->started_ns + atomic_load_explicit(&d->call_ns, memory_order_relaxed);
     atomic_init(&req->progress, REQUEST_RUNNING);
+    if (env->room) {
+        req->out = *env->room;
+        *env->room = (struct buf)BUF_INIT;
+        buf_reset(&req->out);
+    }
     stir(d);
+}
+
+/* Gives back what the transport has lent, unless that has grown to much, or somebody else, whose
+ * request began during this one, has done so. */
+static void
+return_room(struct request *req)
+{
+    struct buf *room = req->env.room;
+
+    if (room && !room->data && req->out.size <= ROOM_MAX) {
+        *room = req->out;
+    } else {
+        buf_fini(&req->out);
+    }
 }
 
 void
@@ -133,7 +155,7 @@ request_fini(struct request *req)
     tasks_end(req);
     wait_end(req);
     bytes_unref(req->error);
-    buf_fini(&req->out);
+    return_room(req);
     buf_fini(&req->fault_data);
     if (req->bytes) { /* It went to a worker. */
         mcp_session_unref(req->env.session);
@@ -351,6 +373,7 @@ copy_request(const struct request *req, struct slice body)
         return NULL;
     }
     memcpy(copy, req, sizeof *copy);
+    copy->out = (struct buf)BUF_INIT; /* Nothing is written yet. */
     rpc_copy(&copy->message, &req->message, body, bytes->data);
     copy->job.run = run_on_worker;
     copy->bytes = bytes;
@@ -478,6 +501,7 @@ dispatch_proceed(struct request *req, enum err err, struct slice body)
     if (!err && runs == WORKER) {
         err = send_to_worker(req, body);
         if (!err) {
+            return_room(req);
             return;
         }
     } else if (!err && req->method) {
@@ -526,6 +550,7 @@ take_message(struct dispatcher *d, const struct envelope *env, struct slice body
     req.batched = batched;
     err = rpc_parse(body, &d->limits.json, &req.message, &req.fault);
     if (!err && req.message.kind == RPC_BATCH) {
+        return_room(&req);
         dispatch_batch(d, env, &req.message, sink);
         return;
     }

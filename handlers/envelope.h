@@ -6,6 +6,7 @@
 #include "state/base/mem.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct mcp_session;
 struct rate;
@@ -28,6 +29,11 @@ struct envelope {
     struct slice tenant; /* Of a bridge: what its own settings say of who names none; or empty. */
     struct rate *rate;   /* Of the connection, for who has no session; may be null. */
     bool events;         /* HTTP: the client takes events ahead of the answer. */
+    /* When the message came, monotonic; 0: now. */
+    int64_t came_ns;
+    /* What answers are written in where they are written before the call returns, to spare memory
+     * being had and given back for each; may be null. */
+    struct buf *room;
     /* HTTP headers; empty data pointer when absent.  'client_id', X-Client-ID, is that of its
      * handshake for a WebSocket. */
     struct slice session_id, protocol_version, method, name, client_id;

@@ -305,28 +305,40 @@ is_visible(struct slice value)
     return true;
 }
 
+static const struct slice encoded_head = {"=?base64?", 9}, encoded_tail = {"?=", 2};
+
+static bool
+is_encoded(struct slice value)
+{
+    return value.len >= encoded_head.len + encoded_tail.len &&
+           memcmp(value.data, encoded_head.data, encoded_head.len) == 0 &&
+           memcmp(value.data + value.len - encoded_tail.len, encoded_tail.data, encoded_tail.len) ==
+               0;
+}
+
 bool
 era_header_decode(struct slice value, struct buf *out)
 {
-    static const char head[] = "=?base64?", tail[] = "?=";
-    size_t head_len = sizeof head - 1, tail_len = sizeof tail - 1;
-
-    if (value.len < head_len + tail_len || memcmp(value.data, head, head_len) != 0 ||
-        memcmp(value.data + value.len - tail_len, tail, tail_len) != 0) {
+    if (!is_encoded(value)) {
         buf_add_slice(out, value);
         return is_visible(value);
     }
-    return base64_decode((struct slice){value.data + head_len, value.len - head_len - tail_len},
-                         out);
+    value.data += encoded_head.len;
+    value.len -= encoded_head.len + encoded_tail.len;
+    return base64_decode(value, out);
 }
 
 bool
 era_header_is(struct slice header, struct slice want)
 {
     struct buf decoded = {.limit = 16 * 1024};
-    bool same = era_header_decode(header, &decoded) && !decoded.failed &&
-                slice_equal(buf_slice(&decoded), want);
+    bool same;
 
+    if (!is_encoded(header)) { /* As good as always. */
+        return slice_equal(header, want) && is_visible(header);
+    }
+    same = era_header_decode(header, &decoded) && !decoded.failed &&
+           slice_equal(buf_slice(&decoded), want);
     buf_fini(&decoded);
     return same;
 }
@@ -402,9 +414,9 @@ era_end_result(struct request *req)
 {
     if (req->era == ERA_MODERN) {
         request_member(req, "resultType");
-        buf_addf(&req->out, "\"%s\"", req->result_type ? req->result_type : "complete");
-        request_member(req, "_meta");
-        buf_adds(&req->out, "{\"io.modelcontextprotocol/serverInfo\":");
+        buf_addc(&req->out, '"');
+        buf_adds(&req->out, req->result_type ? req->result_type : "complete");
+        buf_adds(&req->out, "\",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
         era_add_server_info(&req->out, req->revision,
                             strcmp(req->method->name, "server/discover") == 0);
         buf_addc(&req->out, '}');

@@ -167,6 +167,16 @@ json_scan_escape(const unsigned char *p, const unsigned char *end, uint32_t *cha
     return p + 12;
 }
 
+/* Whether 'c' after a backslash is an escape by itself.  Text has many of them. */
+static inline bool
+is_short_escape(unsigned char c)
+{
+    static const bool is[256] = {['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true,
+                                 ['f'] = true, ['n'] = true,  ['r'] = true, ['t'] = true};
+
+    return is[c];
+}
+
 /* Steps over the rest of a string whose contents begin at 'first' and are plain up to 'p'. */
 static const unsigned char *
 scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *text)
@@ -177,7 +187,10 @@ scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *
             text->raw.len = (size_t)((const char *)p - text->raw.data);
             return p + 1;
         }
-        if (c == '\\') {
+        if (c == '\\' && is_short_escape(at(s, p + 1))) {
+            text->escaped = true;
+            p += 2;
+        } else if (c == '\\') {
             uint32_t character = 0;
             enum json_flaw flaw = FLAW_NONE;
             const unsigned char *next = json_scan_escape(p, s->end, &character, &flaw);

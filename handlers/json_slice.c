@@ -163,6 +163,22 @@ json_string_add(struct slice raw, struct buf *out)
     return !out->failed;
 }
 
+bool
+json_string_said(struct slice raw, struct buf *room, struct slice *said)
+{
+    struct json_text text;
+
+    if (!read_string(raw, &text)) {
+        return false;
+    }
+    *said = text.raw;
+    if (text.escaped) {
+        json_text_add(&text, room);
+        *said = buf_slice(room);
+    }
+    return !room->failed && (text.escaped || !room->limit || text.raw.len <= room->limit);
+}
+
 /* The escapes of most texts.  What is left of them is slow: json_scan_escape() checks everything
  * anew. */
 static const char simple[256] =
@@ -196,26 +212,25 @@ void
 json_text_add(const struct json_text *text, struct buf *out)
 {
     const unsigned char *p = (const unsigned char *)text->raw.data, *end = p + text->raw.len;
-    char piece[512], *to = piece;
-    char *const full = piece + sizeof piece - 4; /* Room for one that is odd. */
+    char piece[1024], *to = piece;
+    const size_t step = sizeof piece - 4; /* Nothing is longer than it was written. */
 
     if (!text->escaped) {
         buf_add_slice(out, text->raw);
         return;
     }
     while (p && p < end) {
-        size_t room = (size_t)(full - to), left = (size_t)(end - p);
+        const unsigned char *stop = (size_t)(end - p) < step ? end : p + step;
 
-        p = plain_copy(&to, p, p + (left < room ? left : room));
-        if (p < end && to < full) {
-            p = put_odd(&to, p, end);
+        while (p && p < stop) {
+            p = plain_copy(&to, p, stop);
+            if (p < stop) {
+                p = put_odd(&to, p, end);
+            }
         }
-        if (to >= full - 16) {
-            buf_add(out, piece, (size_t)(to - piece));
-            to = piece;
-        }
+        buf_add(out, piece, (size_t)(to - piece));
+        to = piece;
     }
-    buf_add(out, piece, (size_t)(to - piece));
 }
 
 size_t

@@ -34,6 +34,10 @@ bool json_string_is(struct slice raw, const char *text);
  * if it is no good string, holds \u0000 (a C string cannot), or needs more than 'size' bytes. */
 ssize_t json_string_into(struct slice raw, char *out, size_t size);
 
+/* Stores what 'raw', a string with its quotes, says once unescaped: where it lies, or if need be in
+ * 'room', which must be empty and may fail.  False if it is no good string, or 'room' failed. */
+bool json_string_said(struct slice raw, struct buf *room, struct slice *said);
+
 /* The same, added to 'out'; \u0000 becomes a NUL byte.  False if 'raw' is no good string or 'out'
  * failed; 'out' is then unchanged or failed. */
 bool json_string_add(struct slice raw, struct buf *out);

@@ -69,7 +69,6 @@ struct request {
     struct job job;                /* First: a worker's job is the request. */
     struct dispatcher *dispatcher; /* Borrowed. */
     struct state *state;           /* Borrowed: the stores. */
-    struct rpc_message message;    /* Slices into 'bytes', or into the transport's buffer. */
     struct envelope env;           /* On a worker only 'transport', 'session' (then counted),
                                       'principal' and 'scopes' are left of it. */
     char tenant[TENANT_ID_SIZE];   /* For whom: never empty.  See handlers/tenant.h. */
@@ -90,7 +89,6 @@ struct request {
     _Atomic int progress;            /* enum request_state: the first to leave RUNNING wins. */
     struct buf out;              /* The response as far as it is written: see request_member(). */
     size_t result_start;         /* Where the members of the result begin in 'out'. */
-    struct fault fault;          /* What went wrong, if the handler fails. */
     struct buf fault_data;       /* error.data as JSON text; empty for none. */
     int log_level;               /* Modern: enum mcp_level asked for by this request; -1: none. */
     double last_progress;        /* What was told last; nothing yet: -INFINITY. */
@@ -114,6 +112,9 @@ struct request {
         *prev GUARDED_BY(LC_INFLIGHT);    /* Those in flight. */
     bool parked GUARDED_BY(LC_INFLIGHT);  /* It waits for answers of its client, on no worker. */
     bool waiting GUARDED_BY(LC_INFLIGHT); /* Likewise, for what 'wait' says. */
+    /* The last, for they are long and need not be cleared. */
+    struct fault fault;         /* What went wrong, if the handler fails. */
+    struct rpc_message message; /* Slices into 'bytes', or into the transport's buffer. */
 };
 
 /* E_SCOPE unless the token of the request, if it came with one, allows what 'scope' is for. */

@@ -377,6 +377,12 @@ read_text(struct reading *r)
     return true;
 }
 
+void
+rpc_init(struct rpc_message *m)
+{
+    memset(m, 0, offsetof(struct rpc_message, method_text));
+}
+
 enum err
 rpc_parse(struct slice text, const struct json_limits *limits, struct rpc_message *m,
           struct fault *f)
@@ -384,7 +390,7 @@ rpc_parse(struct slice text, const struct json_limits *limits, struct rpc_messag
     struct reading r = {.m = m, .fault = f};
     bool whole;
 
-    memset(m, 0, offsetof(struct rpc_message, method_text));
+    rpc_init(m);
     json_scan_init(&r.scan, text, limits);
     whole = read_text(&r);
     if (r.scan.flaw != FLAW_NONE && (r.err == E_OK || !whole || r.scan.flaw != FLAW_NUL_NAME)) {

@@ -111,6 +111,8 @@ struct rpc_message {
     char method_text[RPC_METHOD_MAX]; /* Where 'method' lies if it was written with escapes. */
 };
 
+/* A message that says nothing, for what is none. */
+void rpc_init(struct rpc_message *m);
 /* Parses 'text', one message or a batch, without a limit on its length.  'limits' may be null for
  * the defaults.  'm' need not be initialised; it is filled in as far as was read even on an error:
  *   E_PARSE            not JSON, or deeper than the limit

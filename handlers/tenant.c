@@ -11,11 +11,20 @@
 #include "state/tenant_id.h"
 #include "state/tenants.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 LOG_MODULE("tenant");
 
 #define META_KEY "dev.tandem/client-id" /* The one that rpc.c hands out. */
+
+void
+tenant_set(struct request *req, struct slice id)
+{
+    assert(id.len < sizeof req->tenant);
+    memcpy(req->tenant, id.data, id.len);
+    req->tenant[id.len] = '\0';
+}
 
 /* How a mistake in what names the tenant is told: a tool's error where a tool was called. */
 static enum err
@@ -56,7 +65,7 @@ read_asked(struct request *req, const char *key, char asked[TENANT_ID_SIZE])
 {
     struct slice header = req->env.client_id;
     struct json_value meta = find_meta(req, key);
-    char named[TENANT_ID_SIZE] = "";
+    char named[TENANT_ID_SIZE];
 
     asked[0] = '\0';
     if (header.data && !tenant_id_valid(header)) {
@@ -170,8 +179,7 @@ tenant_resolve(struct request *req)
     req->tenant_bound = bound.len > 0;
     req->tenant_named = asked[0] || bound.len > 0;
     if (!err) {
-        snprintf(req->tenant, sizeof req->tenant, "%s",
-                 asked[0] ? asked : usual(req, s->tenant_default_id, bound, room));
+        tenant_set(req, slice_of(asked[0] ? asked : usual(req, s->tenant_default_id, bound, room)));
     }
     buf_fini(&listed);
     return err;

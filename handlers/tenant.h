@@ -5,6 +5,8 @@
 
 #include "handlers/request.h"
 
+/* Has the request be for the tenant 'id', which is a valid id. */
+void tenant_set(struct request *req, struct slice id);
 /* Finds the tenant of a request whose envelope and message are there, and stores it in req->tenant:
  *   1. what the header X-Client-ID and params._meta[tenant.meta_key] say, which must agree;
  *   2. the first that the caller is bound to, unless tenant.default_id is among them;

@@ -134,6 +134,7 @@ add_entry(struct tools *t, const struct tool *tool)
     struct fault f = FAULT_INIT;
 
     e->tool = tool;
+    e->name = slice_of(tool->name);
     e->input =
         parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
     if (param_headers_create(e->input, &e->headers, &f) != E_OK) {
@@ -275,7 +276,7 @@ tools_find(const struct tools *t, struct slice name)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct tool_entry *e = &t->entries[i];
-        if (slice_is(name, e->tool->name)) {
+        if (slice_equal(name, e->name)) {
             return e == t->changing && !atomic_load(&t->shown) ? NULL : e;
         }
     }

@@ -106,11 +106,10 @@ tools_prepare(struct request *req, enum runs *runs)
     struct buf unescaped = {.limit = 1024};
     enum err err = E_OK;
 
-    if (name->kind != KIND_STRING || !json_string_add(name->raw, &unescaped)) {
+    if (name->kind != KIND_STRING || !json_string_said(name->raw, &unescaped, &text)) {
         err = fault_set(&req->fault, E_PARAMS, "params.name is missing, or no string");
         goto out;
     }
-    text = buf_slice(&unescaped);
     err = era_check_name(req, text);
     if (err) {
         goto out;
@@ -244,18 +243,15 @@ tools_fault_json(const struct fault *f)
     return json;
 }
 
-/* The JSON text of what a call gave: its result, or what went wrong. */
-static char *
-result_text(const json_t *result, const struct fault *f)
+/* Adds the JSON text of what a call gave: its result, or what went wrong. */
+static void
+add_given(struct buf *out, const json_t *result, const struct fault *f)
 {
-    struct buf out = BUF_INIT;
-
     if (result) {
-        json_write(&out, result);
+        json_write(out, result);
     } else {
-        fault_write(&out, f);
+        fault_write(out, f);
     }
-    return buf_steal(&out);
 }
 
 /* The blocks that follow the text of a structured result, each with a comma before it. */
@@ -274,19 +270,21 @@ add_more_blocks(struct request *req, const json_t *result)
     json_decref(blocks);
 }
 
-/* Adds what a call gave to the result: 'text' is its JSON text, or tells what went wrong. */
+/* Adds what a call gave to the result, or, in the same form, what went wrong. */
 static void
-add_content(struct request *req, enum err err, const json_t *result, const char *text)
+add_content(struct request *req, enum err err, const json_t *result)
 {
     bool structured = era_knows(req, REVISION_2025_06_18);
+    struct buf text = BUF_INIT;
 
+    request_member(req, "content");
     if (!err && req->tool->gives == GIVES_CONTENT) {
-        request_add_raw(req, "content", slice_of(text));
+        json_write(&req->out, result);
         return;
     }
-    request_member(req, "content");
+    add_given(&text, result, &req->fault);
     buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
-    buf_add_json(&req->out, slice_of(text));
+    buf_add_json(&req->out, buf_slice(&text));
     buf_addc(&req->out, '}');
     if (!err && structured && req->tool->add_blocks) {
         add_more_blocks(req, result);
@@ -295,33 +293,26 @@ add_content(struct request *req, enum err err, const json_t *result, const char 
     if (err) {
         request_add_raw(req, "isError", SLICE("true"));
     } else if (structured) {
-        request_add_raw(req, "structuredContent", slice_of(text));
+        request_add_raw(req, "structuredContent", buf_slice(&text));
     }
+    req->out.failed |= text.failed; /* It is told where the answer is finished. */
+    buf_fini(&text);
 }
 
 enum err
 tools_call(struct request *req)
 {
-    struct fault f = FAULT_INIT;
     json_t *result = NULL;
-    enum err err = call_tool(req, &result, &f);
-    char *text;
+    enum err err = call_tool(req, &result, &req->fault);
 
     if (!err && req->tool->gives == GIVES_CONTENT) {
         content_fit(result, req->revision);
     }
-    text = result_text(result, &f);
-    if (err && err_info(err)->told == ERR_TOLD_PROTOCOL) {
-        req->fault = f;
-    } else if (!text) {
-        err = fault_set(&req->fault, E_OVERLOAD, "there is no memory for the answer now");
-    } else {
-        req->fault = f; /* For who tells it elsewhere. */
+    if (!err || err_info(err)->told != ERR_TOLD_PROTOCOL) {
         req->tool_failed = err != E_OK;
-        add_content(req, err, result, text);
+        add_content(req, err, result);
         err = E_OK;
     }
-    free(text);
     json_decref(result);
     return err;
 }
@@ -329,41 +320,30 @@ tools_call(struct request *req)
 bool
 tools_refuse(struct request *req, enum err err)
 {
-    char *text;
-
     if (!req->method || req->method->handle != tools_call ||
         err_info(err)->told == ERR_TOLD_PROTOCOL) {
         return false;
     }
-    text = result_text(NULL, &req->fault);
-    if (text) {
-        era_begin_result(req);
-        req->tool_failed = true;
-        add_content(req, err, NULL, text);
-        free(text);
-    }
-    return text != NULL;
+    era_begin_result(req);
+    req->tool_failed = true;
+    add_content(req, err, NULL);
+    return true;
 }
 
 enum err
 tools_rest(struct request *req)
 {
-    struct fault f = FAULT_INIT;
     json_t *result = NULL;
-    enum err err = call_tool(req, &result, &f);
-    char *text = result_text(result, &f);
+    enum err err = call_tool(req, &result, &req->fault);
+    bool blocks = !err && req->tool->gives == GIVES_CONTENT;
 
-    if (text && !err && req->tool->gives == GIVES_CONTENT) {
-        buf_addf(&req->out, "{\"content\":%s}", text);
-    } else if (text) {
-        buf_adds(&req->out, text);
-    } else {
-        err = fault_set(&f, E_OVERLOAD, "there is no memory for the answer now");
+    if (blocks) {
+        buf_adds(&req->out, "{\"content\":");
     }
-    if (err) {
-        req->fault = f;
+    add_given(&req->out, result, &req->fault);
+    if (blocks) {
+        buf_addc(&req->out, '}');
     }
-    free(text);
     json_decref(result);
     return err;
 }

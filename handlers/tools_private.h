@@ -21,6 +21,7 @@ enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_TASKS, LIST_F
 /* A tool that is enabled. */
 struct tool_entry {
     const struct tool *tool;
+    struct slice name;             /* The tool's. */
     json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
     struct param_headers *headers; /* Owned; null if no argument is a header too. */
 };

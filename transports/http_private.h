@@ -80,6 +80,7 @@ struct http_server {
     int64_t now_ns;                   /* When the event came that is being dealt with. */
     int64_t date_until_ns;            /* How long 'date' is right. */
     char date[40];
+    struct buf room;           /* Lent for answers. */
     struct http_parser parser; /* For requests that arrived whole. */
     char scratch[64 * 1024];
 };

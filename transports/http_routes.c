@@ -356,6 +356,8 @@ http_fill_envelope(struct connection *c, const struct http_parser *p, struct env
 {
     *env = (struct envelope){
         .transport = TRANSPORT_HTTP,
+        .came_ns = c->server->now_ns,
+        .room = &c->server->room,
         .rate = &c->calls,
         .principal = http_principal(c),
         .scopes = c->grant ? slice_of(c->grant->scopes) : SLICE_NONE,

@@ -34,6 +34,7 @@ http_server_unref(struct http_server *s)
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1) {
         lock_fini(&s->lock);
         http_auth_destroy(s->auth);
+        buf_fini(&s->room);
         free(s); /* The transport begins with it. */
     }
 }

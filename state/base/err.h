@@ -88,6 +88,16 @@ struct fault {
 #define FAULT_INIT {.code = E_OK}
 /* clang-format on */
 
+/* The same for a fault on the path of every request, whose texts need not be cleared. */
+static inline void
+fault_init(struct fault *f)
+{
+    f->code = E_OK;
+    f->line = f->column = f->retry_s = 0;
+    f->reason = NULL;
+    f->text[0] = f->remedy[0] = '\0';
+}
+
 /* Stores 'code' and the formatted text in 'f' (null is ignored), clearing all else, and returns
  * 'code', so that a caller writes "return fault_set(...)".  Texts too long are cut at a whole UTF-8
  * character. */

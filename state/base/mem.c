@@ -185,13 +185,21 @@ needs_escape(uint32_t rune)
 static const unsigned char *
 put_odd(char **to, const unsigned char *p, const unsigned char *end)
 {
-    static const char short_of[0x20] = {['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    static const char short_of[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
     static const char digits[] = "0123456789abcdef";
     struct slice rest = {(const char *)p, (size_t)(end - p)};
     uint32_t rune = 0;
-    size_t n = rune_decode(rest, 0, &rune);
     char *at = *to;
+    size_t n;
 
+    if (short_of[*p]) { /* Most of what is odd. */
+        at[0] = '\\';
+        at[1] = short_of[*p];
+        *to = at + 2;
+        return p + 1;
+    }
+    n = rune_decode(rest, 0, &rune);
     if (n == 0) {
         memcpy(at, REPLACEMENT, sizeof REPLACEMENT - 1);
         *to = at + sizeof REPLACEMENT - 1;
@@ -203,41 +211,38 @@ put_odd(char **to, const unsigned char *p, const unsigned char *end)
         return p + n;
     }
     *at++ = '\\';
-    if (rune == '"' || rune == '\\') {
-        *at++ = (char)rune;
-    } else if (rune < 0x20 && short_of[rune]) {
-        *at++ = short_of[rune];
-    } else {
-        *at++ = 'u';
-        for (int shift = 12; shift >= 0; shift -= 4) {
-            *at++ = digits[rune >> shift & 15];
-        }
+    *at++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        *at++ = digits[rune >> shift & 15];
     }
     *to = at;
     return p + n;
 }
 
 /* Pieces are made on the stack, so that a limit of 'b' is held to the byte.  64 KiB of prose take
- * 16 us; with a formatted escape and a decoded character each they took 330 us. */
+ * 20 us; with a decoded character and a formatted escape each they took 330 us. */
 void
 buf_add_json(struct buf *b, struct slice text)
 {
     const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
-    char piece[512], *to = piece;
-    char *const full = piece + sizeof piece - 8; /* Room for one that is odd. */
+    char piece[2048], *to = piece;
+    const size_t step = sizeof piece / 6 - 4; /* Of six bytes each at most, and the quotes. */
 
     *to++ = '"';
-    while (p < end) {
-        size_t room = (size_t)(full - to), left = (size_t)(end - p);
+    for (;;) {
+        const unsigned char *stop = (size_t)(end - p) < step ? end : p + step;
 
-        p = plain_copy(&to, p, p + (left < room ? left : room));
-        if (p < end && to < full) {
-            p = put_odd(&to, p, end);
+        while (p < stop) {
+            p = plain_copy(&to, p, stop);
+            if (p < stop) {
+                p = put_odd(&to, p, end);
+            }
         }
-        if (to >= full - 16) {
-            buf_add(b, piece, (size_t)(to - piece));
-            to = piece;
+        if (p == end) {
+            break;
         }
+        buf_add(b, piece, (size_t)(to - piece));
+        to = piece;
     }
     *to++ = '"';
     buf_add(b, piece, (size_t)(to - piece));

@@ -22,11 +22,10 @@ plain_is(unsigned char c)
 }
 
 #if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
-/* Bit i is set where byte i of the 16 at 'p' is not plain. */
+/* Bit i is set where byte i is not plain. */
 static inline unsigned
-plain_odd_16(const unsigned char *p)
+plain_odd(__m128i chunk)
 {
-    __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
     __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')),
                                _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
     __m128i next = _mm_add_epi8(chunk, _mm_set1_epi8(1)); /* DEL and above: negative. */
@@ -39,7 +38,7 @@ static inline const unsigned char *
 plain_skip_wide(const unsigned char *p, const unsigned char *end)
 {
     while (end - p >= 16) {
-        unsigned odd = plain_odd_16(p);
+        unsigned odd = plain_odd(_mm_loadu_si128((const __m128i *)(const void *)p));
 
         if (odd) {
             return p + __builtin_ctz(odd);
@@ -82,9 +81,10 @@ plain_copy(char **to, const unsigned char *p, const unsigned char *end)
 
 #if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
     while (end - p >= 16) {
-        unsigned odd = plain_odd_16(p);
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned odd = plain_odd(chunk);
 
-        memcpy(at, p, 16);
+        _mm_storeu_si128((__m128i *)(void *)at, chunk);
         if (odd) {
             *to = at + __builtin_ctz(odd);
             return p + __builtin_ctz(odd);
