@@ -16,10 +16,21 @@ static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACkl
 static const char sound[] = "UklGRiwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQgAAACAgICAgICAgA"
                             "==";
 
+/* A block of 'text', a string, stolen. */
+static json_t *
+block_of(json_t *text)
+{
+    json_t *block = json_must(json_object());
+
+    json_put_text(block, "type", "text");
+    json_put(block, "text", text);
+    return block;
+}
+
 static json_t *
 text_block(const char *text)
 {
-    return json_must(json_pack("{s:s, s:s}", "type", "text", "text", text));
+    return block_of(json_text(text));
 }
 
 static json_t *
@@ -39,14 +50,16 @@ resource_block(const char *uri, const char *mime, const char *text)
 static json_t *
 only(json_t *block)
 {
-    return json_must(json_pack("[o]", block));
+    json_t *blocks = json_must(json_array());
+
+    json_add(blocks, block);
+    return blocks;
 }
 
 json_t *
 conformance_told(char *text)
 {
-    json_t *content =
-        only(json_must(json_pack("{s:s, s:o}", "type", "text", "text", json_text(text))));
+    json_t *content = only(text_block(text));
 
     free(text);
     return content;
@@ -158,8 +171,7 @@ static enum err
 echo(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     (void)req, (void)f;
-    *result = only(json_must(json_pack("{s:s, s:O}", "type", "text", "text",
-                                       json_object_get(args, "text"))));
+    *result = only(block_of(json_incref(json_object_get(args, "text"))));
     return E_OK;
 }
 

@@ -89,6 +89,42 @@ legacy_handshake_on_a_connection(void **unused)
     mcp_session_unref(env.session);
 }
 
+/* What a transport lends comes back after each answer, wherever that was written. */
+static void
+lent_memory_comes_back(void **unused)
+{
+    static const char *const messages[] = {
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{" META "}}",
+        "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"current_date\"," META "}}",
+        "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":"
+        "\"pos_workflow\",\"arguments\":{\"action\":\"list_workflows\"}," META "}}",
+        "[{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"id\":5,"
+        "\"method\":\"ping\"}]",
+        "{\"jsonrpc\":\"2.0\",\"id\":6}",
+    };
+    struct buf room = BUF_INIT;
+    struct envelope env = stdio();
+    const char *data;
+
+    (void)unused;
+    env.room = &room;
+    expect(&env, messages[0], 200, "current_date");
+    data = room.data;
+    CHECK(data != NULL);
+    for (size_t i = 1; i < sizeof messages / sizeof messages[0]; i++) {
+        struct fake_sink sink;
+
+        fake_sink_init(&sink);
+        dispatch_message(dispatcher, &env, slice_of(messages[i]), &sink.sink);
+        CHECK(*fake_sink_wait(&sink));
+        fake_sink_fini(&sink);
+        CHECK(room.data == data);
+    }
+    buf_fini(&room);
+    mcp_session_unref(env.session);
+}
+
 static void
 calls_run_inline_and_on_workers(void **unused)
 {
@@ -304,11 +340,10 @@ the_keeper_ends_idle_sessions(void **unused)
     fake_clock_init(&clock);
     fake_project_init(&project, &clock.clock);
     pool = pool_create(1, 0, 8);
-    dispatcher = dispatcher_create(project.state, pool,
-                                   &(struct dispatch_limits){.json = JSON_LIMITS_INIT,
-                                                             .calls = 64,
-                                                             .calls_per_session = 8,
-                                                             .call_ns = 60000000000});
+    dispatcher = dispatcher_create(
+        project.state, pool,
+        &(struct dispatch_limits){
+            .json = JSON_LIMITS_INIT, .calls = 64, .calls_per_session = 8, .call_ns = 60000000000});
     CHECK(!dispatch_tick(dispatcher)); /* Nothing will ever be due. */
     CHECK_INT(keeper_start(&keeper, &fault), E_OK);
     dispatch_keep(dispatcher, keeper);
@@ -356,8 +391,8 @@ scopes_say_what_may_be_done(void **unused)
         expect(&env, REQUEST("server/discover", ""), 200, "supportedVersions");
         expect(&env, REQUEST("tools/list", ""), cases[i].list ? 403 : 200,
                cases[i].list ? cases[i].list : "current_date");
-        expect(&env, REQUEST("tools/call", "\"name\":\"current_date\","),
-               cases[i].date ? 403 : 200, cases[i].date ? cases[i].date : "iso_date");
+        expect(&env, REQUEST("tools/call", "\"name\":\"current_date\","), cases[i].date ? 403 : 200,
+               cases[i].date ? cases[i].date : "iso_date");
         expect(&env,
                REQUEST("tools/call", "\"name\":\"pos_workflow\","
                                      "\"arguments\":{\"action\":\"list_workflows\"},"),
@@ -376,8 +411,8 @@ scopes_hold_for_scripts_too(void **unused)
 
     (void)unused;
     fake_sink_init(&sink);
-    dispatch_tool(dispatcher, &env, SLICE("pos_workflow"),
-                  SLICE("{\"action\":\"list_workflows\"}"), &sink.sink);
+    dispatch_tool(dispatcher, &env, SLICE("pos_workflow"), SLICE("{\"action\":\"list_workflows\"}"),
+                  &sink.sink);
     CHECK(strstr(fake_sink_wait(&sink), "\"code\":\"insufficient_scope\""));
     CHECK_INT(sink.status, 403);
     fake_sink_fini(&sink);
@@ -395,6 +430,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(legacy_handshake_on_a_connection),
         cmocka_unit_test(calls_run_inline_and_on_workers),
+        cmocka_unit_test(lent_memory_comes_back),
         cmocka_unit_test(modern_over_http_checks_headers),
         cmocka_unit_test(a_legacy_http_session_lives_and_ends),
         cmocka_unit_test(batches_are_for_one_revision),

@@ -53,6 +53,26 @@ what_is_no_string_is_refused(void **state)
     buf_fini(&b);
 }
 
+/* Where it lies if it can be; in the room, within its limit, if not. */
+static void
+what_a_string_says_is_read_in_place(void **state)
+{
+    static const char plain[] = "\"plain\"", escaped[] = "\"\\u0061b\"";
+    struct buf room = {.limit = 5};
+    struct slice said;
+
+    (void)state;
+    CHECK(json_string_said(slice_of(plain), &room, &said));
+    CHECK(said.data == plain + 1 && slice_is(said, "plain") && !room.data);
+    CHECK(!json_string_said(SLICE("\"longer\""), &room, &said));
+    CHECK(!json_string_said(SLICE("\"open"), &room, &said));
+    CHECK(json_string_said(slice_of(escaped), &room, &said));
+    CHECK(said.data == room.data && slice_is(said, "ab"));
+    buf_reset(&room);
+    CHECK(!json_string_said(SLICE("\"\\nlonger\""), &room, &said));
+    buf_fini(&room);
+}
+
 static void
 strings_compare_unescaped(void **state)
 {
@@ -174,6 +194,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_string_says_is_read_in_place),
         cmocka_unit_test(strings_are_unescaped_into_a_given_size),
         cmocka_unit_test(what_is_no_string_is_refused),
         cmocka_unit_test(strings_compare_unescaped),
