@@ -293,8 +293,20 @@ fan_out(const struct server *server, const char *name, const struct fanout_plan 
            median(raw_rate) * plan->readers, median(ratio), median(cpu), median(raw_cpu));
 }
 
+/* Whether the workload is among the program's arguments, or there are none. */
+static bool
+is_wanted(char **names, const char *name)
+{
+    bool wanted = !*names;
+
+    for (; *names; names++) {
+        wanted = wanted || strcmp(*names, name) == 0;
+    }
+    return wanted;
+}
+
 static void
-over_sockets(void)
+over_sockets(char **names)
 {
     static const char *const packs[] = {NULL};
     static const struct server_options options = {.no_stdin = true};
@@ -317,25 +329,35 @@ over_sockets(void)
     configure(root);
     server_start(&server, root, &options);
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
-        fan_out(&server, workloads[i].name, &workloads[i].plan);
+        if (is_wanted(names, workloads[i].name)) {
+            fan_out(&server, workloads[i].name, &workloads[i].plan);
+        }
     }
     kill(server.pid, SIGTERM);
     check(server_wait(&server, now_ns() + PATIENCE) == 0, "the server ended badly");
     harness_remove(root);
 }
 
-int
-main(void)
+static void
+in_process(void)
 {
-    double took;
+    double took = alone();
 
-    json_object_seed(1);
-    took = alone();
     with_subscribers();
     with_readers();
     with_stalled(1, took);
     with_stalled(100, took);
     from_threads(took);
-    over_sockets();
+}
+
+/* With arguments: only these workloads over sockets. */
+int
+main(int argc, char **argv)
+{
+    json_object_seed(1);
+    if (argc == 1) {
+        in_process();
+    }
+    over_sockets(argv + 1);
     return 0;
 }
