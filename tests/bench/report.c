@@ -69,11 +69,13 @@ judge(struct told *t, const struct entrant *entrants, const struct goal *goal)
     double value = itself ? entrant_figure(&entrants[0], goal->figure)
                           : entrant_ratio(&entrants[0], &entrants[goal->of], goal->figure);
     bool met = goal->at_most ? value <= goal->limit : value >= goal->limit;
-    double unit = itself && goal->limit >= 1000 ? 1000 : 1;
+    bool rate = goal->figure == FIGURE_RATE; /* Its name tells the unit. */
+    double unit = itself && !rate && goal->limit >= 1000 ? 1000 : 1;
 
     add_verdict(t,
                 xasprintf("%s %.2f %s%s, goal at %s %.2f", figure_names[goal->figure], value / unit,
                           !itself    ? "x "
+                          : rate     ? ""
                           : unit > 1 ? "ms"
                                      : "µs",
                           itself ? "" : entrants[goal->of].name, goal->at_most ? "most" : "least",

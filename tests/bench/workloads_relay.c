@@ -34,14 +34,22 @@ bench_relay(struct bench *b)
                                        "4096",
                                        NULL};
     static const struct goal goals[] = {{FIGURE_RATE, 1, false, 0.7}, {.limit = 0}};
+    /* Deliveries: 30,000 events to each of the two. */
+    static const struct goal promised[] = {{FIGURE_RATE, GOAL_ITSELF, false, 60000}, {.limit = 0}};
     static const struct {
         const char *name;
         struct fanout_plan plan;
         const struct goal *goals;
     } workloads[] = {
         {"relay to 1 subscriber", {.readers = 1, .events = 20000, .burst = 50, .ahead = 4}, NULL},
+        {"relay to 2 subscribers",
+         {.readers = 2, .events = 20000, .burst = 50, .ahead = 4},
+         promised},
         {"relay to 100 subscribers",
          {.readers = 100, .events = 2000, .burst = 50, .ahead = 4},
+         goals},
+        {"relay to 100 subscribers one by one",
+         {.readers = 100, .events = 500, .burst = 1, .ahead = 1},
          goals},
         {"relay to 1000 subscribers",
          {.readers = 1000, .events = 250, .burst = 50, .ahead = 4},

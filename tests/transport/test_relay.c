@@ -4,12 +4,14 @@
  * The clock moves when the test says so. */
 #include "tests/check.h"
 
+#include "handlers/relay_client.h"
 #include "state/relay.h"
 #include "tests/http_rig.h"
 #include "tests/threads.h"
 #include "tests/ws_client.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #define SECONDS 20
@@ -38,6 +40,18 @@ start_small(void **state)
 {
     static const struct fake_setting settings[] = {{SETTING_relay_max_clients, "2"},
                                                    {SETTING_relay_patterns, "a.*,relay.*,z"},
+                                                   {.text = NULL}};
+
+    (void)state;
+    http_rig_init_with(&rig, NULL, settings);
+    return 0;
+}
+
+static int
+start_tight(void **state)
+{
+    static const struct fake_setting settings[] = {{SETTING_relay_queue_bytes, "256KiB"},
+                                                   {SETTING_events_history_bytes, "1MiB"},
                                                    {.text = NULL}};
 
     (void)state;
@@ -709,6 +723,53 @@ relay_overflow_gap(void **state)
     client_close(&quick);
 }
 
+/* Bytes that the program has allocated and not freed; 0 under AddressSanitizer. */
+static size_t
+allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+#define STALLED 8
+/* Of start_tight(): what the bus keeps, and what the queues hold beside it, the same events. */
+#define SHARED (((size_t)1 << 20) + (size_t)256 * 1024)
+#define OWN (RELAY_ROOM + (size_t)BUS_DATA_MAX) /* What was taken to be written, or one event. */
+
+/* Of all that is published for it a client that does not read holds its queue, and what was taken
+ * from there. */
+static void
+a_stalled_reader_costs_its_queue(void **state)
+{
+    struct client stalled[STALLED], quick;
+    size_t before, after;
+    json_t *frame;
+
+    (void)state;
+    json_decref(greet(&quick, "{\"type\":\"hello\",\"patterns\":[\"b.*\"]}"));
+    for (int i = 0; i < STALLED; i++) {
+        json_decref(greet(&stalled[i], "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    }
+    before = allocated();
+    for (int i = 0; i < 30; i++) { /* 36 MB for each. */
+        publish_large("a.b", 20);
+        publish("b.c", NULL, i); /* The transport's thread has been round when this is told. */
+        frame = expect(&quick, "event");
+        CHECK_INT(n_of(json_object_get(frame, "event")), i);
+        json_decref(frame);
+    }
+    after = allocated();
+    CHECK(bus_stats(rig.bus).unread > 0);
+    if (after > before + SHARED + STALLED * OWN) {
+        fail_msg("%zu bytes more for %d who do not read", after - before, STALLED);
+    }
+    for (int i = 0; i < STALLED; i++) {
+        client_close(&stalled[i]);
+    }
+    client_close(&quick);
+}
+
 /* With overflow=disconnect it gets what was kept for it, a reason, and a close frame. */
 static void
 who_falls_behind_is_disconnected(void **state)
@@ -828,6 +889,7 @@ main(void)
         TEST(dashboards_are_told_in_their_words),
         TEST(relay_tenant_isolation),
         TEST(relay_overflow_gap),
+        cmocka_unit_test_setup_teardown(a_stalled_reader_costs_its_queue, start_tight, stop),
         cmocka_unit_test_setup_teardown(who_falls_behind_is_disconnected, start_strict, stop),
         TEST(relay_tells_all_in_one_order),
         TEST(the_end_of_the_server_is_told),
