@@ -17,7 +17,7 @@ static const struct {
     const char *text;
     enum era era;
 } revisions[REVISION_COUNT] = {
-#define ROW(NAME, TEXT, ERA) [REVISION_##NAME] = {TEXT, ERA_##ERA},
+#define ROW(NAME, TEXT, ERA) [REVISION_##NAME] = {TEXT, ERA},
     REVISIONS(ROW)
 #undef ROW
 };

@@ -32,12 +32,12 @@ struct state;
 enum era { ERA_LEGACY, ERA_MODERN };
 
 /* Protocol revisions, oldest first. */
-#define REVISIONS(ROW)                    \
-    ROW(2024_11_05, "2024-11-05", LEGACY) \
-    ROW(2025_03_26, "2025-03-26", LEGACY) \
-    ROW(2025_06_18, "2025-06-18", LEGACY) \
-    ROW(2025_11_25, "2025-11-25", LEGACY) \
-    ROW(2026_07_28, "2026-07-28", MODERN)
+#define REVISIONS(ROW)                        \
+    ROW(2024_11_05, "2024-11-05", ERA_LEGACY) \
+    ROW(2025_03_26, "2025-03-26", ERA_LEGACY) \
+    ROW(2025_06_18, "2025-06-18", ERA_LEGACY) \
+    ROW(2025_11_25, "2025-11-25", ERA_LEGACY) \
+    ROW(2026_07_28, "2026-07-28", ERA_MODERN)
 enum revision {
 #define ROW(NAME, TEXT, ERA) REVISION_##NAME,
     REVISIONS(ROW)

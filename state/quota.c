@@ -319,8 +319,9 @@ static void
 give_back(struct quota *q, struct visit *v, struct counter *c, uint64_t n, uint64_t today,
           struct step *step) REQUIRES(LC_QUOTA)
 {
-    step->add = make_add(q, c, (struct quota_amounts){.released = n},
-                         (struct quota_amounts){.released = today});
+    const struct quota_amounts all = {.released = n}, of_today = {.released = today};
+
+    step->add = make_add(q, c, all, of_today);
     c->all.released += n;
     c->today.released += today;
     visit_look(q, v, c);

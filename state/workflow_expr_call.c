@@ -285,7 +285,10 @@ match(struct machine *m, const struct node *node, const struct value *args, enum
     } else if (err) {
         expr_raise(m, "%s", why.text);
     }
-    return matched ? (struct value){.type = V_MATCH} : NONE;
+    if (matched) {
+        return (struct value){.type = V_MATCH};
+    }
+    return NONE;
 }
 
 static CALL(call_match)

@@ -241,7 +241,9 @@ static CALL(method_split)
                                 ? NULL
                                 : memmem(s.data + at, s.len - at, by.data, by.len);
         size_t end = found ? (size_t)(found - s.data) : s.len;
-        expr_value_builder_add(m, &b, TEXT(((struct slice){s.data ? s.data + at : "", end - at})));
+        struct slice piece = s.len ? (struct slice){s.data + at, end - at} : SLICE("");
+
+        expr_value_builder_add(m, &b, TEXT(piece));
         if (!found) {
             break;
         }

@@ -4,6 +4,7 @@
 
 #include "state/base/rune.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* ---- Sets and dicts. ---- */
@@ -218,6 +219,7 @@ expr_value_next(struct machine *m, struct iter *it, struct value *v)
 static bool
 in_range(const struct range *r, int64_t i)
 {
+    assert(r->step != 0);
     if (r->step > 0 ? i < r->start || i >= r->stop : i > r->start || i <= r->stop) {
         return false;
     }

@@ -4,6 +4,7 @@
 
 #include "state/base/rune.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ expr_value_length(struct value v)
         return (int64_t)v.as.table->count;
     case V_RANGE:
         r = v.as.range;
+        assert(r->step != 0);
         if (r->step > 0 ? r->start >= r->stop : r->start <= r->stop) {
             return 0;
         }

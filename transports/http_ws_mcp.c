@@ -42,10 +42,10 @@ http_ws_mcp(struct connection *c, const struct http_parser *p)
     static const struct ws_use_class class = {
         .take = take, .judge = judge, .drain = drain, .is_idle = is_idle, .end = end};
     struct envelope env;
-    struct peer *peer;
+    struct peer *served;
 
     http_fill_envelope(c, p, &env);
-    peer = peer_create(&(struct peer_options){
+    served = peer_create(&(struct peer_options){
         .dispatcher = c->server->context.dispatcher,
         .transport = TRANSPORT_WS,
         .principal = env.principal,
@@ -56,5 +56,5 @@ http_ws_mcp(struct connection *c, const struct http_parser *p)
         .wake = websocket_wake,
         .arg = c,
     });
-    websocket_open(c, p, WS_SUBPROTOCOL, &(struct ws_use){&class, peer, peer_outbox(peer)});
+    websocket_open(c, p, WS_SUBPROTOCOL, &(struct ws_use){&class, served, peer_outbox(served)});
 }

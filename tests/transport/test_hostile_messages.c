@@ -333,6 +333,103 @@ messages_that_are_nearly_right(void **state)
     CHECK_INT(hostile_lines("own/jsonrpc.jsonl", near_message, NULL), 64);
 }
 
+/* ---- Names that look like others, and much of them ---- */
+
+/* Members whose names end in a NUL, differ in case, or fold to another: none is the one it looks
+ * like.  The first column must be answered by a pong, or not at all by a result. */
+static void
+names_are_compared_byte_by_byte(void **state)
+{
+    static const struct {
+        bool pong;
+        const char *message;
+    } rows[] = {
+        {true, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"Method\":\"tools/list\"}"},
+        {true, "{\"jsonrpc\":\"2.0\",\"id\":1,\"METHOD\":\"tools/list\",\"method\":\"ping\"}"},
+        {true, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"param\u017f\":7}"},
+        {true, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"\xC4\xB1"
+               "d\":2}"},
+        {true, "{\"jsonrpc\":\"2.0\",\"id\":1,\"m\\u0065thod\":\"ping\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"m\\u0065thod\":\"ping\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\\u0000\":\"ping\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"id\":2}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"Method\":\"ping\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"Ping\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\\u0000\"}"},
+        {false, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"a\":1,\"a\":1}}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct answer a = ask(rows[i].message, slice_of(rows[i].message));
+
+        if (a.result != rows[i].pong || (!a.result && !a.code)) {
+            fail_msg("%s: code %d", rows[i].message, a.code);
+        }
+        answer_fini(&a);
+    }
+}
+
+/* Texts on which matchers that go back, or tables that collide, take for ever: 'part' over and over
+ * between two others. */
+static void
+nothing_takes_for_ever(void **state)
+{
+    static const struct {
+        const char *before, *part, *after;
+        unsigned times;
+    } rows[] = {
+#define READ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\""
+        {READ "tandem://", "a/", "!\"}}", 200000},
+        {READ "tandem://workflows/", "%2e%2e%2f", "\"}}", 60000},
+        {READ, "{", "\"}}", 400000},
+        {READ "tandem://", "{a}{", "\"}}", 100000},
+#undef READ
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{\"x\":[0",
+         ",{\"k\":0}", "]}}}", 20000},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{\"x\":\"",
+         "\\\\", "\"}}}", 400000},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"", "a/", "\"}", 200000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf message = BUF_INIT;
+        struct answer a;
+
+        buf_adds(&message, rows[i].before);
+        for (unsigned k = 0; k < rows[i].times; k++) {
+            buf_adds(&message, rows[i].part);
+        }
+        buf_adds(&message, rows[i].after);
+        a = ask(rows[i].before, buf_slice(&message));
+        CHECK(a.result || a.code);
+        answer_fini(&a);
+        buf_fini(&message);
+    }
+}
+
+/* Members whose names are long, nearly equal, and as many as a message may have. */
+static void
+many_names_of_one_prefix(void **state)
+{
+    struct buf message = BUF_INIT;
+    struct answer a;
+
+    (void)state;
+    buf_adds(&message,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+             "\"current_date\",\"arguments\":{\"k\":0");
+    for (unsigned i = 0; i < 40000; i++) {
+        buf_addf(&message, ",\"aaaaaaaaaaaa%05u\":0", i);
+    }
+    buf_adds(&message, "}}}");
+    a = ask("one prefix", buf_slice(&message));
+    CHECK(a.tool_error || a.code);
+    answer_fini(&a);
+    buf_fini(&message);
+}
+
 /* ---- Ids, and messages that are cut ---- */
 
 static void
@@ -411,6 +508,9 @@ main(void)
         cmocka_unit_test(bytes_that_are_no_text),
         cmocka_unit_test(strings_come_back_unchanged),
         cmocka_unit_test(messages_that_are_nearly_right),
+        cmocka_unit_test(names_are_compared_byte_by_byte),
+        cmocka_unit_test(nothing_takes_for_ever),
+        cmocka_unit_test(many_names_of_one_prefix),
         cmocka_unit_test(ids_come_back_or_are_refused),
         cmocka_unit_test(a_message_may_end_anywhere),
     };

@@ -258,6 +258,42 @@ requests_of_another_parser(void **state)
     CHECK_INT(hostile_lines("http/llhttp-requests.jsonl", llhttp_case, NULL), 166);
 }
 
+/* Nothing but a WebSocket is ever switched to, whatever is offered, and least of all HTTP/2. */
+static void
+no_other_protocol_is_spoken(void **state)
+{
+#define ASK " HTTP/1.1\r\nHost: @HOST@\r\n@AUTH@Connection: Upgrade, HTTP2-Settings\r\n"
+    static const char *const requests[] = {
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET /health HTTP/2.0\r\nHost: @HOST@\r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+        "GET /health" ASK "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+        "POST @PATH@" ASK "Upgrade: h2c\r\nHTTP2-Settings: \r\nContent-Type: application/json\r\n"
+        "Content-Length: 2\r\n\r\n{}",
+        "GET @PATH@" ASK "Upgrade: bogus\r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: bogus, websocket/99\r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: raw-skt\r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: TLS/1.0, HTTP/1.1\r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: \r\n\r\n",
+        "GET @PATH@" ASK "Upgrade: websocket\r\n\r\n",
+        "CONNECT @HOST@ HTTP/1.1\r\nHost: @HOST@\r\n\r\n",
+    };
+#undef ASK
+
+    (void)state;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        struct buf bytes = fill_in(slice_of(requests[i]));
+        struct outcome o = exchange(requests[i], buf_slice(&bytes));
+
+        for (unsigned k = 0; k < o.count; k++) {
+            if (o.statuses[k] < 200 || o.statuses[k] >= 600) {
+                fail_msg("%s: answered %d", requests[i], o.statuses[k]);
+            }
+        }
+        buf_fini(&bytes);
+    }
+}
+
 /* ---- Bodies ---- */
 
 static struct response
@@ -501,6 +537,8 @@ main(void)
         ON_UNIX(raw_requests),
         WITH_TOKEN(requests_of_another_parser),
         ON_UNIX(requests_of_another_parser),
+        WITH_TOKEN(no_other_protocol_is_spoken),
+        WITHOUT(no_other_protocol_is_spoken),
         WITH_TOKEN(hostile_bodies),
         ON_UNIX(hostile_bodies),
         WITH_TOKEN(names_lead_nowhere),
