@@ -28,8 +28,15 @@ enum value_type {
 struct items;
 struct table;
 struct range {
-    int64_t start, stop, step;
+    int64_t start, stop, step; /* 'step' is not 0. */
 };
+
+/* How far two integers are apart, which may be nearly 2^64. */
+static inline uint64_t
+expr_distance(int64_t a, int64_t b)
+{
+    return a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b;
+}
 
 struct value {
     enum value_type type;

@@ -4,7 +4,6 @@
 
 #include "state/base/rune.h"
 
-#include <assert.h>
 #include <math.h>
 
 /* ---- Sets and dicts. ---- */
@@ -219,12 +218,10 @@ expr_value_next(struct machine *m, struct iter *it, struct value *v)
 static bool
 in_range(const struct range *r, int64_t i)
 {
-    assert(r->step != 0);
     if (r->step > 0 ? i < r->start || i >= r->stop : i > r->start || i <= r->stop) {
         return false;
     }
-    return r->step > 0 ? ((uint64_t)i - (uint64_t)r->start) % (uint64_t)r->step == 0
-                       : ((uint64_t)r->start - (uint64_t)i) % (0 - (uint64_t)r->step) == 0;
+    return expr_distance(r->start, i) % expr_distance(0, r->step) == 0;
 }
 
 bool

@@ -4,7 +4,6 @@
 
 #include "state/base/rune.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,16 +84,10 @@ expr_value_length(struct value v)
         return (int64_t)v.as.table->count;
     case V_RANGE:
         r = v.as.range;
-        assert(r->step != 0);
         if (r->step > 0 ? r->start >= r->stop : r->start <= r->stop) {
             return 0;
         }
-        /* In unsigned arithmetic, as the ends may be 2^64 apart. */
-        return (int64_t)(r->step > 0
-                             ? ((uint64_t)r->stop - (uint64_t)r->start - 1) / (uint64_t)r->step
-                             : ((uint64_t)r->start - (uint64_t)r->stop - 1) /
-                                   (0 - (uint64_t)r->step)) +
-               1;
+        return (int64_t)((expr_distance(r->start, r->stop) - 1) / expr_distance(0, r->step)) + 1;
     default:
         return -1;
     }

@@ -30,6 +30,9 @@ banned banned_shell "$(call 'system|popen|execlp|execvp')" '' "${code[@]}"
 banned banned_numbers "$(call 'atoi|atol|atoll|atof')" '' "${code[@]}"
 banned banned_random "$(call 'rand|srand|random|drand48|tmpnam|mktemp|tempnam')" '' "${code[@]}"
 banned banned_processes "$(call 'fork|vfork|daemon')" '' "${code[@]}"
+banned children_are_child_c "$(call 'posix_spawnp?|execve?|execl|execle|execvpe|fexecve|clone')" 'state/base/child\.c|server/play\.c' "${code[@]}"
+# A host is looked up where it is asked for something, by curl.
+banned names_are_looked_up_by_curl "$(call 'getaddrinfo|uv_getaddrinfo|gethostbyname(_r)?')" '' "${code[@]}"
 banned banned_time "$(call 'localtime|ctime|asctime|gmtime')" '' "${code[@]}"
 banned banned_threads "$(call 'pthread_cancel|pthread_kill|pthread_detach|pthread_exit')" '' "${code[@]}"
 banned locks_have_a_rank "$(call 'pthread_(mutex|rwlock|cond|spin)_[a-z]+')" 'state/base/lock\.[ch]' \

@@ -2,7 +2,7 @@
  *
  * Those of a message hold on every way (tests/ways.h); those of HTTP on its connections; those that
  * count something are counted up with the defaults.  Limits of time are in test_limits_time.c,
- * those of stores with their stores: tests/lint/proofs.txt tells which test has which row. */
+ * those of stores with their stores: tests/lint/security.txt tells which test has which row. */
 #include "tests/check.h"
 
 #include "state/base/log.h"
