@@ -63,7 +63,7 @@ BARE       := $(call bins,tests/bench/bare_*.c)
 COMPARE    := $(B)/tests/bench/compare
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched clients coverage prove bench bench-quick bench-modules figures fuzz deps \
+.PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
         install clean help
 .SECONDARY:
@@ -118,7 +118,7 @@ test: test-deps              ## everything; ends with "N passed, N failed"
 	@rm -rf build/results
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory all suite clients
-	@$(MAKE) --no-print-directory check-asan check-tsan check-sched
+	@$(MAKE) --no-print-directory check-asan check-tsan check-sched check-models
 	@tests/run.sh --sum
 
 unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
@@ -134,6 +134,8 @@ check-tsan:                  ## the suite under ThreadSanitizer
 check-sched:                 ## the stores under a scheduler that a seed leads: 12,000 seeds, and planted bugs
 	@$(MAKE) --no-print-directory VARIANT=sched $(SCHEDULES)
 	@tests/run.sh sched $(SCHEDULES)
+check-models:                ## models of shutdown and relay: spin walks through all states
+	@tests/run.sh models tests/prove/models.sh
 ROUNDS ?= 1000
 stress: $(B)/tests/stress/stress_workflow $(B)/tests/stress/crash_workflow ## the races of sessions, ROUNDS=1000 times over
 	@$(B)/tests/stress/stress_workflow $(ROUNDS)
