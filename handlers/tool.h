@@ -120,6 +120,8 @@
     ROW(session, FOR_USE)  \
     ROW(conformance, FOR_TESTS)
 
+#define TOOL_NAME_SIZE 65 /* Bytes of the longest name, with NUL. */
+
 enum runs {
     INLINE, /* On the transport's thread: only touches memory, for microseconds. */
     WORKER, /* On a worker: reads or writes files, waits, or computes for long. */

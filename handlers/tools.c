@@ -271,6 +271,17 @@ tools_rest_list(struct request *req)
     return E_OK;
 }
 
+const struct tool *
+tools_row(struct slice name)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (slice_is(name, rows[i]->name)) {
+            return rows[i];
+        }
+    }
+    return NULL;
+}
+
 const struct tool_entry *
 tools_find(const struct tools *t, struct slice name)
 {

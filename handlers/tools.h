@@ -35,6 +35,8 @@ json_t *tools_fault_json(const struct fault *f);
  * False, and nothing is written, if it is no tools/call or 'err' is told as a protocol error. */
 bool tools_refuse(struct request *req, enum err err);
 
+/* The row of that name, whichever groups are enabled; null if there is none.  Borrowed for ever. */
+const struct tool *tools_row(struct slice name);
 /* Whether a call may be made again when nobody knows if it was done: it reads, or doing it twice is
  * doing it once. */
 bool tools_repeatable(const struct rpc_message *call);

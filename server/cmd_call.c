@@ -1,4 +1,5 @@
 /* cmd_call.c -- "tandem call": one tool call, by the running server or in this process. */
+#include "handlers/tools.h"
 #include "server/core.h"
 #include "server/explain.h"
 #include "server/reach.h"
@@ -17,10 +18,57 @@ static const struct command_option own_options[] = {
     {NULL, NULL, NULL},
 };
 
-/* Takes one "key=value": the value is JSON if it parses as such, else a string; "key:=value" must
- * be JSON. False, told on standard error, if it is neither. */
+/* Whether the type in a schema, a word or several, or null for any, allows 'word'. */
 static bool
-take_pair(json_t *arguments, const char *pair)
+allows(const json_t *type, const char *word)
+{
+    const json_t *one;
+    size_t i;
+
+    if (!json_is_array(type)) {
+        return !type || strcmp(json_string_value(type), word) == 0;
+    }
+    json_array_foreach(type, i, one) {
+        if (strcmp(json_string_value(one), word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a value is of a type in a schema. */
+static bool
+fits(const json_t *value, const json_t *type)
+{
+    static const char *const words[] = {
+        [JSON_OBJECT] = "object",   [JSON_ARRAY] = "array", [JSON_STRING] = "string",
+        [JSON_INTEGER] = "integer", [JSON_REAL] = "number", [JSON_TRUE] = "boolean",
+        [JSON_FALSE] = "boolean",   [JSON_NULL] = "null"};
+
+    return allows(type, words[json_typeof(value)]) ||
+           (json_is_integer(value) && allows(type, "number"));
+}
+
+/* The value of "key=text", new; 'type' is what the schema says of the key.  JSON, but what is no
+ * JSON, or of no type that it may have where it may be a string, is a string.  Null: it is not
+ * UTF-8.
+ */
+static json_t *
+value_of(const char *text, const json_t *type)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+
+    if (!value || (!fits(value, type) && allows(type, "string"))) {
+        json_decref(value);
+        value = json_string(text);
+    }
+    return value;
+}
+
+/* Takes one "key=value"; after "key:=" there must be JSON.  'properties' are those of the tool's
+ * schema.  False, told on standard error, if it is neither. */
+static bool
+take_pair(json_t *arguments, const json_t *properties, const char *pair)
 {
     const char *equals = strchr(pair, '=');
     bool strict = equals > pair && equals[-1] == ':';
@@ -34,18 +82,28 @@ take_pair(json_t *arguments, const char *pair)
         fprintf(stderr, "tandem: \"%s\" is not key=value\n", pair);
         return false;
     }
-    value = json_loads(equals + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (!value && strict) {
-        fprintf(stderr, "tandem: \"%s\": what follows := is not JSON: %s\n", pair, error.text);
-        return false;
-    }
     key = xstrndup(pair, len);
-    taken = json_object_set_new(arguments, key, value ? value : json_string(equals + 1)) == 0;
-    if (!taken) {
+    value = strict
+                ? json_loads(equals + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error)
+                : value_of(equals + 1, json_object_get(json_object_get(properties, key), "type"));
+    taken = value && json_object_set_new(arguments, key, value) == 0;
+    if (strict && !value) {
+        fprintf(stderr, "tandem: \"%s\": what follows := is not JSON: %s\n", pair, error.text);
+    } else if (!taken) {
         fprintf(stderr, "tandem: \"%s\" is not UTF-8\n", pair);
     }
     free(key);
     return taken;
+}
+
+/* What the tool takes, as this program knows it, new; null if it knows no such tool: that is for
+ * the server to say. */
+static json_t *
+schema_of(const char *tool)
+{
+    const struct tool *row = tools_row(slice_of(tool));
+
+    return row ? json_loads(row->input_schema, 0, NULL) : NULL;
 }
 
 /* The arguments as JSON text, new; or null, told on standard error. */
@@ -55,6 +113,7 @@ read_arguments(const struct invocation *v)
     const char *args = v->values[OPTION_ARGS];
     json_error_t error;
     json_t *arguments = args ? json_loads(args, JSON_REJECT_DUPLICATES, &error) : json_object();
+    json_t *schema = schema_of(v->args[0]);
     char *text = NULL;
     bool good = true;
 
@@ -65,10 +124,11 @@ read_arguments(const struct invocation *v)
         fputs("tandem: --args must be a JSON object\n", stderr);
     } else {
         for (int i = 1; i < v->arg_count && good; i++) {
-            good = take_pair(arguments, v->args[i]);
+            good = take_pair(arguments, json_object_get(schema, "properties"), v->args[i]);
         }
         text = good ? json_dumps(arguments, JSON_COMPACT) : NULL;
     }
+    json_decref(schema);
     json_decref(arguments);
     return text;
 }
@@ -222,8 +282,9 @@ const struct command command_call = {
     .usage = "TOOL [key=value ...]",
     .summary = "call one tool and print its result as JSON",
     .details = "The project's server is called if it runs; else the tool runs in this process, on "
-               "the same data. A value that is JSON (5, true, [1,2], \"5\") is taken as such, any "
-               "other as a string; key:=value must be JSON. The status is 1 if the tool failed.",
+               "the same data. A value is of the type that the tool wants: query=404 is a string, "
+               "limit=5 a number, and what is JSON is taken as such else; key:=value is JSON, "
+               "whatever it wants. The status is 1 if the tool failed.",
     .options = own_options,
     .least_args = 1,
     .most_args = 1000,

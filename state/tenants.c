@@ -173,7 +173,12 @@ note_failure(struct tenant *tenant, enum err err, const struct fault *why)
     if (err == E_NOT_FOUND) {
         fault_set(f, E_NO_TENANT, "there is no tenant '%s'", tenant->id);
     } else {
-        fault_set(f, err == E_OVERLOAD ? err : E_IO,
+        bool wrong = err == E_REFUSED || err == E_TOO_LARGE; /* The file, not the reading of it. */
+
+        fault_set(f,
+                  wrong               ? E_REFUSED
+                  : err == E_OVERLOAD ? err
+                                      : E_IO,
                   "the settings of tenant '%s' cannot be used: %s", tenant->id, why->text);
         if (why->remedy[0]) {
             fault_remedy(f, "%s", why->remedy);

@@ -68,7 +68,7 @@ struct tenant_pin {
 
 /* Finds or loads the tenant 'id', which must be a valid id, as its file is now.  Waits for
  * another's load until 'deadline_ns', monotonic.  On E_OK '*pin' is to be unpinned.  E_NO_TENANT;
- * E_IO: its file cannot be read, or is wrong; E_TIMEOUT; E_NOT_READY: all places are being loaded.
+ * E_REFUSED: its file is wrong; E_IO: it cannot be read; E_TIMEOUT; E_NOT_READY: all places are being loaded.
  * A suspended tenant is found like any: see tenant_admits(). */
 enum err tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, struct tenant_pin *pin,
                      struct fault *f);

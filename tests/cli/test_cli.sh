@@ -100,6 +100,8 @@ mistakes_have_status_2() {
     run 2 call current_date n:=[ && has "$err" "is not JSON"
     run 2 call current_date --args '[1]' && has "$err" "must be a JSON object"
     run 2 call current_date --args '{' && has "$err" "--args is not JSON"
+    run 2 call current_date x:=$'"\xff"' && has "$err" "is not JSON"
+    run 2 call current_date x=$'\xff' && has "$err" "is not UTF-8"
     run 2 call '../x' && has "$err" "cannot be a tool's name"
     [ -z "$out" ] || problem="a mistake wrote to standard output"
 }
@@ -166,6 +168,12 @@ without_a_server() {
     run 2 call current_date --explain --root example && has "$err" "--explain is for searches"
     mkdir -p example/rules && printf '# Rules\n\nA zebra.\n' >example/rules/z.md
     run 0 call search_standards query=zebra --standards-path rules --explain --root example && has "$out" "z.md:1"
+    # A number is a string where the tool wants one; what says that it is JSON is that.
+    printf '# Codes\n\nOf those, 404 is for what is not there.\n' >example/rules/codes.md
+    run 0 call search_standards query=404 n_results=2 --standards-path rules --root example && has "$out" "codes.md"
+    run 0 call search_standards 'query="404"' --standards-path rules --root example && has "$out" "codes.md"
+    run 1 call search_standards query:=404 --root example && has "$err" "query"
+    run 1 call search_standards query=x n_results=many --root example && has "$err" "n_results"
     run 1 call search_standards query=zebra --standards-path ../rules --root example && has "$err" "leads out of the project"
     run 1 status --root nowhere && has "$err" "--root DIR"
     run 1 call current_date --url http://127.0.0.1:1 && has "$err" "cannot be reached"

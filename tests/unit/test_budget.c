@@ -571,7 +571,7 @@ session_crash_during_save_keeps_old_file(void **unused)
 
     (void)unused;
     budget_destroy(budget);
-    for (unsigned round = 0; round < scaled(30); round++) {
+    for (unsigned round = 0; round < scaled(60); round++) {
         int fds[2], status;
         int64_t used;
         json_t *told;

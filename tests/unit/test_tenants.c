@@ -749,7 +749,7 @@ hostile_files_are_refused(void **unused)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         write_file("acme", bad[i]);
         f = (struct fault)FAULT_INIT;
-        CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_IO);
+        CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_REFUSED);
         CHECK(strstr(f.text, "tenants/acme.json"));
         CHECK(!strstr(f.text, project.path));
     }
@@ -758,21 +758,21 @@ hostile_files_are_refused(void **unused)
         buf_addc(&deep, '[');
     }
     write_file("acme", deep.data);
-    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_IO);
+    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_REFUSED);
     buf_adds(&many, "{" CLIENT("acme") ",\"x\":[0");
     for (int i = 0; i < 20000; i++) {
         buf_adds(&many, ",0");
     }
     buf_adds(&many, "]}");
     write_file("acme", many.data);
-    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_IO);
+    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_REFUSED);
     buf_adds(&huge, "{" CLIENT("acme") ",\"x\":\"");
     while (huge.len < 300 * 1024) {
         buf_adds(&huge, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
     }
     buf_adds(&huge, "\"}");
     write_file("acme", huge.data);
-    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_IO);
+    CHECK_INT(tenants_get(t, "acme", NEVER, &pin, &f), E_REFUSED);
     buf_fini(&deep);
     buf_fini(&huge);
     buf_fini(&many);
