@@ -11,12 +11,12 @@ void
 tool_rig_serve(struct tool_rig *rig, const char *groups)
 {
     const struct dispatch_limits limits = {.json = JSON_LIMITS_INIT,
-                                           .calls = 64,
-                                           .calls_per_session = 8,
+                                           .calls = 4096,
+                                           .calls_per_session = 4096,
                                            .call_ns = 60000000000,
                                            .groups = groups};
 
-    rig->pool = pool_create(4, 1, 64);
+    rig->pool = pool_create(4, 1, 4096);
     rig->dispatcher = dispatcher_create(rig->project.state, rig->pool, &limits);
     rig->connection =
         (struct envelope){.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
