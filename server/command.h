@@ -17,6 +17,7 @@
     ROW(watch)        \
     ROW(env)          \
     ROW(healthcheck)  \
+    ROW(setup)        \
     ROW(check)        \
     ROW(demo)         \
     ROW(settings)     \

@@ -36,17 +36,18 @@ static void
 fill_table(struct table *t, const struct command *command)
 {
     *t = (struct table){.count = 0};
+    /* First: where one is called as a setting is, it is the command's that is meant. */
+    for (int i = 0; command->options && command->options[i].name; i++) {
+        assert(i < COMMAND_OPTIONS_MAX);
+        add_option(t, command->options[i].name,
+                   command->options[i].value ? required_argument : no_argument, VALUE_OWN + i);
+    }
     for (int i = 0; i < SETTING_COUNT; i++) {
         setting_option_name((enum setting)i, t->names[i]);
         add_option(t, t->names[i],
                    setting_row((enum setting)i)->type == SETTING_BOOL ? optional_argument
                                                                       : required_argument,
                    VALUE_SETTING + i);
-    }
-    for (int i = 0; command->options && command->options[i].name; i++) {
-        assert(i < COMMAND_OPTIONS_MAX);
-        add_option(t, command->options[i].name,
-                   command->options[i].value ? required_argument : no_argument, VALUE_OWN + i);
     }
     add_option(t, "help", no_argument, VALUE_HELP);
     add_option(t, "version", no_argument, VALUE_VERSION);
