@@ -18,6 +18,7 @@
     ROW(env)          \
     ROW(healthcheck)  \
     ROW(setup)        \
+    ROW(doctor)       \
     ROW(check)        \
     ROW(demo)         \
     ROW(settings)     \

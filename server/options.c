@@ -60,11 +60,10 @@ print_help(FILE *out)
           "Usage: tandem [COMMAND] [OPTION ...]     (without a command: serve)\n\n",
           out);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
     }
     fputs("\nEvery command takes --help, and the settings as options; the most wanted:\n"
-          "  --root DIR       the project (default: the nearest folder upward that has\n"
-          "                   .tandem or .praxis-os, else the current one)\n"
+          "  --root DIR       the project (default: the nearest upward with .tandem)\n"
           "  --listen ADDR    HOST, HOST:PORT, unix:PATH (default: 127.0.0.1:4242 or next)\n"
           "  --groups LIST    tool groups to offer (default: core)\n\n"
           "Exit status: 0 done, 1 failed, 2 not understood.\n",

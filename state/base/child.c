@@ -14,9 +14,28 @@
 
 #define TICK_MS 20 /* How soon a child is seen to be wanted no more. */
 
-/* Starts the child with 'to' as its output.  0 if that fails. */
+/* A pipe from which all the input can be read, then its end; -1 if that fails. */
+static int
+pipe_of(struct slice input)
+{
+    int fds[2];
+    bool done;
+
+    if (input.len > CHILD_INPUT_MAX || pipe2(fds, O_CLOEXEC) != 0) {
+        return -1;
+    }
+    done = write(fds[1], input.data, input.len) == (ssize_t)input.len;
+    close(fds[1]);
+    if (!done) {
+        close(fds[0]);
+    }
+    return done ? fds[0] : -1;
+}
+
+/* Starts the child with 'to' as its output, and 'from', unless -1, as its input.  0 if that fails.
+ */
 static pid_t
-start(const struct child_order *order, int to)
+start(const struct child_order *order, int from, int to)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -27,7 +46,11 @@ start(const struct child_order *order, int to)
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (from >= 0) {
+        posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO);
+    } else {
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    }
     posix_spawn_file_actions_adddup2(&actions, to, 1); /* Its standard output, not ours. */
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addchdir_np(&actions, order->folder);
@@ -87,16 +110,24 @@ child_run(const struct child_order *order, struct buf *out)
 {
     struct buf printed = {.limit = order->output_max};
     enum child_end end = CHILD_FAILED;
-    int pipe_fds[2], pidfd, status = -1;
-    pid_t pid;
+    int pipe_fds[2], pidfd, status = -1, input = -1;
+    pid_t pid = 0;
 
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         return CHILD_FAILED;
     }
     /* The child's end blocks, as programs expect. */
     fcntl(pipe_fds[1], F_SETFL, 0);
-    pid = start(order, pipe_fds[1]);
+    if (order->input.data) {
+        input = pipe_of(order->input);
+    }
+    if (!order->input.data || input >= 0) {
+        pid = start(order, input, pipe_fds[1]);
+    }
     close(pipe_fds[1]);
+    if (input >= 0) {
+        close(input);
+    }
     if (pid) {
         pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         if (pidfd < 0 || !wait_for_end(order, pipe_fds[0], pidfd, &printed)) {

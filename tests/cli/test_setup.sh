@@ -146,6 +146,49 @@ mistakes_are_told() {
     run 0 setup && has "$out" "goose           Goose           ~/.config/goose/config.yaml"
 }
 
+the_doctor_sees_what_a_client_sees() {
+    run 1 doctor && has "$out" "no client has an entry" && has "$out" "1 finding"
+    run 0 setup vscode --write
+    run 0 setup goose --write
+    run 0 doctor && has "$out" "ok   vscode" && has "$out" "ok   goose" && has "$out" "in both eras" && has "$out" "no finding"
+    sed -i 's/"serve"/"serv"/' "$project/.vscode/mcp.json"
+    run 1 doctor && has "$out" "BAD  vscode" && has "$out" "it could not start" && has "$out" "ok   goose" && has "$out" "1 finding"
+    sed -i 's|"command": .*|"command": "tandem",|' "$project/.vscode/mcp.json"
+    run 1 doctor vscode && has "$out" "no absolute path" && has "$out" "tandem setup vscode --write"
+    sed -i 's|"command": .*|"command": "/no/such",|' "$project/.vscode/mcp.json"
+    run 1 doctor vscode && has "$out" "there is no program /no/such"
+    sed -i 's|"args": .*|"args": ["serve"]|;s|"command": .*|"command": "/bin/true",|' "$project/.vscode/mcp.json"
+    run 1 doctor vscode && has "$out" "names no project (--root)"
+    sed -i 's|"args": .*|"args": ["--root", "x"]|' "$project/.vscode/mcp.json"
+    run 1 doctor vscode && has "$out" "initialize: no answer"
+    echo '{' >"$project/.vscode/mcp.json"
+    run 1 doctor vscode && has "$out" "mcp.json:2:1: here a key is to be"
+    run 2 doctor nobody && has "$err" 'no client "nobody"'
+    rm "$project/.vscode/mcp.json" "$HOME/.config/goose/config.yaml"
+}
+
+the_doctor_asks_by_http() {
+    local pid url
+    unset TANDEM_TOKEN
+    "$tandem" serve --root "$project" --transport http </dev/null >"$top/log.out" 2>"$top/log" &
+    pid=$!
+    until run 0 status && [[ $out == *http* ]]; do
+        kill -0 "$pid" || break
+    done
+    problem=
+    run 0 setup gemini-cli --transport http --write && has "$out" 'Bearer $TANDEM_TOKEN'
+    run 0 setup zed --scope user --transport http --write
+    run 1 doctor && has "$out" "BAD  gemini-cli" && has "$out" "asks for a token" && has "$out" "tandem env" && has "$out" "ok   zed"
+    export TANDEM_TOKEN=wrong
+    run 1 doctor gemini-cli && has "$out" "asks for another token"
+    TANDEM_TOKEN=$(cat "$project/.tandem/token")
+    run 0 doctor && has "$out" "ok   gemini-cli" && has "$out" "answers by HTTP" && has "$out" "no finding"
+    kill "$pid"
+    wait "$pid"
+    run 1 doctor gemini-cli && has "$out" "cannot be reached"
+    export TANDEM_TOKEN=secret
+}
+
 for folder in "$fixtures"/*/; do
     client=$(basename "$folder")
     scope=project
@@ -157,6 +200,6 @@ for folder in "$fixtures"/*/; do
     fi
 done
 for name in a_new_file_is_private_and_goes_again what_others_changed_since_stays a_link_stays_one \
-    a_file_that_is_wrong_is_left_alone secrets_stay_out_of_projects mistakes_are_told; do
+    a_file_that_is_wrong_is_left_alone secrets_stay_out_of_projects mistakes_are_told the_doctor_sees_what_a_client_sees the_doctor_asks_by_http; do
     test_ "$name"
 done

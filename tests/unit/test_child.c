@@ -43,6 +43,31 @@ output_is_kept_of_what_ends_well(void **unused)
 }
 
 static void
+input_is_read_to_its_end(void **unused)
+{
+    static char much[CHILD_INPUT_MAX + 1];
+    const char *const argv[] = {"wc", "-c", NULL};
+    struct child_order order = {.argv = argv,
+                                .environ = nothing,
+                                .folder = "/",
+                                .input = SLICE("a line\n"),
+                                .limit_ns = 20 * SECOND,
+                                .output_max = 1000};
+    struct buf out = BUF_INIT;
+
+    (void)unused;
+    CHECK_INT(child_run(&order, &out), CHILD_GOOD);
+    CHECK_STR(out.data, "7\n");
+    buf_reset(&out);
+    order.input = (struct slice){much, CHILD_INPUT_MAX};
+    CHECK_INT(child_run(&order, &out), CHILD_GOOD);
+    CHECK_STR(out.data, "32768\n");
+    order.input.len++;
+    CHECK_INT(child_run(&order, &out), CHILD_FAILED);
+    buf_fini(&out);
+}
+
+static void
 what_is_not_there_fails(void **unused)
 {
     const char *const argv[] = {"no-such-program-anywhere", NULL};
@@ -131,6 +156,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_is_kept_of_what_ends_well),
+        cmocka_unit_test(input_is_read_to_its_end),
         cmocka_unit_test(what_is_not_there_fails),
         cmocka_unit_test(a_flood_is_read_and_cut),
         cmocka_unit_test(what_hangs_is_killed_with_its_children),
