@@ -282,7 +282,7 @@ run(struct invocation *invocation)
 const struct command command_doctor = {
     .name = "doctor",
     .usage = "[CLIENT]",
-    .summary = "check, from the clients' side, that those set up reach this server",
+    .summary = "check that the clients that are set up reach this server",
     .details = "Runs the command of each entry as an editor does, without an environment and in "
                "the folder /, or asks its URL; shakes hands in both eras of MCP; says what is "
                "wrong, and what mends it. Status 1 if anything is.",
