@@ -5,8 +5,9 @@
 
 #include <assert.h>
 
-#define ROOM_FIRST 16 /* A power of two, as all sizes of the ring are. */
-#define ROOM_KEPT 64  /* A ring that was larger is given back when it is empty. */
+#define ROOM_FIRST 16   /* A power of two, as all sizes of the ring are. */
+#define ROOM_KEPT 64    /* A ring that was larger is given back when it is empty. */
+#define POP_MESSAGES 64 /* Dropped with the lock taken once. */
 
 struct outbox {
     struct outbox_limits limits; /* These three are set once. */
@@ -169,17 +170,24 @@ take_locked(struct outbox *ob) REQUIRES(LC_OUTBOX)
 void
 outbox_pop(struct outbox *ob, size_t count)
 {
-    while (count--) {
-        struct bytes *message;
+    struct bytes *popped[POP_MESSAGES];
+
+    while (count) {
+        size_t n = count < POP_MESSAGES ? count : POP_MESSAGES;
 
         LOCK(OUTBOX, &ob->lock);
-        assert(ob->count > 0);
-        message = take_locked(ob);
+        assert(ob->count >= n);
+        for (size_t i = 0; i < n; i++) {
+            popped[i] = take_locked(ob);
+        }
         if (ob->count == 0 && ob->room > ROOM_KEPT) {
             resize_locked(ob, 0);
         }
         UNLOCK(OUTBOX, &ob->lock);
-        bytes_unref(message);
+        for (size_t i = 0; i < n; i++) {
+            bytes_unref(popped[i]);
+        }
+        count -= n;
     }
 }
 
