@@ -468,6 +468,29 @@ begin_stream(struct request *req)
     }
 }
 
+/* True if 'err' has been told as a tool tells its errors; 'req' is then finished. */
+static bool
+refused_as_tool(struct request *req, enum err err)
+{
+    if (!err || !tools_refuse(req, err)) {
+        return false;
+    }
+    request_finish(req, E_OK);
+    request_fini(req);
+    return true;
+}
+
+/* What comes before the method itself; '*runs' says where that is to run. */
+static enum err
+prepare(struct request *req, enum runs *runs)
+{
+    enum err err;
+
+    begin_stream(req);
+    err = req->method->prepare ? req->method->prepare(req, runs) : E_OK;
+    return err ? err : request_check_scope(req, req->method->scope);
+}
+
 void
 dispatch_proceed(struct request *req, enum err err, struct slice body)
 {
@@ -475,26 +498,16 @@ dispatch_proceed(struct request *req, enum err err, struct slice body)
 
     if (!err && req->message.kind != RPC_RESPONSE) {
         err = tenant_resolve(req);
-        if (err && tools_refuse(req, err)) {
-            request_finish(req, E_OK);
-            request_fini(req);
+        if (refused_as_tool(req, err)) {
             return;
         }
     }
     if (!err && req->method) {
-        begin_stream(req);
-    }
-    if (!err && req->method && req->method->prepare) {
-        err = req->method->prepare(req, &runs);
-    }
-    if (!err && req->method) {
-        err = request_check_scope(req, req->method->scope);
+        err = prepare(req, &runs);
     }
     if (!err && serves_inline(req) && runs == INLINE) {
         runs = tenant_enter_now(req, &err) ? INLINE : WORKER;
-        if (err && tools_refuse(req, err)) {
-            request_finish(req, E_OK);
-            request_fini(req);
+        if (refused_as_tool(req, err)) {
             return;
         }
     }

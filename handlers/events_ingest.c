@@ -37,6 +37,18 @@ events_prepare_ingest(struct request *req, enum runs *runs)
 
 /* ---- Topics ---- */
 
+static bool
+is_capital(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool
+is_small(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
 /* Appends 'text' as segments: a capital begins a word, '/' or '.' a segment, what is neither letter
  * nor digit joins words.  Cut where 'out' is full. */
 static void
@@ -47,15 +59,15 @@ add_segments(char out[BUS_TOPIC_MAX + 1], struct slice text)
 
     for (size_t i = 0; i < text.len && len + 2 < BUS_TOPIC_MAX; i++) {
         char c = text.data[i], before = i ? text.data[i - 1] : '\0';
-        bool capital = c >= 'A' && c <= 'Z';
+        bool capital = is_capital(c);
 
         if (c == '/' || c == '.') {
             if (!joint) {
                 out[len++] = '.';
             }
             joint = true;
-        } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || capital) {
-            if (capital && !joint && !(before >= 'A' && before <= 'Z')) {
+        } else if (is_small(c) || capital) {
+            if (capital && !joint && !is_capital(before)) {
                 out[len++] = '_';
             }
             out[len++] = capital ? (char)(c - 'A' + 'a') : c;

@@ -72,6 +72,26 @@ is_tail(unsigned char c)
     return (c & 0xC0) == 0x80;
 }
 
+/* Three bytes: not what two can say, and no surrogate. */
+static inline const unsigned char *
+skip_three(const unsigned char *p, size_t left)
+{
+    if (left < 3 || !is_tail(p[1]) || !is_tail(p[2])) {
+        return NULL;
+    }
+    return (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ? NULL : p + 3;
+}
+
+/* Four bytes: not what three can say, and not past the last character. */
+static inline const unsigned char *
+skip_four(const unsigned char *p, size_t left)
+{
+    if (p[0] > 0xF4 || left < 4 || !is_tail(p[1]) || !is_tail(p[2]) || !is_tail(p[3])) {
+        return NULL;
+    }
+    return (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F) ? NULL : p + 4;
+}
+
 /* Steps over one character above ASCII; null if the bytes are not UTF-8 (cut, overlong, a surrogate
  * or above U+10FFFF). */
 static inline const unsigned char *
@@ -86,16 +106,7 @@ skip_utf8(const unsigned char *p, const unsigned char *end)
     if (c < 0xE0) {
         return c >= 0xC2 && left >= 2 && is_tail(p[1]) ? p + 2 : NULL;
     }
-    if (c < 0xF0) {
-        if (left < 3 || !is_tail(p[1]) || !is_tail(p[2])) {
-            return NULL;
-        }
-        return (c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F) ? NULL : p + 3;
-    }
-    if (c > 0xF4 || left < 4 || !is_tail(p[1]) || !is_tail(p[2]) || !is_tail(p[3])) {
-        return NULL;
-    }
-    return (c == 0xF0 && p[1] < 0x90) || (c == 0xF4 && p[1] > 0x8F) ? NULL : p + 4;
+    return c < 0xF0 ? skip_three(p, left) : skip_four(p, left);
 }
 
 static inline bool

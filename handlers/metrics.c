@@ -132,6 +132,7 @@ expose_process(const struct state *state, struct exposition *e)
     struct process_usage u = process_usage();
     const struct exposition_label build[] = {
         {"version", TANDEM_VERSION}, {"mode", state_options(state)->mode}, {NULL, NULL}};
+    int64_t started_ms = state_started_wall(state) / 1000000;
 
     exposition_family(e, "tandem_build_info", EXPOSITION_GAUGE, "What runs; always 1.");
     exposition_sample(e, build, 1);
@@ -143,8 +144,7 @@ expose_process(const struct state *state, struct exposition *e)
     if (u.cpu_seconds >= 0) {
         COUNTER("process_cpu_seconds_total", "Time of the processor.", u.cpu_seconds);
     }
-    GAUGE("process_start_time_seconds", "When it started, since 1970.",
-          (double)(state_started_wall(state) / 1000000) / 1000);
+    GAUGE("process_start_time_seconds", "When it started, since 1970.", (double)started_ms / 1000);
 }
 
 void
@@ -171,7 +171,7 @@ static json_t *
 process_json(const struct state *state)
 {
     struct process_usage u = process_usage();
-    int64_t up = clock_mono(state_clock(state)) - state_started_mono(state);
+    int64_t up_ms = (clock_mono(state_clock(state)) - state_started_mono(state)) / 1000000;
     json_t *told = json_must(json_object());
 
     json_put(told, "resident_bytes", known(u.resident_bytes));
@@ -180,7 +180,7 @@ process_json(const struct state *state)
     json_put(told, "threads", known(u.threads));
     json_put(told, "cpu_seconds",
              u.cpu_seconds < 0 ? json_null() : json_must(json_real(u.cpu_seconds)));
-    json_put(told, "uptime_seconds", json_must(json_real((double)(up / 1000000) / 1000)));
+    json_put(told, "uptime_seconds", json_must(json_real((double)up_ms / 1000)));
     return told;
 }
 

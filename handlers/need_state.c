@@ -84,7 +84,7 @@ enum err
 need_seal_state(struct request *req, struct buf *out, struct fault *f)
 {
     struct needs *n = req->needs;
-    int64_t now = clock_wall(req->dispatcher->clock) / SECOND_NS;
+    json_int_t now = clock_wall(req->dispatcher->clock) / SECOND_NS;
     struct buf text = {.limit = NEED_STATE_MAX / 4 * 3 - 64}, sealed = BUF_INIT;
     char digest[SEAL_DIGEST_SIZE];
     enum err err = digest_request(req, digest, f);
@@ -92,9 +92,8 @@ need_seal_state(struct request *req, struct buf *out, struct fault *f)
     if (!err) {
         json_t *state = json_must(json_pack(
             "{s:o, s:I, s:o, s:s, s:i, s:o, s:o}", "sub", json_text_slice(req->env.principal),
-            "exp", (json_int_t)(now + NEED_STATE_SECONDS), "m",
-            json_text_slice(req->message.method), "d", digest, "r", (int)n->round + 1, "q",
-            slots_asked(n), "a", slots_kept(n)));
+            "exp", now + NEED_STATE_SECONDS, "m", json_text_slice(req->message.method), "d", digest,
+            "r", (int)n->round + 1, "q", slots_asked(n), "a", slots_kept(n)));
         json_write(&text, state);
         json_decref(state);
         err = text.failed

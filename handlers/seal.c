@@ -75,7 +75,7 @@ encrypt(const struct seal *s, struct slice text, unsigned char *room)
         EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, body + text.len) == 1;
 
     EVP_CIPHER_CTX_free(c);
-    return ok && (size_t)(len + rest) == text.len;
+    return ok && (size_t)len + (size_t)rest == text.len;
 }
 
 enum err

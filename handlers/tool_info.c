@@ -21,13 +21,13 @@ server_section(const struct state *state)
 {
     const struct state_options *o = state_options(state);
     char started[CLOCK_TEXT_SIZE];
-    int64_t up = clock_mono(o->clock) - state_started_mono(state);
+    int64_t up_ms = (clock_mono(o->clock) - state_started_mono(state)) / 1000000;
 
     clock_format_utc(state_started_wall(state), started);
     return json_pack("{s:s, s:s, s:s, s:f, s:i, s:s, s:s}", "name", TANDEM_NAME, "version",
                      TANDEM_VERSION, "transport_mode", o->mode, "uptime_seconds",
-                     (double)(up / 1000000) / 1000.0, "pid", (int)getpid(), "started_at", started,
-                     "instance", o->instance);
+                     (double)up_ms / 1000, "pid", (int)getpid(), "started_at", started, "instance",
+                     o->instance);
 }
 
 static json_t *

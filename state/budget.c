@@ -329,7 +329,7 @@ json_t *
 budget_list(struct budget *b, const char *tenant, const char *context, unsigned limit)
 {
     json_t *told = json_must(json_object()), *list = json_must(json_array());
-    struct budget_session *found[BUDGET_SESSIONS_MAX], *s;
+    struct budget_session *found[BUDGET_SESSIONS_MAX] = {NULL}, *s;
     size_t count = 0;
 
     LOCK(BUDGET, &b->lock);

@@ -166,6 +166,21 @@ show_own_phase(const struct wf_content *content, const struct pack_phase *phase,
     return E_OK;
 }
 
+/* Sets the same value, which is stolen, by all its names: packs of each generation have their own.
+ */
+static bool
+set_names(json_t *values, json_t *value, const char *const *names)
+{
+    bool good = value != NULL;
+
+    while (good && *names) {
+        good = json_object_set(values, *names++, value) == 0;
+    }
+    json_decref(value);
+    return good;
+}
+#define SET(VALUE, ...) set_names(values, VALUE, (const char *const[]){__VA_ARGS__, NULL})
+
 /* What both templates of a phase may name. */
 static json_t *
 phase_values(const struct wf_content *content, const struct wf_phase *phase)
@@ -179,27 +194,20 @@ phase_values(const struct wf_content *content, const struct wf_phase *phase)
     bool more = round + 1 < content->source->phase_count;
     json_t *next_phase =
         next >= 0 ? json_integer(next) : json_string("(none: this is the last phase)");
-    bool good = values && set(values, "PHASE_NUMBER", json_integer(phase->number)) &&
-                set(values, "PHASE_NAME", json_string(phase->name)) &&
-                set(values, "PHASE_DESCRIPTION", json_string(description)) &&
-                set(values, "ESTIMATED_DURATION", text_or(phase->duration, NOT_STATED)) &&
-                set(values, "TASK_COUNT", json_integer((json_int_t)phase->task_count)) &&
-                json_object_set(values, "NEXT_PHASE_NUMBER", next_phase) == 0 &&
-                json_object_set(values, "VALIDATION_GATE", gate) == 0;
+    bool good =
+        values &&
+        SET(json_integer(phase->number), "PHASE_NUMBER", "phase_number", "target_phase_number") &&
+        SET(json_string(phase->name), "PHASE_NAME", "phase_name", "target_phase_name") &&
+        SET(json_string(description), "PHASE_DESCRIPTION", "phase_description",
+            "target_phase_purpose") &&
+        SET(text_or(phase->duration, NOT_STATED), "ESTIMATED_DURATION", "estimated_duration") &&
+        SET(json_integer((json_int_t)phase->task_count), "TASK_COUNT", "task_count") &&
+        SET(json_incref(next_phase), "NEXT_PHASE_NUMBER", "next_phase_number") &&
+        SET(json_incref(gate), "VALIDATION_GATE", "validation_gate") &&
+        SET(json_integer((json_int_t)round + 1), "iteration_number") &&
+        SET(json_boolean(more), "has_next_iteration") &&
+        SET(json_boolean(next < 0), "is_last_phase");
 
-    good = good && set(values, "phase_number", json_integer(phase->number)) &&
-           set(values, "target_phase_number", json_integer(phase->number)) &&
-           set(values, "phase_name", json_string(phase->name)) &&
-           set(values, "target_phase_name", json_string(phase->name)) &&
-           set(values, "phase_description", json_string(description)) &&
-           set(values, "target_phase_purpose", json_string(description)) &&
-           set(values, "estimated_duration", text_or(phase->duration, NOT_STATED)) &&
-           set(values, "task_count", json_integer((json_int_t)phase->task_count)) &&
-           json_object_set(values, "next_phase_number", next_phase) == 0 &&
-           json_object_set(values, "validation_gate", gate) == 0 &&
-           set(values, "iteration_number", json_integer((json_int_t)round + 1)) &&
-           set(values, "has_next_iteration", json_boolean(more)) &&
-           set(values, "is_last_phase", json_boolean(next < 0));
     json_decref(gate);
     json_decref(next_phase);
     if (!good) {

@@ -175,21 +175,41 @@ slice_end(struct machine *m, const struct node *n, int64_t len, int64_t otherwis
     return i < least ? least : i > most ? most : i;
 }
 
+/* The step of a slice; 0 if it has none that will do. */
+static int64_t
+slice_step(struct machine *m, const struct node *n)
+{
+    struct value step = n->kids[3] ? expr_evaluate(m, n->kids[3]) : NONE;
+
+    return step.type == V_NONE ? 1 : step.type == V_INT ? step.as.integer : 0;
+}
+
+/* What was put together, in the machine's memory; 'text' is freed. */
+static struct value
+kept_text(struct machine *m, struct buf *text)
+{
+    char *copy = text->failed ? NULL : expr_grab(m, text->len, 1);
+    size_t len = text->len;
+
+    if (copy && len) {
+        memcpy(copy, text->data, len);
+    }
+    buf_fini(text);
+    return copy ? TEXT(((struct slice){copy, len})) : NONE;
+}
+
 static struct value
 slice_value(struct machine *m, const struct node *n)
 {
-    struct value object = expr_evaluate(m, n->kids[0]), step = NONE;
+    struct value object = expr_evaluate(m, n->kids[0]);
     struct builder b = {.at = NULL};
     struct buf text = {.limit = m->budget->memory};
-    int64_t len = expr_value_length(object), by = 1, i, stop;
+    int64_t len = expr_value_length(object), by, i, stop;
 
     if (m->err || !expr_value_is_sequence(object)) {
         return expr_raise(m, "%s cannot be sliced", expr_value_type_name(object.type));
     }
-    if (n->kids[3]) {
-        step = expr_evaluate(m, n->kids[3]);
-        by = step.type == V_NONE ? 1 : step.type == V_INT ? step.as.integer : 0;
-    }
+    by = slice_step(m, n);
     if (by == 0) {
         return expr_raise(m, "the step of a slice must be an integer, and not 0");
     }
@@ -211,13 +231,7 @@ slice_value(struct machine *m, const struct node *n)
         }
     }
     if (object.type == V_STR) {
-        char *copy = text.failed ? NULL : expr_grab(m, text.len, 1);
-        if (copy && text.len) {
-            memcpy(copy, text.data, text.len);
-        }
-        object = copy ? TEXT(((struct slice){copy, text.len})) : NONE;
-        buf_fini(&text);
-        return object;
+        return kept_text(m, &text);
     }
     return expr_value_builder_done(m, &b, object.type);
 }

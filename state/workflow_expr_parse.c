@@ -69,9 +69,9 @@ take_comparison(struct parser *p, unsigned char *op)
 {
     static const char *const signs[] = {"<", "<=", ">", ">=", "==", "!="};
 
-    for (unsigned char i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         if (expr_parser_take(p, signs[i])) {
-            *op = i;
+            *op = (unsigned char)i;
             return true;
         }
     }

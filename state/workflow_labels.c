@@ -206,6 +206,17 @@ wf_read_numbered_head(struct slice text, struct wf_phase_head *head)
            read_name(s, head);
 }
 
+/* True if a number goes on behind what was read of it: "1.2.3", "1.2a", "1.2/3". */
+static bool
+goes_on(struct slice s)
+{
+    if (s.len == 0) {
+        return false;
+    }
+    return is_alnum(s.data[0]) || s.data[0] == ',' || s.data[0] == '/' ||
+           (s.len > 1 && (s.data[0] == '.' || s.data[0] == '-') && is_digit(s.data[1]));
+}
+
 bool
 wf_read_task_head(struct slice text, struct wf_task_head *head)
 {
@@ -222,9 +233,7 @@ wf_read_task_head(struct slice text, struct wf_task_head *head)
         return false;
     }
     skip(&s, 1);
-    if (!take_number(&s, &head->number) ||
-        (s.len > 0 && (is_alnum(s.data[0]) || s.data[0] == ',' || s.data[0] == '/')) ||
-        (s.len > 1 && (s.data[0] == '.' || s.data[0] == '-') && is_digit(s.data[1]))) {
+    if (!take_number(&s, &head->number) || goes_on(s)) {
         return false;
     }
     skip_blanks(&s);

@@ -45,7 +45,7 @@ void look_again_soon(void);
  * 'least'. */
 unsigned stress_count(unsigned count, unsigned least);
 
-/* True under a sanitizer, whose memory says nothing of the program's. */
+/* True under a sanitizer, or where coverage is counted: memory and time say nothing then. */
 bool sanitized(void);
 
 /* Durations, for percentiles. */

@@ -260,6 +260,25 @@ answer_preflight(const struct http_parser *p, const struct route *route, struct 
     snprintf(v->extra + len, sizeof v->extra - len, "\r\n");
 }
 
+static void
+check_content(const struct http_parser *p, struct verdict *v)
+{
+    check_media(p, v);
+    if (!v->status) {
+        check_client_id(p, v);
+    }
+}
+
+/* The relay may be shown its token in the first message instead; figures may be open to all. */
+static bool
+asks_token(const struct connection *c, const struct http_parser *p, const struct route *route)
+{
+    if (route->relay && !http_header(p, HTTP_HEADER_AUTHORIZATION).data) {
+        return false;
+    }
+    return !route->open && !(route->metrics && c->server->context.settings->metrics_open);
+}
+
 const struct route *
 http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
 {
@@ -280,17 +299,12 @@ http_route(struct connection *c, const struct http_parser *p, struct verdict *v)
         check_method(p, route, v);
     }
     c->shown = false;
-    if (!v->status && !route->open &&
-        !(route->relay && !http_header(p, HTTP_HEADER_AUTHORIZATION).data) &&
-        !(route->metrics && c->server->context.settings->metrics_open)) {
+    if (!v->status && asks_token(c, p, route)) {
         http_check_token(c, p, route->own, v);
         c->shown = !v->status;
     }
     if (!v->status && !v->later) {
-        check_media(p, v);
-    }
-    if (!v->status && !v->later) {
-        check_client_id(p, v);
+        check_content(p, v);
     }
     if (!v->status && !v->later && (route->relay || (route->mcp && http_ws_wanted(p)))) {
         http_ws_check(p, route->mcp ? WS_SUBPROTOCOL : NULL, v);

@@ -190,9 +190,9 @@ feed(struct connection *c, const char *data, size_t len)
 {
     ssize_t n = len ? send(c->websocket->fd, data, len, MSG_NOSIGNAL) : 0;
 
-    if (n < 0 && !would_block()) {
-        buf_fini(&c->in); /* It has ended: what it still had to say will be read. */
-    } else if (n == (ssize_t)len) {
+    bool ended = n < 0 && !would_block(); /* What it still had to say will be read. */
+
+    if (ended || n == (ssize_t)len) {
         buf_fini(&c->in);
     } else {
         n = n < 0 ? 0 : n;

@@ -115,11 +115,9 @@ pool_submit(struct pool *p, struct job *job, enum pool_lane lane)
     enum err err = E_OK;
 
     LOCK(POOL, &p->lock);
-    if (p->closing) {
-        err = E_OVERLOAD;
-    } else if (p->queued >= p->max_queued) {
+    if (!p->closing && p->queued >= p->max_queued) {
         err = E_BUSY;
-    } else if (!grow_locked(p)) {
+    } else if (p->closing || !grow_locked(p)) {
         err = E_OVERLOAD;
     } else {
         job->next = NULL;

@@ -131,6 +131,15 @@ static const uint32_t no_letters[][2] = {
     {0xFF5B, 0xFF65}, {0xFFE0, 0xFFFF}, {0x1F000, 0x1FAFF}, {0xE0000, 0x10FFFF},
 };
 
+/* Of the second half of Latin-1. */
+static bool
+is_latin_alnum(uint32_t rune)
+{
+    return rune == 0xAA || rune == 0xB2 || rune == 0xB3 || rune == 0xB5 || rune == 0xB9 ||
+           rune == 0xBA || (rune >= 0xBC && rune <= 0xBE) ||
+           (rune >= 0xC0 && rune != 0xD7 && rune != 0xF7);
+}
+
 bool
 rune_is_alnum(uint32_t rune)
 {
@@ -139,9 +148,7 @@ rune_is_alnum(uint32_t rune)
                (rune >= 'a' && rune <= 'z');
     }
     if (rune < 0x100) {
-        return rune == 0xAA || rune == 0xB2 || rune == 0xB3 || rune == 0xB5 || rune == 0xB9 ||
-               rune == 0xBA || (rune >= 0xBC && rune <= 0xBE) ||
-               (rune >= 0xC0 && rune != 0xD7 && rune != 0xF7);
+        return is_latin_alnum(rune);
     }
     for (size_t i = 0; i < sizeof no_letters / sizeof no_letters[0]; i++) {
         if (rune >= no_letters[i][0] && rune <= no_letters[i][1]) {
