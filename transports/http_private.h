@@ -9,7 +9,7 @@
  *   http_lines.c       connections that became lines: the other windows of a project
  *   http_mcp.c         the MCP endpoint          http_rest.c   /api, /health, /ready
  *   http_events.c      events: /api/events, /events
- *   http_ws_handshake.c, http_ws.c   what asks to become a WebSocket; those that have
+ *   http_ws_handshake.c   what asks to become a WebSocket; those that have: http_ws_private.h
  *
  * Everything here runs on the transport's thread, except where it says "any thread". */
 #ifndef TANDEM_HTTP_PRIVATE_H

@@ -4,7 +4,7 @@
  * checked.  From then on the connection only carries bytes: what the client sends passes the gate
  * into the channel, what comes out of the channel goes to the client; in between libwebsockets
  * makes messages out of frames, and writes the frames that control the connection.  Messages to the
- * client are written from where they wait.
+ * client are written from where they wait (http_ws_tell.c).
  *
  *     socket --> gate --> pair --> libwebsockets --> use (http_ws_mcp.c, http_ws_relay.c)
  *     socket <----------- pair <-- libwebsockets (handshake, pings, pongs, close)
@@ -14,63 +14,24 @@
  * DESIGN.  Nothing is read from a side while what was read before has not been taken by the other,
  * so each connection keeps at most one read of either direction.  A client that asks and does not
  * read is not listened to once SINK_WAITING_BYTES wait for it, and closed when it takes nothing for
- * as long as an answer by HTTP would wait.
- *
- * Frames of messages follow upon those of libwebsockets and these upon them only where one is at
- * its end: 'whole' and 'front_sent' say so.  Messages went through libwebsockets once: a buffer, a
- * copy and three system calls each, where a frame's head is four bytes and many frames leave by one
- * call ("make bench-events": a delivery to one of 100 readers, one event at a time, cost 18 us of
- * CPU, and a bare send() 3.9). */
-#include "transports/http_private.h"
+ * as long as an answer by HTTP would wait. */
+#include "transports/http_ws_private.h"
 
 #include "state/base/log.h"
-#include "transports/ws_channel.h"
-#include "transports/ws_frame.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 LOG_MODULE("ws");
 
 #define PONG_NS INT64_C(10000000000) /* For the answer to a ping, at most. */
 #define CLOSE_NS INT64_C(2000000000) /* For a close frame to get out. */
-#define MESSAGES_AT_ONCE 16          /* Of the outbox, in one system call; */
-#define ROUNDS 16                    /* and so many calls, before others get their turn. */
-
-struct websocket {
-    struct connection *connection; /* Borrowed: it closes this first. */
-    struct ws_use use;
-    struct outbox *outbox;      /* The use's; borrowed. */
-    struct ws_channel *channel; /* Owned. */
-    struct ws_gate gate;
-    int fd; /* Our end of the channel's pair. */
-    uv_poll_t poll;
-    int polled;
-    struct buf message; /* The parts of one, until the last has come. */
-    bool begun;         /* The handshake is answered. */
-    bool whole;         /* What libwebsockets has said and was written ends with a frame. */
-    bool full;          /* The socket has not taken all that is in the outbox. */
-    size_t front_sent;  /* Bytes of the frame of the outbox's first message that it has. */
-    bool draining;      /* Closes once nothing is in flight. */
-    bool failing;       /* A close frame is on its way; nothing more is read. */
-    int64_t failing_ns;
-    int64_t heard_ns; /* When the client last sent something. */
-    bool pinged;      /* Since then. */
-};
 
 static int64_t
 now(const struct connection *c)
 {
     return clock_mono(c->server->context.clock);
-}
-
-static bool
-would_block(void)
-{
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 /* ---- What is watched ---- */
@@ -93,20 +54,13 @@ listens(const struct connection *c)
     return !ws->failing && !ws->draining && c->in.len == 0 && is_welcome(ws);
 }
 
-/* Whether what was written last is written whole. */
-static bool
-is_between(const struct connection *c)
-{
-    return c->out.len == 0 && c->websocket->front_sent == 0;
-}
-
 static void
 watch(struct connection *c)
 {
     struct websocket *ws = c->websocket;
     int events = (listens(c) ? UV_READABLE : UV_DISCONNECT) |
                  (c->out.len > c->out_sent || ws->full ? UV_WRITABLE : 0);
-    int pair = (is_between(c) ? UV_READABLE : 0) | (c->in.len ? UV_WRITABLE : 0);
+    int pair = (websocket_is_between(c) ? UV_READABLE : 0) | (c->in.len ? UV_WRITABLE : 0);
 
     connection_poll(c, events);
     if (ws->polled != pair) {
@@ -119,30 +73,6 @@ watch(struct connection *c)
     }
 }
 
-/* Nothing more is told, but the rest of a message of which the client has a part. */
-static void
-stop_telling(struct connection *c)
-{
-    struct websocket *ws = c->websocket;
-    char head[WS_HEAD_MAX];
-    struct bytes *front;
-    size_t head_len, sent = ws->front_sent;
-
-    if (sent && outbox_peek(ws->outbox, &front, 1)) {
-        head_len = ws_frame_head(head + sizeof head, front->len);
-        if (sent < head_len) {
-            buf_add(&c->out, head + sizeof head - head_len + sent, head_len - sent);
-            sent = head_len;
-        }
-        buf_add(&c->out, front->data + sent - head_len, front->len + head_len - sent);
-    }
-    ws->front_sent = 0;
-    ws->full = false;
-    outbox_close(ws->outbox);
-    ws->failing = true;
-    ws->failing_ns = now(c);
-}
-
 /* Has the channel close with a code; what waits for the client is dropped. */
 static void
 fail(struct connection *c, enum ws_close code, const char *why)
@@ -153,7 +83,7 @@ fail(struct connection *c, enum ws_close code, const char *why)
         if (code != WS_CLOSE_GOING_AWAY) {
             log_warn_rl("a WebSocket was closed", F_INT("code", code), F_STR("why", why));
         }
-        stop_telling(c);
+        websocket_stop_telling(c);
         buf_fini(&c->in);
         ws_channel_fail(ws->channel, code, why);
     }
@@ -275,171 +205,8 @@ on_leaving(void *owner)
     struct websocket *ws = owner;
 
     if (!ws->failing) {
-        stop_telling(ws->connection);
+        websocket_stop_telling(ws->connection);
         http_server_wake(ws->connection);
-    }
-}
-
-/* ---- To the client ---- */
-
-/* Writes to the socket what is in nobody's keeping; keeps what it does not take. */
-static void
-write_client(struct connection *c, const char *data, size_t len)
-{
-    ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
-
-    if (n < 0 && !would_block()) {
-        c->peer_done = true;
-        connection_close(c);
-        return;
-    }
-    if (n > 0) {
-        c->since_ns = now(c);
-        c->out_sent += c->out.len ? (size_t)n : 0;
-    }
-    n = n < 0 ? 0 : n;
-    if (c->out.len) {
-        if (c->out_sent == c->out.len) {
-            buf_fini(&c->out);
-            c->out_sent = 0;
-        }
-    } else if ((size_t)n < len) {
-        c->since_ns = now(c);
-        buf_add(&c->out, data + n, len - (size_t)n);
-        if (c->out.failed) {
-            connection_close(c);
-        }
-    }
-}
-
-/* 'n' bytes of the frames of these messages are written. */
-static void
-pop_written(struct connection *c, struct bytes *const *messages, const size_t *head_lens,
-            size_t count, size_t n)
-{
-    struct websocket *ws = c->websocket;
-    size_t done = 0;
-
-    n += ws->front_sent;
-    while (done < count && n >= head_lens[done] + messages[done]->len) {
-        n -= head_lens[done] + messages[done]->len;
-        done++;
-    }
-    ws->front_sent = n;
-    ws->full = done < count;
-    outbox_pop(ws->outbox, done);
-}
-
-/* Writes what is in the outbox, some of it, as far as the socket takes it.  False if it is
- * empty. */
-static bool
-write_outbox(struct connection *c)
-{
-    struct websocket *ws = c->websocket;
-    struct bytes *messages[MESSAGES_AT_ONCE];
-    char heads[MESSAGES_AT_ONCE][WS_HEAD_MAX];
-    size_t head_lens[MESSAGES_AT_ONCE];
-    struct iovec parts[2 * MESSAGES_AT_ONCE];
-    size_t count = outbox_peek(ws->outbox, messages, MESSAGES_AT_ONCE), skip = ws->front_sent;
-    struct msghdr all = {.msg_iov = parts, .msg_iovlen = 2 * count};
-    ssize_t n;
-
-    if (count == 0) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        head_lens[i] = ws_frame_head(heads[i] + WS_HEAD_MAX, messages[i]->len);
-        parts[2 * i] = (struct iovec){heads[i] + WS_HEAD_MAX - head_lens[i], head_lens[i]};
-        parts[2 * i + 1] = (struct iovec){messages[i]->data, messages[i]->len};
-    }
-    for (size_t i = 0; skip > 0; i++) { /* Of the first frame: it is not written whole. */
-        size_t part = skip < parts[i].iov_len ? skip : parts[i].iov_len;
-
-        parts[i].iov_base = (char *)parts[i].iov_base + part;
-        parts[i].iov_len -= part;
-        skip -= part;
-    }
-    n = sendmsg(c->fd, &all, MSG_NOSIGNAL);
-    if (n < 0 && !would_block()) {
-        c->peer_done = true;
-        connection_close(c);
-        return true;
-    }
-    c->since_ns = n > 0 || !ws->full ? now(c) : c->since_ns;
-    pop_written(c, messages, head_lens, count, n > 0 ? (size_t)n : 0);
-    return true;
-}
-
-/* Writes what waits elsewhere, as much as goes together.  False if there is nothing. */
-static bool
-write_rest(struct connection *c)
-{
-    struct websocket *ws = c->websocket;
-    struct ws_batch batch = {.data = c->server->scratch, .size = sizeof c->server->scratch};
-
-    if (!ws->use.class->fill) {
-        return false;
-    }
-    ws->use.class->fill(ws->use.self, &batch);
-    if (batch.len) {
-        write_client(c, batch.data, batch.len);
-        return true;
-    }
-    return outbox_bytes(ws->outbox) > 0; /* What is too large to go together. */
-}
-
-/* Writes all messages there are, until the socket is full. */
-static void
-write_messages(struct connection *c)
-{
-    struct websocket *ws = c->websocket;
-    unsigned rounds = 0;
-
-    while (c->state == WEBSOCKET && ws->whole && !ws->failing && !ws->full && !c->out.len &&
-           rounds++ < ROUNDS) {
-        if (!write_outbox(c) && !write_rest(c)) {
-            return;
-        }
-    }
-    if (rounds > ROUNDS) {
-        http_server_wake(c);
-    }
-}
-
-/* The channel has said its last.  What was not listened to is thrown away: a socket that is closed
- * with it unread would take the close frame back. */
-static void
-finish(struct connection *c)
-{
-    int reads = 0;
-
-    websocket_close(c);
-    while (reads++ < 16 && recv(c->fd, c->server->scratch, sizeof c->server->scratch, 0) > 0) {
-    }
-    connection_linger(c);
-}
-
-/* Passes on what comes out of the channel until the socket is full. */
-static void
-read_channel(struct connection *c)
-{
-    struct websocket *ws = c->websocket;
-    char *scratch = c->server->scratch;
-    size_t size = sizeof c->server->scratch;
-    bool more = true;
-
-    while (more && c->state == WEBSOCKET && is_between(c)) {
-        ssize_t n = recv(ws->fd, scratch, size, 0);
-
-        more = n == (ssize_t)size;
-        if (n > 0) {
-            ws->begun = true;
-            write_client(c, scratch, (size_t)n);
-        } else if (n == 0 || !would_block()) {
-            finish(c);
-            return;
-        }
-        ws->whole = ws->begun && !more && !ws_channel_is_partial(ws->channel);
     }
 }
 
@@ -450,7 +217,7 @@ static void
 go_on(struct connection *c)
 {
     if (c->state == WEBSOCKET) {
-        write_messages(c);
+        websocket_tell(c);
     }
     if (c->state == WEBSOCKET) {
         judge(c);
@@ -479,7 +246,7 @@ on_pair(uv_poll_t *poll, int status, int events)
         feed(c, c->in.data, c->in.len);
     }
     if (status < 0 || events & UV_READABLE) {
-        read_channel(c);
+        websocket_pass_on(c);
     }
     go_on(c);
 }
@@ -493,7 +260,7 @@ websocket_event(struct connection *c, int events)
         return;
     }
     if (events & UV_WRITABLE && c->out.len) {
-        write_client(c, c->out.data + c->out_sent, c->out.len - c->out_sent);
+        websocket_write_on(c);
     } else if (events & UV_WRITABLE) {
         c->websocket->full = false;
     }

@@ -375,6 +375,38 @@ relay_epoch_change(void **state)
 }
 
 static void
+relay_stop_start_no_duplicates(void **state)
+{
+    struct client c;
+    json_t *frame;
+
+    (void)state;
+    for (int i = 1; i <= 20; i++) { /* What was there before is there no more. */
+        char *hello = xasprintf("{\"type\":\"hello\",\"patterns\":[\"n%d.*\"]}", i), topic[16];
+
+        snprintf(topic, sizeof topic, "n%d.x", i);
+        json_decref(greet(&c, hello));
+        CHECK(ws_text(&c, "{\"type\":\"unsubscribe\",\"patterns\":[]}"));
+        json_decref(expect(&c, "subscribed"));
+        CHECK(ws_text(&c, hello)); /* Twice is once. */
+        expect_error(&c, "wrong_state");
+        publish(topic, NULL, i);
+        publish(topic, NULL, -i);
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            frame = expect(&c, "event");
+            CHECK_INT(n_of(json_object_get(frame, "event")), sign * i);
+            json_decref(frame);
+        }
+        CHECK_INT(bus_stats(rig.bus).readers, 1);
+        free(hello);
+        CHECK(ws_leave(&c, 1000));
+        CHECK(ws_message(&c, SECONDS, NULL) == NULL);
+        CHECK(client_is_closed(&c));
+        client_close(&c);
+    }
+}
+
+static void
 a_card_is_its_owners_only(void **state)
 {
     struct relay *relay = state_relay(rig.project.state);
@@ -879,6 +911,7 @@ main(void)
         TEST(relay_reconnect_replays_missed),
         TEST(relay_reconnect_past_the_ring_tells_the_gap),
         TEST(relay_epoch_change),
+        TEST(relay_stop_start_no_duplicates),
         TEST(a_card_is_its_owners_only),
         TEST(patterns_come_and_go),
         TEST(history_and_replay_are_given_when_asked_for),

@@ -389,6 +389,71 @@ large_answers_come_whole(void **state)
     client_close(&c);
 }
 
+/* Messages, and what libwebsockets says in between, go to one socket by two ways. */
+static void
+frames_stand_whole_one_behind_the_other(void **state)
+{
+    struct client c;
+    int texts = 0, pongs = 0;
+
+    (void)state;
+    start();
+    join(&c);
+    for (int i = 0; i < 3; i++) { /* More than sockets hold, and nobody reads yet. */
+        ws_text(&c, "big");
+        ws_send(&c, WS_FIN | WS_PING, SLICE("alive?"));
+        ws_text(&c, "small");
+        ws_send(&c, WS_FIN | WS_PING, SLICE("still?"));
+    }
+    ws_text(&c, "last");
+    for (bool more = true; more;) {
+        struct ws_frame f = ws_next(&c, 10);
+
+        if (f.opcode == WS_PONG) {
+            CHECK(slice_is(f.payload, "alive?") || slice_is(f.payload, "still?"));
+            pongs++;
+        } else {
+            CHECK_INT(f.opcode, WS_TEXT);
+            CHECK(slice_is(f.payload, "small") || slice_is(f.payload, "last") ||
+                  (f.payload.len == 4000000 && strspn(f.payload.data, "x") == f.payload.len));
+            texts++;
+            more = !slice_is(f.payload, "last");
+        }
+    }
+    CHECK_INT(texts, 7);
+    ws_send(&c, WS_FIN | WS_PING, SLICE("alive?")); /* Of several the last may be answered. */
+    for (int opcode = -1; opcode != WS_PONG || pongs < 2; pongs += opcode == WS_PONG) {
+        opcode = ws_next(&c, 10).opcode;
+        CHECK_INT(opcode, WS_PONG);
+    }
+    client_close(&c);
+}
+
+/* What waits is dropped, but no frame ends in its middle. */
+static void
+who_closes_without_reading_gets_whole_frames(void **state)
+{
+    struct client c;
+    struct ws_frame f;
+
+    (void)state;
+    start();
+    for (int i = 0; i < 5; i++) {
+        join(&c);
+        ws_text(&c, "full");
+        ws_leave(&c, 1000);
+        for (f = ws_next(&c, 10); f.opcode == WS_TEXT; f = ws_next(&c, 10)) {
+            CHECK(strncmp(f.payload.data, "took ", 5) == 0 ||
+                  (f.payload.len == 1000 && strspn(f.payload.data, "e") == 1000));
+        }
+        CHECK_INT(f.opcode, WS_CLOSE);
+        CHECK_INT(f.code, 1000);
+        CHECK(client_is_closed(&c));
+        client_close(&c);
+        sem_wait(&dispatcher.gone);
+    }
+}
+
 static void
 who_leaves_takes_no_answer(void **state)
 {
@@ -723,6 +788,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(messages_are_answered_as_they_are_done),
         TEST(large_answers_come_whole),
+        TEST(frames_stand_whole_one_behind_the_other),
+        TEST(who_closes_without_reading_gets_whole_frames),
         TEST(who_leaves_takes_no_answer),
         TEST(events_are_bounded_for_who_does_not_read),
         TEST(connections_count_with_the_others),
