@@ -80,14 +80,12 @@ check_keywords(struct check *c, struct node *n)
     };
     json_t *schema = walkable(n->schema);
     enum err err = E_OK;
-    const char *name;
-    json_t *rule;
-    size_t len, i;
+    size_t i;
 
-    json_object_keylen_foreach(schema, name, len, rule) {
-        enum keyword keyword = find_keyword(name, len);
+    for (void *at = json_object_iter(schema); at; at = json_object_iter_next(schema, at)) {
+        enum keyword keyword = find_keyword(json_object_iter_key(at), json_object_iter_key_len(at));
         if (keyword < KEYWORD_COUNT) {
-            n->keyword[keyword] = rule;
+            n->keyword[keyword] = json_object_iter_value(at);
         }
     }
     for (i = 0; i < KEYWORD_COUNT && !err; i++) {
@@ -245,9 +243,11 @@ schema_rule_if(struct check *c, const struct node *n, const json_t *rule)
 enum err
 schema_validate(const json_t *schema, json_t *value, const char *name, struct fault *f)
 {
-    struct fault own = FAULT_INIT;
+    struct fault own;
     struct check c = {.root = schema, .fault = f ? f : &own, .work = SCHEMA_WORK_MAX};
     struct place at = {.name = name};
+
+    fault_init(&own);
 
     return schema_check_value(&c, schema, value, &at);
 }

@@ -152,6 +152,7 @@ parse_trailer(struct http_parser *p, size_t len)
     enum line line = parser_next_line(p, len, budget > 2 ? budget - 2 : 0, HTTP_FIELD,
                                       HTTP_REFUSED_HEADERS_LARGE, HTTP_REFUSED_CONTROL);
     struct slice name, value;
+    enum http_header header;
 
     if (line != LINE_WHOLE) {
         return line;
@@ -165,7 +166,7 @@ parse_trailer(struct http_parser *p, size_t len)
         return LINE_REFUSED;
     }
     p->trailer_bytes += p->line_len + 2;
-    if (!parser_split_header(p, &name, &value)) {
+    if (!parser_split_header(p, &name, &value, &header)) {
         return LINE_REFUSED;
     }
     p->line = p->scan;

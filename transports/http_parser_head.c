@@ -227,10 +227,17 @@ find_known(struct slice name)
 }
 
 bool
-parser_split_header(struct http_parser *p, struct slice *name, struct slice *value)
+parser_split_header(struct http_parser *p, struct slice *name, struct slice *value,
+                    enum http_header *header)
 {
     struct slice line = parser_line(p);
-    size_t colon = http_run(line.data, 0, line.len, HTTP_TOKEN);
+    const char *end = memchr(line.data, ':', line.len);
+    size_t colon = end ? (size_t)(end - line.data) : 0;
+
+    *header = colon ? find_known((struct slice){line.data, colon}) : HTTP_HEADER_COUNT;
+    if (*header == HTTP_HEADER_COUNT) { /* Else its characters need no look. */
+        colon = http_run(line.data, 0, line.len, HTTP_TOKEN);
+    }
 
     if (line.data[0] == ' ' || line.data[0] == '\t') {
         return parser_refuse(p, HTTP_REFUSED_FOLD);
@@ -254,13 +261,12 @@ read_header(struct http_parser *p)
     enum http_header header;
     bool again = false;
 
-    if (!parser_split_header(p, &name, &value)) {
+    if (!parser_split_header(p, &name, &value, &header)) {
         return false;
     }
     if (p->count == p->limits->count) {
         return parser_refuse(p, HTTP_REFUSED_HEADERS_MANY);
     }
-    header = find_known(name);
     p->fields[p->count++] =
         (struct http_field){parser_span(p, name), parser_span(p, value), header};
     if (header == HTTP_HEADER_COUNT) {

@@ -52,8 +52,10 @@ enum line parser_next_line(struct http_parser *p, size_t len, size_t limit, unsi
 /* The line that is whole, without its end. */
 struct slice parser_line(const struct http_parser *p);
 
-/* NAME ":" OWS VALUE OWS, of a header or trailer; false after a refusal. */
-bool parser_split_header(struct http_parser *p, struct slice *name, struct slice *value);
+/* NAME ":" OWS VALUE OWS, of a header or trailer, and which it is, HTTP_HEADER_COUNT for none that
+ * is known; false after a refusal. */
+bool parser_split_header(struct http_parser *p, struct slice *name, struct slice *value,
+                         enum http_header *header);
 /* Takes what is new of a head: HTTP_MORE, HTTP_HEAD or HTTP_REFUSED. */
 enum http_event parser_head(struct http_parser *p, size_t len);
 /* Takes what is new of a body: HTTP_MORE, HTTP_WHOLE or HTTP_REFUSED. */

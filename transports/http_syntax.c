@@ -135,11 +135,12 @@ weighs_nothing(struct slice parameters)
 static unsigned
 fit_of(struct slice name, struct slice type)
 {
-    size_t kind = (size_t)((const char *)memchr(type.data, '/', type.len) - type.data) + 1;
+    size_t kind;
 
     if (http_same(name, type)) {
         return 3;
     }
+    kind = (size_t)((const char *)memchr(type.data, '/', type.len) - type.data) + 1;
     if (name.len == kind + 1 && name.data[kind] == '*' &&
         http_same((struct slice){name.data, kind}, (struct slice){type.data, kind})) {
         return 2;

@@ -132,25 +132,13 @@ buf_reserve(struct buf *b, size_t more)
 }
 
 void
-buf_add(struct buf *b, const void *data, size_t len)
+buf_add_growing(struct buf *b, const void *data, size_t len)
 {
     if (len && buf_reserve(b, len)) {
         memcpy(b->data + b->len, data, len);
         b->len += len;
         b->data[b->len] = '\0';
     }
-}
-
-void
-buf_addc(struct buf *b, char c)
-{
-    buf_add(b, &c, 1);
-}
-
-void
-buf_adds(struct buf *b, const char *text)
-{
-    buf_add(b, text, strlen(text));
 }
 
 void

@@ -92,9 +92,29 @@ void buf_fini(struct buf *b);
 void buf_reset(struct buf *b);
 /* Makes room for 'more' bytes; false, and 'failed', if that is not to be had. */
 bool buf_reserve(struct buf *b, size_t more);
-void buf_add(struct buf *b, const void *data, size_t len);
-void buf_addc(struct buf *b, char c);
-void buf_adds(struct buf *b, const char *text);
+void buf_add_growing(struct buf *b, const void *data, size_t len);
+/* Answers are written in many small steps, so those for which there is room are inline. */
+static inline void
+buf_add(struct buf *b, const void *data, size_t len)
+{
+    if (len && len < b->size - b->len && !b->failed && (!b->limit || b->len + len <= b->limit)) {
+        memcpy(b->data + b->len, data, len);
+        b->len += len;
+        b->data[b->len] = '\0';
+    } else {
+        buf_add_growing(b, data, len);
+    }
+}
+static inline void
+buf_addc(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+static inline void
+buf_adds(struct buf *b, const char *text)
+{
+    buf_add(b, text, strlen(text));
+}
 void buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static inline void
 buf_add_slice(struct buf *b, struct slice s)
