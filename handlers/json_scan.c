@@ -192,8 +192,14 @@ is_short_escape(unsigned char c)
 static const unsigned char *
 scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *text)
 {
+    struct plain_walk walk;
+
+    plain_walk_init(&walk, p, s->end, false);
     for (;;) {
-        unsigned char c = at(s, p);
+        unsigned char c;
+
+        p = plain_next(&walk, p);
+        c = at(s, p);
         if (c == '"') {
             text->raw.len = (size_t)((const char *)p - text->raw.data);
             return p + 1;
@@ -224,7 +230,6 @@ scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *
         } else {
             return broken(s, FLAW_CONTROL, p);
         }
-        p = plain_skip(p, s->end);
     }
 }
 

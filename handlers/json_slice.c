@@ -184,18 +184,14 @@ json_string_said(struct slice raw, struct buf *room, struct slice *said)
 static const char simple[256] =
     {['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['n'] = '\n', ['t'] = '\t'};
 
-/* Unescapes what is not plain at 'p', into at most 4 bytes at '*to'; returns where it goes on, null
- * where that are not contents that a scan has let pass. */
-static const unsigned char *
-put_odd(char **to, const unsigned char *p, const unsigned char *end)
+/* Reads the escape at 'p' into at most 4 bytes at '*to'; returns where it goes on, null where that
+ * are not contents that a scan has let pass. */
+static inline const unsigned char *
+put_escape(char **to, const unsigned char *p, const unsigned char *end)
 {
     enum json_flaw flaw;
     uint32_t character;
 
-    if (*p != '\\') {
-        *(*to)++ = (char)*p;
-        return p + 1;
-    }
     if (end - p >= 2 && simple[p[1]]) {
         *(*to)++ = simple[p[1]];
         return p + 2;
@@ -212,21 +208,24 @@ void
 json_text_add(const struct json_text *text, struct buf *out)
 {
     const unsigned char *p = (const unsigned char *)text->raw.data, *end = p + text->raw.len;
-    char piece[1024], *to = piece;
-    const size_t step = sizeof piece - 4; /* Nothing is longer than it was written. */
+    char piece[1024 + 16], *to = piece;
+    const size_t step = 1024 - 4; /* Nothing is longer than it was written. */
+    struct plain_walk walk;
 
     if (!text->escaped) {
         buf_add_slice(out, text->raw);
         return;
     }
+    plain_walk_init(&walk, p, end, true);
     while (p && p < end) {
         const unsigned char *stop = (size_t)(end - p) < step ? end : p + step;
 
         while (p && p < stop) {
-            p = plain_copy(&to, p, stop);
-            if (p < stop) {
-                p = put_odd(&to, p, end);
-            }
+            const unsigned char *next = plain_next(&walk, p);
+
+            next = next < stop ? next : stop;
+            to = plain_copy(to, p, next, end);
+            p = next < stop ? put_escape(&to, next, end) : next;
         }
         buf_add(out, piece, (size_t)(to - piece));
         to = piece;

@@ -47,6 +47,7 @@ unescape(const struct json_text *text, struct buf *room)
         return text->raw;
     }
     buf_reset(room);
+    buf_reserve(room, text->raw.len);
     json_text_add(text, room);
     return room->data ? buf_slice(room) : SLICE("");
 }

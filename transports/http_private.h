@@ -82,7 +82,7 @@ struct http_server {
     char date[40];
     struct buf room;           /* Lent for answers. */
     struct http_parser parser; /* For requests that arrived whole. */
-    char scratch[64 * 1024];
+    char scratch[128 * 1024];  /* A message of 64 KiB arrives whole, with its head and escapes. */
 };
 
 enum connection_state {

@@ -71,33 +71,82 @@ plain_skip_wide(const unsigned char *p, const unsigned char *end)
 }
 #endif
 
-/* Copies the plain bytes from 'p' up to 'end' to '*to', which has room for all that lies there, and
- * moves '*to' behind them; what is after that is scratch.  Returns the first byte that is not
- * plain, or the end. */
-static inline const unsigned char *
-plain_copy(char **to, const unsigned char *p, const unsigned char *end)
+/* A walk from one byte that is not plain to the next, over text that has many: 16 bytes are looked
+ * at once, whatever is found in them, and what is found does not hold up the next 16. */
+struct plain_walk {
+    const unsigned char *chunk, *end; /* The bytes that are being looked at. */
+    unsigned odd;                     /* Of them, those that are not plain; */
+    bool escapes;                     /* or only the backslashes. */
+};
+
+static inline unsigned
+plain_look(const unsigned char *p, const unsigned char *end, bool escapes)
 {
-    char *at = *to;
+    unsigned odd = 0;
 
 #if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
-    while (end - p >= 16) {
+    if (end - p >= 16) {
         __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
-        unsigned odd = plain_odd(chunk);
 
-        _mm_storeu_si128((__m128i *)(void *)at, chunk);
-        if (odd) {
-            *to = at + __builtin_ctz(odd);
-            return p + __builtin_ctz(odd);
+        return escapes ? (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')))
+                       : plain_odd(chunk);
+    }
+#endif
+    for (unsigned i = 0; i < 16 && p + i < end; i++) {
+        odd |= (unsigned)(escapes ? p[i] == '\\' : !plain_is(p[i])) << i;
+    }
+    return odd;
+}
+
+static inline void
+plain_walk_init(struct plain_walk *w, const unsigned char *p, const unsigned char *end,
+                bool escapes)
+{
+    *w = (struct plain_walk){p, end, plain_look(p, end, escapes), escapes};
+}
+
+/* The first byte from 'from' on that is not plain, or no backslash; or the end.  'from' never goes
+ * back. */
+static inline const unsigned char *
+plain_next(struct plain_walk *w, const unsigned char *from)
+{
+    for (;;) {
+        size_t passed = (size_t)(from - w->chunk);
+
+        if (from > w->chunk) {
+            w->odd &= passed < 16 ? ~0u << passed : 0;
         }
-        at += 16;
+        if (w->odd) {
+            return w->chunk + __builtin_ctz(w->odd);
+        }
+        if (w->end - w->chunk <= 16) {
+            return w->end;
+        }
+        w->chunk += 16;
+        w->odd = plain_look(w->chunk, w->end, w->escapes);
+    }
+}
+
+/* Copies what lies between 'p' and 'next' to 'to', which has room for 16 bytes more, and returns
+ * where it goes on.  'end' is that of the text. */
+static inline char *
+plain_copy(char *to, const unsigned char *p, const unsigned char *next, const unsigned char *end)
+{
+#if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
+    while (p < next && end - p >= 16) {
+        _mm_storeu_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)(const void *)p));
+        if (next - p <= 16) {
+            return to + (next - p);
+        }
+        to += 16;
         p += 16;
     }
 #endif
-    while (p < end && plain_is(*p)) {
-        *at++ = (char)*p++;
+    (void)end;
+    while (p < next) {
+        *to++ = (char)*p++;
     }
-    *to = at;
-    return p;
+    return to;
 }
 
 /* The first byte that is not plain, or the end. */
