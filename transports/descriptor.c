@@ -142,7 +142,8 @@ descriptor_writev(const struct descriptor *d, const struct iovec *parts, int cou
                       parts->iov_len < PIPE_BUF ? parts->iov_len : PIPE_BUF);
             break;
         default:
-            n = writev(d->fd, parts, count);
+            n = count == 1 ? write(d->fd, parts->iov_base, parts->iov_len)
+                           : writev(d->fd, parts, count);
         }
     } while (n < 0 && errno == EINTR);
     return n;

@@ -37,8 +37,8 @@ lines_fini(struct lines *l)
     peer_unref(l->peer);
 }
 
-/* Drops what 'n' more written bytes complete. */
-static void
+/* Drops what 'n' more written bytes complete.  True if that was all there is. */
+static bool
 count_written(struct lines *l, struct bytes *const *messages, size_t n)
 {
     size_t done = 0;
@@ -50,7 +50,7 @@ count_written(struct lines *l, struct bytes *const *messages, size_t n)
             break;
         }
     }
-    outbox_pop(l->outbox, done);
+    return done && outbox_pop_and_look(l->outbox, done);
 }
 
 enum lines_flushed
@@ -71,7 +71,9 @@ lines_flush(struct lines *l)
         if (n < 0) {
             return errno == EAGAIN ? LINES_BLOCKED : LINES_BROKEN;
         }
-        count_written(l, messages, (size_t)n);
+        if (count_written(l, messages, (size_t)n)) {
+            break;
+        }
     }
     return LINES_FLUSHED;
 }

@@ -17,7 +17,7 @@ struct outbox {
     struct bytes **ring GUARDED_BY(LC_OUTBOX); /* Owned; the messages counted. */
     size_t room GUARDED_BY(LC_OUTBOX);
     size_t first GUARDED_BY(LC_OUTBOX), count GUARDED_BY(LC_OUTBOX);
-    size_t bytes GUARDED_BY(LC_OUTBOX);
+    _Atomic size_t bytes;            /* Changed under the lock. */
     bool told GUARDED_BY(LC_OUTBOX); /* The owner will look. */
     bool closed GUARDED_BY(LC_OUTBOX);
 };
@@ -61,7 +61,7 @@ fits_locked(const struct outbox *ob, size_t len) REQUIRES(LC_OUTBOX)
     const struct outbox_limits *max = &ob->limits;
 
     return ob->count == 0 || ((max->messages == 0 || ob->count < max->messages) &&
-                              (max->bytes == 0 || ob->bytes + len <= max->bytes));
+                              (max->bytes == 0 || atomic_load(&ob->bytes) + len <= max->bytes));
 }
 
 static void
@@ -89,7 +89,7 @@ add(struct outbox *ob, struct bytes *message, bool owed)
         }
         *place_locked(ob, ob->count) = message;
         ob->count++;
-        ob->bytes += message->len;
+        atomic_fetch_add(&ob->bytes, message->len);
         tell_locked(ob);
     }
     UNLOCK(OUTBOX, &ob->lock);
@@ -120,14 +120,9 @@ outbox_wake(struct outbox *ob)
 }
 
 size_t
-outbox_bytes(struct outbox *ob)
+outbox_bytes(const struct outbox *ob)
 {
-    size_t bytes;
-
-    LOCK(OUTBOX, &ob->lock);
-    bytes = ob->bytes;
-    UNLOCK(OUTBOX, &ob->lock);
-    return bytes;
+    return atomic_load(&ob->bytes);
 }
 
 void
@@ -163,14 +158,16 @@ take_locked(struct outbox *ob) REQUIRES(LC_OUTBOX)
 
     ob->first = (ob->first + 1) & (ob->room - 1);
     ob->count--;
-    ob->bytes -= message->len;
+    atomic_fetch_sub(&ob->bytes, message->len);
     return message;
 }
 
-void
-outbox_pop(struct outbox *ob, size_t count)
+/* Returns whether it is empty; 'look': the owner will not look again before it is woken. */
+static bool
+pop(struct outbox *ob, size_t count, bool look)
 {
     struct bytes *popped[POP_MESSAGES];
+    bool empty = false;
 
     while (count) {
         size_t n = count < POP_MESSAGES ? count : POP_MESSAGES;
@@ -180,7 +177,11 @@ outbox_pop(struct outbox *ob, size_t count)
         for (size_t i = 0; i < n; i++) {
             popped[i] = take_locked(ob);
         }
-        if (ob->count == 0 && ob->room > ROOM_KEPT) {
+        empty = ob->count == 0;
+        if (empty && look) {
+            ob->told = false;
+        }
+        if (empty && ob->room > ROOM_KEPT) {
             resize_locked(ob, 0);
         }
         UNLOCK(OUTBOX, &ob->lock);
@@ -189,6 +190,19 @@ outbox_pop(struct outbox *ob, size_t count)
         }
         count -= n;
     }
+    return empty;
+}
+
+void
+outbox_pop(struct outbox *ob, size_t count)
+{
+    pop(ob, count, false);
+}
+
+bool
+outbox_pop_and_look(struct outbox *ob, size_t count)
+{
+    return pop(ob, count, true);
 }
 
 void

@@ -39,7 +39,7 @@ enum err outbox_add_owed(struct outbox *ob, struct bytes *message);
 /* Wakes the owner though nothing is added.  Any thread; nothing happens once closed. */
 void outbox_wake(struct outbox *ob);
 /* Bytes that are not yet popped.  Any thread. */
-size_t outbox_bytes(struct outbox *ob);
+size_t outbox_bytes(const struct outbox *ob);
 
 /* The owner says that it will look by itself before it waits: what is added until then wakes
  * nobody. */
@@ -49,6 +49,8 @@ void outbox_expect(struct outbox *ob);
 size_t outbox_peek(struct outbox *ob, struct bytes **messages, size_t max);
 /* Drops the 'count' oldest messages.  Owner only. */
 void outbox_pop(struct outbox *ob, size_t count);
+/* The same, and then as outbox_peek(): true means empty. */
+bool outbox_pop_and_look(struct outbox *ob, size_t count);
 /* Drops everything and takes nothing more; 'wake' is not called again.  Owner only. */
 void outbox_close(struct outbox *ob);
 

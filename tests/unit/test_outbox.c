@@ -81,7 +81,37 @@ the_owner_is_woken_once_until_it_has_looked(void **state)
     CHECK_INT(outbox_peek(ob, out, 4), 0);
     outbox_expect(ob);
     outbox_add(ob, message("d"));
+    outbox_add(ob, message("e"));
     CHECK_INT(wakes, 2);
+    CHECK_INT(outbox_peek(ob, out, 4), 2);
+    CHECK(!outbox_pop_and_look(ob, 1));
+    outbox_add(ob, message("f")); /* There was more, so it goes on. */
+    CHECK_INT(wakes, 2);
+    CHECK(outbox_pop_and_look(ob, 2));
+    outbox_add(ob, message("g"));
+    CHECK_INT(wakes, 3);
+    outbox_destroy(ob);
+}
+
+static void
+many_are_dropped_at_once(void **state)
+{
+    _Atomic unsigned wakes = 0;
+    struct outbox *ob = outbox_create(&no_limits, count_wake, &wakes);
+    struct bytes *kept = message("kept"), *out;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        outbox_add(ob, bytes_ref(kept));
+    }
+    CHECK(!outbox_pop_and_look(ob, 150));
+    CHECK_INT(outbox_bytes(ob), 50 * 4);
+    CHECK_INT(kept->refs, 51);
+    CHECK(outbox_pop_and_look(ob, 50));
+    CHECK_INT(outbox_bytes(ob), 0);
+    CHECK_INT(kept->refs, 1);
+    CHECK_INT(outbox_peek(ob, &out, 1), 0);
+    bytes_unref(kept);
     outbox_destroy(ob);
 }
 
@@ -216,6 +246,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_out_as_they_went_in),
         cmocka_unit_test(the_owner_is_woken_once_until_it_has_looked),
+        cmocka_unit_test(many_are_dropped_at_once),
         cmocka_unit_test(a_full_outbox_refuses),
         cmocka_unit_test(closed_it_drops_and_wakes_nobody),
         cmocka_unit_test(many_threads_lose_nothing_and_no_wake),
