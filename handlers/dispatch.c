@@ -154,6 +154,7 @@ request_fini(struct request *req)
     asks_end(req);
     tasks_end(req);
     wait_end(req);
+    bytes_unref(req->at_hand);
     bytes_unref(req->error);
     return_room(req);
     buf_fini(&req->fault_data);

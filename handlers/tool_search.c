@@ -1,4 +1,5 @@
 /* tool_search.c -- search_standards: what the project's standards say about something. */
+#include "handlers/at_hand.h"
 #include "handlers/dispatch_private.h"
 #include "state/base/json_put.h"
 #include "state/search.h"
@@ -10,7 +11,8 @@
 #include <math.h>
 
 #define RESULTS_DEFAULT 5
-#define SCORE_DECIMALS 6 /* Those of fused places lie close to each other. */
+#define TOOK "query_time_ms" /* The one member that differs when the same is asked again. */
+#define SCORE_DECIMALS 6     /* Those of fused places lie close to each other. */
 
 /* The tags of a question, in the form in which they are kept. */
 static enum err
@@ -135,7 +137,7 @@ answer_of(const struct search_answer *answer, int64_t took_ns)
     json_put_int(result, "index_generation", (int64_t)answer->hits->generation);
     json_put_bool(result, "stale", answer->stale);
     json_put_bool(result, "cache_hit", answer->cached);
-    json_put_real(result, "query_time_ms", (double)took_ns / 1e6, 3);
+    json_put_real(result, TOOK, (double)took_ns / 1e6, 3);
     if (answer->partial) {
         json_put_bool(result, "partial", true);
     }
@@ -171,27 +173,68 @@ add_links(const json_t *result, json_t *blocks)
     }
 }
 
+/* What the arguments ask for; 'tags' is what it borrows.  The caller finishes them in any case. */
+static enum err
+read_ask(const json_t *args, struct search_ask *ask, struct tag_list *tags, struct fault *f)
+{
+    const json_t *query = json_object_get(args, "query");
+    const json_t *phase = json_object_get(args, "filter_phase");
+    const json_t *n = json_object_get(args, "n_results");
+
+    *tags = (struct tag_list){.count = 0};
+    *ask = (struct search_ask){
+        .query = {json_string_value(query), json_string_length(query)},
+        .limit = n ? (unsigned)json_number_value(n) : RESULTS_DEFAULT,
+        .phase = phase ? (int)fmin(json_number_value(phase), INT_MAX) : -1,
+        .tags = tags,
+    };
+    return read_tags(args, tags, f);
+}
+
+/* What is asked twice may be asked more often: its answer is kept as it is told. */
+static void
+keep_at_hand(const struct request *req, const struct search_answer *answer, const json_t *result)
+{
+    struct bytes *text;
+
+    if (answer->cached && !answer->stale && answer->vectors == SEARCH_NO_VECTORS) {
+        text = at_hand_write(req->tool, result, TOOK);
+        if (text) {
+            search_keep_text(answer, text);
+        }
+        bytes_unref(text);
+    }
+}
+
+static struct bytes *
+find_at_hand(struct request *req, const json_t *args)
+{
+    struct bytes *text = NULL;
+    struct fault unused;
+    struct tag_list tags;
+    struct search_ask ask;
+
+    if (read_ask(args, &ask, &tags, &unused) == E_OK) {
+        text = search_kept_text(state_search(req->state), &ask);
+    }
+    search_tags_fini(&tags);
+    return text;
+}
+
 static enum err
 search_standards(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
     const struct clock *clock = state_clock(req->state);
-    const json_t *query = json_object_get(args, "query");
-    const json_t *phase = json_object_get(args, "filter_phase");
-    const json_t *n = json_object_get(args, "n_results");
-    struct tag_list tags = {.count = 0};
-    struct search_ask ask = {
-        .query = {json_string_value(query), json_string_length(query)},
-        .limit = n ? (unsigned)json_number_value(n) : RESULTS_DEFAULT,
-        .phase = phase ? (int)fmin(json_number_value(phase), INT_MAX) : -1,
-        .tags = &tags,
-    };
     struct search_answer answer;
+    struct search_ask ask;
+    struct tag_list tags;
     int64_t began = clock_mono(clock);
-    enum err err = read_tags(args, &tags, f);
+    enum err err = read_ask(args, &ask, &tags, f);
 
     err = err ? err : search_ask(state_search(req->state), &ask, &answer, f);
     if (!err) {
         *result = answer_of(&answer, clock_mono(clock) - began);
+        keep_at_hand(req, &answer, *result);
         search_release(state_search(req->state), &answer);
     }
     search_tags_fini(&tags);
@@ -247,5 +290,6 @@ const struct tool tool_search_standards = {
     .hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
     .runs = WORKER,
     .add_blocks = add_links,
+    .at_hand = find_at_hand,
     .call = search_standards,
 };

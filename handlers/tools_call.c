@@ -5,6 +5,7 @@
  * model can read and mend. */
 #include "handlers/tools_private.h"
 
+#include "handlers/at_hand.h"
 #include "handlers/content.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
@@ -126,6 +127,9 @@ tools_prepare(struct request *req, enum runs *runs)
         *runs = req->tool->runs;
         err = err ? err : tasks_prepare_call(req, runs);
         err = err ? err : tools_check_rate(req);
+        if (!err && *runs == WORKER && req->tool->at_hand && !req->as_task && at_hand_find(req)) {
+            *runs = INLINE;
+        }
     }
 out:
     buf_fini(&unescaped);
@@ -303,8 +307,13 @@ enum err
 tools_call(struct request *req)
 {
     json_t *result = NULL;
-    enum err err = call_tool(req, &result, &req->fault);
+    enum err err;
 
+    if (req->at_hand) {
+        at_hand_add(req);
+        return E_OK;
+    }
+    err = call_tool(req, &result, &req->fault);
     if (!err && req->tool->gives == GIVES_CONTENT) {
         content_fit(result, req->revision);
     }

@@ -70,6 +70,15 @@ enum err search_ask(struct search *s, const struct search_ask *ask, struct searc
                     struct fault *f);
 void search_release(struct search *s, struct search_answer *answer);
 
+/* What a caller has made of a kept answer may be kept with it: text, as a rule the answer as it is
+ * told.  Keeps 'text' (a reference is taken) with 'answer', unless something is kept with it
+ * already, or the answer is not kept itself. */
+void search_keep_text(const struct search_answer *answer, struct bytes *text);
+/* The text that is kept with the answer to 'ask', counted, if search_ask() would tell that answer
+ * now, of files that have not changed since; else null, as always where answers go by vectors.
+ * Reads no file and waits for nobody: for a transport's thread. */
+struct bytes *search_kept_text(struct search *s, const struct search_ask *ask);
+
 struct search_status {
     struct search_store_info index; /* All 0 while there is none. */
     bool ready, stale;

@@ -17,11 +17,13 @@ struct question {
     const float *direction; /* The question's vector; null: by words alone. */
     int64_t now_ns;         /* Monotonic. */
     bool loaded;
+    bool with_text; /* Only an answer that a text is kept with is of use. */
 };
 
 struct kept_answer {
     struct search_hits hits;
-    int64_t made_ns; /* Monotonic. */
+    int64_t made_ns;              /* Monotonic. */
+    _Atomic(struct bytes *) text; /* Counted; set once, or null. */
 };
 
 /* Puts the passages that lie near to the question into it, by way of 'near'. */
@@ -67,6 +69,7 @@ free_answer(void *value)
     struct kept_answer *answer = value;
 
     search_hits_fini(&answer->hits);
+    bytes_unref(atomic_load(&answer->text));
     free(answer);
 }
 
@@ -76,7 +79,8 @@ is_fresh(const void *value, const void *arg)
     const struct kept_answer *answer = value;
     const struct question *q = arg;
 
-    return q->now_ns - answer->made_ns < SEARCH_ANSWER_NS;
+    return q->now_ns - answer->made_ns < SEARCH_ANSWER_NS &&
+           (!q->with_text || atomic_load(&answer->text));
 }
 
 const struct slots_class search_answers_class = {"search_answers", load_answer, free_answer,
@@ -121,6 +125,14 @@ write_key(const struct search_ask *ask, struct buf *out)
     }
     buf_addc(out, '\n');
     add_folded(out, ask->query);
+}
+
+#define VERSION_SIZE 40
+/* Writes what answers of an edition are kept by, with or without a vector. */
+static void
+write_version(const struct edition *edition, bool vectors, char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%" PRIu64 "%s", edition->number, vectors ? "v" : "");
 }
 
 /* An edition for one query while there is no index. */
@@ -222,12 +234,12 @@ answer_on(struct search *s, struct edition *edition, const struct search_ask *as
     struct question q = {.edition = edition, .ask = ask, .now_ns = clock_mono(s->options.clock)};
     struct query_vector direction;
     struct buf key = BUF_INIT;
-    char version[40];
+    char version[VERSION_SIZE];
     enum err err;
 
     answer->vectors = find_direction(s, edition, ask, &direction);
     q.direction = direction.data;
-    snprintf(version, sizeof version, "%" PRIu64 "%s", edition->number, q.direction ? "v" : "");
+    write_version(edition, q.direction != NULL, version);
     write_key(ask, &key);
     err = key.failed ? fault_set(f, E_OVERLOAD, "there is no memory for this search now")
                      : slots_get(s->answers, key.data, version, &q, INT64_MAX, &answer->pin, f);
@@ -298,4 +310,45 @@ search_release(struct search *s, struct search_answer *answer)
         slots_unpin(s->answers, &answer->pin);
     }
     answer->hits = NULL;
+}
+
+void
+search_keep_text(const struct search_answer *answer, struct bytes *text)
+{
+    struct kept_answer *kept = answer->scan ? NULL : answer->pin.value;
+    struct bytes *none = NULL;
+
+    if (kept) {
+        bytes_ref(text); /* Before others can find it. */
+        if (!atomic_compare_exchange_strong(&kept->text, &none, text)) {
+            bytes_unref(text);
+        }
+    }
+}
+
+struct bytes *
+search_kept_text(struct search *s, const struct search_ask *ask)
+{
+    struct question q = {.ask = ask, .now_ns = clock_mono(s->options.clock), .with_text = true};
+    struct bytes *text = NULL;
+    struct buf key = BUF_INIT;
+    char version[VERSION_SIZE];
+    struct slot_pin pin;
+    bool stale;
+
+    if (s->embed || ask->query.len > SEARCH_QUERY_MAX) {
+        return NULL; /* The vector of the question may have to be waited for. */
+    }
+    q.edition = edition_current(s, &stale);
+    if (q.edition && !stale) {
+        write_version(q.edition, false, version);
+        write_key(ask, &key);
+        if (!key.failed && slots_look(s->answers, key.data, version, &q, &pin)) {
+            text = bytes_ref(atomic_load(&((struct kept_answer *)pin.value)->text));
+            slots_unpin(s->answers, &pin);
+        }
+        buf_fini(&key);
+    }
+    edition_drop(s, q.edition);
+    return text;
 }

@@ -366,6 +366,23 @@ slots_peek(struct slots *s, const char *key, struct slot_pin *pin)
     return pin->slot != NULL;
 }
 
+bool
+slots_look(struct slots *s, const char *key, const char *version, void *arg, struct slot_pin *pin)
+{
+    struct slot *slot;
+
+    *pin = (struct slot_pin){NULL, NULL};
+    LOCK(SLOTS, &s->lock);
+    HASH_FIND_STR(s->table, key, slot);
+    if (slot && slot->state == SLOT_READY && serves_locked(s, slot, version, arg)) {
+        touch_locked(s, slot);
+        s->counters.hits++;
+        *pin = (struct slot_pin){slot->value, slot};
+    }
+    UNLOCK(SLOTS, &s->lock);
+    return pin->slot != NULL;
+}
+
 enum err
 slots_put(struct slots *s, const char *key, void *value, struct slot_pin *pin, struct fault *f)
 {

@@ -145,6 +145,68 @@ the_same_question_is_answered_once(void **state)
     search_rig_destroy(&r);
 }
 
+static void
+expect_kept_text(struct search_rig *r, const char *query, const char *expected)
+{
+    struct search_ask ask = {.query = slice_of(query), .limit = 10, .phase = -1};
+    struct bytes *text = search_kept_text(r->search, &ask);
+
+    if (expected) {
+        CHECK(text != NULL);
+        CHECK_STR(text->data, expected);
+    } else {
+        CHECK(text == NULL);
+    }
+    bytes_unref(text);
+}
+
+static void
+keep_text(struct search_rig *r, const char *query, const char *text)
+{
+    struct bytes *bytes = bytes_new(text, strlen(text));
+    struct search_answer answer;
+    struct fault f = FAULT_INIT;
+
+    CHECK_INT(search_rig_ask(r, query, &answer, &f), E_OK);
+    search_keep_text(&answer, bytes);
+    search_release(r->search, &answer);
+    bytes_unref(bytes);
+}
+
+static void
+a_text_is_kept_with_an_answer_as_long_as_that(void **state)
+{
+    char *long_one = xcalloc(1, SEARCH_QUERY_MAX + 2);
+    struct search_rig r;
+
+    (void)state;
+    search_rig_create(&r, false);
+    expect_kept_text(&r, "mutex", NULL);
+    search_rig_finds(&r, "mutex", "locks.md");
+    expect_kept_text(&r, "mutex", NULL); /* An answer, but no text with it. */
+    CHECK_INT((int)search_counters(r.search).hits, 0);
+    keep_text(&r, "mutex", "first");
+    keep_text(&r, "mutex", "second");
+    expect_kept_text(&r, " mutex\n", "first");
+    CHECK_INT((int)search_counters(r.search).misses, 1);
+    CHECK_INT((int)search_counters(r.search).hits, 3);
+    expect_kept_text(&r, "mutexes", NULL);
+    memset(long_one, 'a', SEARCH_QUERY_MAX + 1);
+    expect_kept_text(&r, long_one, NULL);
+    tree_write(r.tree, "standards/more.md", "# More\n\nA mutex too.\n");
+    search_rig_follow(&r);
+    expect_kept_text(&r, "mutex", NULL); /* The files have changed. */
+    search_rig_destroy(&r);
+    free(long_one);
+
+    search_rig_create(&r, false);
+    search_destroy(r.search);
+    search_rig_open(&r); /* Nobody keeps an index: each answer is made of the files. */
+    keep_text(&r, "mutex", "text");
+    expect_kept_text(&r, "mutex", NULL);
+    search_rig_destroy(&r);
+}
+
 /* Whatever differs makes another question, even where the texts would run together. */
 static void
 the_key_is_all_that_is_asked(void **state)
@@ -339,6 +401,7 @@ main(void)
         cmocka_unit_test(a_query_may_hold_nul),
         cmocka_unit_test(filters_come_before_ranking),
         cmocka_unit_test(the_same_question_is_answered_once),
+        cmocka_unit_test(a_text_is_kept_with_an_answer_as_long_as_that),
         cmocka_unit_test(the_key_is_all_that_is_asked),
         cmocka_unit_test(an_answer_is_kept_for_an_hour),
         cmocka_unit_test(the_answers_kept_are_bounded),

@@ -164,6 +164,31 @@ a_value_is_made_once(void **state)
     slots_destroy(NULL);
 }
 
+/* It finds what slots_get() would hand out at once, and tells nothing of the rest. */
+static void
+a_look_neither_loads_nor_drops(void **state)
+{
+    struct world w;
+    struct slot_pin a, looked;
+
+    (void)state;
+    set_up(&w, 4);
+    CHECK(!slots_look(w.slots, "a", "1", &w, &looked));
+    CHECK(looked.value == NULL && looked.slot == NULL);
+    a = must_get(&w, "a", "1");
+    CHECK(slots_look(w.slots, "a", "1", &w, &looked));
+    CHECK(looked.value == a.value);
+    slots_unpin(w.slots, &looked);
+    CHECK(!slots_look(w.slots, "a", "2", &w, &looked));
+    CHECK(slots_look(w.slots, "a", "1", &w, &looked)); /* It is there as it was. */
+    slots_unpin(w.slots, &looked);
+    slots_unpin(w.slots, &a);
+    CHECK_INT(w.loads, 1);
+    CHECK_INT(slots_counters(w.slots).misses, 1);
+    CHECK_INT(slots_counters(w.slots).hits, 2);
+    tear_down(&w);
+}
+
 static void
 look_up_one_key(void *arg, unsigned number)
 {
@@ -801,6 +826,7 @@ main(void)
         cmocka_unit_test(what_is_in_use_makes_room_where_the_class_says_so),
         cmocka_unit_test(a_load_that_is_dropped_is_done_once_more),
         cmocka_unit_test(a_value_is_made_once),
+        cmocka_unit_test(a_look_neither_loads_nor_drops),
         cmocka_unit_test(of_many_first_callers_one_loads),
         cmocka_unit_test(a_failed_load_is_told_to_all_and_not_kept),
         cmocka_unit_test(a_failure_needs_nobody_to_listen),

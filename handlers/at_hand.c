@@ -1,0 +1,153 @@
+/* at_hand.c -- the text of an answer in pieces, and putting it together.
+ *
+ * The pieces stand one behind the other in one allocation, behind their lengths: the result as the
+ * text of a content block (escaped, as far as the number and from there), the same as JSON, and the
+ * blocks that follow the first. */
+#include "handlers/at_hand.h"
+
+#include "handlers/dispatch_private.h"
+#include "handlers/era.h"
+#include "handlers/json_slice.h"
+#include "handlers/schema.h"
+#include "handlers/tools_private.h"
+#include "state/base/json_put.h"
+
+#include <stdio.h>
+
+enum piece { TEXT_HEAD, TEXT_TAIL, JSON_HEAD, JSON_TAIL, BLOCKS, PIECES };
+
+struct layout {
+    size_t end[PIECES]; /* Of each piece; the first begins at 0. */
+};
+
+static struct slice
+piece_of(const struct bytes *written, enum piece piece)
+{
+    const char *text = written->data + sizeof(struct layout);
+    struct layout at;
+    size_t begin;
+
+    memcpy(&at, written->data, sizeof at);
+    begin = piece ? at.end[piece - 1] : 0;
+    return (struct slice){text + begin, at.end[piece] - begin};
+}
+
+/* Parts the JSON text of an object around the number that is its member 'key'. */
+static bool
+part(struct slice json, const char *key, struct slice *head, struct slice *tail)
+{
+    struct json_value value;
+
+    if (!json_slice_member(json, key, &value) ||
+        (value.kind != KIND_REAL && value.kind != KIND_INTEGER)) {
+        return false;
+    }
+    *head = (struct slice){json.data, (size_t)(value.raw.data - json.data)};
+    *tail = (struct slice){value.raw.data + value.raw.len, json.len - head->len - value.raw.len};
+    return true;
+}
+
+/* Adds JSON text as it stands within a JSON string. */
+static void
+add_escaped(struct buf *out, struct slice json)
+{
+    size_t start = out->len;
+
+    buf_add_json(out, json);
+    if (!out->failed) { /* Without its quotes. */
+        out->len -= 2;
+        memmove(out->data + start, out->data + start + 1, out->len - start);
+    }
+}
+
+static void
+add_blocks(struct buf *out, const struct tool *tool, const json_t *result)
+{
+    json_t *blocks = json_must(json_array());
+    const json_t *block;
+    size_t i;
+
+    if (tool->add_blocks) {
+        tool->add_blocks(result, blocks);
+    }
+    json_array_foreach(blocks, i, block) {
+        buf_addc(out, ',');
+        json_write(out, block);
+    }
+    json_decref(blocks);
+}
+
+struct bytes *
+at_hand_write(const struct tool *tool, const json_t *result, const char *number)
+{
+    struct buf json = BUF_INIT, out = BUF_INIT;
+    struct layout at = {{0}};
+    struct slice head, tail;
+    struct bytes *written = NULL;
+
+    json_write(&json, result);
+    buf_add(&out, &at, sizeof at);
+    if (!json.failed && part(buf_slice(&json), number, &head, &tail)) {
+        add_escaped(&out, head);
+        at.end[TEXT_HEAD] = out.len - sizeof at;
+        add_escaped(&out, tail);
+        at.end[TEXT_TAIL] = out.len - sizeof at;
+        buf_add_slice(&out, head);
+        at.end[JSON_HEAD] = out.len - sizeof at;
+        buf_add_slice(&out, tail);
+        at.end[JSON_TAIL] = out.len - sizeof at;
+        add_blocks(&out, tool, result);
+        at.end[BLOCKS] = out.len - sizeof at;
+        if (!out.failed) {
+            memcpy(out.data, &at, sizeof at);
+            written = bytes_new(out.data, out.len);
+        }
+    }
+    buf_fini(&json);
+    buf_fini(&out);
+    return written;
+}
+
+bool
+at_hand_find(struct request *req)
+{
+    const struct tool_entry *e = tools_entry(req->dispatcher->tools, req->tool);
+    struct fault unused;
+    json_t *args = NULL;
+
+    /* What is wrong with the arguments is told on a worker, as of every tool. */
+    if (rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &unused) == E_OK &&
+        args && schema_validate(e->input, args, "arguments", &unused) == E_OK) {
+        req->at_hand = req->tool->at_hand(req, args);
+    }
+    json_decref(args);
+    return req->at_hand != NULL;
+}
+
+void
+at_hand_add(struct request *req)
+{
+    int64_t took_ns = clock_mono(req->dispatcher->clock) - req->started_ns;
+    bool structured = era_knows(req, REVISION_2025_06_18);
+    struct buf *out = &req->out;
+    char number[32];
+    int len = snprintf(number, sizeof number, "%.3f", (double)took_ns / 1e6);
+    struct slice told = {number, (size_t)len};
+
+    request_member(req, "content");
+    buf_adds(out, "[{\"type\":\"text\",\"text\":\"");
+    buf_add_slice(out, piece_of(req->at_hand, TEXT_HEAD));
+    buf_add_slice(out, told);
+    buf_add_slice(out, piece_of(req->at_hand, TEXT_TAIL));
+    buf_adds(out, "\"}");
+    if (structured) {
+        buf_add_slice(out, piece_of(req->at_hand, BLOCKS));
+    }
+    buf_addc(out, ']');
+    if (structured) {
+        request_member(req, "structuredContent");
+        buf_add_slice(out, piece_of(req->at_hand, JSON_HEAD));
+        buf_add_slice(out, told);
+        buf_add_slice(out, piece_of(req->at_hand, JSON_TAIL));
+    }
+}

@@ -1,0 +1,23 @@
+/* at_hand.h -- answers of tools that are at hand: written before, told again without a worker.
+ *
+ * A tool that keeps an answer in memory may keep its text with it, as it stands in a result of
+ * tools/call, but for one number that is told anew each time.  Where that text is found, the call
+ * runs on the transport's thread, and builds nothing: 12 KB of search results took 137 us of CPU
+ * from the tree, its two forms and the way to a worker and back, and take 3 so, beside the 9 of any
+ * call.  Pure but for the request. */
+#ifndef TANDEM_AT_HAND_H
+#define TANDEM_AT_HAND_H
+
+#include "handlers/request.h"
+
+/* The text of 'result', an object that 'tool' has answered and that fits its schema; counted, or
+ * null without memory.  'number' names a member of it, a number, that is told anew. */
+struct bytes *at_hand_write(const struct tool *tool, const json_t *result, const char *number);
+
+/* Finds the arguments of a call for a tool that has at_hand(), and asks it.  Keeps what it gives as
+ * the answer of the request.  True if there is one. */
+bool at_hand_find(struct request *req);
+/* Adds that answer to the result. */
+void at_hand_add(struct request *req);
+
+#endif
