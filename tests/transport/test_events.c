@@ -172,6 +172,12 @@ what_is_no_event_is_refused(void **state)
         {"", "{\"namespace\":\"system\",\"event\":\"x\"}", "invalid_argument", 400},
         {"", "{\"event\":\"--\"}", "invalid_argument", 400},
         {"", "{\"topic\":\"a\",\"topic\":\"b\"}", "invalid_argument", 400},
+        /* U+0000 would end what C takes for a text: said clearly, and nothing is cut off there. */
+        {"", "{\"topic\":\"a\\u0000.b\"}", "invalid_argument", 400},
+        {"", "{\"topic\":\"a\",\"session_id\":\"s\\u0000\"}", "invalid_argument", 400},
+        {"", "{\"topic\":\"a\",\"data\":{\"x\":\"\\u0000\"}}", "invalid_argument", 400},
+        {"", "{\"topic\":\"a\",\"data\":{\"\\u0000\":1}}", "invalid_request", 400},
+        {"", "{\"hook_event_name\":\"Stop\\u0000\"}", "invalid_argument", 400},
         {"", "[1]", "invalid_argument", 400},
         {"", "{\"topic\":", "parse_error", 400},
         {"", "{\"topic\":\"a\",\"tenant\":\"other\"}", "tenant_mismatch", 403},
