@@ -1,6 +1,7 @@
 /* demo_work.c -- the steps of the work: one workflow, three clients, and gates that want proof. */
 #include "server/demo.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TARGET "src/parser.c"
@@ -124,27 +125,37 @@ demo_read_task(struct demo *d)
     return good;
 }
 
+static json_t *
+first_evidence(const char *test_output)
+{
+    return json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input", "test_output",
+                     test_output, "expected_behaviour", "an empty input gives an empty list");
+}
+
+/* Ends a step that one client has played, whose answer, stolen, was right or not. */
+static bool
+settle(struct demo *d, bool right, const char *who, const char *held, json_t *answer,
+       const struct fault *f)
+{
+    char what[160];
+
+    snprintf(what, sizeof what, "this did not hold, %s %s", who, held);
+    right = right ? demo_held(d, who, "%s", held) : demo_failed(what, answer, f);
+    json_decref(answer);
+    return right;
+}
+
 bool
 demo_claim_refused(struct demo *d)
 {
     struct fault f = FAULT_INIT;
     json_t *answer;
-    bool good;
 
     demo_begin(d);
-    answer = play_second_tool(
-        &d->play, "pos_workflow",
-        completion(d, 0,
-                   json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input", "test_output",
-                             "trust me, it fails", "expected_behaviour",
-                             "an empty input gives an empty list")),
-        &f);
-    good = strcmp(demo_text(answer, "error_type"), "ValidationError") == 0;
-    good = good ? demo_held(d, "agent B",
-                            "claims phase 0 without proof, by WebSocket: the gate refuses")
-                : demo_failed("a claim was not refused", answer, &f);
-    json_decref(answer);
-    return good;
+    answer = play_second_tool(&d->play, "pos_workflow",
+                              completion(d, 0, first_evidence("trust me, it fails")), &f);
+    return settle(d, strcmp(demo_text(answer, "error_type"), "ValidationError") == 0, "agent B",
+                  "claims phase 0 without proof, by WebSocket: the gate refuses", answer, &f);
 }
 
 bool
@@ -152,22 +163,15 @@ demo_gate_passes(struct demo *d)
 {
     struct fault f = FAULT_INIT;
     json_t *answer;
-    bool good;
 
     demo_begin(d);
     answer = play_ide_tool(
         &d->play, "pos_workflow",
-        completion(d, 0,
-                   json_pack("{s:s, s:s, s:s}", "failing_test", "test_empty_input", "test_output",
-                             "FAILED test_empty_input: expected [], got null", "expected_behaviour",
-                             "an empty input gives an empty list")),
-        &f);
-    good = json_is_true(json_object_get(answer, "checkpoint_passed")) &&
-           json_integer_value(json_object_get(answer, "next_phase")) == 1;
-    good = good ? demo_held(d, "IDE", "hands in the failing run: phase 0 passes")
-                : demo_failed("a good evidence did not pass", answer, &f);
-    json_decref(answer);
-    return good;
+        completion(d, 0, first_evidence("FAILED test_empty_input: expected [], got null")), &f);
+    return settle(d,
+                  json_is_true(json_object_get(answer, "checkpoint_passed")) &&
+                      json_integer_value(json_object_get(answer, "next_phase")) == 1,
+                  "IDE", "hands in the failing run: phase 0 passes", answer, &f);
 }
 
 static json_t *
@@ -204,19 +208,12 @@ bool
 demo_finish(struct demo *d)
 {
     struct fault f = FAULT_INIT;
+    json_t *evidence = json_pack("{s:i, s:i, s:s}", "tests_passed", 42, "tests_failed", 0,
+                                 "test_output", "42 passed, 0 failed: success");
     json_t *answer;
-    bool good;
 
     demo_begin(d);
-    answer =
-        play_agent_tool(&d->play, "pos_workflow",
-                        completion(d, 2,
-                                   json_pack("{s:i, s:i, s:s}", "tests_passed", 42, "tests_failed",
-                                             0, "test_output", "42 passed, 0 failed: success")),
-                        &f);
-    good = json_is_true(json_object_get(answer, "workflow_complete"));
-    good = good ? demo_held(d, "agent A", "completes the last phase: the work is done")
-                : demo_failed("the last phase", answer, &f);
-    json_decref(answer);
-    return good;
+    answer = play_agent_tool(&d->play, "pos_workflow", completion(d, 2, evidence), &f);
+    return settle(d, json_is_true(json_object_get(answer, "workflow_complete")), "agent A",
+                  "completes the last phase: the work is done", answer, &f);
 }
