@@ -601,6 +601,83 @@ history_is_for_who_is_there_already(void **state)
 }
 
 /* U+0000 ends C strings: it is refused wherever it is said, not cut off there. */
+/* A hello that says what it may not is told what is wrong, and ends: nothing can follow it. */
+static void
+odd_hellos_are_told_what_is_wrong(void **state)
+{
+    static const char *const hellos[] = {
+        "{\"type\":\"hello\",\"patterns\":7}",
+        "{\"type\":\"hello\",\"patterns\":[7]}",
+        "{\"type\":\"hello\",\"patterns\":[\"a b\"]}",
+        "{\"type\":\"hello\",\"tenant\":\"../x\"}",
+        "{\"type\":\"hello\",\"tenant\":"
+        "\"0123456789012345678901234567890123456789012345678901234567890"
+        "12345678901234567890123456789012345678901234567890123456789\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hellos / sizeof *hellos; i++) {
+        struct client c;
+
+        connect_to(&c, "/ws");
+        CHECK(ws_text(&c, hellos[i]));
+        expect_error(&c, "invalid_argument");
+        json_decref(expect(&c, "bye"));
+        client_close(&c);
+    }
+}
+
+/* The next frame that tells an error. */
+static void
+expect_error_among(struct client *c, const char *said, const char *code)
+{
+    for (;;) {
+        json_t *frame = next(c);
+        bool told = frame && strcmp(type_of(frame), "error") == 0;
+        const char *is = json_string_value(json_object_get(frame, "code"));
+
+        if (!frame || (told && strcmp(is, code) != 0)) {
+            fail_msg("%s: %s", said, frame ? is : "no answer");
+        }
+        json_decref(frame);
+        if (told) {
+            return;
+        }
+    }
+}
+
+/* A frame that says what it may not is answered by what is wrong with it, and the next is read. */
+static void
+odd_frames_are_told_what_is_wrong(void **state)
+{
+    static const char *const frames[][2] = {
+        {"{\"type\":\"ack\"}", "invalid_argument"},
+        {"{\"type\":\"ack\",\"seq\":-1}", "invalid_argument"},
+        {"{\"type\":\"ack\",\"seq\":\"1\"}", "invalid_argument"},
+        {"{\"type\":\"request_replay\"}", "invalid_argument"},
+        {"{\"type\":\"request_replay\",\"last_seq\":1.5}", "invalid_argument"},
+        {"{\"type\":\"subscribe\",\"patterns\":\"a\"}", "invalid_argument"},
+        {"{\"type\":\"unsubscribe\",\"patterns\":[\"never.said\"]}", "not_found"},
+        {"{\"type\":\"hello\"}", "wrong_state"},
+        {"{\"type\":\"none\"}", "invalid_argument"},
+        {"{\"type\":7}", "invalid_argument"},
+        {"[]", "invalid_argument"},
+        {"{", "parse_error"},
+    };
+    struct client c;
+
+    (void)state;
+    json_decref(greet(&c, "{\"type\":\"hello\",\"patterns\":[\"a.*\"]}"));
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        CHECK(ws_text(&c, frames[i][0]));
+        expect_error_among(&c, frames[i][0], frames[i][1]);
+    }
+    CHECK(ws_text(&c, "{\"type\":\"ack\",\"seq\":1}")); /* And what is right has no answer. */
+    CHECK(ws_text(&c, "{\"type\":\"publish\",\"topic\":\"a.b\",\"data\":{}}"));
+    json_decref(expect(&c, "published"));
+    client_close(&c);
+}
+
 static void
 nul_is_refused_clearly(void **state)
 {
@@ -917,6 +994,8 @@ main(void)
         TEST(history_and_replay_are_given_when_asked_for),
         TEST(much_of_the_past_comes_in_parts),
         cmocka_unit_test_setup_teardown(history_is_for_who_is_there_already, start_small, stop),
+        TEST(odd_hellos_are_told_what_is_wrong),
+        TEST(odd_frames_are_told_what_is_wrong),
         TEST(nul_is_refused_clearly),
         TEST(what_a_client_publishes_is_told_to_all),
         TEST(dashboards_are_told_in_their_words),

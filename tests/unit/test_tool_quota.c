@@ -94,12 +94,57 @@ who_is_bound_moves_no_counts_of_others(void **unused)
     expect(OPERATOR, "release_quota", TIINGO(",\"count\":7"), 200, "\"used\":0");
 }
 
+/* What is left is told before it is taken, in sum, as a resource, and is all there again after a
+ * reset. */
+static void
+what_is_left_is_told_in_every_way(void **unused)
+{
+    const struct envelope acme = {.transport = TRANSPORT_HTTP, .tenants = SLICE("acme")};
+    struct fake_sink sink;
+
+    (void)unused;
+    expect(OPERATOR, "check_quota", TIINGO(",\"count\":100"), 200, "\"remaining\":100");
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":40"), 200, "\"remaining\":60");
+    expect(OPERATOR, "check_quota", TIINGO(",\"count\":61"), 200, "\"reason\":");
+    expect(OPERATOR, "check_quota", "{\"service\":\"none\"}", 404, "not_found");
+    expect(OPERATOR, "get_quota_summary", "{}", 200, "\"total_calls_today\":40");
+    expect(&acme, "get_quota_summary", "{}", 200, "\"service\":\"sendgrid\"");
+    fake_sink_init(&sink);
+    dispatch_resource(rig.dispatcher, OPERATOR, SLICE("tandem://quota/summary"), &sink.sink);
+    CHECK(strstr(fake_sink_wait(&sink), "total_calls_today"));
+    CHECK_INT(sink.status, 200);
+    fake_sink_fini(&sink);
+    expect(&acme, "reset_quota", TIINGO(""), 403, "operator_only");
+    expect(OPERATOR, "reset_quota", TIINGO(""), 200, "\"used\":0");
+    expect(OPERATOR, "reset_quota", "{\"service\":\"none\"}", 404, "not_found");
+    expect(OPERATOR, "check_quota", TIINGO(""), 200, "\"remaining\":100");
+    expect(&acme, "sync_quotas", "{}", 403, "operator_only");
+    expect(OPERATOR, "sync_quotas", "{}", 200, "\"owed\":0");
+    expect(OPERATOR, "release_quota", TIINGO(",\"reset_at\":\"soon\""), 400, "reset_at");
+}
+
+/* Past the critical part of a limit only calls of high priority are let through, and are told so.
+ */
+static void
+the_last_part_is_for_high_priority(void **unused)
+{
+    (void)unused;
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":70"), 200, "\"used\":70");
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":15"), 429, "\"reason\":\"critical\"");
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":15,\"priority\":\"high\""), 200,
+           "\"used\":85");
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":16,\"priority\":\"high\""), 429,
+           "\"reason\":\"exhausted\"");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refusal_tells_when_to_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_is_bound_moves_no_counts_of_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_left_is_told_in_every_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_part_is_for_high_priority, set_up, tear_down),
     };
     return CHECK_RUN(tests);
 }
