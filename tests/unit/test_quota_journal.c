@@ -349,6 +349,36 @@ where_no_folder_can_be_nothing_is_counted(void **state)
 
 /* Files of a folder that are not ours stay; a journal that a snapshot covers is not counted again.
  */
+/* What stands in the place of a file, and is none, is told and not passed over: counts would be
+ * forgotten. */
+static void
+what_is_no_file_is_an_error(void **state)
+{
+    static const char *const names[] = {"quota/snapshot", "quota/journal-0000000000000001"};
+    struct tree *tree = tree_create();
+    struct quota_store *store;
+    struct fault f = FAULT_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tree_mkdir(tree, names[i]);
+        CHECK(quota_journal_open(tree_dir(tree), NOW, &store, &f) != E_OK);
+        CHECK(f.code != E_OK && f.text[0]);
+        tree_remove(tree, names[i]);
+    }
+    store = open_store(tree, NOW);
+    tree_mkdir(tree, names[1]); /* Where its first file is to be. */
+    CHECK_INT(put(store, "t/a", PERIOD_DAY, 1), E_IO);
+    tree_remove(tree, names[1]);
+    CHECK_INT(put(store, "t/a", PERIOD_DAY, 2), E_OK);
+    CHECK_INT(get(store, "t/a", PERIOD_DAY, NOW), 2);
+    store->class->close(store);
+    store = open_store(tree, NOW);
+    CHECK_INT(get(store, "t/a", PERIOD_DAY, NOW), 2);
+    store->class->close(store);
+    tree_destroy(tree);
+}
+
 static void
 covered_journals_are_removed(void **state)
 {
@@ -387,6 +417,7 @@ main(void)
         cmocka_unit_test(adders_are_turned_to_the_next_file),
         cmocka_unit_test(a_full_disk_is_an_error),
         cmocka_unit_test(where_no_folder_can_be_nothing_is_counted),
+        cmocka_unit_test(what_is_no_file_is_an_error),
         cmocka_unit_test(covered_journals_are_removed),
     };
 

@@ -121,6 +121,10 @@ what_is_left_is_told_in_every_way(void **unused)
     expect(&acme, "sync_quotas", "{}", 403, "operator_only");
     expect(OPERATOR, "sync_quotas", "{}", 200, "\"owed\":0");
     expect(OPERATOR, "release_quota", TIINGO(",\"reset_at\":\"soon\""), 400, "reset_at");
+    expect(OPERATOR, "acquire_quota", TIINGO(",\"count\":3"), 200, "\"used\":3");
+    /* Of a window that is over nothing is given back to the one that is. */
+    expect(OPERATOR, "release_quota",
+           TIINGO(",\"count\":3,\"reset_at\":\"2001-01-01T00:00:00.000Z\""), 200, "\"used\":3");
 }
 
 /* Past the critical part of a limit only calls of high priority are let through, and are told so.
