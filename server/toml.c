@@ -126,6 +126,29 @@ read_escape(struct toml *t, bool lines, struct buf *out, struct fault *f)
     return wrong(t, f, "there is no such escape");
 }
 
+static bool
+is_control(unsigned char c)
+{
+    return c == 0x7F || (c < 0x20 && c != '\t');
+}
+
+/* Right after the quotes of a string of many lines the end of a line does not count. */
+static void
+skip_break(struct toml *t)
+{
+    t->at += peek(t) == '\n' ? 1 : sees(t, "\r\n") ? 2 : 0;
+}
+
+/* Up to so many quotes may stand before those of the end. */
+static void
+take_quotes(struct toml *t, char quote, int most, struct buf *out)
+{
+    for (; most > 0 && peek(t) == quote; most--) {
+        buf_addc(out, quote);
+        t->at++;
+    }
+}
+
 /* A string of any kind, its quote being next. */
 static enum err
 read_string(struct toml *t, bool may_span, struct buf *out, struct fault *f)
@@ -135,8 +158,8 @@ read_string(struct toml *t, bool may_span, struct buf *out, struct fault *f)
     bool lines = may_span && sees(t, three);
 
     t->at += lines ? 3 : 1;
-    if (lines && (peek(t) == '\n' || sees(t, "\r\n"))) {
-        t->at += peek(t) == '\n' ? 1 : 2; /* Right after the quotes it does not count. */
+    if (lines) {
+        skip_break(t);
     }
     for (;;) {
         unsigned char c = (unsigned char)peek(t);
@@ -146,10 +169,7 @@ read_string(struct toml *t, bool may_span, struct buf *out, struct fault *f)
         }
         if (lines ? sees(t, three) : c == (unsigned char)quote) {
             t->at += lines ? 3 : 1;
-            for (int i = 0; lines && i < 2 && peek(t) == quote; i++) {
-                buf_addc(out, quote); /* Up to two may stand before the end. */
-                t->at++;
-            }
+            take_quotes(t, quote, lines ? 2 : 0, out);
             return E_OK;
         }
         t->at++;
@@ -159,7 +179,7 @@ read_string(struct toml *t, bool may_span, struct buf *out, struct fault *f)
             if (err) {
                 return err;
             }
-        } else if (c == 0x7F || (c < 0x20 && c != '\t' && !(lines && (c == '\n' || c == '\r')))) {
+        } else if (is_control(c) && !(lines && (c == '\n' || c == '\r'))) {
             t->at--;
             return wrong(t, f, "a control character has to be escaped");
         } else {
