@@ -102,7 +102,7 @@ struct request {
     int64_t ttl_ms;              /* How long that is to be kept; -1: nothing was asked for. */
     struct task_run *task;       /* Owned: the task that it is; else null. */
     bool tool_failed;            /* The result tells a tool's error, 'fault'. */
-    struct bytes *at_hand;       /* Counted: its answer, if that was there before it (at_hand.h). */
+    struct bytes *at_hand;       /* Counted: its answer, if that was there before it. */
     struct bytes *error;         /* Counted: tells, as JSON, the error in the place of 'fault'. */
     struct request_wait wait;
     /* Only of a request that went to a worker. */

@@ -165,7 +165,7 @@ struct tool {
     const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
     /* Looks whether the answer to 'args', which have passed the input schema, is at hand
-     * (at_hand.h): counted, or null, and then call() is asked.  On the transport's thread: never
+     * (tools_at_hand.h): counted, or null, and then call() is asked.  Transport's thread: never
      * blocks.  Null for tools that keep none. */
     struct bytes *(*at_hand)(struct request *req, const json_t *args);
     /* Adds to 'blocks' those that tell more of a structured result than it does as text, such as

@@ -1,6 +1,6 @@
 /* tool_search.c -- search_standards: what the project's standards say about something. */
-#include "handlers/at_hand.h"
 #include "handlers/dispatch_private.h"
+#include "handlers/tools_at_hand.h"
 #include "state/base/json_put.h"
 #include "state/search.h"
 #include "state/search_chunk.h"

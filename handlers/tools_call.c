@@ -5,12 +5,12 @@
  * model can read and mend. */
 #include "handlers/tools_private.h"
 
-#include "handlers/at_hand.h"
 #include "handlers/content.h"
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/schema.h"
 #include "handlers/tasks.h"
+#include "handlers/tools_at_hand.h"
 #include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/base/rate.h"

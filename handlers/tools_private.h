@@ -3,7 +3,7 @@
  *   tools.c         the registry: groups, parsed schemas, the texts of tools/list
  *   tools_call.c    tools/call, and the same for scripts
  *   tools_repeat.c  which calls may be made again
- *   at_hand.c       calls whose answers have been written before */
+ *   tools_at_hand.c calls whose answers have been written before */
 #ifndef TANDEM_TOOLS_PRIVATE_H
 #define TANDEM_TOOLS_PRIVATE_H
 

@@ -1,5 +1,5 @@
-/* test_at_hand.c -- what is asked again is answered with the text that was written before, and
- * reads as if it had been made anew. */
+/* test_tools_at_hand.c -- what is asked again is answered with the text that was written before,
+ * and reads as if it had been made anew. */
 #include "tests/check.h"
 
 #include "state/search.h"

@@ -1,9 +1,9 @@
-/* at_hand.c -- the text of an answer in pieces, and putting it together.
+/* tools_at_hand.c -- the text of an answer in pieces, and putting it together.
  *
  * The pieces stand one behind the other in one allocation, behind their lengths: the result as the
  * text of a content block (escaped, as far as the number and from there), the same as JSON, and the
  * blocks that follow the first. */
-#include "handlers/at_hand.h"
+#include "handlers/tools_at_hand.h"
 
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"

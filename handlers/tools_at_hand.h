@@ -1,12 +1,13 @@
-/* at_hand.h -- answers of tools that are at hand: written before, told again without a worker.
+/* tools_at_hand.h -- answers of tools that are at hand: written before, told again without a
+ * worker.
  *
  * A tool that keeps an answer in memory may keep its text with it, as it stands in a result of
  * tools/call, but for one number that is told anew each time.  Where that text is found, the call
  * runs on the transport's thread, and builds nothing: 12 KB of search results took 137 us of CPU
  * from the tree, its two forms and the way to a worker and back, and take 3 so, beside the 9 of any
  * call.  Pure but for the request. */
-#ifndef TANDEM_AT_HAND_H
-#define TANDEM_AT_HAND_H
+#ifndef TANDEM_TOOLS_AT_HAND_H
+#define TANDEM_TOOLS_AT_HAND_H
 
 #include "handlers/request.h"
 
