@@ -14,10 +14,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-# In the order in which the loader looks for names: whoever has many of them comes first.
-PACKAGES := sqlite3 libuv jansson yaml-0.1
+PACKAGES := libuv jansson yaml-0.1
 # Loaded when they are needed (state/base/late.h): only their headers are used here.
-LATE := libcrypto libwebsockets
+LATE := sqlite3 libcrypto libwebsockets
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
         -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wpointer-arith -Wno-missing-field-initializers -Werror
 CFLAGS_release  := -O2 -g -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection
@@ -37,7 +36,7 @@ DEFS := -std=c11 -D_GNU_SOURCE -I.
 ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES) $(LATE)) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(VARIANT)) -pie -pthread $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lcmark-gfm -lcmark-gfm-extensions -lm
-TEST_LIBS = $(LIBS) -lcrypto
+TEST_LIBS = $(LIBS) -lcrypto -lsqlite3
 soname = $(shell LC_ALL=C readelf -d "$$($(CC) -print-file-name=lib$(1).so)" | sed -n 's/.*(SONAME).*\[\(.*\)\]/"\1"/p')
 
 BASE       := $(sort $(wildcard state/base/*.c))
@@ -80,6 +79,7 @@ $(B)/libtandem.a: $(call obj,$(LIBRARY))
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/state/base/sql_late.o: DEFS += -DSQL_SONAME='$(call soname,sqlite3)'
 $(B)/state/crypto.o: DEFS += -DCRYPTO_SONAME='$(call soname,crypto)'
 $(B)/transports/ws_late.o: DEFS += -DWS_SONAME='$(call soname,websockets)'
 $(B)/state/search_vectors.o: CFLAGS_release += -O3 # Its loop over bytes: 1 ms instead of 15.

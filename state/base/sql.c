@@ -39,7 +39,10 @@ sql_open(const char *path, bool write, sqlite3 **db, struct fault *f)
                                              : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
     enum err err = E_OK;
 
-    if (sqlite3_open_v2(uri, db, flags, NULL) != SQLITE_OK) {
+    *db = NULL;
+    if (!sql_load()) {
+        err = fault_set(f, E_IO, "the library SQLite cannot be loaded; is it installed?");
+    } else if (sqlite3_open_v2(uri, db, flags, NULL) != SQLITE_OK) {
         err = sql_fault(*db, f);
     } else if (write) {
         err = sql_run(*db,
@@ -47,7 +50,7 @@ sql_open(const char *path, bool write, sqlite3 **db, struct fault *f)
                       "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;",
                       f);
     }
-    if (err) {
+    if (err && *db) {
         sql_close(*db);
         *db = NULL;
     }

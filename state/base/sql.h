@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/* Loads SQLite, which sql_open() does too: true once it can be called (sql_late.c). */
+bool sql_load(void);
 /* Opens the database at 'path' in '*db'; 'write' makes it, or opens it for this connection alone,
  * without a journal.  Otherwise the file must not change while it is open.  E_IO, E_OVERLOAD, or
  * E_REFUSED for what is no database. */
