@@ -91,12 +91,12 @@ $(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
 # The compiler calls sched_points.c at each access to memory, and the linker leads pthread to sched.c: see sched.h.
-$(B)/tests/prove/sched.o $(B)/tests/prove/sched_points.o: CFLAGS_sched := -O2 -g
+$(addprefix $(B)/tests/prove/sched,.o _pthread.o _points.o): CFLAGS_sched := -O2 -g
 comma := ,
 SCHED_WRAPS := $(addprefix -Wl$(comma)--wrap=,$(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock \
                mutex_trylock mutex_unlock cond_wait cond_timedwait cond_signal cond_broadcast cond_destroy) \
                getrandom clock_gettime nanosleep fsync)
-$(B)/tests/prove/schedules: $(call obj,$(addprefix tests/prove/,schedules.c scenes.c planted.c sched.c sched_points.c) \
+$(B)/tests/prove/schedules: $(call obj,$(addprefix tests/prove/,schedules.c scenes.c planted.c sched.c sched_pthread.c sched_points.c) \
     $(addprefix tests/,workflow_rig.c quota_rig.c fake_quota_store.c fakes.c tree.c) $(STATE) $(BASE))
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SCHED_WRAPS) -o $@ $^ $(TEST_LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fakes.o $(B)/libtandem.a
