@@ -66,7 +66,7 @@ struct search {
 /* What the thread runs; 'search' is a struct search. */
 void *search_run_thread(void *search);
 
-/* A new edition, counted.  Takes the reference to 'store'. */
+/* Of search_edition.c: a new edition, counted.  Takes the reference to 'store'. */
 struct edition *edition_make(const struct search *s, struct search_store *store, uint64_t number);
 /* Null is ignored.  Who drops the last reference frees, and may wait for the disk. */
 void edition_unref(struct edition *e);
