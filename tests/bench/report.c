@@ -71,16 +71,18 @@ judge(struct told *t, const struct entrant *entrants, const struct goal *goal)
     bool met = goal->at_most ? value <= goal->limit : value >= goal->limit;
     bool rate = goal->figure == FIGURE_RATE; /* Its name tells the unit. */
     double unit = itself && !rate && goal->limit >= 1000 ? 1000 : 1;
+    char *of = !itself ? xasprintf(" x %s", entrants[goal->of].name)
+                       : xstrdup(rate       ? ""
+                                 : unit > 1 ? " ms"
+                                            : " µs");
+    int decimals = itself && rate ? 0 : 2;
 
     add_verdict(t,
-                xasprintf("%s %.2f %s%s, goal at %s %.2f", figure_names[goal->figure], value / unit,
-                          !itself    ? "x "
-                          : rate     ? ""
-                          : unit > 1 ? "ms"
-                                     : "µs",
-                          itself ? "" : entrants[goal->of].name, goal->at_most ? "most" : "least",
+                xasprintf("%s %.*f%s, goal at %s %.*f", figure_names[goal->figure], decimals,
+                          value / unit, of, goal->at_most ? "most" : "least", decimals,
                           goal->limit / unit),
                 met);
+    free(of);
 }
 
 void

@@ -3,6 +3,8 @@
 #include "tests/bench/bench.h"
 #include "tests/harness_fanout.h"
 
+#define PLANNED_NS (400 * MS) /* A turn that the plans are for. */
+
 struct turn {
     const struct server *server; /* Null: the plain loop. */
     const struct fanout_plan *plan;
@@ -21,6 +23,18 @@ take_turn(void *arg, double figures[FIGURES])
     memset(figures, 0, FIGURES * sizeof *figures);
     figures[FIGURE_CPU] = t->run->cpu_us;
     figures[FIGURE_RATE] = t->plan->events * (double)t->plan->readers / t->run->seconds;
+}
+
+/* A plan for shorter turns than those that it is for has fewer events. */
+static struct fanout_plan
+shorter(const struct bench *b, struct fanout_plan plan)
+{
+    if (b->turn_ns < PLANNED_NS) {
+        plan.events = (unsigned)(plan.events * (double)b->turn_ns / PLANNED_NS);
+        plan.events -= plan.events % plan.burst;
+        plan.events = plan.events ? plan.events : plan.burst;
+    }
+    return plan;
 }
 
 void
@@ -56,7 +70,7 @@ bench_relay(struct bench *b)
          NULL},
     };
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
-        struct fanout_plan plan = workloads[i].plan;
+        struct fanout_plan plan = shorter(b, workloads[i].plan);
         struct fanout_run run;
         struct entrant *entrants;
         struct turn turns[2];

@@ -11,7 +11,7 @@ check() { # check NAME STATUS
     if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
 }
 
-timeout 300 build/release/tests/bench/compare --without nginx --rounds 1 --turn 1 \
+timeout 540 build/release/tests/bench/compare --without nginx --rounds 1 --turn 1 \
     --table "$work/table.md" --chart "$work/chart.svg" >"$work/said"
 check "every workload of the bench runs" $? || cat "$work/said"
 [ "$(grep -c '^| [a-z0-9]' "$work/table.md")" -ge 31 ] && grep -q '| echo legacy 8 connections | .* µs, ' "$work/table.md"
