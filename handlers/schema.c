@@ -244,11 +244,11 @@ enum err
 schema_validate(const json_t *schema, json_t *value, const char *name, struct fault *f)
 {
     struct fault own;
-    struct check c = {.root = schema, .fault = f ? f : &own, .work = SCHEMA_WORK_MAX};
+    struct check c = {.root = schema, .work = SCHEMA_WORK_MAX};
     struct place at = {.name = name};
 
     fault_init(&own);
-
+    c.fault = f ? f : &own;
     return schema_check_value(&c, schema, value, &at);
 }
 
