@@ -447,11 +447,11 @@ era_add_error(struct buf *out, const struct request *req)
         code = -32602; /* -32002 must not appear in modern answers. */
     }
     buf_adds(&text, req->fault.text);
-    if (req->fault.remedy[0]) {
-        buf_addf(&text, "; %s", req->fault.remedy);
+    if (*fault_next_step(&req->fault)) {
+        buf_addf(&text, "; %s", fault_next_step(&req->fault));
     }
     buf_addf(out, "{\"code\":%d,\"message\":", code);
-    buf_add_json(out, buf_slice(&text));
+    buf_add_json(out, text.failed ? slice_of(req->fault.text) : buf_slice(&text));
     buf_fini(&text);
     if (req->fault_data.len) {
         buf_adds(out, ",\"data\":");

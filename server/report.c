@@ -11,9 +11,9 @@ report_fault(FILE *to, const struct fault *f)
         fprintf(to, " (line %u, column %u)", f->line, f->column);
     }
     fputc('\n', to);
-    if (f->remedy[0]) {
+    if (*fault_next_step(f)) {
         fputs("  ", to);
-        report_wrapped(to, 2, 2, f->remedy);
+        report_wrapped(to, 2, 2, fault_next_step(f));
     }
 }
 

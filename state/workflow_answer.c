@@ -61,8 +61,8 @@ answer_error(const char *action, const struct fault *f)
     json_put_text(answer, "error", f->text);
     json_put_text(answer, "error_type", err_info(f->code)->type);
     json_put_text(answer, "code", err_info(f->code)->code);
-    if (f->remedy[0]) {
-        json_put_text(answer, "remediation", f->remedy);
+    if (*fault_next_step(f)) {
+        json_put_text(answer, "remediation", fault_next_step(f));
     }
     if (f->line) {
         json_put_int(answer, "line", f->line);

@@ -78,10 +78,29 @@ fault_remedy(struct fault *f, const char *format, ...)
     return f->code;
 }
 
+const char *
+fault_next_step(const struct fault *f)
+{
+    if (f->remedy[0]) {
+        return f->remedy;
+    }
+    switch (f->code) {
+    case E_OVERLOAD:
+        return "wait a moment, then do it again";
+    case E_IO:
+        return "see that the disk has room and the data folder can be written, then do it again";
+    case E_INTERNAL:
+        return "do it again; if that fails too, the server's standard error says more";
+    default:
+        return "";
+    }
+}
+
 void
 fault_write(struct buf *out, const struct fault *f)
 {
     const struct err_info *info = err_info(f->code);
+    const char *next = fault_next_step(f);
 
     buf_adds(out, "{\"code\":");
     buf_add_json(out, slice_of(info->code));
@@ -89,9 +108,9 @@ fault_write(struct buf *out, const struct fault *f)
     buf_add_json(out, slice_of(f->text));
     buf_addf(out, ",\"retryable\":%s",
              info->http_status == 429 || info->http_status >= 500 ? "true" : "false");
-    if (f->remedy[0]) {
+    if (*next) {
         buf_adds(out, ",\"remedy\":");
-        buf_add_json(out, slice_of(f->remedy));
+        buf_add_json(out, slice_of(next));
     }
     if (f->reason || f->retry_s) {
         buf_adds(out, ",\"details\":{");

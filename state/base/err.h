@@ -106,6 +106,9 @@ enum err fault_set(struct fault *f, enum err code, const char *format, ...)
 /* As fault_set(), with the place in the input. */
 enum err fault_at(struct fault *f, enum err code, unsigned line, unsigned column,
                   const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* The next step, borrowed: the one that was added; else what helps against errors of the machine,
+ * E_IO, E_OVERLOAD and E_INTERNAL, of which nobody knows more; else "". */
+const char *fault_next_step(const struct fault *f);
 /* Adds the next step to an error that this thread has just set.  Returns its code, also if 'f' is
  * null. */
 enum err fault_remedy(struct fault *f, const char *format, ...)

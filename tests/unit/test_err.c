@@ -63,6 +63,16 @@ a_fault_tells_what_where_and_what_next(void **state)
     CHECK_INT(f.column, 0);
     CHECK_STR(f.remedy, "");
     CHECK_STR(f.text, "disk");
+    /* Errors of the machine have a next step all the same. */
+    CHECK(strstr(fault_next_step(&f), "disk has room"));
+    fault_set(&f, E_OVERLOAD, "full");
+    CHECK(strstr(fault_next_step(&f), "wait"));
+    fault_set(&f, E_INTERNAL, "strange");
+    CHECK(*fault_next_step(&f));
+    fault_remedy(&f, "tell us");
+    CHECK_STR(fault_next_step(&f), "tell us");
+    fault_set(&f, E_STATE, "paused");
+    CHECK_STR(fault_next_step(&f), "");
 }
 
 static void

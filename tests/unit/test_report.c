@@ -65,7 +65,7 @@ faults_and_problems(void **unused)
     FILE *to = begin();
 
     (void)unused;
-    fault_set(&f, E_IO, "it failed");
+    fault_set(&f, E_STATE, "it failed");
     report_fault(to, &f);
     fault_at(&f, E_IO, 3, 4, "it failed there");
     fault_remedy(&f, "mend it");
