@@ -7,7 +7,7 @@
 struct expansion {
     const struct tenant_variables *variables;
     size_t bytes; /* Of the strings so far. */
-    bool too_large;
+    bool too_large, no_memory;
 };
 
 /* One "${NAME}" or "${NAME:-default}". */
@@ -111,7 +111,8 @@ expand_text(struct expansion *e, struct slice text)
         }
         text = (struct slice){text.data + r.len, text.len - r.len};
     }
-    e->too_large |= out.failed;
+    e->too_large |= out.full;
+    e->no_memory |= out.failed && !out.full;
     e->bytes += out.len;
     string = json_text_slice(buf_slice(&out));
     buf_fini(&out);
@@ -152,6 +153,11 @@ tenant_expand(const json_t *value, const struct tenant_variables *variables, jso
     struct expansion e = {.variables = variables};
 
     *expanded = expand(&e, value);
+    if (e.no_memory) {
+        json_decref(*expanded);
+        *expanded = NULL;
+        return fault_set(f, E_OVERLOAD, "there is no memory for its variables now");
+    }
     if (e.too_large) {
         json_decref(*expanded);
         *expanded = NULL;

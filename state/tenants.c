@@ -25,6 +25,7 @@ struct tenant {
     struct file_identity identity;
     json_t *config; /* Owned; null if it could not be loaded: */
     struct fault failure;
+    bool fleeting;             /* For want of memory: the next caller tries again. */
     int64_t loaded_ns;         /* Monotonic. */
     _Atomic int64_t looked_ns; /* When its file was last seen to be what it was. */
     struct slots *parts;       /* Owned; their owner is the tenant. */
@@ -202,6 +203,7 @@ load_tenant(void *owner, const char *id, const char *version, void *arg, void **
     if (err) {
         t->source.look(t->source.arg, id, &tenant->identity, NULL);
         note_failure(tenant, err, &why);
+        tenant->fleeting = err == E_OVERLOAD;
         atomic_fetch_add(&t->failures, 1);
     }
     tenant->loaded_ns = clock_mono(t->options.clock);
@@ -261,6 +263,9 @@ is_old(const struct tenants *t, const struct tenant *tenant)
 {
     int64_t age_ns = clock_mono(t->options.clock) - tenant->loaded_ns;
 
+    if (!tenant->config && tenant->fleeting) {
+        return true;
+    }
     return tenant->config ? t->options.ttl_ns > 0 && age_ns >= t->options.ttl_ns
                           : age_ns >= t->options.negative_ttl_ns;
 }

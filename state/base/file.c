@@ -274,7 +274,10 @@ dir_read(const struct dir *dir, const char *relative, size_t max, struct buf *ou
             room = 4096; /* It grew while we read. */
         }
         if (!buf_reserve(out, room)) {
-            err = fault_set(f, E_TOO_LARGE, "no memory to read file '%s'", relative);
+            err = out->full
+                      ? fault_set(f, E_TOO_LARGE, "file '%s' is larger than there is room for",
+                                  relative)
+                      : fault_set(f, E_OVERLOAD, "there is no memory to read file '%s'", relative);
             break;
         }
         n = read(fd, out->data + out->len, room);

@@ -96,7 +96,7 @@ void
 buf_reset(struct buf *b)
 {
     b->len = 0;
-    b->failed = false;
+    b->failed = b->full = false;
     if (b->data) {
         b->data[0] = '\0';
     }
@@ -109,8 +109,11 @@ buf_reserve(struct buf *b, size_t more)
     size_t size;
     char *data;
 
-    if (b->failed || need < more || need > SIZE_MAX / 2 || (b->limit && b->len + more > b->limit)) {
-        b->failed = true;
+    if (b->failed) {
+        return false;
+    }
+    if (need < more || need > SIZE_MAX / 2 || (b->limit && b->len + more > b->limit)) {
+        b->failed = b->full = true;
         return false;
     }
     if (need <= b->size) {

@@ -82,6 +82,7 @@ struct buf {
     size_t size;  /* Bytes allocated. */
     size_t limit; /* Largest 'len' allowed; 0 means no limit. */
     bool failed;
+    bool full; /* It failed for 'limit', not for want of memory. */
 };
 /* clang-format off */
 #define BUF_INIT {.data = NULL}
