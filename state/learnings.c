@@ -62,6 +62,9 @@ make_lesson(const json_t *json, struct fault *f)
 
     json_write(&line, json);
     buf_addc(&line, '\n');
+    if (line.failed && !line.full) {
+        out_of_memory(); /* It is bounded, and small. */
+    }
     if (line.failed) {
         fault_set(f, E_TOO_LARGE, "a lesson is over %u bytes", LEARNINGS_LINE_MAX);
     } else {

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define AGAIN_NS INT64_C(1000000000)
+
 LOG_MODULE("learnings");
 
 #define NAME_SIZE (LEARNINGS_TARGET_SIZE + 8u)
@@ -284,15 +286,17 @@ void *
 learnings_run(void *arg)
 {
     struct learnings *l = arg;
+    int64_t again_ns = INT64_MAX;
 
     LOCK(FAILURES, &l->lock);
     while (!l->ending) {
-        if (!l->dirty) {
-            cond_wait(&l->wanted, &l->lock, INT64_MAX);
+        if (!l->dirty && clock_mono(clock_real()) < again_ns) {
+            cond_wait(&l->wanted, &l->lock, again_ns);
             continue;
         }
         UNLOCK(FAILURES, &l->lock);
-        learnings_write(l, NULL); /* What fails is logged, and tried with the next lesson. */
+        /* What fails is logged, and tried with the next lesson, or after a while. */
+        again_ns = learnings_write(l, NULL) ? clock_mono(clock_real()) + AGAIN_NS : INT64_MAX;
         LOCK(FAILURES, &l->lock);
     }
     UNLOCK(FAILURES, &l->lock);
