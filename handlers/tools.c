@@ -160,7 +160,9 @@ write_list(const struct tools *t, enum list_form form, size_t count)
     }
     buf_addc(&out, ']');
     text = buf_steal(&out);
-    assert(text);
+    if (!text) {
+        out_of_memory(); /* Made at start, of what the binary holds. */
+    }
     return text;
 }
 

@@ -1,6 +1,7 @@
 /* main.c -- prepares the process, reads the command line, runs the command. */
 #include "server/options.h"
 #include "state/base/json_put.h"
+#include "state/base/keeper.h"
 #include "state/base/mem.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ prepare_process(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     mem_prepare(); /* Before any thread. */
     json_prepare();
+    keeper_prepare();
     return true;
 }
 

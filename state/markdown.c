@@ -16,6 +16,7 @@ struct reader {
     unsigned lists, quotes, tables;
     bool head; /* In the header row of a table. */
     bool full;
+    bool lost; /* There was no memory for a text. */
 };
 
 /* cmark keeps its extensions in one table of its own, which is to be filled by one thread. */
@@ -46,6 +47,7 @@ static void
 open_text(struct reader *r, size_t block)
 {
     r->open = block;
+    r->lost = r->lost || r->text.failed;
     buf_reset(&r->text);
 }
 
@@ -55,6 +57,7 @@ close_text(struct reader *r)
     const char *text = r->text.data;
     size_t len = r->text.len;
 
+    r->lost = r->lost || r->text.failed;
     if (r->open != NO_BLOCK && len) {
         struct md_block *b = &r->md->blocks[r->open];
         /* A box that cmark has left in the text, as it does in quotes. */
@@ -201,6 +204,9 @@ leave(struct reader *r, cmark_node *node)
     }
 }
 
+/* What cmark does without memory is to end the process; like this it says so as all of us do. */
+static cmark_mem memory = {xcalloc, xrealloc, free};
+
 static cmark_node *
 parse_document(struct slice text)
 {
@@ -209,7 +215,7 @@ parse_document(struct slice text)
     cmark_node *root;
 
     pthread_once(&extensions_once, cmark_gfm_core_extensions_ensure_registered);
-    parser = cmark_parser_new(CMARK_OPT_VALIDATE_UTF8);
+    parser = cmark_parser_new_with_mem(CMARK_OPT_VALIDATE_UTF8, &memory);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         cmark_parser_attach_syntax_extension(parser, cmark_find_syntax_extension(names[i]));
     }
@@ -233,7 +239,7 @@ markdown_parse(struct slice text, struct markdown *md, struct fault *fault)
                          MARKDOWN_BYTES_MAX);
     }
     root = parse_document(text);
-    iter = cmark_iter_new(root);
+    iter = cmark_iter_new(root); /* With the memory of its root. */
     while (!r.full && (event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
         if (event == CMARK_EVENT_ENTER) {
             enter(&r, cmark_iter_get_node(iter));
@@ -244,6 +250,10 @@ markdown_parse(struct slice text, struct markdown *md, struct fault *fault)
     cmark_iter_free(iter);
     cmark_node_free(root);
     buf_fini(&r.text);
+    if (r.lost) {
+        markdown_fini(md);
+        return fault_set(fault, E_OVERLOAD, "there is no memory to read Markdown now");
+    }
     if (r.full) {
         markdown_fini(md);
         return fault_set(fault, E_TOO_LARGE, "Markdown of more than %u blocks",

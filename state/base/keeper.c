@@ -16,6 +16,26 @@
 #include <stdatomic.h>
 #include <uv.h>
 
+static void *
+allocate(size_t size)
+{
+    void *p = try_malloc(size);
+
+    if (!p) {
+        out_of_memory();
+    }
+    return p;
+}
+
+void
+keeper_prepare(void)
+{
+    int failed = uv_replace_allocator(allocate, xrealloc, xcalloc, free);
+
+    assert(!failed); /* All four are given. */
+    (void)failed;
+}
+
 struct keeper_job {
     uv_timer_t timer; /* First. */
     struct keeper *keeper;

@@ -14,6 +14,10 @@ struct keeper;
 struct keeper_job;
 struct uv_loop_s;
 
+/* Before there are threads and loops: from now on libuv's allocations abort as xcalloc() does.  It
+ * aborts itself where it cannot go on, but without a word. */
+void keeper_prepare(void);
+
 /* A new keeper, its thread running, in '*k'.  E_IO when there is no descriptor or thread for it. */
 enum err keeper_start(struct keeper **k, struct fault *f);
 /* Lets what runs finish, drops all jobs, joins and frees.  Nobody else may be using it.  Null is
