@@ -13,6 +13,7 @@
 #define SECOND_NS INT64_C(1000000000)
 #define SMALL_BODY 2048 /* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. \
                          */
+#define REFUSAL_MAX 8192 /* More than a fault's texts take as JSON: telling it needs no memory. */
 
 /* ---- The sink: these run on any thread ---- */
 
@@ -294,7 +295,8 @@ void
 connection_refuse(struct connection *c, bool mcp, int status, const char *word, const char *text,
                   const char *extra)
 {
-    struct buf body = BUF_INIT;
+    char room[REFUSAL_MAX];
+    struct buf body = {.data = room, .size = sizeof room, .limit = sizeof room - 1};
 
     if (mcp) {
         buf_addf(&body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":%d,\"message\":",
@@ -312,7 +314,6 @@ connection_refuse(struct connection *c, bool mcp, int status, const char *word, 
         buf_addc(&body, '}');
     }
     connection_answer(c, status, "application/json", extra, buf_slice(&body));
-    buf_fini(&body);
 }
 
 void
@@ -320,7 +321,8 @@ connection_tell_fault(struct connection *c, const struct fault *f)
 {
     const struct err_info *info = err_info(f->code);
     struct reply reply = {.status = info->http_status};
-    struct buf body = BUF_INIT;
+    char room[REFUSAL_MAX];
+    struct buf body = {.data = room, .size = sizeof room, .limit = sizeof room - 1};
 
     fault_write(&body, f);
     reply.body = buf_slice(&body);
@@ -329,7 +331,21 @@ connection_tell_fault(struct connection *c, const struct fault *f)
         reply.retry_after = f->retry_s ? f->retry_s : 1;
     }
     connection_take_answer(c, &reply);
-    buf_fini(&body);
+}
+
+void
+connection_answer_lost(struct connection *c)
+{
+    struct fault f;
+
+    if (c->streaming) {
+        connection_close(c);
+    } else if (c->state == HANDLING && c->route->mcp) {
+        connection_refuse(c, true, 503, "overloaded", "there was no memory for the answer", NULL);
+    } else if (c->state == HANDLING) {
+        fault_set(&f, E_OVERLOAD, "there was no memory for the answer");
+        connection_tell_fault(c, &f);
+    }
 }
 
 static void

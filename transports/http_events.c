@@ -132,7 +132,7 @@ say_bye(struct connection *c)
     struct buf text = BUF_INIT;
 
     add_own(&text, c->feed, "bye", 0, "{\"reason\":\"%s\"}", c->feed->reason);
-    http_stream_add(c, buf_slice(&text));
+    http_stream_add(c, &text);
     buf_fini(&text);
 }
 
@@ -157,10 +157,10 @@ feed(struct connection *c)
             more = add_item(&text, c->feed, &items[i]);
         }
         if (!more) {
-            http_stream_add(c, buf_slice(&text));
+            http_stream_add(c, &text);
             connection_end_stream(c, &(struct reply){.status = 200});
         } else if (count) {
-            http_stream_write(c, buf_slice(&text));
+            http_stream_write(c, &text);
         } else {
             rounds = ROUNDS; /* What comes now wakes us. */
             more = false;
@@ -207,7 +207,8 @@ find_one(const struct http_parser *p, const char *name, struct buf *value, struc
     unsigned times = http_query_find(http_query(p), name, value);
 
     return times > 1       ? fault_set(f, E_ARGUMENT, "the query says '%s' twice", name)
-           : value->failed ? fault_set(f, E_ARGUMENT, "'%s' is too long", name)
+           : value->full   ? fault_set(f, E_ARGUMENT, "'%s' is too long", name)
+           : value->failed ? fault_set(f, E_OVERLOAD, "there is no memory for '%s' now", name)
                            : E_OK;
 }
 
@@ -317,7 +318,7 @@ http_events(struct connection *c, const struct http_parser *p)
                         start.resumed ? RELAY_RESUMED : RELAY_CONNECTED, feed_new->reader, NULL);
     add_welcome(&text, c->feed, &start);
     http_stream_begin(c);
-    http_stream_write(c, buf_slice(&text));
+    http_stream_write(c, &text);
     buf_fini(&text);
     if (c->feed) {
         http_feed_go_on(c);

@@ -42,6 +42,7 @@ struct answer {
     struct connection *connection; /* Counted. */
     bool event;
     bool recheck; /* No answer: what a head waited for is there. */
+    bool lost;    /* There was no memory for it. */
     int status;
     int retry_ms;
     unsigned retry_after;
@@ -224,10 +225,11 @@ enum err connection_send(struct sink *sink, const struct event *event);
 /* Deals with an event that dispatch sent: the first begins the stream. */
 void connection_take_event(struct connection *c, const struct event *event);
 /* Begins a stream of our own; adds text of events to it, and writes what the socket takes, which
- * may close the connection. */
+ * may close the connection: it does where the text has found no memory, for what is left out of a
+ * stream without a word would be waited for. */
 void http_stream_begin(struct connection *c);
-void http_stream_add(struct connection *c, struct slice text);
-void http_stream_write(struct connection *c, struct slice text);
+void http_stream_add(struct connection *c, const struct buf *text);
+void http_stream_write(struct connection *c, const struct buf *text);
 /* Ends the stream with the answer, if it has a body. */
 void connection_end_stream(struct connection *c, const struct reply *reply);
 /* Adds an event as it is written: a comment if it says nothing. */
@@ -262,6 +264,8 @@ void http_server_unref(struct http_server *s);
 void http_server_post(struct http_server *s, struct connection *c, const struct reply *reply);
 /* The same for an event.  False, and the reference is still the caller's, without memory. */
 bool http_server_post_event(struct http_server *s, struct connection *c, const struct event *event);
+/* Tells the peer that there was no memory for its answer. */
+void connection_answer_lost(struct connection *c);
 /* Has connection_recheck() called by the loop.  Any thread.  Takes over one reference to 'c'. */
 void http_server_post_recheck(struct http_server *s, struct connection *c);
 void http_server_accept_again(struct http_server *s);

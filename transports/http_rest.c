@@ -3,6 +3,15 @@
 
 #include "state/base/exposition.h"
 
+static void
+tell_no_memory(struct connection *c)
+{
+    struct fault f;
+
+    fault_set(&f, E_OVERLOAD, "there is no memory for this now");
+    connection_tell_fault(c, &f);
+}
+
 void
 http_tool(struct connection *c, const struct http_parser *p)
 {
@@ -33,7 +42,7 @@ http_resource(struct connection *c, const struct http_parser *p)
     if (http_query_find(http_query(p), "uri", &uri) > 1) {
         connection_refuse(c, false, 400, "invalid_argument", "the query names two resources", NULL);
     } else if (uri.failed) {
-        connection_refuse(c, false, 503, "overloaded", "there is no memory for this now", NULL);
+        tell_no_memory(c);
     } else {
         http_fill_envelope(c, p, &env);
         dispatch_resource(c->server->context.dispatcher, &env, buf_slice(&uri),
@@ -50,7 +59,7 @@ http_metrics(struct connection *c, const struct http_parser *p)
     (void)p;
     dispatch_metrics(c->server->context.dispatcher, &text);
     if (text.failed) {
-        connection_refuse(c, false, 503, "overloaded", "there is no memory for this now", NULL);
+        tell_no_memory(c);
     } else {
         connection_answer(c, 200, EXPOSITION_TYPE, "Cache-Control: no-store\r\n", buf_slice(&text));
     }

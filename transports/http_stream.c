@@ -93,12 +93,13 @@ connection_watch(struct connection *c)
 
 /* Adds 'text' to what is to be written; a chunk of its own where the stream has chunks. */
 static void
-add_chunk(struct connection *c, struct slice text)
+add_chunk(struct connection *c, const struct buf *text)
 {
+    c->out.failed = c->out.failed || text->failed;
     if (!c->old) {
-        buf_addf(&c->out, "%zx\r\n", text.len);
+        buf_addf(&c->out, "%zx\r\n", text->len);
     }
-    buf_add_slice(&c->out, text);
+    buf_add_slice(&c->out, buf_slice(text));
     if (!c->old) {
         buf_adds(&c->out, "\r\n");
     }
@@ -131,8 +132,7 @@ add_event(struct connection *c, const struct event *event)
     struct buf text = BUF_INIT;
 
     http_add_event(&text, event);
-    add_chunk(c, buf_slice(&text));
-    c->out.failed = c->out.failed || text.failed;
+    add_chunk(c, &text);
     buf_fini(&text);
 }
 
@@ -175,13 +175,13 @@ http_stream_begin(struct connection *c)
 }
 
 void
-http_stream_add(struct connection *c, struct slice text)
+http_stream_add(struct connection *c, const struct buf *text)
 {
     add_chunk(c, text);
 }
 
 void
-http_stream_write(struct connection *c, struct slice text)
+http_stream_write(struct connection *c, const struct buf *text)
 {
     bool waited = c->out_sent > 0;
 
@@ -242,7 +242,7 @@ connection_end_stream(struct connection *c, const struct reply *reply)
     c->out_waiting = 0;
     c->out_waiting_bytes = 0;
     c->state = WRITING;
-    if (c->out.len == c->out_sent) {
+    if (c->out.len == c->out_sent && !c->out.failed) {
         connection_answered(c);
     } else {
         write_added(c, waited);

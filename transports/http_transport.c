@@ -95,10 +95,10 @@ http_server_post(struct http_server *s, struct connection *c, const struct reply
     struct answer *a = try_malloc(sizeof *a + reply->body.len);
 
     if (!a) {
-        /* The peer gets no answer but an end: post one without a body. */
         a = xcalloc(1, sizeof *a);
-        a->status = 503;
+        a->lost = true;
     } else {
+        a->lost = false;
         a->status = reply->status;
         a->len = reply->body.len;
         if (a->len) {
@@ -176,6 +176,8 @@ deliver(struct http_server *s)
         next = a->next;
         if (a->recheck) {
             connection_recheck(a->connection);
+        } else if (a->lost) {
+            connection_answer_lost(a->connection);
         } else if (a->event) {
             connection_take_event(
                 a->connection,
