@@ -386,6 +386,10 @@ open_channel(struct connection *c, struct websocket *ws, const struct http_parse
     static const struct ws_channel_class class = {take_part, on_welcome, on_leaving};
     struct http_server *s = c->server;
 
+    if (s->websockets && !ws_library_works(s->websockets)) {
+        ws_library_destroy(s->websockets); /* The loop has run since it was stopped. */
+        s->websockets = NULL;
+    }
     if (!s->websockets) {
         s->websockets = ws_library_create(&s->loop, s->context.settings->limits_connections);
     }

@@ -200,9 +200,14 @@ ws_library_create(uv_loop_t *loop, unsigned channels)
     if (!library->vhost) {
         log_error("libwebsockets cannot be used; is its libuv plug-in installed?");
         ws_library_stop(library);
-        library->orphans = NULL;
     }
     return library;
+}
+
+bool
+ws_library_works(const struct ws_library *library)
+{
+    return library->vhost != NULL;
 }
 
 void

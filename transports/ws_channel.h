@@ -30,11 +30,13 @@ struct ws_channel_class {
     void (*leaving)(void *owner);
 };
 
-/* Makes libwebsockets ready on 'loop', for so many channels.  Null if it cannot be. */
+/* Makes libwebsockets ready on 'loop', for so many channels.  Null if it cannot be loaded. */
 struct ws_library *ws_library_create(uv_loop_t *loop, unsigned channels);
+/* False if it could not be made ready: then it has been stopped. */
+bool ws_library_works(const struct ws_library *library);
 /* Lets go of the loop, which has to run until it has nothing more to do.  Null is ignored. */
 void ws_library_stop(struct ws_library *library);
-/* After ws_library_stop() and the end of the loop.  Null is ignored. */
+/* After ws_library_stop() and another round of the loop.  Null is ignored. */
 void ws_library_destroy(struct ws_library *library);
 
 /* A new channel; '*fd' is the owner's end of the pair, its own, not blocking.  What comes out of it

@@ -5,7 +5,9 @@
 #include "transports/ws_late.h"
 
 #include "state/base/late.h"
+#include "state/base/mem.h"
 
+#include <dlfcn.h>
 #include <libwebsockets.h>
 
 /* clang-format off */
@@ -35,7 +37,32 @@
          (wsi, data, len, kind))
 /* clang-format on */
 
-LATE_LIBRARY(WS_SONAME, FUNCTIONS, NULL)
+static void *
+allocate(void *old, size_t size, const char *reason)
+{
+    (void)reason;
+    if (!size) {
+        free(old);
+        return NULL;
+    }
+    return xrealloc(old, size);
+}
+
+/* Its allocations abort as xcalloc() does.  4.1 goes on as if it had what it did not get, into a
+ * crash or an endless wait; they are small. */
+static void
+give_memory(void *library)
+{
+    void *at = dlsym(library, "lws_set_allocator");
+    __typeof__(&lws_set_allocator) set;
+
+    memcpy(&set, &at, sizeof set);
+    if (set) {
+        set(allocate);
+    }
+}
+
+LATE_LIBRARY(WS_SONAME, FUNCTIONS, give_memory)
 
 bool
 ws_late_load(void)
