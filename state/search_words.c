@@ -8,18 +8,22 @@ struct words {
     Fts5Tokenizer *tokenizer;
 };
 
-static fts5_api *
-find_api(sqlite3 *db)
+static enum err
+find_api(sqlite3 *db, fts5_api **api, struct fault *f)
 {
-    fts5_api *api = NULL;
     sqlite3_stmt *ask = NULL;
+    int code = sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &ask, NULL);
 
-    if (sqlite3_prepare_v2(db, "SELECT fts5(?1)", -1, &ask, NULL) == SQLITE_OK) {
-        sqlite3_bind_pointer(ask, 1, &api, "fts5_api_ptr", NULL);
-        sqlite3_step(ask);
+    *api = NULL;
+    if (code == SQLITE_OK) {
+        sqlite3_bind_pointer(ask, 1, api, "fts5_api_ptr", NULL);
+        code = sqlite3_step(ask);
     }
     sqlite3_finalize(ask);
-    return api;
+    if (!*api && code == SQLITE_NOMEM) {
+        return fault_set(f, E_OVERLOAD, "there is no memory to split text");
+    }
+    return *api ? E_OK : fault_set(f, E_INTERNAL, "this SQLite has no FTS5");
 }
 
 enum err
@@ -28,11 +32,16 @@ words_create(sqlite3 *db, bool stems, struct words **words, struct fault *f)
     const char *args[] = {"unicode61"}; /* What Porter's stemmer is put upon. */
     const char *name = stems ? "porter" : "unicode61";
     struct words *w = xcalloc(1, sizeof *w);
-    fts5_api *api = find_api(db);
+    fts5_api *api;
     void *context;
+    enum err err = find_api(db, &api, f);
 
     *words = NULL;
-    if (!api || api->xFindTokenizer(api, name, &context, &w->class) != SQLITE_OK) {
+    if (err) {
+        free(w);
+        return err;
+    }
+    if (api->xFindTokenizer(api, name, &context, &w->class) != SQLITE_OK) {
         free(w);
         return fault_set(f, E_INTERNAL, "this SQLite has no FTS5");
     }

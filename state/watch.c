@@ -142,7 +142,7 @@ eye_open(struct watch_tree *tree, struct watch_folder *folder, const char *path,
 static size_t
 count_unwatched(const struct watch_folder *folder)
 {
-    size_t count = !folder->eye;
+    size_t count = !folder->eye || folder->unread;
 
     for (size_t i = 0; i < folder->count; i++) {
         count += folder->entries[i].folder ? count_unwatched(folder->entries[i].folder) : 0;

@@ -23,6 +23,7 @@ struct watch_folder {
     size_t count;
     struct eye *eye; /* Null: it cannot be watched. */
     bool dirty;      /* Something happened in it. */
+    bool unread;     /* It could not be listed: it is looked at again soon. */
     bool gone;       /* Something happened to it: its eye is on what it was. */
 };
 

@@ -324,6 +324,7 @@ look_into(const struct walk *w, struct watch_folder *folder)
         complain(w->tree, "entries of a folder");
         look_below(w, folder);
     }
+    folder->unread = err && err != E_TOO_LARGE && err != E_NOT_FOUND;
     free(place);
     return err;
 }

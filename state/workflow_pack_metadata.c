@@ -429,6 +429,9 @@ pack_make(struct dir *dir, const char *id, struct pack **result, struct fault *f
     if (!err) {
         m.text = buf_slice(&text);
         pack->phases = arena_take(&pack->arena, PACK_PHASES_MAX, sizeof *pack->phases);
+        err = pack->phases ? E_OK : fault_set(f, E_OVERLOAD, "no memory for workflow '%s'", id);
+    }
+    if (!err) {
         read_root(&m);
         read_dynamic(&m);
         read_entries(&m);
