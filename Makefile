@@ -60,7 +60,10 @@ SCHEDULES  := build/sched/tests/prove/schedules
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 BARE       := $(call bins,tests/bench/bare_*.c)
 COMPARE    := $(B)/tests/bench/compare
-TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS)
+PROOFS     := $(call bins,tests/prove/*_faults.c)
+# Faults go before the allocator of a sanitizer: AddressSanitizer's lets them.
+FAULTED    := $(if $(filter release asan,$(VARIANT)),$(PROOFS))
+TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
@@ -90,6 +93,13 @@ $(B)/libtests.a: $(call obj,$(TEST_HELP))
 $(B)/transports/http_console.o: $(wildcard transports/console/*)
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/libtests.a $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) -lcmocka
+# A server whose calls can be made to fail; the shim is called before a sanitizer has begun.
+$(B)/tests/prove/shim/%.o: tests/prove/shim/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(DEFS) $(WARN) $(CFLAGS_release) -pthread -fPIE $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/tests/prove/tandem_faults: $(call obj,server/main.c tests/prove/shim/fault_shim.c) $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(FAULTED): | $(B)/tests/prove/tandem_faults
 # The compiler calls sched_points.c at each access to memory, and the linker leads pthread to sched.c: see sched.h.
 $(addprefix $(B)/tests/prove/sched,.o _pthread.o _points.o): CFLAGS_sched := -O2 -g
 comma := ,
