@@ -233,8 +233,13 @@ make_current(struct search *s, struct search_look *told, struct fault *f)
     enum err err;
 
     if (!s->opened) {
-        if (!dir_is_folder(s->options.standards.base, s->options.standards.path)) {
-            return E_OK; /* A project without standards costs no index. */
+        struct dir *standards;
+        enum err there =
+            dir_sub(s->options.standards.base, s->options.standards.path, false, &standards, f);
+
+        dir_unref(standards);
+        if (there) { /* A project without standards costs no index; else it is looked for again. */
+            return there == E_IO ? E_IO : E_OK;
         }
         s->opened = true;
         flag = rebuild_flag(s);
