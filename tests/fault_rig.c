@@ -612,21 +612,29 @@ play_point(struct bench *b, const struct scenario *scenario, bool by_path, unsig
     b->counts[b->outcome]++;
 }
 
-/* Plays those calls of a scenario that the options choose. */
+/* Plays those calls of a scenario that the options choose: with every error, or, where there is a
+ * choice, with one after the other. */
 static void
 play_points(struct bench *b, const struct scenario *scenario, const struct fault_options *options)
 {
     const char *text = getenv("FAULT_OFFSET");
     struct points points = find_points(b, scenario, !options->each);
-    unsigned long most = options->points, stride, offset;
+    unsigned long most = options->points, stride, offset, turn;
+    unsigned errors = 0;
 
-    stride = most && points.count > most ? (points.count + most - 1) / most : 1;
-    offset = (text ? strtoul(text, NULL, 10) : (unsigned long)time(NULL)) % stride;
-    for (unsigned long i = offset; i < points.count && b->findings < FINDINGS_MOST; i += stride) {
-        play_point(b, scenario, !options->each, points.values[i]);
+    while (options->errors[errors]) {
+        errors++;
     }
-    printf("%s, %s: every %lu. from %lu:", scenario->name, strerrorname_np(b->error), stride,
-           offset);
+    stride = most && points.count > most ? (points.count + most - 1) / most : 1;
+    turn = text ? strtoul(text, NULL, 10) : (unsigned long)time(NULL);
+    offset = turn % stride;
+    for (unsigned long i = offset; i < points.count; i += stride, turn++) {
+        for (unsigned j = 0; j < (most ? 1 : errors) && b->findings < FINDINGS_MOST; j++) {
+            b->error = options->errors[(turn + j) % errors];
+            play_point(b, scenario, !options->each, points.values[i]);
+        }
+    }
+    printf("%s: every %lu. from %lu:", scenario->name, stride, offset);
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
         if (b->counts[i]) {
             printf(" %lu %s;", b->counts[i], outcome_names[i]);
@@ -685,13 +693,13 @@ faults_play(struct fault_options options, int argc, char **argv)
         }
         b.error = options.errors[0];
         rehearse(&b, scenario);
-        for (const int *error = options.errors; *error && b.findings < FINDINGS_MOST; error++) {
-            b.error = *error;
-            if (options.point) {
+        if (options.point) {
+            for (const int *error = options.errors; *error; error++) {
+                b.error = *error;
                 replay(&b, scenario, options.point);
-            } else {
-                play_points(&b, scenario, &options);
             }
+        } else {
+            play_points(&b, scenario, &options);
         }
         for (unsigned j = 0; j <= SCENARIO_STEPS; j++) {
             buf_fini(&b.looks[j]);

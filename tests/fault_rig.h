@@ -76,9 +76,10 @@ void play_write(struct play *p, const char *path, const char *text);
 
 struct fault_options {
     enum fault_kind kind;
-    const int *errors; /* Each is tried; ended by 0. */
-    unsigned points;   /* At most so many of each scenario and error, spread; 0: all. */
-    bool each;         /* Points are all calls, one by one; else the call paths that there are. */
+    const int *errors; /* Ended by 0. */
+    unsigned
+        points; /* At most so many of each scenario, spread, an error each; 0: all, with all. */
+    bool each;  /* Points are all calls, one by one; else the call paths that there are. */
     const char *scenario, *point; /* The only one; null: all. */
 };
 /* Plays the scenarios, prints a line for each and the figures, and returns how many findings there

@@ -13,7 +13,7 @@ int
 main(int argc, char **argv)
 {
     static const int errors[] = {EIO, ENOSPC, EINTR, EMFILE, 0}, shortly[] = {EAGAIN, 0};
-    const unsigned points = sanitized() ? 2 : 6;
+    const unsigned points = sanitized() ? 3 : 16;
     const struct fault_options calls = {.kind = FAULT_FILES, .errors = errors, .points = points},
                                writes = {.kind = FAULT_SHORT, .errors = shortly, .points = points};
     bool good = faults_play(calls, argc, argv) == 0;
