@@ -240,6 +240,8 @@ record_tool_outcome(struct request *req, const json_t *args, json_t **result, st
     }
     if (r.fix) {
         json_put(*result, "fix", json_incref(r.fix));
+    }
+    if (r.learning) {
         json_put(*result, "learning", json_incref(r.learning));
     }
     failure_result_fini(&r);

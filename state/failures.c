@@ -139,8 +139,8 @@ claim(struct failure_session *s, enum failure_task task, const char *tool, int64
     return NULL;
 }
 
-/* Keeps the lesson and tells of it; one that is not kept is told to the caller alone. */
-static void
+/* Keeps the lesson and tells of it.  False if it is not kept. */
+static bool
 teach(struct failures *t, const struct failure_outcome *o, const struct failure *x,
       const json_t *lesson)
 {
@@ -150,7 +150,7 @@ teach(struct failures *t, const struct failure_outcome *o, const struct failure 
     if (learnings_add(t->learnings, o->tenant, failures_learner(x), lesson, &why) != E_OK) {
         log_warn_rl("a lesson is not kept", F_STR("target", failures_learner(x)),
                     F_STR("why", why.text));
-        return;
+        return false;
     }
     LOCK(FAILURES, &t->lock);
     s = failures_session(t, o->tenant, x->session);
@@ -159,6 +159,7 @@ teach(struct failures *t, const struct failure_outcome *o, const struct failure 
     }
     UNLOCK(FAILURES, &t->lock);
     publish(t, "failure.learning", o->tenant, o->session, json_clone(lesson));
+    return true;
 }
 
 static void
@@ -176,7 +177,10 @@ tell_fix(struct failures *t, const struct failure_outcome *o, const struct failu
     json_put_text(fix, "failure", x->id);
     result->learning = failures_lesson(t, x, o, fix);
     publish(t, "failure.fixed", o->tenant, o->session, json_clone(fix));
-    teach(t, o, x, result->learning);
+    if (!teach(t, o, x, result->learning)) {
+        json_decref(result->learning); /* Whoever is told of one shall find it again. */
+        result->learning = NULL;
+    }
 }
 
 static void
