@@ -109,18 +109,25 @@ path_of(void *frames[PATH_FRAMES], int *frame_count)
     return hash ? hash : 1;
 }
 
-/* What a sanitizer asks the C library for when a thread starts is nothing of the program's. */
+/* What a sanitizer asks the C library for when a thread starts is nothing of the program's.  And
+ * libwebsockets 4.1 does not come to itself again when the loader finds no memory for its plug-in:
+ * there is nothing in it to mend here. */
 static bool
-is_sanitizers(void *frames[], int count)
+is_others(void *frames[], int count)
 {
+    bool loader = false, websockets = false;
     Dl_info info;
 
     for (int i = 3; i < count; i++) {
-        if (dladdr(frames[i], &info) && info.dli_fname && strstr(info.dli_fname, "/libasan.")) {
-            return true;
+        if (dladdr(frames[i], &info) && info.dli_fname) {
+            if (strstr(info.dli_fname, "/libasan.")) {
+                return true;
+            }
+            loader = loader || strstr(info.dli_fname, "/ld-linux");
+            websockets = websockets || strstr(info.dli_fname, "/libwebsockets");
         }
     }
-    return false;
+    return loader && websockets;
 }
 
 static void
@@ -147,7 +154,7 @@ is_target(struct fault_plan *p)
     if (!p->target) {
         note_path(p, hash);
     }
-    return hash == p->target && !is_sanitizers(frames, count) &&
+    return hash == p->target && !is_others(frames, count) &&
            atomic_compare_exchange_strong(&p->hit, &no, 1);
 }
 
