@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define WRITERS 4u
-#define SESSIONS_MAX 4096u
+#define SESSIONS_EACH 64u /* Of one life of the child; it tells fewer. */
 
 extern char **environ;
 static unsigned rounds = 60;
@@ -31,6 +31,7 @@ static unsigned rounds = 60;
 struct worker {
     struct store_rig *rig;
     int journal;
+    int64_t life; /* When it began: pids come again, and with them another's targets. */
 };
 
 /* One line, written whole: "<id> <revision>", or revision -1 for a deletion. */
@@ -54,7 +55,7 @@ work(void *arg, unsigned i)
         char id[RECORD_ID_SIZE], target[48];
         bool resumed;
 
-        snprintf(target, sizeof target, "%d-%u-%u", (int)getpid(), i, n);
+        snprintf(target, sizeof target, "%lld-%u-%u", (long long)w->life, i, n);
         if (store_rig_start(w->rig, "pack", target, false, id, &resumed, NULL) != E_OK) {
             _exit(4);
         }
@@ -78,10 +79,11 @@ static int
 child(const char *folder, int journal)
 {
     struct store_rig *rig = xcalloc(1, sizeof *rig);
-    struct worker w = {rig, journal};
+    struct worker w = {rig, journal, clock_mono(clock_real())};
 
     store_rig_open(rig, folder);
-    rig->options.active_max = 1000000; /* Those of killed children stay active. */
+    rig->options.active_max = 1000000; /* Those of killed children stay active; */
+    rig->options.files_max = 1000000;  /* no finished one makes room. */
     store_rig_restart(rig);
     run_together(WRITERS, work, &w);
     return 0;
@@ -95,8 +97,8 @@ struct acknowledged {
 };
 
 struct journal {
-    struct acknowledged sessions[SESSIONS_MAX];
-    size_t count;
+    struct acknowledged *sessions; /* Owned. */
+    size_t count, most;
     unsigned lines;
 };
 
@@ -111,7 +113,7 @@ note(struct journal *j, const char *line)
     for (i = 0; i < j->count && strcmp(j->sessions[i].id, id) != 0; i++) {
     }
     if (i == j->count) {
-        CHECK(j->count < SESSIONS_MAX);
+        CHECK(j->count < j->most);
         j->count++;
         memcpy(j->sessions[i].id, id, sizeof id);
     }
@@ -156,6 +158,9 @@ run_and_kill(const char *folder, unsigned lines, struct journal *j)
     }
     fclose(in);
     CHECK(waitpid(pid, &status, 0) == pid);
+    if (!WIFSIGNALED(status)) {
+        printf("the child ended by itself, with status %d\n", WEXITSTATUS(status));
+    }
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
@@ -217,6 +222,9 @@ nothing_acknowledged_is_lost(void **state)
 
     store_rig_init(&rig);
     rig.options.active_max = 1000000;
+    rig.options.files_max = 1000000;
+    j->most = (size_t)rounds * SESSIONS_EACH;
+    j->sessions = xcalloc(j->most, sizeof *j->sessions);
     for (unsigned r = 0; r < rounds; r++) {
         workflow_store_destroy(rig.store);
         rig.store = NULL;
@@ -230,6 +238,7 @@ nothing_acknowledged_is_lost(void **state)
     printf("figure: %u kills, %u acknowledged changes of %zu sessions, %u leftovers swept\n",
            rounds, j->lines, j->count, found);
     store_rig_fini(&rig);
+    free(j->sessions);
     free(j);
 }
 
