@@ -24,7 +24,7 @@
 #define BURST 24
 #define LIVES_EACH 50           /* Requests of a connection before the next one. */
 #define SLOPE_MAX (64 * 1024.0) /* Bytes a minute, */
-#define STEP_MAX (256 * 1024.0) /* and once: a worker that comes late has a stack and a heap. */
+#define STEP_MAX (1 << 20)      /* and once: workers that come late have a stack and a heap each. */
 #define ID_SIZE 40
 
 static const char *const args[] = {"--limits-call-rate", "0", "--listen", "127.0.0.1:0", NULL};
