@@ -612,6 +612,13 @@ play_point(struct bench *b, const struct scenario *scenario, bool by_path, unsig
     b->counts[b->outcome]++;
 }
 
+struct fault_plan *
+faults_plan(void)
+{
+    name_server();
+    return share_plan();
+}
+
 /* Plays those calls of a scenario that the options choose: with every error, or, where there is a
  * choice, with one after the other. */
 static void
@@ -675,7 +682,7 @@ read_arguments(struct fault_options *o, int argc, char **argv)
 unsigned
 faults_play(struct fault_options options, int argc, char **argv)
 {
-    struct bench b = {.plan = share_plan()};
+    struct bench b = {.plan = faults_plan()};
     const struct rlimit no_core = {0, 0};
     unsigned long played = 0;
 
@@ -683,7 +690,6 @@ faults_play(struct fault_options options, int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_CORE, &no_core);
     personality(ADDR_NO_RANDOMIZE); /* Of the servers: so that paths are equal in all of them. */
-    name_server();
     b.plan->kind = options.kind;
     for (unsigned i = 0; i < fault_scenario_count; i++) {
         const struct scenario *scenario = &fault_scenarios[i];

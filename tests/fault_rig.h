@@ -74,6 +74,9 @@ void play_write(struct play *p, const char *path, const char *text);
 
 /* ---- For programs ---- */
 
+/* Has the servers that are started from now on follow a plan, and returns it, for munmap(). */
+struct fault_plan *faults_plan(void);
+
 struct fault_options {
     enum fault_kind kind;
     const int *errors; /* Ended by 0. */
