@@ -26,14 +26,15 @@ CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
 CFLAGS_sched    := -O1 -g -fsanitize=thread -Wno-tsan
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-LDFLAGS_release := -Wl,-z,relro,-z,now
+LDFLAGS_release := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_coverage := --coverage
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 
 DEFS := -std=c11 -D_GNU_SOURCE -I.
-ALL_CFLAGS = $(DEFS) $(WARN) $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES) $(LATE)) $(CFLAGS)
+# The same bytes wherever it is built.
+ALL_CFLAGS = $(DEFS) $(WARN) -ffile-prefix-map=$(CURDIR)=. $(CFLAGS_$(VARIANT)) -pthread -fPIE $(shell pkg-config --cflags $(PACKAGES) $(LATE)) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(VARIANT)) -pie -pthread $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PACKAGES)) -lcmark-gfm -lcmark-gfm-extensions -lm
 TEST_LIBS = $(LIBS) -lcrypto -lsqlite3
@@ -55,7 +56,7 @@ UNIT       := $(call bins,tests/unit/test_*.c)
 TRANSPORT  := $(call bins,tests/transport/test_*.c)
 STRESS     := $(call bins,tests/stress/*.c)
 DRIVERS    := $(call bins,tests/transcripts/run_*.c)
-SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh))
+SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh)) $(if $(filter release,$(VARIANT)),tests/prove/binary.sh)
 SCHEDULES  := build/sched/tests/prove/schedules
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 BARE       := $(call bins,tests/bench/bare_*.c)
