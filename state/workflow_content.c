@@ -177,7 +177,7 @@ digest_source(const struct wf_source *source, struct slice text, char out[PACK_D
 
     if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
         EVP_MD_CTX_free(md);
-        return fault_set(f, E_LIMIT, "no memory for a digest");
+        return fault_set(f, E_OVERLOAD, "no memory for a digest");
     }
     for (size_t i = 0; i < source->phase_count; i++) {
         const struct wf_phase *phase = &source->phases[i];
@@ -215,7 +215,7 @@ wf_content_digest(const struct wf_content *content, char out[PACK_DIGEST_MAX], s
     md = EVP_MD_CTX_new();
     if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL)) {
         EVP_MD_CTX_free(md);
-        return fault_set(f, E_LIMIT, "no memory for a digest");
+        return fault_set(f, E_OVERLOAD, "no memory for a digest");
     }
     digest_text(md, pack);
     digest_text(md, frame->source_digest);

@@ -373,7 +373,7 @@ pack_digest(const struct pack *pack, char out[PACK_DIGEST_MAX], struct fault *f)
     if (d.md && EVP_DigestInit_ex(d.md, EVP_sha256(), NULL)) {
         err = digest_folder(&d, ".", 0, f);
     } else {
-        (void)fault_set(f, E_LIMIT, "no memory for a digest");
+        (void)fault_set(f, E_OVERLOAD, "no memory for a digest");
     }
     if (!err) {
         EVP_DigestFinal_ex(d.md, sum, &len);
