@@ -136,8 +136,10 @@ void
 fake_project_init_with(struct fake_project *p, const struct clock *clock,
                        const struct fake_setting *settings)
 {
+    const char *folder = getenv("TMPDIR");
+
     memset(p, 0, sizeof *p);
-    snprintf(p->path, sizeof p->path, "%s/tandem-test-XXXXXX", "/tmp");
+    snprintf(p->path, sizeof p->path, "%s/tandem-test-XXXXXX", folder ? folder : "/tmp");
     if (!mkdtemp(p->path) || dir_open(p->path, false, &p->root, NULL) != E_OK ||
         dir_sub(p->root, ".tandem", true, &p->data, NULL) != E_OK) {
         abort();

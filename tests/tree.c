@@ -54,6 +54,12 @@ tree_destroy(struct tree *t)
     free(t);
 }
 
+const char *
+tree_path(const struct tree *t)
+{
+    return t->path;
+}
+
 struct dir *
 tree_dir(const struct tree *t)
 {

@@ -11,7 +11,8 @@ struct tree;
 /* A new, empty folder.  Removed with all it holds by tree_destroy(). */
 struct tree *tree_create(void);
 void tree_destroy(struct tree *t);
-/* Its root, borrowed. */
+/* Where it is, and its root; both borrowed. */
+const char *tree_path(const struct tree *t);
 struct dir *tree_dir(const struct tree *t);
 /* Writes a file, making the folders that lead to it; an old one is replaced by rename. */
 void tree_write(const struct tree *t, const char *path, const char *text);
