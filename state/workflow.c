@@ -14,15 +14,21 @@ workflow_now(const struct workflow *w)
     return clock_wall(w->options.clock);
 }
 
-void
-workflow_open_roots(const struct workflow *w, struct open_roots *open)
+enum err
+workflow_open_roots(const struct workflow *w, struct open_roots *open, struct fault *f)
 {
     *open = (struct open_roots){.roots = {.dirs = open->dirs}};
     for (size_t i = 0; i < WORKFLOW_PACK_PATHS_MAX && w->pack_paths[i]; i++) {
         struct dir **dir = &open->dirs[open->roots.count];
-        open->roots.count +=
-            dir_sub(w->options.workspace, w->pack_paths[i], false, dir, NULL) == E_OK;
+        enum err err = dir_sub(w->options.workspace, w->pack_paths[i], false, dir, f);
+
+        if (err == E_IO) { /* It may be there: that is not the same as no packs. */
+            workflow_close_roots(open);
+            return err;
+        }
+        open->roots.count += err == E_OK;
     }
+    return E_OK;
 }
 
 void
@@ -44,9 +50,11 @@ workflow_load_pack(const struct workflow *w, const char *name, struct pack **pac
         fault_set(f, E_ARGUMENT, "workflow_type is not the name of a workflow");
         return fault_remedy(f, "it has letters, digits, '_' and '-' only; see list_workflows");
     }
-    workflow_open_roots(w, &open);
-    err = pack_load(&open.roots, name, pack, f);
-    workflow_close_roots(&open);
+    err = workflow_open_roots(w, &open, f);
+    if (!err) {
+        err = pack_load(&open.roots, name, pack, f);
+        workflow_close_roots(&open);
+    }
     return err;
 }
 

@@ -93,6 +93,14 @@ wf_content_gate_ref(const struct wf_content *content, int phase, struct wf_gate_
     return E_OK;
 }
 
+/* A file that cannot be read makes the gate unusable; what mends the one mends the other. */
+static enum err
+unusable(const struct fault *why, struct fault *f)
+{
+    fault_set(f, E_REFUSED, "gate unusable: %s", why->text);
+    return fault_remedy(f, "%s", fault_next_step(why));
+}
+
 static enum err
 gate_from_file(const struct wf_content *content, int phase, struct gate **gate,
                struct problems *problems, struct fault *f)
@@ -105,7 +113,7 @@ gate_from_file(const struct wf_content *content, int phase, struct gate **gate,
     pack_gate_file(phase, file);
     err = pack_read_file(content->frame->pack, file, &text, NULL, &local);
     if (err) {
-        err = fault_set(f, E_REFUSED, "gate unusable: %s", local.text);
+        err = unusable(&local, f);
     } else {
         err = gate_parse(buf_slice(&text), file, gate, problems, f);
     }
@@ -141,7 +149,7 @@ derive_from_phase(const struct pack *pack, const struct pack_phase *phase, struc
     enum err err = pack_read_phase(pack, phase, &text, NULL, &local);
 
     if (err && err != E_NOT_FOUND) {
-        err = fault_set(f, E_REFUSED, "gate unusable: %s", local.text);
+        err = unusable(&local, f);
     } else {
         hints.phase_md = buf_slice(&text);
         err = gate_derive(&hints, gate, problems, f);

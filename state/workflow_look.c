@@ -17,9 +17,11 @@ workflow_list_workflows(struct workflow *w, const struct workflow_args *args, js
     enum err err;
 
     *answer = NULL;
-    workflow_open_roots(w, &open);
-    err = pack_list(&open.roots, args->category, &workflows, &problems, f);
-    workflow_close_roots(&open);
+    err = workflow_open_roots(w, &open, f);
+    if (!err) {
+        err = pack_list(&open.roots, args->category, &workflows, &problems, f);
+        workflow_close_roots(&open);
+    }
     if (err) {
         problems_fini(&problems);
         return workflow_failed(args, NULL, answer, f);

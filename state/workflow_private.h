@@ -21,7 +21,8 @@ struct open_roots {
     struct dir *dirs[WORKFLOW_PACK_PATHS_MAX]; /* Counted. */
     struct pack_roots roots;                   /* Borrows them. */
 };
-void workflow_open_roots(const struct workflow *w, struct open_roots *open);
+/* Opens those that are there, for workflow_close_roots() on success.  E_IO: it is not known. */
+enum err workflow_open_roots(const struct workflow *w, struct open_roots *open, struct fault *f);
 void workflow_close_roots(struct open_roots *open);
 
 /* Loads a pack by id or unambiguous type, new reference. */

@@ -1,7 +1,7 @@
 /* alloc_faults.c -- each allocation of twelve scenarios fails once: in the short form those of a
- * stride, whose offset goes round; with --all each.
+ * stride, from FAULT_OFFSET=N (0) on; with --all each.
  *
- *     alloc_faults [--all | --each] [SCENARIO [POINT]]          FAULT_OFFSET=N chooses the offset.
+ *     alloc_faults [--all | --each] [SCENARIO [POINT]]
  */
 #include "tests/fault_rig.h"
 

@@ -1,8 +1,8 @@
 /* file_faults.c -- each file call of twelve scenarios fails once, with each of four errors, and
- * each write is cut short once: in the short form those of a stride, whose offset goes round; with
- * --all each.
+ * each write is cut short once: in the short form those of a stride, from FAULT_OFFSET=N (0) on;
+ * with --all each.
  *
- *     file_faults [--all | --each] [SCENARIO [POINT]]           FAULT_OFFSET=N chooses the offset.
+ *     file_faults [--all | --each] [SCENARIO [POINT]]
  */
 #include "tests/fault_rig.h"
 
