@@ -8,15 +8,26 @@
 #define NEAREST_MAX 3u /* Names that an error offers. */
 #define NAMES_SHOWN 8u
 
+/* Whether the folder 'id' is a pack's.  One whose metadata cannot be opened just now may be one:
+ * reading it will tell. */
+static bool
+may_be_pack(const struct dir *root, const char *id)
+{
+    char file[PACK_NAME_MAX + sizeof PACK_METADATA + 1];
+    struct file_identity identity;
+    enum err err;
+
+    snprintf(file, sizeof file, "%s/%s", id, PACK_METADATA);
+    err = dir_identity(root, file, &identity, NULL);
+    return err == E_OK || err == E_IO;
+}
+
 /* Opens the folder of the pack 'id', in the first root that has it.  E_NOT_FOUND sets no fault. */
 static enum err
 open_pack(const struct pack_roots *roots, const char *id, struct dir **dir, struct fault *f)
 {
     for (size_t i = 0; i < roots->count; i++) {
-        char file[PACK_NAME_MAX + sizeof PACK_METADATA + 1];
-
-        snprintf(file, sizeof file, "%s/%s", id, PACK_METADATA);
-        if (dir_is_file(roots->dirs[i], file)) {
+        if (may_be_pack(roots->dirs[i], id)) {
             return dir_sub(roots->dirs[i], id, false, dir, f);
         }
     }
@@ -72,7 +83,6 @@ find_names(const struct pack_roots *roots, struct names *names, struct problems 
         }
         for (size_t j = 0; j < list.count; j++) {
             const char *name = list.entries[j].name;
-            char file[PACK_NAME_MAX + sizeof PACK_METADATA + 1];
 
             if (!list.entries[j].folder) {
                 continue;
@@ -82,8 +92,7 @@ find_names(const struct pack_roots *roots, struct names *names, struct problems 
                              "a workflow's folder is named with letters, digits, '_' and '-'");
                 continue;
             }
-            snprintf(file, sizeof file, "%s/%s", name, PACK_METADATA);
-            if (dir_is_file(roots->dirs[i], file)) {
+            if (may_be_pack(roots->dirs[i], name)) {
                 add_name(names, name);
             }
         }

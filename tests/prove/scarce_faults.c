@@ -56,7 +56,7 @@ static void
 play_disk(int error)
 {
     struct play p;
-    char name[16];
+    char name[24];
 
     begin(&p);
     CHECK_INT(start_on(&p, "src/a.c"), SAID_RIGHT);
