@@ -93,11 +93,15 @@ wf_content_gate_ref(const struct wf_content *content, int phase, struct wf_gate_
     return E_OK;
 }
 
-/* A file that cannot be read makes the gate unusable; what mends the one mends the other. */
+/* A file that cannot be read makes the gate unusable; what mends the one mends the other.  If it
+ * is the machine that fails, nothing is known of the gate, and nothing to be noted of the attempt.
+ */
 static enum err
 unusable(const struct fault *why, struct fault *f)
 {
-    fault_set(f, E_REFUSED, "gate unusable: %s", why->text);
+    bool machine = why->code == E_IO || why->code == E_OVERLOAD;
+
+    fault_set(f, machine ? why->code : E_REFUSED, "gate unusable: %s", why->text);
     return fault_remedy(f, "%s", fault_next_step(why));
 }
 
