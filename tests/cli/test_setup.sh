@@ -170,7 +170,7 @@ the_doctor_sees_what_a_client_sees() {
 the_doctor_asks_by_http() {
     local pid url
     unset TANDEM_TOKEN
-    "$tandem" serve --root "$project" --transport http </dev/null >"$top/log.out" 2>"$top/log" &
+    "$tandem" serve --root "$project" --transport http --listen 127.0.0.1:0 </dev/null >"$top/log.out" 2>"$top/log" &
     pid=$!
     until run 0 status && [[ $out == *http* ]]; do
         kill -0 "$pid" || break
