@@ -267,7 +267,8 @@ says_nothing(struct slice text)
 {
     size_t at = text.len >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 
-    return edit_json_blank(text, &at) && at == text.len && !memchr(text.data, '/', text.len);
+    return text.len == 0 ||
+           (edit_json_blank(text, &at) && at == text.len && !memchr(text.data, '/', text.len));
 }
 
 enum err

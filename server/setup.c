@@ -89,6 +89,7 @@ setup_open(struct setup *s, const struct setup_client *client, char *path, struc
 {
     *s = (struct setup){.client = client, .path = path};
     split(s);
+    buf_reserve(&s->before, 1); /* No text is text too. */
     return read_beside(s, s->name, &s->before, &s->there, &s->mode, f);
 }
 
@@ -207,7 +208,7 @@ put_back(struct setup *s, struct dir *dir, const char *backup, bool had_old, str
 {
     enum err err;
 
-    if (!had_old && is_only_ours(s, SLICE_NONE, entry)) {
+    if (!had_old && is_only_ours(s, SLICE(""), entry)) {
         *undone = SETUP_REMOVED;
         return dir_remove(dir, s->name, f);
     }

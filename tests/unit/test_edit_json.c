@@ -203,6 +203,7 @@ what_is_not_there_is_not_taken_out(void **unused)
         CHECK(!value);
         buf_fini(&out);
     }
+    CHECK_INT(edit_json_remove(SLICE_NONE, path, DEPTH, &(struct buf)BUF_INIT, NULL), E_OK);
 }
 
 int
