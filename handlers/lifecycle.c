@@ -105,7 +105,8 @@ lifecycle_initialize(struct request *req)
     add_capabilities(req);
     request_member(req, "serverInfo");
     era_add_server_info(&req->out, req->revision, true);
-    if (req->out.failed) {
+    /* Room for what ends the answer as well: from here on nothing goes wrong. */
+    if (!buf_reserve(&req->out, sizeof "}}") || req->out.failed) {
         atomic_store(&req->session->revision,
                      REVISION_NONE); /* It is told an error; it may ask again. */
     }

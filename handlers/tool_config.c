@@ -80,6 +80,9 @@ value_of(const struct settings *s, enum setting setting)
         break;
     }
     settings_show(s, setting, &text);
+    if (text.failed) {
+        out_of_memory(); /* As json_must(): it is small. */
+    }
     value = json_text_slice(text.data ? buf_slice(&text) : SLICE(""));
     buf_fini(&text);
     return value;
@@ -92,6 +95,9 @@ where_of(const struct settings *s, enum setting setting)
     json_t *where;
 
     settings_show_origin(s, setting, &text);
+    if (text.failed) {
+        out_of_memory();
+    }
     where = masked(buf_slice(&text));
     buf_fini(&text);
     return where;

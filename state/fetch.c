@@ -339,7 +339,7 @@ fetcher_get(struct fetcher *f, const char *url, size_t max, int timeout_ms, stru
     }
     if (!err) {
         buf_add_slice(out, buf_slice(&answer.body));
-        err = out->failed ? fault_set(fault, E_TOO_LARGE, "there is no memory for it") : E_OK;
+        err = out->failed ? fault_set(fault, E_OVERLOAD, "there is no memory for it") : E_OK;
     }
     buf_fini(&answer.body);
     return err;

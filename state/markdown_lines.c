@@ -473,7 +473,7 @@ split(struct scan *s, struct slice text, struct fault *f)
     }
     s->lines = try_malloc((count + 1) * sizeof *s->lines);
     if (!s->lines) {
-        return fault_set(f, E_LIMIT, "no memory for a text of %zu lines", count);
+        return fault_set(f, E_OVERLOAD, "no memory for a text of %zu lines", count);
     }
     memset(s->lines, 0, (count + 1) * sizeof *s->lines);
     while (at < text.len) {

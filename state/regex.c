@@ -203,7 +203,7 @@ regex_run(const struct regex *regex, struct slice text, enum regex_mode mode, ui
 
     *matched = false;
     if (!room) {
-        return fault_set(fault, E_TOO_LARGE, "no memory to match a pattern");
+        return fault_set(fault, E_OVERLOAD, "no memory to match a pattern");
     }
     memset(room, 0, n * 5 * sizeof *room);
     run.now = (struct state_set){.list = room, .index = room + n};

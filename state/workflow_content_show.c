@@ -14,7 +14,7 @@ static enum err
 no_memory(json_t *object, struct fault *f)
 {
     json_decref(object);
-    return fault_set(f, E_LIMIT, "no memory for the answer");
+    return fault_set(f, E_OVERLOAD, "no memory for the answer");
 }
 
 /* Sets 'key' to 'value' (steals, may be null: then it fails). */

@@ -458,7 +458,7 @@ wf_definition_parse(struct slice text, const char *file, struct problems *proble
     *source = NULL;
     d.source = wf_source_create(4 * (size_t)WF_SOURCE_BYTES_MAX);
     if (!d.source) {
-        return fault_set(f, E_LIMIT, "no memory for definition %s", file);
+        return fault_set(f, E_OVERLOAD, "no memory for definition %s", file);
     }
     err = ytree_parse(text, NULL, &d.source->tree, d.fault);
     if (err) {
@@ -469,7 +469,7 @@ wf_definition_parse(struct slice text, const char *file, struct problems *proble
         err = d.refused ? E_REFUSED : E_OK;
     }
     if (!err && d.source->arena.failed) {
-        err = fault_set(f, E_LIMIT, "no memory for definition %s", file);
+        err = fault_set(f, E_OVERLOAD, "no memory for definition %s", file);
     }
     if (err) {
         wf_source_unref(d.source);

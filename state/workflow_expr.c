@@ -24,7 +24,7 @@ expr_compile(struct slice source, struct expr **expr, struct fault *fault)
     copy = arena_text(&e->arena, source);
     if (!copy) {
         expr_free(e);
-        return fault_set(fault, E_TOO_LARGE, "no memory for an expression");
+        return fault_set(fault, E_OVERLOAD, "no memory for an expression");
     }
     err = expr_parse((struct slice){copy, source.len}, e, fault);
     if (err) {

@@ -164,7 +164,7 @@ lex_string(struct lexer *l, struct token *t, bool raw)
     /* An escape is never shorter than what it stands for. */
     out = text = arena_take(l->arena, l->source.len - start + 4, 1);
     if (!text) {
-        return fault_set(l->fault, E_TOO_LARGE, "no memory for an expression");
+        return fault_set(l->fault, E_OVERLOAD, "no memory for an expression");
     }
     for (at = start + 1; at < l->source.len && l->source.data[at] != quote;) {
         char c = l->source.data[at];

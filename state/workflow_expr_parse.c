@@ -115,7 +115,7 @@ parse_comparison(struct parser *p)
     if (n) {
         n->ops = arena_take(&p->expr->arena, kids.count, 1);
         if (!n->ops) {
-            return expr_parser_too_large(p, "no memory for an expression");
+            return expr_parser_no_memory(p);
         }
         memcpy(n->ops, ops, kids.count - 1);
     }

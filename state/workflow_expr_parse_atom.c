@@ -21,7 +21,7 @@ parse_targets(struct parser *p, struct node *n)
     }
     n->target_names = arena_take(&p->expr->arena, 1, sizeof names);
     if (!n->target_names) {
-        expr_parser_too_large(p, "no memory for an expression");
+        expr_parser_no_memory(p);
         return;
     }
     memcpy(n->target_names, names, n->targets * sizeof *names);

@@ -33,6 +33,16 @@ expr_parser_too_large(struct parser *p, const char *what)
     return NULL;
 }
 
+struct node *
+expr_parser_no_memory(struct parser *p)
+{
+    if (!p->err) {
+        p->err = fault_at(p->lexer.fault, E_OVERLOAD, p->token.line, p->token.column,
+                          "no memory for an expression");
+    }
+    return NULL;
+}
+
 void
 expr_parser_advance(struct parser *p)
 {
@@ -96,7 +106,7 @@ expr_parser_node(struct parser *p, enum node_kind kind, const struct token *t)
     }
     n = arena_take(&p->expr->arena, 1, sizeof *n);
     if (!n) {
-        return expr_parser_too_large(p, "no memory for an expression");
+        return expr_parser_no_memory(p);
     }
     n->kind = kind;
     n->line = t->line;
@@ -113,7 +123,7 @@ expr_parser_with_kids(struct parser *p, struct node *n, struct node *const *kids
     }
     n->kids = arena_take(&p->expr->arena, count ? count : 1, sizeof *n->kids);
     if (!n->kids) {
-        return expr_parser_too_large(p, "no memory for an expression");
+        return expr_parser_no_memory(p);
     }
     if (count) {
         memcpy(n->kids, kids, count * sizeof *kids);
@@ -134,7 +144,7 @@ expr_parser_add_kid(struct parser *p, struct kids *kids, struct node *n)
         size_t size = kids->size ? kids->size * 2 : 4;
         struct node **at = arena_take(&p->expr->arena, size, sizeof *at);
         if (!at) {
-            expr_parser_too_large(p, "no memory for an expression");
+            expr_parser_no_memory(p);
             return;
         }
         if (kids->count) {

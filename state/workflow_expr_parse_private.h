@@ -29,6 +29,7 @@ struct kids {
 struct node *expr_parser_refuse(struct parser *p, const struct token *t, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 struct node *expr_parser_too_large(struct parser *p, const char *what);
+struct node *expr_parser_no_memory(struct parser *p);
 
 /* Looks at the next token; after an error it is T_END for ever. */
 void expr_parser_advance(struct parser *p);

@@ -170,7 +170,7 @@ pack_list(const struct pack_roots *roots, const char *category, json_t **workflo
     }
     names_fini(&names);
     if (!err && !*workflows) {
-        err = fault_set(f, E_LIMIT, "no memory for the list of workflows");
+        err = fault_set(f, E_OVERLOAD, "no memory for the list of workflows");
     }
     return err;
 }

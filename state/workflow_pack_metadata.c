@@ -452,7 +452,7 @@ pack_make(struct dir *dir, const char *id, struct pack **result, struct fault *f
         }
         check_phases(&m);
         if (pack->arena.failed) {
-            err = fault_set(f, E_LIMIT, "no memory for workflow '%s'", id);
+            err = fault_set(f, E_OVERLOAD, "no memory for workflow '%s'", id);
         }
     }
     buf_fini(&text);

@@ -211,14 +211,14 @@ record_dump(const json_t *record, size_t max, struct buf *out, struct fault *f)
         size_t len;
 
         if (!text) {
-            return fault_set(f, E_LIMIT, "no memory to write the session file");
+            return fault_set(f, E_OVERLOAD, "no memory to write the session file");
         }
         len = strlen(text);
         if (len < max) {
             buf_add(out, text, len);
             buf_addc(out, '\n');
             free(text);
-            return out->failed ? fault_set(f, E_LIMIT, "no memory to write the session file")
+            return out->failed ? fault_set(f, E_OVERLOAD, "no memory to write the session file")
                                : E_OK;
         }
         free(text);

@@ -291,7 +291,7 @@ wf_tasklist_parse(struct slice text, const char *file, struct problems *problems
         walk(&t);
         err = tasklist_finish(&t, f);
     } else {
-        err = fault_set(f, E_LIMIT, "no memory for the task list");
+        err = fault_set(f, E_OVERLOAD, "no memory for the task list");
     }
     free(t.phases.items);
     free(t.tasks.items);

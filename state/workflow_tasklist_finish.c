@@ -300,7 +300,7 @@ build(struct tasklist *t, struct fault *f)
     }
     source->phases = arena_take(&source->arena, count, sizeof *source->phases);
     if (!source->phases || !task_ids_collect(t, &ids)) {
-        return fault_set(f, E_LIMIT, "no memory for the task list");
+        return fault_set(f, E_OVERLOAD, "no memory for the task list");
     }
     for (size_t i = 0; i < t->phases.count; i++) {
         if (draft_phase(t, i)->chosen) {
@@ -309,7 +309,7 @@ build(struct tasklist *t, struct fault *f)
     }
     task_ids_fini(&ids);
     if (source->arena.failed) {
-        return fault_set(f, E_LIMIT, "no memory for the task list");
+        return fault_set(f, E_OVERLOAD, "no memory for the task list");
     }
     check_gates(t);
     wf_source_count(source);
@@ -326,7 +326,7 @@ tasklist_finish(struct tasklist *t, struct fault *f)
                          t->too_many);
     }
     if (t->source->arena.failed) {
-        return fault_set(f, E_LIMIT, "no memory for the task list");
+        return fault_set(f, E_OVERLOAD, "no memory for the task list");
     }
     level = choose_phases_with_tasks(t);
     if (level == 0) {

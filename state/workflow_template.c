@@ -263,7 +263,7 @@ wf_template_parse(struct slice text, const char *file, struct wf_template **resu
     t->text = try_malloc(text.len + 1);
     if (!t->text) {
         wf_template_free(t);
-        return fault_set(f, E_LIMIT, "no memory for template %s", file);
+        return fault_set(f, E_OVERLOAD, "no memory for template %s", file);
     }
     if (text.len > 0) {
         memcpy(t->text, text.data, text.len);
@@ -280,7 +280,7 @@ wf_template_parse(struct slice text, const char *file, struct wf_template **resu
         return p.deep ? fault_at(f, E_TOO_LARGE, p.line, 0,
                                  "template %s: blocks are nested deeper than %u", file,
                                  WF_TEMPLATE_DEPTH_MAX)
-                      : fault_set(f, E_LIMIT, "no memory for template %s", file);
+                      : fault_set(f, E_OVERLOAD, "no memory for template %s", file);
     }
     *result = t;
     return E_OK;

@@ -224,7 +224,7 @@ wf_template_render(const struct wf_template *t, const json_t *values, struct buf
 
     render_range(&r, 0, t->count);
     if (out->failed) {
-        return fault_set(f, E_LIMIT, "no memory to fill template %s", t->file);
+        return fault_set(f, E_OVERLOAD, "no memory to fill template %s", t->file);
     }
     if (r.stopped) {
         return fault_set(f, E_TOO_LARGE,

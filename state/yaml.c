@@ -113,7 +113,7 @@ yaml_next_event(struct yaml_loader *l, yaml_event_t *event)
         return E_OK;
     }
     if (l->parser.error == YAML_MEMORY_ERROR) {
-        return fault_set(l->fault, E_TOO_LARGE, "no memory for the YAML text");
+        return fault_set(l->fault, E_OVERLOAD, "no memory for the YAML text");
     }
     mark = l->parser.error == YAML_READER_ERROR ? l->parser.mark : l->parser.problem_mark;
     return yaml_refuse_at(l, mark, l->parser.problem ? l->parser.problem : "not valid YAML");
@@ -157,7 +157,7 @@ ytree_parse(struct slice text, const struct ytree_limits *limits, struct ytree *
         return err;
     }
     if (!yaml_parser_initialize(&l.parser)) {
-        return fault_set(fault, E_TOO_LARGE, "no memory for the YAML text");
+        return fault_set(fault, E_OVERLOAD, "no memory for the YAML text");
     }
     yaml_parser_set_encoding(&l.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&l.parser, (const unsigned char *)(text.data ? text.data : ""),

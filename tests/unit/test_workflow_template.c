@@ -194,7 +194,7 @@ memory_that_runs_out_is_an_error(void **state)
 
     (void)state;
     CHECK_INT(wf_template_parse(SLICE("123456"), "t.md", &t, NULL, NULL), E_OK);
-    CHECK_INT(wf_template_render(t, NULL, &out, NULL, &f), E_LIMIT);
+    CHECK_INT(wf_template_render(t, NULL, &out, NULL, &f), E_OVERLOAD);
     buf_fini(&out);
     wf_template_free(t);
     CHECK_INT(wf_template_parse(SLICE_NONE, "t.md", &t, NULL, NULL), E_OK);
