@@ -250,9 +250,11 @@ run(struct invocation *invocation)
     const char *only = invocation->arg_count ? invocation->args[0] : NULL;
     struct context context;
     struct doctor doctor = {.context = &context};
+    const struct setup_client *client;
+    struct fault f = FAULT_INIT;
 
-    if (only && !setup_client_find(only)) {
-        fprintf(stderr, "tandem: no client \"%s\" is known; \"tandem setup\" lists them\n", only);
+    if (only && setup_client_find(only, &client, &f)) {
+        report_fault(stderr, &f);
         return STATUS_USAGE;
     }
     if (!context_open(invocation, &context)) {

@@ -4,7 +4,6 @@
 #include "server/report.h"
 #include "server/setup.h"
 #include "server/text_diff.h"
-#include "state/base/nearest.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -46,32 +45,9 @@ choose(const char *option, const char *given, const char *first, const char *sec
 }
 
 static bool
-find_client(const char *name, const struct setup_client **client)
-{
-    const char *names[32];
-    size_t count = 0;
-    int near;
-
-    *client = setup_client_find(name);
-    if (*client) {
-        return true;
-    }
-    while (setup_clients[count].name) {
-        names[count] = setup_clients[count].name;
-        count++;
-    }
-    near = text_nearest(slice_of(name), names, count);
-    if (near >= 0) {
-        fprintf(stderr, "tandem: no client \"%s\" is known; did you mean %s?\n", name, names[near]);
-    } else {
-        fprintf(stderr, "tandem: no client \"%s\" is known; \"tandem setup\" lists them\n", name);
-    }
-    return false;
-}
-
-static bool
 understand(const struct invocation *invocation, struct wish *wish)
 {
+    struct fault f = FAULT_INIT;
     int scope, transport;
 
     *wish = (struct wish){
@@ -79,8 +55,11 @@ understand(const struct invocation *invocation, struct wish *wish)
         .undo = invocation->values[OPTION_UNDO] != NULL,
         .url = invocation->values[OPTION_URL],
     };
-    if (!find_client(invocation->args[0], &wish->client) ||
-        !choose("scope", invocation->values[OPTION_SCOPE], "project", "user",
+    if (setup_client_find(invocation->args[0], &wish->client, &f)) {
+        report_fault(stderr, &f);
+        return false;
+    }
+    if (!choose("scope", invocation->values[OPTION_SCOPE], "project", "user",
                 wish->client->files[SETUP_PROJECT] ? SETUP_PROJECT : SETUP_USER, &scope) ||
         !choose("transport", invocation->values[OPTION_TRANSPORT], "stdio", "http", SETUP_STDIO,
                 &transport)) {

@@ -1,6 +1,7 @@
 /* edit_json.c -- writes what edit_json_scan.c has found the place of. */
 #include "server/edit_json.h"
 
+#include "server/edit.h"
 #include "server/edit_json_scan.h"
 
 /* How the file is written, and the white space before the line that is written in. */
@@ -53,11 +54,10 @@ unit_of(struct slice text)
 static struct style
 style_of(struct slice text, const struct edit_object *object)
 {
-    const char *newline = memchr(text.data, '\n', text.len);
     struct slice inside = {text.data + object->open, object->close - object->open};
 
     return (struct style){
-        .newline = newline && newline > text.data && newline[-1] == '\r' ? "\r\n" : "\n",
+        .newline = edit_newline(text),
         .unit = unit_of(text),
         .one_line = object->count && !memchr(inside.data, '\n', inside.len),
     };
@@ -255,12 +255,6 @@ read_value(struct slice text, const struct edit_place *place)
     return json;
 }
 
-static enum err
-ended(struct buf *out, struct fault *f)
-{
-    return out->failed ? fault_set(f, E_OVERLOAD, "there is no memory for the file") : E_OK;
-}
-
 /* A file that says nothing says that it is empty. */
 static bool
 says_nothing(struct slice text)
@@ -305,7 +299,7 @@ edit_json_set(struct slice text, const char *const *path, size_t depth, const js
         insert_first(out, text, &place.object, &style, path[place.level], all);
     }
     json_decref(all);
-    return ended(out, f);
+    return edit_end(out, f);
 }
 
 static bool
@@ -368,7 +362,7 @@ edit_json_remove(struct slice text, const char *const *path, size_t depth, struc
     }
     if (says_nothing(text) || !place.there) {
         buf_add_slice(out, text);
-        return ended(out, f);
+        return edit_end(out, f);
     }
     object = &place.object;
     from = place.key;
@@ -387,7 +381,7 @@ edit_json_remove(struct slice text, const char *const *path, size_t depth, struc
         copy(out, text, 0, from);
         copy(out, text, to, text.len);
     }
-    return ended(out, f);
+    return edit_end(out, f);
 }
 
 enum err

@@ -1,6 +1,7 @@
 /* edit_json_scan.c -- reads JSON with comments, and notes where one member lies. */
 #include "server/edit_json_scan.h"
 
+#include "server/edit.h"
 #include "server/edit_json.h"
 
 #include <jansson.h>
@@ -17,26 +18,12 @@ struct scan {
     struct fault *f;
 };
 
-void
-edit_json_position(struct slice text, size_t at, unsigned *line, unsigned *column)
-{
-    *line = *column = 1;
-    for (size_t i = 0; i < at && i < text.len; i++) {
-        if (text.data[i] == '\n') {
-            ++*line;
-            *column = 1;
-        } else if (((unsigned char)text.data[i] & 0xC0) != 0x80) {
-            ++*column;
-        }
-    }
-}
-
 static enum err
 fail(struct scan *s, enum err code, size_t at, const char *what)
 {
     unsigned line, column;
 
-    edit_json_position(s->text, at, &line, &column);
+    edit_position(s->text, at, &line, &column);
     return fault_at(s->f, code, line, column, "%s", what);
 }
 

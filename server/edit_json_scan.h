@@ -30,7 +30,5 @@ enum err edit_json_scan(struct slice text, const char *const *path, size_t depth
 /* Moves '*at' behind white space and comments; false if it is at a comment now that does not end.
  */
 bool edit_json_blank(struct slice text, size_t *at);
-/* The line and column of an offset, from 1. */
-void edit_json_position(struct slice text, size_t at, unsigned *line, unsigned *column);
 
 #endif

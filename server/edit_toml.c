@@ -1,7 +1,7 @@
 /* edit_toml.c -- finds the lines of a table, and writes others. */
 #include "server/edit_toml.h"
 
-#include "server/edit_json_scan.h"
+#include "server/edit.h"
 #include "server/toml.h"
 
 /* The lines of the table, and of those below it: several places, if others are between them. */
@@ -30,7 +30,7 @@ clash(const struct search *s, size_t at, const char *what, struct fault *f)
 {
     unsigned line, column;
 
-    edit_json_position(s->text, at, &line, &column);
+    edit_position(s->text, at, &line, &column);
     return fault_at(f, E_CONFLICT, line, column, "%s", what);
 }
 
@@ -207,14 +207,6 @@ write_table(struct buf *out, const char *newline, const char *const *path, size_
     }
 }
 
-static const char *
-newline_of(struct slice text)
-{
-    const char *newline = text.len ? memchr(text.data, '\n', text.len) : NULL;
-
-    return newline && newline > text.data && newline[-1] == '\r' ? "\r\n" : "\n";
-}
-
 /* The span with the ends of its lines, and an empty line before it. */
 static struct span
 whole_lines(struct slice text, struct span span)
@@ -253,17 +245,11 @@ copy_rest(struct buf *out, const struct search *s, size_t first, size_t at)
     copy(out, s->text, at, s->text.len);
 }
 
-static enum err
-ended(struct buf *out, struct fault *f)
-{
-    return out->failed ? fault_set(f, E_OVERLOAD, "there is no memory for the file") : E_OK;
-}
-
 enum err
 edit_toml_set(struct slice text, const char *const *path, size_t depth, const json_t *value,
               struct buf *out, struct fault *f)
 {
-    const char *newline = newline_of(text);
+    const char *newline = edit_newline(text);
     struct search s;
     enum err err = search(&s, text, path, depth, f);
 
@@ -283,7 +269,7 @@ edit_toml_set(struct slice text, const char *const *path, size_t depth, const js
         buf_adds(out, newline);
     }
     json_decref(s.value);
-    return err ? err : ended(out, f);
+    return err ? err : edit_end(out, f);
 }
 
 enum err
@@ -295,7 +281,7 @@ edit_toml_remove(struct slice text, const char *const *path, size_t depth, struc
 
     if (!err) {
         copy_rest(out, &s, 0, 0);
-        err = ended(out, f);
+        err = edit_end(out, f);
     }
     json_decref(s.value);
     return err;

@@ -1,6 +1,7 @@
 /* edit_yaml.c -- finds the lines of a member by the tree of the file, and writes others. */
 #include "server/edit_yaml.h"
 
+#include "server/edit.h"
 #include "state/yaml.h"
 
 /* What of the path is there. */
@@ -121,14 +122,6 @@ member_end(struct slice text, const struct ynode *key)
     return end;
 }
 
-static const char *
-newline_of(struct slice text)
-{
-    const char *newline = text.len ? memchr(text.data, '\n', text.len) : NULL;
-
-    return newline && newline > text.data && newline[-1] == '\r' ? "\r\n" : "\n";
-}
-
 static void
 margin(struct buf *out, size_t width)
 {
@@ -206,12 +199,6 @@ copy_head(struct buf *out, struct slice text, const struct place *place, size_t 
 }
 
 static enum err
-ended(struct buf *out, struct fault *f)
-{
-    return out->failed ? fault_set(f, E_OVERLOAD, "there is no memory for the file") : E_OK;
-}
-
-static enum err
 read_tree(struct slice text, struct ytree **tree, struct fault *f)
 {
     enum err err = ytree_parse(text, NULL, tree, f);
@@ -234,7 +221,7 @@ enum err
 edit_yaml_set(struct slice text, const char *const *path, size_t depth, const json_t *value,
               struct buf *out, struct fault *f)
 {
-    const char *newline = newline_of(text);
+    const char *newline = edit_newline(text);
     struct ytree *tree = NULL;
     struct place place;
     json_t *old = NULL;
@@ -265,7 +252,7 @@ edit_yaml_set(struct slice text, const char *const *path, size_t depth, const js
     }
     json_decref(old);
     ytree_free(tree);
-    return err ? err : ended(out, f);
+    return err ? err : edit_end(out, f);
 }
 
 enum err
@@ -286,7 +273,7 @@ edit_yaml_remove(struct slice text, const char *const *path, size_t depth, struc
         buf_add_slice(out, text);
     }
     ytree_free(tree);
-    return err ? err : ended(out, f);
+    return err ? err : edit_end(out, f);
 }
 
 enum err

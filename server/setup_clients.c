@@ -2,6 +2,7 @@
 #include "server/setup_clients.h"
 
 #include "state/base/mem.h"
+#include "state/base/nearest.h"
 
 #include <string.h>
 
@@ -159,15 +160,23 @@ const struct setup_client setup_clients[] = {
     {.name = NULL},
 };
 
-const struct setup_client *
-setup_client_find(const char *name)
+enum err
+setup_client_find(const char *name, const struct setup_client **client, struct fault *f)
 {
-    for (const struct setup_client *client = setup_clients; client->name; client++) {
-        if (strcmp(client->name, name) == 0) {
-            return client;
+    const char *names[sizeof setup_clients / sizeof setup_clients[0]];
+    size_t count = 0;
+    int near;
+
+    for (*client = setup_clients; (*client)->name; ++*client) {
+        if (strcmp((*client)->name, name) == 0) {
+            return E_OK;
         }
+        names[count++] = (*client)->name;
     }
-    return NULL;
+    near = text_nearest(slice_of(name), names, count);
+    fault_set(f, E_NOT_FOUND, "no client \"%s\" is known", name);
+    return near >= 0 ? fault_remedy(f, "did you mean %s?", names[near])
+                     : fault_remedy(f, "\"tandem setup\" lists them");
 }
 
 char *

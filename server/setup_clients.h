@@ -35,8 +35,8 @@ struct setup_client {
 
 /* All of them, in the order of the help; null ends the list. */
 extern const struct setup_client setup_clients[];
-/* The row of 'name', or null. */
-const struct setup_client *setup_client_find(const char *name);
+/* The row of 'name' in '*client'.  E_NOT_FOUND, with what was probably meant. */
+enum err setup_client_find(const char *name, const struct setup_client **client, struct fault *f);
 
 /* What goes into the places of an entry. */
 struct setup_values {

@@ -1,7 +1,8 @@
 /* toml.c -- the grammar of TOML, by recursive descent. */
 #include "server/toml.h"
 
-#include "server/edit_json_scan.h"
+#include "server/edit.h"
+#include "state/base/rune.h"
 
 #include <stdio.h>
 
@@ -10,7 +11,7 @@ wrong(const struct toml *t, struct fault *f, const char *what)
 {
     unsigned line, column;
 
-    edit_json_position(t->text, t->at, &line, &column);
+    edit_position(t->text, t->at, &line, &column);
     return fault_at(f, E_PARSE, line, column, "%s", what);
 }
 
@@ -55,30 +56,10 @@ skip_lines(struct toml *t)
 
 /* ---- Strings and keys ---- */
 
-static void
-add_character(struct buf *out, unsigned long c)
-{
-    if (c < 0x80) {
-        buf_addc(out, (char)c);
-    } else if (c < 0x800) {
-        buf_addc(out, (char)(0xC0 | c >> 6));
-        buf_addc(out, (char)(0x80 | (c & 0x3F)));
-    } else if (c < 0x10000) {
-        buf_addc(out, (char)(0xE0 | c >> 12));
-        buf_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
-        buf_addc(out, (char)(0x80 | (c & 0x3F)));
-    } else {
-        buf_addc(out, (char)(0xF0 | c >> 18));
-        buf_addc(out, (char)(0x80 | (c >> 12 & 0x3F)));
-        buf_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
-        buf_addc(out, (char)(0x80 | (c & 0x3F)));
-    }
-}
-
 static enum err
 read_code(struct toml *t, size_t digits, struct buf *out, struct fault *f)
 {
-    char text[9] = "";
+    char text[9] = "", utf8[4];
     unsigned long code;
 
     if (t->text.len - t->at < digits) {
@@ -92,7 +73,7 @@ read_code(struct toml *t, size_t digits, struct buf *out, struct fault *f)
     if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
         return wrong(t, f, "there is no such character");
     }
-    add_character(out, code);
+    buf_add(out, utf8, rune_encode((uint32_t)code, utf8));
     t->at += digits;
     return E_OK;
 }

@@ -1,6 +1,7 @@
 /* test_edit_json.c -- one member is set or taken out, and every other byte stays. */
 #include "server/edit_json.h"
 #include "tests/check.h"
+#include "tests/edit_rig.h"
 
 #include <stdio.h>
 
@@ -13,27 +14,16 @@ entry(void)
     return json_pack("{s:s, s:[s, s]}", "command", "tandem", "args", "serve", "--linger");
 }
 
-/* 'before' with the entry set is 'after'; taken out again, it is 'again'. */
+static const struct edit_rig rig = {.set = edit_json_set,
+                                    .remove = edit_json_remove,
+                                    .get = edit_json_get,
+                                    .path = {"mcpServers", "tandem"},
+                                    .entry = entry};
+
 static void
 check_set(const char *before, const char *after, const char *again)
 {
-    struct buf set = BUF_INIT, twice = BUF_INIT, removed = BUF_INIT;
-    struct fault f = FAULT_INIT;
-    json_t *value = entry(), *read = NULL;
-
-    CHECK_INT(edit_json_set(slice_of(before), path, DEPTH, value, &set, &f), E_OK);
-    CHECK_STR(set.data, after);
-    CHECK_INT(edit_json_set(buf_slice(&set), path, DEPTH, value, &twice, &f), E_OK);
-    CHECK_STR(twice.data, after);
-    CHECK_INT(edit_json_get(buf_slice(&set), path, DEPTH, &read, &f), E_OK);
-    CHECK(json_equal(read, value));
-    CHECK_INT(edit_json_remove(buf_slice(&set), path, DEPTH, &removed, &f), E_OK);
-    CHECK_STR(removed.data, again);
-    json_decref(read);
-    json_decref(value);
-    buf_fini(&removed);
-    buf_fini(&twice);
-    buf_fini(&set);
+    edit_rig_set(&rig, before, after, again);
 }
 
 static void
@@ -123,11 +113,7 @@ comments_in_the_value_do_not_count(void **unused)
 static void
 what_is_no_such_file_is_refused_with_its_place(void **unused)
 {
-    static const struct {
-        const char *file;
-        enum err err;
-        unsigned line, column;
-    } rows[] = {
+    static const struct edit_refusal rows[] = {
         {"[]", E_PARSE, 1, 1},
         {"{\n  \"a\": }", E_PARSE, 2, 8},
         {"{\n  \"a\" 1}", E_PARSE, 2, 7},
@@ -149,23 +135,9 @@ what_is_no_such_file_is_refused_with_its_place(void **unused)
         {"{\"mcpServers\": {},\n\"mcpServers\": {}}", E_CONFLICT, 2, 1},
         {"{\"mcpServers\": {\"tandem\": 1, \"tandem\": 2}}", E_CONFLICT, 1, 30},
     };
-    json_t *value = entry();
 
     (void)unused;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct buf out = BUF_INIT;
-        struct fault f = FAULT_INIT;
-        enum err err = edit_json_set(slice_of(rows[i].file), path, DEPTH, value, &out, &f);
-
-        if (err != rows[i].err || f.line != rows[i].line || f.column != rows[i].column) {
-            print_message("%s: %d at %u:%u: %s\n", rows[i].file, err, f.line, f.column, f.text);
-            fail();
-        }
-        CHECK_INT(out.len, 0);
-        CHECK_INT(edit_json_remove(slice_of(rows[i].file), path, DEPTH, &out, NULL), rows[i].err);
-        buf_fini(&out);
-    }
-    json_decref(value);
+    edit_rig_refuse(&rig, rows, sizeof rows / sizeof rows[0]);
 }
 
 static void

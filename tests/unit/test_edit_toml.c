@@ -2,6 +2,7 @@
 #include "server/edit_toml.h"
 #include "server/toml.h"
 #include "tests/check.h"
+#include "tests/edit_rig.h"
 
 #include <stdio.h>
 
@@ -18,27 +19,16 @@ entry(void)
                      "/p", "env", "A", "b");
 }
 
-/* 'before' with the table set is 'after'; without it again, 'again'. */
+static const struct edit_rig rig = {.set = edit_toml_set,
+                                    .remove = edit_toml_remove,
+                                    .get = edit_toml_get,
+                                    .path = {"mcp_servers", "tandem"},
+                                    .entry = entry};
+
 static void
 check_set(const char *before, const char *after, const char *again)
 {
-    struct buf set = BUF_INIT, twice = BUF_INIT, removed = BUF_INIT;
-    struct fault f = FAULT_INIT;
-    json_t *value = entry(), *read = NULL;
-
-    CHECK_INT(edit_toml_set(slice_of(before), path, DEPTH, value, &set, &f), E_OK);
-    CHECK_STR(set.data, after);
-    CHECK_INT(edit_toml_set(buf_slice(&set), path, DEPTH, value, &twice, &f), E_OK);
-    CHECK_STR(twice.data, after);
-    CHECK_INT(edit_toml_get(buf_slice(&set), path, DEPTH, &read, &f), E_OK);
-    CHECK(json_equal(read, value));
-    CHECK_INT(edit_toml_remove(buf_slice(&set), path, DEPTH, &removed, &f), E_OK);
-    CHECK_STR(removed.data ? removed.data : "", again);
-    json_decref(read);
-    json_decref(value);
-    buf_fini(&removed);
-    buf_fini(&twice);
-    buf_fini(&set);
+    edit_rig_set(&rig, before, after, again);
 }
 
 static void
@@ -85,11 +75,7 @@ the_ends_of_lines_stay(void **unused)
 static void
 what_is_no_such_file_is_refused_with_its_place(void **unused)
 {
-    static const struct {
-        const char *file;
-        enum err err;
-        unsigned line, column;
-    } rows[] = {
+    static const struct edit_refusal rows[] = {
         {"a", E_PARSE, 1, 2},
         {"a = ", E_PARSE, 1, 5},
         {"a = 1 b = 2", E_PARSE, 1, 7},
@@ -121,23 +107,9 @@ what_is_no_such_file_is_refused_with_its_place(void **unused)
         {"[mcp_servers.tandem]\na = 1\na = 2", E_CONFLICT, 3, 1},
         {"[mcp_servers.tandem]\na = 1\n[mcp_servers.tandem.a]", E_CONFLICT, 3, 1},
     };
-    json_t *value = entry();
 
     (void)unused;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct buf out = BUF_INIT;
-        struct fault f = FAULT_INIT;
-        enum err err = edit_toml_set(slice_of(rows[i].file), path, DEPTH, value, &out, &f);
-
-        if (err != rows[i].err || f.line != rows[i].line || f.column != rows[i].column) {
-            print_message("%s: %d at %u:%u: %s\n", rows[i].file, err, f.line, f.column, f.text);
-            fail();
-        }
-        CHECK_INT(out.len, 0);
-        CHECK_INT(edit_toml_remove(slice_of(rows[i].file), path, DEPTH, &out, NULL), rows[i].err);
-        buf_fini(&out);
-    }
-    json_decref(value);
+    edit_rig_refuse(&rig, rows, sizeof rows / sizeof rows[0]);
 }
 
 /* Every kind of value, and what each is read as. */

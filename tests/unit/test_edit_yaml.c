@@ -1,6 +1,7 @@
 /* test_edit_yaml.c -- one member of a map is set or taken out, and every other line stays. */
 #include "server/edit_yaml.h"
 #include "tests/check.h"
+#include "tests/edit_rig.h"
 
 #include <stdio.h>
 
@@ -14,26 +15,16 @@ entry(void)
     return json_pack("{s:s, s:[s, s], s:{}}", "cmd", "tandem", "args", "serve", "--root", "envs");
 }
 
+static const struct edit_rig rig = {.set = edit_yaml_set,
+                                    .remove = edit_yaml_remove,
+                                    .get = edit_yaml_get,
+                                    .path = {"extensions", "tandem"},
+                                    .entry = entry};
+
 static void
 check_set(const char *before, const char *after, const char *again)
 {
-    struct buf set = BUF_INIT, twice = BUF_INIT, removed = BUF_INIT;
-    struct fault f = FAULT_INIT;
-    json_t *value = entry(), *read = NULL;
-
-    CHECK_INT(edit_yaml_set(slice_of(before), path, DEPTH, value, &set, &f), E_OK);
-    CHECK_STR(set.data, after);
-    CHECK_INT(edit_yaml_set(buf_slice(&set), path, DEPTH, value, &twice, &f), E_OK);
-    CHECK_STR(twice.data, after);
-    CHECK_INT(edit_yaml_get(buf_slice(&set), path, DEPTH, &read, &f), E_OK);
-    CHECK(json_equal(read, value));
-    CHECK_INT(edit_yaml_remove(buf_slice(&set), path, DEPTH, &removed, &f), E_OK);
-    CHECK_STR(removed.data ? removed.data : "", again);
-    json_decref(read);
-    json_decref(value);
-    buf_fini(&removed);
-    buf_fini(&twice);
-    buf_fini(&set);
+    edit_rig_set(&rig, before, after, again);
 }
 
 static void
@@ -81,11 +72,7 @@ the_ends_of_lines_stay(void **unused)
 static void
 what_is_no_such_file_is_refused_with_its_place(void **unused)
 {
-    static const struct {
-        const char *file;
-        enum err err;
-        unsigned line;
-    } rows[] = {
+    static const struct edit_refusal rows[] = {
         {"a: [", E_PARSE, 2},
         {"a: 1\n\tb: 2", E_PARSE, 2},
         {"a: 1\na: 2", E_PARSE, 2},
@@ -94,22 +81,9 @@ what_is_no_such_file_is_refused_with_its_place(void **unused)
         {"extensions: x", E_CONFLICT, 1},
         {"extensions: {a: 1}", E_CONFLICT, 1},
     };
-    json_t *value = entry();
 
     (void)unused;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct buf out = BUF_INIT;
-        struct fault f = FAULT_INIT;
-        enum err err = edit_yaml_set(slice_of(rows[i].file), path, DEPTH, value, &out, &f);
-
-        if (err != rows[i].err || f.line != rows[i].line) {
-            print_message("%s: %d at %u:%u: %s\n", rows[i].file, err, f.line, f.column, f.text);
-            fail();
-        }
-        CHECK_INT(out.len, 0);
-        buf_fini(&out);
-    }
-    json_decref(value);
+    edit_rig_refuse(&rig, rows, sizeof rows / sizeof rows[0]);
 }
 
 int
