@@ -1461,14 +1461,19 @@ strangers_do_not_fill_the_house(void **state)
 static void
 no_descriptors_left(void **state)
 {
-    struct client clients[2];
+    struct client c;
     int spare[4096];
     int count = 0;
     struct rlimit old, small;
 
     (void)state;
     start(NULL);
-    check_alive();
+    client_open(&c, port);
+    CHECK(client_sends(&c, "GET /health HTTP/1.1\r\n" HOST "\r\n"));
+    expect(&c, 200, NULL);
+    /* Its end comes when the server has closed it: no descriptor comes back during what follows. */
+    CHECK(shutdown(c.fd, SHUT_WR) == 0 && client_is_closed(&c));
+    client_close(&c);
     CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
     small = old;
     small.rlim_cur = 128;
@@ -1478,14 +1483,14 @@ no_descriptors_left(void **state)
     }
     CHECK(count > 2 && count < 4096);
     close(spare[--count]);
-    client_open(&clients[0], port); /* Takes the last one. */
-    expect(&clients[0], 503, "");
+    client_open(&c, port); /* Takes the last one. */
+    expect(&c, 503, "");
     while (count > 0) {
         close(spare[--count]);
     }
     CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
     check_alive(); /* Waits until the server looks again. */
-    client_close(&clients[0]);
+    client_close(&c);
 }
 
 /* ---- Peers that leave, and the end ---- */
