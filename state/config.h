@@ -101,7 +101,7 @@ struct config_counters config_counters(struct config *c);
 
 /* Checks the text of a configuration file for "tandem check". */
 void config_check(struct slice file, const char *name, struct problems *problems);
-/* Adds the README's table of settings, in Markdown. */
+/* Adds the table of deploy/settings.md, in Markdown. */
 void config_markdown(struct buf *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* config_table.c -- a configuration file checked without a server; the README's table. */
+/* config_table.c -- a configuration file checked without a server; the table of deploy/settings.md. */
 #include "state/config.h"
 
 void

@@ -1,7 +1,7 @@
 /* settings.h -- every setting of tandem, once.
  *
  * A row of SETTINGS gives the typed member of struct settings, the key in the configuration file,
- * the environment variable, the command-line option, its line of help and its row in the README.
+ * the environment variable, the command-line option, its line of help and its row in deploy/settings.md.
  * A key is written "limits.json_depth" in the file (or as nested sections),
  * TANDEM_LIMITS_JSON_DEPTH in the environment and --limits-json-depth on the command line; dots,
  * hyphens and underscores are one to the parser.  Values outside their bounds are refused, never
