@@ -68,7 +68,7 @@ TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
-        install clean help
+        install bundle sbom clean help
 .SECONDARY:
 
 all: build/tandem            ## build build/tandem
@@ -213,6 +213,11 @@ install: all                 ## install into $(DESTDIR)$(PREFIX)
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
 	install -d $(DESTDIR)$(PREFIX)/share/tandem
 	cd deploy && find example -type f ! -name token ! -name 'server.*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
+
+bundle: all                  ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
+	@deploy/bundle.sh build/release/tandem build
+sbom: all                    ## build/tandem.cdx.json: what tandem is made of, as CycloneDX
+	@deploy/sbom.sh >build/tandem.cdx.json
 
 clean:                       ## remove build/
 	rm -rf build

@@ -39,11 +39,17 @@ case $lines in
     exit 1
     ;;
 esac
-{
+files=$({
     [ -z "$loaded" ] || echo "$loaded"
     sed -nE 's/^\t(.* => )?(\/[^ ]+) \(0x.*/\2/p' <<<"$lines"
-} | sed 's,^/usr/lib,/lib,' | sort -u | while read -r file; do
-    # A package has a file below /lib or /usr/lib, wherever the link between them leads today.
-    package=$({ dpkg-query -S "$file" || dpkg-query -S "/usr$file"; } 2>/dev/null | head -1 | cut -d: -f1)
-    printf '%s\t%s\n' "${package:--}" "$file"
-done
+} | sed 's,^/usr/lib,/lib,' | sort -u)
+# A package has a file below /lib or /usr/lib, wherever the link between them leads today.
+# shellcheck disable=SC2086
+{ dpkg-query -S $files ${files//\/lib\//\/usr\/lib\/} 2>/dev/null || true; } | awk -F ': ' -v files="$files" '
+    { sub(/:.*/, "", $1); sub(/^\/usr/, "", $2); package[$2] = $1 }
+    END {
+        count = split(files, file, "\n")
+        for (i = 1; i <= count; i++) {
+            printf "%s\t%s\n", file[i] in package ? package[file[i]] : "-", file[i]
+        }
+    }'
