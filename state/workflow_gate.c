@@ -120,7 +120,7 @@ note(struct gate_loader *l, enum problem_severity severity, unsigned line, unsig
      const char *text)
 {
     problems_add(l->problems, severity, l->file, line, column, "%s", text);
-    if (severity == PROBLEM_ERROR && l->errors++ == 0) {
+    if (severity == PROBLEM_ERROR && l->errors++ == 0 && !l->machine) {
         fault_at(l->fault, E_REFUSED, line, column, "gate unusable: %s%s%s", l->file ? l->file : "",
                  l->file ? ": " : "", text);
         fault_remedy(l->fault, "correct the gate; \"tandem check\" lists all of its problems");
@@ -151,13 +151,21 @@ gate_warning(struct gate_loader *l, unsigned line, unsigned column, const char *
     note(l, PROBLEM_WARNING, line, column, text);
 }
 
+void
+gate_machine_error(struct gate_loader *l, const struct fault *why)
+{
+    if (!l->machine) {
+        l->machine = fault_set(l->fault, why->code, "gate unusable: %s", why->text);
+    }
+}
+
 enum err
 gate_finish(struct gate_loader *l, struct gate **gate)
 {
-    if (l->errors) {
+    if (l->errors || l->machine) {
         gate_unref(l->gate);
         *gate = NULL;
-        return E_REFUSED;
+        return l->machine ? l->machine : E_REFUSED;
     }
     *gate = l->gate;
     return E_OK;

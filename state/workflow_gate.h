@@ -36,7 +36,7 @@ struct ynode;
 /* Tier 1: parses the text of a gate-definition.yaml.  'file' names it in problems and errors,
  * relative to the pack.  Adds every problem, with its place, to 'problems' (may be null); warnings
  * do not make the gate unusable.  E_OK and a new reference in '*gate'; else '*gate' is null:
- * E_REFUSED, "gate unusable", with the place of the first error, or E_TOO_LARGE. */
+ * E_REFUSED, "gate unusable", with the place of the first error, E_TOO_LARGE, or E_OVERLOAD. */
 enum err gate_parse(struct slice text, const char *file, struct gate **gate,
                     struct problems *problems, struct fault *fault);
 

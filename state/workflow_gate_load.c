@@ -57,7 +57,9 @@ compile(struct gate_loader *l, const struct ynode *node, const char *what)
         ERROR_AT(l, node, "%s must be a text, not %s", what, ynode_kind_name(node));
         return NULL;
     }
-    if (expr_compile(ynode_text(node), &expr, &why)) {
+    if (expr_compile(ynode_text(node), &expr, &why) == E_OVERLOAD) {
+        gate_machine_error(l, &why);
+    } else if (!expr) {
         if (ynode_one_line(node) && why.line == 1) {
             column += why.column - 1 + (ynode_quoted(node) ? 1 : 0);
         } else if (!ynode_one_line(node) && why.line) {
@@ -343,6 +345,10 @@ gate_parse(struct slice text, const char *file, struct gate **gate, struct probl
     enum err err = ytree_parse(text, NULL, &tree, &why);
 
     *gate = NULL;
+    if (err == E_OVERLOAD) {
+        gate_machine_error(&l, &why);
+        return err;
+    }
     if (err) {
         gate_error(&l, why.line, why.column, "%s", why.text);
         if (fault) {

@@ -58,6 +58,7 @@ struct gate_loader {
     struct problems *problems;
     struct fault *fault; /* Told of the first error. */
     size_t errors;
+    enum err machine; /* What the machine failed with, as that is no error of the gate; or E_OK. */
 };
 
 /* A new gate of 'source' with one reference; 'file' may be null. */
@@ -67,7 +68,11 @@ void gate_error(struct gate_loader *l, unsigned line, unsigned column, const cha
     __attribute__((format(printf, 4, 5)));
 void gate_warning(struct gate_loader *l, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* The gate, or, after an error, E_REFUSED with the first one, and null. */
+/* Notes that a part could not be read for what the machine lacks just now, as 'why' tells: nothing
+ * is known of the gate then. */
+void gate_machine_error(struct gate_loader *l, const struct fault *why);
+/* The gate, or null: after an error E_REFUSED with the first one; after one of the machine, that.
+ */
 enum err gate_finish(struct gate_loader *l, struct gate **gate);
 
 /* Adds a field, for the caller to fill before the next one is added. */

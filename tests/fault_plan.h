@@ -21,16 +21,18 @@ enum fault_kind {
     FAULT_SPACE,  /* Writes that make files: all fail from the n-th on, until disarmed. */
 };
 
-/* A call path: who called whom, a dozen frames up.  Equal in all runs of a program that is loaded
- * to the same addresses. */
+/* A call path: who called whom, a dozen frames up. */
 struct fault_path {
-    _Atomic unsigned long hash; /* 0: none. */
+    _Atomic unsigned long hash; /* Equal in all runs of a program that is loaded to the same
+                                 * addresses; 0: none. */
+    unsigned long first;        /* The n-th call was the first on it. */
+    char site[480];             /* As fault_plan's. */
 };
-#define FAULT_PATHS 65536u /* A power of two. */
+#define FAULT_PATHS 16384u /* A power of two. */
 
 struct fault_plan {
     _Atomic int armed;    /* Calls are counted. */
-    enum fault_kind kind; /* Set before it is armed, as the next two. */
+    enum fault_kind kind; /* Set before it is armed, as the next five. */
     int error;            /* errno of what fails; for memory ENOMEM. */
     unsigned long nth;    /* From 1; 0: none fails, all are counted. */
     bool by_path;         /* The first call on 'target' fails instead; 0: all paths are noted. */
@@ -40,7 +42,8 @@ struct fault_plan {
     size_t size;     /* Of the allocation or write. */
     char call[16];   /* Its name. */
     char path[128];  /* Of what file. */
-    char site[1500]; /* Where it was called from. */
+    char site[1500]; /* Where it was called from: "object+0xOFFSET" for each frame, innermost first;
+                      * the offset is one of the call, not of what follows it. */
     struct fault_path paths[FAULT_PATHS];
 };
 

@@ -1,17 +1,18 @@
 /* fault_rig.c -- plays scenarios on a server of which one call fails. */
 #include "tests/fault_rig.h"
 
+#include "tests/fault_points.h"
 #include "tests/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What came of one fault. */
@@ -32,12 +33,17 @@ static const char *const outcome_names[OUTCOME_COUNT] = {"right answer",      "e
 /* What the process may end for, at most: mem.h. */
 #define SMALL 16384u
 
+/* What is counted, by all processes that play points. */
+struct tally {
+    _Atomic unsigned findings;
+    _Atomic unsigned long counts[OUTCOME_COUNT]; /* Of this scenario. */
+};
+
 struct bench {
-    struct fault_plan *plan; /* Shared with the server. */
-    unsigned findings;
+    struct fault_plan *plan;              /* Shared with the server. */
+    struct tally *tally;                  /* Shared with those that play points. */
     char point[32];                       /* Which call fails, as the command line takes it. */
     struct buf looks[SCENARIO_STEPS + 1]; /* Before each step, and after the last. */
-    unsigned long counts[OUTCOME_COUNT];  /* Of this scenario. */
     unsigned long totals[OUTCOME_COUNT];
     int error;       /* What fails with. */
     bool noted;      /* This run: there is a finding, and it is enough. */
@@ -45,149 +51,26 @@ struct bench {
     enum outcome outcome;
 };
 
-/* ---- For scenarios ---- */
-
-enum said
-play_wrong(struct play *p, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(p->why, sizeof p->why, format, args);
-    va_end(args);
-    return SAID_WRONG;
-}
-
-void
-play_write(struct play *p, const char *path, const char *text)
-{
-    char full[HARNESS_ROOT + 256];
-    FILE *file;
-
-    snprintf(full, sizeof full, "%s/%s", p->root, path);
-    for (char *s = full + strlen(p->root) + 1; (s = strchr(s, '/')) != NULL; s++) {
-        *s = '\0';
-        if (mkdir(full, 0700) != 0 && errno != EEXIST) {
-            harness_give_up(full);
-        }
-        *s = '/';
-    }
-    file = fopen(full, "we");
-    if (!file || fputs(text, file) < 0 || fclose(file) != 0) {
-        harness_give_up(full);
-    }
-}
-
-enum said
-play_http(struct play *p, const char *method, const char *path, const char *headers,
-          const char *body, struct http_reply *reply)
-{
-    struct http_peer peer;
-    int64_t start = now_ns();
-    bool good;
-
-    http_peer_init(&peer, &p->server.info);
-    good = http_send(&peer, method, path, headers, body, reply);
-    http_peer_fini(&peer);
-    if (!good) {
-        return now_ns() - start > STEP_PATIENCE ? SAID_NOTHING : SAID_CLOSED;
-    }
-    return SAID_RIGHT;
-}
-
-/* An error must say what, and what next. */
-static enum said
-judge_error(struct play *p, const json_t *what, const json_t *remedy)
-{
-    const char *text = json_string_value(what), *next = json_string_value(remedy);
-
-    if (!text || !*text || !next || !*next) {
-        return play_wrong(p, "an error that does not tell %s: %s",
-                          text && *text ? "the next step" : "what", text ? text : "");
-    }
-    snprintf(p->why, sizeof p->why, "%s; %s", text, next);
-    return SAID_ERROR;
-}
-
-enum said
-play_call(struct play *p, const char *tool, const char *body, json_t **answer)
-{
-    struct http_reply reply = {.status = 0};
-    char path[96];
-    enum said said;
-
-    snprintf(path, sizeof path, "/api/tools/%s", tool);
-    said = play_http(p, "POST", path, "", body, &reply);
-    *answer = said ? NULL
-                   : json_loadb(reply.body.data ? reply.body.data : "", reply.body.len,
-                                JSON_REJECT_DUPLICATES, NULL);
-    if (!said && !json_is_object(*answer)) {
-        said = play_wrong(p, "%s: status %d, body '%.200s'", tool, reply.status,
-                          reply.body.data ? reply.body.data : "");
-    } else if (!said && reply.status >= 400) {
-        const json_t *what = json_object_get(*answer, "message"),
-                     *next = json_object_get(*answer, "remedy");
-        said = what ? judge_error(p, what, next)
-                    : judge_error(p, json_object_get(*answer, "error"),
-                                  json_object_get(*answer, "remediation"));
-    }
-    http_reply_fini(&reply);
-    return said;
-}
-
-enum said
-play_expect(struct play *p, const char *tool, const char *body, const char *const *texts)
-{
-    json_t *answer;
-    enum said said = play_call(p, tool, body, &answer);
-    char *text = said ? NULL : json_dumps(answer, JSON_COMPACT);
-
-    for (; text && *texts; texts++) {
-        if (!strstr(text, *texts)) {
-            said = play_wrong(p, "%s: no %s in %.400s", tool, *texts, text);
-            break;
-        }
-    }
-    free(text);
-    json_decref(answer);
-    return said;
-}
-
-enum said
-play_result(struct play *p, json_t *message, json_t **result)
-{
-    const json_t *error = json_object_get(message, "error"),
-                 *good = json_object_get(message, "result");
-    enum said said = SAID_RIGHT;
-
-    if (json_is_object(error)) {
-        const json_t *next = json_object_get(json_object_get(error, "data"), "remedy");
-        const char *what = json_string_value(json_object_get(error, "message"));
-        if (!what || !*what) {
-            said = play_wrong(p, "an error that tells nothing");
-        } else {
-            snprintf(p->why, sizeof p->why, "%s; %s", what,
-                     json_is_string(next) ? json_string_value(next) : "");
-            said = SAID_ERROR;
-        }
-    } else if (!json_is_object(good)) {
-        char *text = message ? json_dumps(message, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-        said = play_wrong(p, "no JSON-RPC answer: %.300s", text ? text : "nothing");
-        free(text);
-    } else if (json_is_true(json_object_get(good, "isError"))) {
-        const json_t *block = json_array_get(json_object_get(good, "content"), 0);
-        json_t *told = json_loads(json_string_value(json_object_get(block, "text")), 0, NULL);
-        said = judge_error(p, json_object_get(told, "message"), json_object_get(told, "remedy"));
-        json_decref(told);
-    }
-    if (result) {
-        *result = said == SAID_RIGHT ? json_incref((json_t *)(uintptr_t)good) : NULL;
-    }
-    json_decref(message);
-    return said;
-}
-
 /* ---- The server's life ---- */
+
+/* Prints where the call was that has failed. */
+static void
+tell_site(struct bench *b)
+{
+    const struct fault_plan *plan = b->plan;
+    const char *site = plan->site;
+    struct buf names = BUF_INIT;
+
+    if (atomic_load(&b->plan->hit)) {
+        fault_names(getenv("TANDEM"), &site, 1, 24, &names);
+        printf("    %s%s%s of %zu bytes failed with %s\n    in %s\n    at %s\n", plan->call,
+               *plan->path ? " " : "", plan->path, plan->size, strerrorname_np(b->error),
+               names.data ? names.data : "", site);
+    } else {
+        printf("    no call: it was not reached\n");
+    }
+    buf_fini(&names);
+}
 
 static void note(struct bench *b, struct play *p, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -203,13 +86,12 @@ note(struct bench *b, struct play *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    printf("FINDING %s %s, %s %s of %zu bytes with %s: %s\n    at %s\n", p->scenario->name,
-           b->point, b->plan->call, b->plan->path, b->plan->size, strerrorname_np(b->error), text,
-           atomic_load(&b->plan->hit) ? b->plan->site : "no call: it was not reached");
+    printf("FINDING %s %s: %s\n", p->scenario->name, b->point, text);
+    tell_site(b);
     harness_show_log(p->root);
     fflush(stdout);
     b->noted = true;
-    b->findings++;
+    b->tally->findings++;
 }
 
 /* The server's standard error so far, new. */
@@ -290,6 +172,8 @@ reap(struct bench *b, struct play *p, bool serving)
         }
     } else if (!serving && status == 1 && strstr(log, "tandem: ")) {
         b->outcome = OUTCOME_REFUSED;
+    } else if (status == 0 && strstr(log, "no memory for an answer")) {
+        b->outcome = OUTCOME_CLOSED; /* That of standard input and output, with which it ends. */
     } else {
         note(b, p, "the server ended with status %d", status);
     }
@@ -528,7 +412,7 @@ rehearse(struct bench *b, const struct scenario *scenario)
 
 /* ---- All of them ---- */
 
-/* Memory that the server can map too. */
+/* Memory that other processes can map too. */
 static struct fault_plan *
 share_plan(void)
 {
@@ -564,54 +448,6 @@ name_server(void)
     setenv("LSAN_OPTIONS", "suppressions=tests/prove/lsan.supp:print_suppressions=0", 1);
 }
 
-/* Which calls fail: each n-th, or the first on each path. */
-struct points {
-    unsigned long *values; /* Owned. */
-    unsigned long count;
-};
-
-static int
-compare_values(const void *a, const void *b)
-{
-    unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Counts the calls of a scenario, or its paths, by playing it without a fault. */
-static struct points
-find_points(struct bench *b, const struct scenario *scenario, bool by_path)
-{
-    struct fault_plan *plan = b->plan;
-    struct points points;
-    unsigned long calls;
-
-    plan->by_path = by_path;
-    plan->nth = plan->target = 0;
-    memset(plan->paths, 0, sizeof plan->paths);
-    calls = play(b, scenario);
-    points = (struct points){xcalloc(by_path ? FAULT_PATHS : calls, sizeof *points.values)};
-    for (unsigned long i = 0; i < (by_path ? FAULT_PATHS : calls); i++) {
-        unsigned long value = by_path ? atomic_load(&plan->paths[i].hash) : i + 1;
-        if (value) {
-            points.values[points.count++] = value;
-        }
-    }
-    qsort(points.values, points.count, sizeof *points.values, compare_values);
-    printf("%s: %lu calls on %lu paths\n", scenario->name, calls, by_path ? points.count : 0);
-    return points;
-}
-
-static void
-play_point(struct bench *b, const struct scenario *scenario, bool by_path, unsigned long value)
-{
-    b->plan->by_path = by_path;
-    b->plan->nth = b->plan->target = value;
-    snprintf(b->point, sizeof b->point, by_path ? "@%lx" : "%lu", value);
-    play(b, scenario);
-    b->counts[b->outcome]++;
-}
-
 struct fault_plan *
 faults_plan(void)
 {
@@ -619,49 +455,147 @@ faults_plan(void)
     return share_plan();
 }
 
-/* Plays those calls of a scenario that the options choose: with every error, or, where there is a
- * choice, with one after the other. */
+/* Counts the calls of a scenario, or its paths, by playing it without a fault. */
+static struct fault_points
+find_points(struct bench *b, const struct scenario *scenario, bool by_path)
+{
+    struct fault_plan *plan = b->plan;
+    struct fault_points points;
+    unsigned long calls;
+
+    plan->by_path = by_path;
+    plan->nth = plan->target = 0;
+    memset(plan->paths, 0, sizeof plan->paths);
+    calls = play(b, scenario);
+    points = by_path ? fault_points_paths(getenv("TANDEM"), plan) : fault_points_calls(calls);
+    printf("%s: %lu calls on %zu paths\n", scenario->name, calls, by_path ? points.count : 0);
+    return points;
+}
+
+static void
+play_point(struct bench *b, const struct scenario *scenario, bool by_path,
+           const struct fault_point *point)
+{
+    b->plan->by_path = by_path;
+    b->plan->nth = b->plan->target = point->value;
+    if (by_path) {
+        snprintf(b->point, sizeof b->point, "@%016" PRIx64, point->key);
+    } else {
+        snprintf(b->point, sizeof b->point, "%lu", point->value);
+    }
+    play(b, scenario);
+    b->tally->counts[b->outcome]++;
+}
+
+/* What some processes play of the chosen points. */
+struct share {
+    const struct scenario *scenario;
+    const struct fault_options *options;
+    const struct fault_points *points;
+    unsigned long turn; /* How often all points have had their turn. */
+};
+
+/* Plays those of one process, each with the error whose turn it is, or with all. */
+static void
+play_share(struct bench *b, const struct share *share, unsigned process, unsigned processes)
+{
+    const struct fault_options *o = share->options;
+    unsigned errors = 0;
+
+    while (o->errors[errors]) {
+        errors++;
+    }
+    for (size_t i = process; i < share->points->count; i += processes) {
+        const struct fault_point *point = &share->points->at[i];
+
+        for (unsigned j = 0; j < (o->points ? 1 : errors); j++) {
+            if (b->tally->findings < FINDINGS_MOST) {
+                b->error = o->errors[(point->key + share->turn + j) % errors];
+                play_point(b, share->scenario, !o->each, point);
+            }
+        }
+    }
+}
+
+/* The same in processes of their own, each with a plan and servers of its own. */
+static void
+play_shares(struct bench *b, const struct share *share)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned processes = share->options->points || cores < 2 ? 1 : (unsigned)cores;
+    unsigned started = 0;
+
+    fflush(stdout);
+    for (unsigned i = 0; i < processes; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0) {
+            harness_give_up("fork");
+        }
+        if (pid == 0) {
+            enum fault_kind kind = b->plan->kind;
+
+            b->plan = share_plan();
+            b->plan->kind = kind;
+            play_share(b, share, i, processes);
+            fflush(stdout);
+            _exit(0);
+        }
+        started++;
+    }
+    for (int status; started; started--) {
+        if (wait(&status) < 0 || status != 0) {
+            printf("FINDING %s: a process that plays points ended badly\n", share->scenario->name);
+            b->tally->findings++;
+        }
+    }
+}
+
+/* Plays those points of a scenario that the options choose. */
 static void
 play_points(struct bench *b, const struct scenario *scenario, const struct fault_options *options)
 {
     const char *text = getenv("FAULT_OFFSET");
-    struct points points = find_points(b, scenario, !options->each);
-    unsigned long most = options->points, stride, offset, turn;
-    unsigned errors = 0;
+    struct fault_points points = find_points(b, scenario, !options->each);
+    unsigned long offset = text ? strtoul(text, NULL, 10) : 0,
+                  parts = fault_points_choose(
+                      &points, options->points ? options->points : points.count, offset);
 
-    while (options->errors[errors]) {
-        errors++;
-    }
-    stride = most && points.count > most ? (points.count + most - 1) / most : 1;
-    turn = text ? strtoul(text, NULL, 10) : 0; /* What lands is what was tested. */
-    offset = turn % stride;
-    for (unsigned long i = offset; i < points.count; i += stride, turn++) {
-        for (unsigned j = 0; j < (most ? 1 : errors) && b->findings < FINDINGS_MOST; j++) {
-            b->error = options->errors[(turn + j) % errors];
-            play_point(b, scenario, !options->each, points.values[i]);
-        }
-    }
-    printf("%s: every %lu. from %lu:", scenario->name, stride, offset);
+    play_shares(b, &(struct share){scenario, options, &points, offset / parts});
+    printf("%s: part %lu of %lu:", scenario->name, offset % parts + 1, parts);
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
-        if (b->counts[i]) {
-            printf(" %lu %s;", b->counts[i], outcome_names[i]);
+        if (b->tally->counts[i]) {
+            printf(" %lu %s;", b->tally->counts[i], outcome_names[i]);
         }
-        b->totals[i] += b->counts[i];
-        b->counts[i] = 0;
+        b->totals[i] += b->tally->counts[i];
+        b->tally->counts[i] = 0;
     }
-    printf(" %u findings\n", b->findings);
+    printf(" %u findings\n", b->tally->findings);
     fflush(stdout);
-    free(points.values);
+    fault_points_fini(&points);
 }
 
-/* Plays one point, as a finding names it. */
+/* Plays one point, as a finding names it: "@KEY" of a path, or the number of a call. */
 static void
-replay(struct bench *b, const struct scenario *scenario, const char *point)
+replay(struct bench *b, const struct scenario *scenario, const struct fault_options *options)
 {
-    play_point(b, scenario, *point == '@',
-               strtoul(point + (*point == '@'), NULL, *point == '@' ? 16 : 10));
-    printf("%s %s, %s %s of %zu bytes: %s\n    at %s\n", scenario->name, point, b->plan->call,
-           b->plan->path, b->plan->size, outcome_names[b->outcome], b->plan->site);
+    const char *name = options->point;
+    bool by_path = *name == '@';
+    uint64_t value = strtoull(name + by_path, NULL, by_path ? 16 : 10);
+    struct fault_points points = find_points(b, scenario, by_path);
+
+    for (size_t i = 0; i < points.count; i++) {
+        const struct fault_point *point = &points.at[i];
+
+        for (const int *error = options->errors;
+             *error && (by_path ? point->key : point->value) == value; error++) {
+            b->error = *error;
+            play_point(b, scenario, by_path, point);
+            printf("%s %s: %s\n", scenario->name, b->point, outcome_names[b->outcome]);
+            tell_site(b);
+        }
+    }
+    fault_points_fini(&points);
 }
 
 static void
@@ -679,46 +613,54 @@ read_arguments(struct fault_options *o, int argc, char **argv)
     }
 }
 
+static void
+play_scenario(struct bench *b, const struct scenario *scenario, const struct fault_options *options)
+{
+    b->error = options->errors[0];
+    rehearse(b, scenario);
+    if (options->point) {
+        replay(b, scenario, options);
+    } else {
+        play_points(b, scenario, options);
+    }
+    for (unsigned i = 0; i <= SCENARIO_STEPS; i++) {
+        buf_fini(&b->looks[i]);
+    }
+}
+
 unsigned
 faults_play(struct fault_options options, int argc, char **argv)
 {
     struct bench b = {.plan = faults_plan()};
     const struct rlimit no_core = {0, 0};
     unsigned long played = 0;
+    unsigned findings;
 
+    b.tally =
+        mmap(NULL, sizeof *b.tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (b.tally == MAP_FAILED) {
+        harness_give_up("mmap");
+    }
     read_arguments(&options, argc, argv);
     signal(SIGPIPE, SIG_IGN);
     setrlimit(RLIMIT_CORE, &no_core);
     personality(ADDR_NO_RANDOMIZE); /* Of the servers: so that paths are equal in all of them. */
     b.plan->kind = options.kind;
     for (unsigned i = 0; i < fault_scenario_count; i++) {
-        const struct scenario *scenario = &fault_scenarios[i];
-
-        if (options.scenario && strcmp(options.scenario, scenario->name) != 0) {
-            continue;
-        }
-        b.error = options.errors[0];
-        rehearse(&b, scenario);
-        if (options.point) {
-            for (const int *error = options.errors; *error; error++) {
-                b.error = *error;
-                replay(&b, scenario, options.point);
-            }
-        } else {
-            play_points(&b, scenario, &options);
-        }
-        for (unsigned j = 0; j <= SCENARIO_STEPS; j++) {
-            buf_fini(&b.looks[j]);
+        if (!options.scenario || strcmp(options.scenario, fault_scenarios[i].name) == 0) {
+            play_scenario(&b, &fault_scenarios[i], &options);
         }
     }
     for (unsigned i = 0; i < OUTCOME_MISSED; i++) {
         played += b.totals[i];
     }
+    findings = b.tally->findings;
     printf("figure: %lu calls failed once each:", played);
     for (unsigned i = 0; i < OUTCOME_MISSED; i++) {
         printf("%s %lu %s", i ? "," : "", b.totals[i], outcome_names[i]);
     }
-    printf("; %u findings\n", b.findings);
+    printf("; %u findings\n", findings);
+    munmap(b.tally, sizeof *b.tally);
     munmap(b.plan, sizeof *b.plan);
-    return b.findings;
+    return findings;
 }

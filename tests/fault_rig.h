@@ -80,13 +80,14 @@ struct fault_plan *faults_plan(void);
 struct fault_options {
     enum fault_kind kind;
     const int *errors; /* Ended by 0. */
-    unsigned
-        points; /* At most so many of each scenario, spread, an error each; 0: all, with all. */
-    bool each;  /* Points are all calls, one by one; else the call paths that there are. */
+    unsigned points;   /* At most so many of each scenario, an error each, chosen as fault_points.h
+                        * tells; 0: all, with all. */
+    bool each;         /* Points are all calls, one by one; else the call paths that there are. */
     const char *scenario, *point; /* The only one; null: all. */
 };
 /* Plays the scenarios, prints a line for each and the figures, and returns how many findings there
- * were.  Arguments: [--all | --each] [SCENARIO [POINT]]: all call paths, or each single call. */
+ * were.  Arguments: [--all | --each] [SCENARIO [POINT]]: all call paths, or each single call; a
+ * point is named as a finding names it.  FAULT_OFFSET=N in the environment: the N-th choice. */
 unsigned faults_play(struct fault_options options, int argc, char **argv);
 
 #endif

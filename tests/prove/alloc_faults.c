@@ -1,5 +1,6 @@
-/* alloc_faults.c -- each allocation of twelve scenarios fails once: in the short form those of a
- * stride, from FAULT_OFFSET=N (0) on; with --all each.
+/* alloc_faults.c -- each allocation of twelve scenarios fails once: in the short form a
+ * few that stay the same until what leads to them changes, or the N-th few with FAULT_OFFSET=N (0);
+ * with --all the first on each call path, on all cores at once; with --each each.
  *
  *     alloc_faults [--all | --each] [SCENARIO [POINT]]
  */

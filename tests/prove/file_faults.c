@@ -1,6 +1,7 @@
 /* file_faults.c -- each file call of twelve scenarios fails once, with each of four errors, and
- * each write is cut short once: in the short form those of a stride, from FAULT_OFFSET=N (0) on;
- * with --all each.
+ * each write is cut short once: in the short form a few that stay the same until what leads to them
+ * changes, or the N-th few with FAULT_OFFSET=N (0); with --all the first on each call path, on all
+ * cores at once; with --each each.
  *
  *     file_faults [--all | --each] [SCENARIO [POINT]]
  */

@@ -56,15 +56,26 @@ find_plan(void)
     plan = p;
 }
 
-/* Adds "object+offset" for each frame, which addr2line understands. */
-static void
-tell_site(struct fault_plan *p)
+/* The frames of this thread, innermost first. */
+static int
+walk(void **frames, int most)
 {
-    void *frames[FRAMES];
-    int count = backtrace(frames, FRAMES);
+    int count;
+
+    telling = true;
+    count = backtrace(frames, most);
+    telling = false;
+    return count;
+}
+
+static void
+tell_site(char *site, size_t size, void **frames, int count)
+{
     size_t at = 0;
 
-    for (int i = 2; i < count && at < sizeof p->site - 1; i++) {
+    telling = true;
+    site[0] = '\0';
+    for (int i = 2; i < count && at < size; i++) {
         Dl_info info;
         const char *name;
         int n;
@@ -73,35 +84,35 @@ tell_site(struct fault_plan *p)
             continue;
         }
         name = strrchr(info.dli_fname, '/');
-        n = snprintf(p->site + at, sizeof p->site - at, "%s%s+0x%lx", at ? " " : "",
+        n = snprintf(site + at, size - at, "%s%s+0x%lx", at ? " " : "",
                      name ? name + 1 : info.dli_fname,
-                     (unsigned long)((char *)frames[i] - (char *)info.dli_fbase));
-        at += n > 0 ? (size_t)n : 0;
+                     (unsigned long)((char *)frames[i] - (char *)info.dli_fbase - 1));
+        if (n < 0 || (size_t)n >= size - at) {
+            site[at] = '\0'; /* A whole frame or none. */
+            break;
+        }
+        at += (size_t)n;
     }
+    telling = false;
 }
 
 static void
 tell(struct fault_plan *p, const char *call, const char *path, size_t size)
 {
-    telling = true;
+    void *frames[FRAMES];
+
     snprintf(p->call, sizeof p->call, "%s", call);
     snprintf(p->path, sizeof p->path, "%s", path ? path : "");
     p->size = size;
-    tell_site(p);
-    telling = false;
+    tell_site(p->site, sizeof p->site, frames, walk(frames, FRAMES));
     atomic_store(&p->hit, 1);
 }
 
-/* The path of the call that fails() is asked about. */
 static unsigned long
-path_of(void *frames[PATH_FRAMES], int *frame_count)
+path_of(void *frames[], int count)
 {
     unsigned long hash = 0xCBF29CE484222325u;
-    int count;
 
-    telling = true;
-    *frame_count = count = backtrace(frames, PATH_FRAMES);
-    telling = false;
     for (int i = 3; i < count; i++) {
         hash = (hash ^ (unsigned long)frames[i]) * 0x100000001B3u;
         hash ^= hash >> 29;
@@ -131,28 +142,33 @@ is_others(void *frames[], int count)
 }
 
 static void
-note_path(struct fault_plan *p, unsigned long hash)
+note_path(struct fault_plan *p, unsigned long hash, unsigned long n, void *frames[], int count)
 {
     for (unsigned i = 0; i < FAULT_PATHS; i++) {
         struct fault_path *at = &p->paths[(hash + i) % FAULT_PATHS];
         unsigned long none = 0;
 
-        if (atomic_compare_exchange_strong(&at->hash, &none, hash) || none == hash) {
+        if (atomic_compare_exchange_strong(&at->hash, &none, hash)) {
+            at->first = n;
+            tell_site(at->site, sizeof at->site, frames, count);
+            return;
+        }
+        if (none == hash) {
             return;
         }
     }
 }
 
-/* Whether this is the first call on the path that fails. */
+/* Whether this, the n-th, is the first call on the path that fails. */
 static bool
-is_target(struct fault_plan *p)
+is_target(struct fault_plan *p, unsigned long n)
 {
     void *frames[PATH_FRAMES];
-    int no = 0, count;
-    unsigned long hash = path_of(frames, &count);
+    int no = 0, count = walk(frames, PATH_FRAMES);
+    unsigned long hash = path_of(frames, count);
 
     if (!p->target) {
-        note_path(p, hash);
+        note_path(p, hash, n, frames, count);
     }
     return hash == p->target && !is_others(frames, count) &&
            atomic_compare_exchange_strong(&p->hit, &no, 1);
@@ -171,7 +187,7 @@ fails(enum fault_kind kind, const char *call, const char *path, size_t size)
     }
     n = atomic_fetch_add(&p->count, 1) + 1;
     if (p->by_path) {
-        if (!is_target(p)) {
+        if (!is_target(p, n)) {
             return false;
         }
         tell(p, call, path, size);
