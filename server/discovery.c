@@ -17,6 +17,7 @@ static const char lock_name[] = "server.lock";
 static const char token_name[] = "token";
 static const char file_name[] = "server.json";
 #define FILE_MAX 65536
+#define OWN_TOKEN_LEN 43u /* 32 bytes in base64url. */
 
 enum err
 discovery_lock(struct dir *data, int *fd, struct fault *f)
@@ -55,7 +56,7 @@ is_token(struct slice s)
             return false;
         }
     }
-    return s.len == TOKEN_SIZE - 1;
+    return s.len == OWN_TOKEN_LEN;
 }
 
 /* Encodes 32 random bytes; 43 characters of 6 bits. */
@@ -70,9 +71,9 @@ make_token(char token[TOKEN_SIZE])
     if (!random_bytes(raw, 32)) {
         return false;
     }
-    for (size_t i = 0; n < TOKEN_SIZE - 1; i++) {
+    for (size_t i = 0; n < OWN_TOKEN_LEN; i++) {
         bits = (bits << 8 | raw[i]) & 0xFFFFFFu;
-        for (have += 8; have >= 6 && n < TOKEN_SIZE - 1; have -= 6) {
+        for (have += 8; have >= 6 && n < OWN_TOKEN_LEN; have -= 6) {
             token[n++] = digits[bits >> (have - 6) & 63];
         }
     }

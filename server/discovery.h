@@ -2,9 +2,9 @@
  *
  * The data folder holds three files of ours: server.lock, locked for the life of the server that
  * owns the project; token, the secret that HTTP clients show; server.json, which tells clients
- * where the server is and what the token is.  server.json is written once the socket listens and
- * removed by its writer only; a reader takes it for no server unless the process that wrote it
- * still runs.
+ * where the server is and what the token is, unless token_file has it (server/token.h). server.json
+ * is written once the socket listens and removed by its writer only; a reader takes it for no
+ * server unless the process that wrote it still runs.
  *
  * main's thread, or any program that reads. */
 #ifndef TANDEM_DISCOVERY_H
@@ -17,15 +17,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define TOKEN_SIZE 44       /* 32 bytes in base64url, and NUL. */
+#define TOKEN_SIZE 257      /* Of any token, with its NUL; ours are 43 characters. */
 #define INSTANCE_ID_SIZE 33 /* 16 bytes in hex, and NUL. */
 
 /* Takes the project's lock: E_OK and a descriptor in '*fd', which holds it until it is closed or
  * the process ends.  E_CONFLICT if another has it; E_IO. */
 enum err discovery_lock(struct dir *data, int *fd, struct fault *f);
 
-/* Reads the token, or makes it.  E_REFUSED if others can read the file, or it holds no token;
- * E_IO. */
+/* Reads the data folder's token, or makes it.  E_REFUSED if others can read the file, or it holds
+ * no token; E_IO. */
 enum err discovery_token(struct dir *data, char token[TOKEN_SIZE], struct fault *f);
 
 /* What server.json says.  Strings are owned; null: not there. */

@@ -1,4 +1,5 @@
 /* main.c -- prepares the process, reads the command line, runs the command. */
+#include "server/init.h"
 #include "server/options.h"
 #include "state/base/json_put.h"
 #include "state/base/keeper.h"
@@ -45,7 +46,7 @@ main(int argc, char **argv)
     struct invocation invocation;
     int status = STATUS_FAILED;
 
-    if (prepare_process() && options_parse(argc, argv, stdout, stderr, &invocation, &status)) {
+    if (init_stand_aside() && prepare_process() && options_parse(argc, argv, stdout, stderr, &invocation, &status)) {
         status = invocation.command->run(&invocation);
         invocation_fini(&invocation);
     }

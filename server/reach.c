@@ -2,6 +2,7 @@
 #include "server/reach.h"
 
 #include "server/secret.h"
+#include "server/token.h"
 
 #include <stdio.h>
 
@@ -15,22 +16,32 @@ variable(const char *name)
     return value && value[0] ? value : NULL;
 }
 
-/* The token of the data folder, if it is there; never made here. */
+/* The token that the settings name, or that of the data folder if it is there; never made here.
+ * Who cannot have it may ask without: the server says if that will not do. */
 static void
-take_project_token(struct context *context, struct reach *r)
+take_own_token(const struct context *context, struct reach *r)
 {
-    struct discovery d = DISCOVERY_INIT;
+    bool there = token_is_given(context->settings) ||
+                 (context->project.data && dir_is_file(context->project.data, "token"));
     char token[TOKEN_SIZE];
 
-    if (!context->project.data) {
-        return;
-    }
-    if (discovery_read(context->project.data, &d, NULL) == E_OK && d.token) {
-        r->token = xstrdup(d.token);
-    } else if (dir_is_file(context->project.data, "token") &&
-               discovery_token(context->project.data, token, NULL) == E_OK) {
+    if (there && token_read(context, token, NULL) == E_OK) {
         r->token = xstrdup(token);
         explicit_bzero(token, sizeof token);
+    }
+}
+
+/* The token of the project's server. */
+static void
+take_project_token(const struct context *context, struct reach *r)
+{
+    struct discovery d = DISCOVERY_INIT;
+
+    if (context->project.data && discovery_read(context->project.data, &d, NULL) == E_OK &&
+        d.token) {
+        r->token = xstrdup(d.token);
+    } else {
+        take_own_token(context, r);
     }
     discovery_fini(&d);
 }
@@ -67,7 +78,7 @@ take_url(struct context *context, const char *url, struct reach *r, struct fault
 
 /* The server that server.json names. */
 static enum err
-take_discovered(struct reach *r, struct fault *f)
+take_discovered(const struct context *context, struct reach *r, struct fault *f)
 {
     enum err err = client_parse_url(r->discovery.url, &r->target, f);
 
@@ -75,6 +86,8 @@ take_discovered(struct reach *r, struct fault *f)
     r->url = xstrdup(r->discovery.url);
     if (!r->token && r->discovery.token) {
         r->token = xstrdup(r->discovery.token);
+    } else if (!r->token && token_is_given(context->settings)) {
+        take_own_token(context, r);
     }
     return err;
 }
@@ -105,7 +118,7 @@ reach_find(struct context *context, const char *url, struct reach *r, struct fau
                   context->project.data_name);
     }
     if (!err && r->discovery.url) {
-        return take_discovered(r, f);
+        return take_discovered(context, r, f);
     }
     if (!err) {
         fault_set(&r->absent, E_NOT_FOUND, "process %ld serves its standard input only",

@@ -9,6 +9,7 @@
 #include "server/client.h"
 #include "server/discovery.h"
 #include "server/hide.h"
+#include "server/token.h"
 #include "state/base/log.h"
 #include "state/settings.h"
 #include "state/version.h"
@@ -71,7 +72,7 @@ join(struct second *x, const struct discovery *first, int *link_fd, struct fault
         return refuse_deaf(first, f);
     }
     err = client_parse_url(first->url, &target, f);
-    err = err ? err : discovery_token(x->context->project.data, token, f);
+    err = err ? err : token_read(x->context, token, f);
     if (err) {
         return err;
     }

@@ -16,6 +16,10 @@ enum err secret_read(const char *key, const char *place, const char *folder, str
  * around it; null if 'place' is "".  E_ARGUMENT if it cannot stand there. */
 enum err secret_read_text(const char *key, const char *place, const char *folder, char **text,
                           struct fault *f);
+/* E_REFUSED if 'place' is a file that others than its user and group can read, or others than its
+ * user can change; one that is not there is for secret_read() to tell of. */
+enum err secret_check_private(const char *key, const char *place, const char *folder,
+                              struct fault *f);
 /* Wipes it and frees it; null is ignored. */
 void secret_free(char *text);
 

@@ -6,6 +6,7 @@
 #include "server/hide.h"
 #include "server/report.h"
 #include "server/serve_private.h"
+#include "server/token.h"
 #include "state/base/log.h"
 #include "state/config.h"
 #include "state/state.h"
@@ -63,7 +64,8 @@ announce(struct server *s, const struct listen_address *address, struct fault *f
         d->host = s->listener.host[0] ? xstrdup(s->listener.host) : NULL;
         d->port = s->listener.port;
         d->socket = s->listener.socket_path[0] ? xstrdup(s->listener.socket_path) : NULL;
-        d->token = settings->auth == AUTH_TOKEN ? xstrdup(s->token) : NULL;
+        d->token =
+            settings->auth == AUTH_TOKEN && !token_is_given(settings) ? xstrdup(s->token) : NULL;
     }
     d->transport = xstrdup(s->mode);
     d->version = xstrdup(TANDEM_VERSION);
@@ -164,7 +166,7 @@ start(struct server *s, struct fault *f)
     }
     err = project_tidy_data(project, f);
     if (!err && s->http) {
-        err = discovery_token(project->data, s->token, f);
+        err = token_read(s->context, s->token, f);
     }
     if (!err && s->http && settings->auth == AUTH_JWT) {
         err = open_access(s, f);

@@ -59,6 +59,9 @@
     ROW(auth, "auth", CHOICE, ANY, "token", "none|token|jwt", "",                                  \
         "what HTTP clients must show: nothing, the token of the data folder, or one of an "        \
         "OAuth authorization server (jwt.*)")                                                      \
+    ROW(token_file, "token_file", STRING, ANY, "", "FILE|env:NAME", "",                            \
+        "the file, from the root, or the environment variable that holds the token of auth "       \
+        "token; default: token in the data folder, made when it is not there")                     \
     ROW(jwt_issuer, "jwt.issuer", STRING, ANY, "", "URL", "",                                      \
         "the authorization server: what 'iss' of a token must be")                                 \
     ROW(jwt_resource, "jwt.resource", STRING, ANY, "", "URL", "",                                  \

@@ -272,6 +272,29 @@ one_server_a_project() {
     run 0 status --root p && has "$out" "pid          $pid"
 }
 
+a_given_token_is_the_only_one() {
+    local token=0123456789abcdef0123456789abcdef url
+    mkdir given
+    (umask 077 && echo $token >given/secret)
+    export TANDEM_TOKEN_FILE=secret
+    serve given --listen 127.0.0.1:0
+    run 0 call current_date --root given
+    grep -rq $token given/.tandem given/log && problem="the token was written down"
+    [ ! -e given/.tandem/token ] || problem="a token was made beside the given one"
+    unset TANDEM_TOKEN_FILE
+    url=$(sed -n 's/.*"url": "\(.*\)".*/\1/p' given/.tandem/server.json)
+    run 1 call current_date --root given && has "$err" "token"
+    TANDEM_TOKEN=$token run 0 call current_date --url "$url"
+    kill "${servers[-1]}" && ends "${servers[-1]}"
+    chmod 644 given/secret
+    run 1 serve --root given --transport http --token-file secret && has "$err" "others can read"
+    chmod 600 given/secret
+    echo changeme >given/secret
+    run 1 serve --root given --transport http --token-file secret && has "$err" "could be guessed"
+    lacks "$err" changeme
+    run 1 serve --root given --transport http --token-file env:GIVEN_TOKEN && has "$err" "is not there"
+}
+
 a_signal_ends_it_and_cleans_up() {
     kill -TERM "$pid"
     ends "$pid"
@@ -607,7 +630,7 @@ check_knows_the_helpdesk() {
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
     a_server_without_http_takes_no_windows \
-    a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
+    a_given_token_is_the_only_one a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
     it_lingers_if_told_to check_tells_every_problem check_knows_standards_and_projects check_knows_the_helpdesk events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \

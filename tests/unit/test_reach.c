@@ -180,6 +180,38 @@ the_token_stays_on_this_machine(void **unused)
 }
 
 static void
+a_token_that_the_settings_name_is_shown(void **unused)
+{
+    static const char given[] = "fedcba9876543210fedcba9876543210";
+    struct reach r;
+
+    (void)unused;
+    setenv("TEST_REACH_TOKEN", given, 1);
+    CHECK_INT(settings_set(context.settings, SETTING_token_file, "env:TEST_REACH_TOKEN",
+                           ORIGIN_OPTION, NULL),
+              E_OK);
+    r = find("http://127.0.0.1:1/");
+    CHECK_STR(r.token, given);
+    reach_fini(&r);
+    r = find("http://192.0.2.1:1/");
+    CHECK(!r.token);
+    reach_fini(&r);
+    announce("http", "http://127.0.0.1:1/mcp", NULL); /* One that keeps it to itself. */
+    r = find(NULL);
+    CHECK_STR(r.token, given);
+    reach_fini(&r);
+    announce("http", "http://127.0.0.1:1/mcp", "its own");
+    r = find(NULL);
+    CHECK_STR(r.token, "its own");
+    reach_fini(&r);
+    unsetenv("TEST_REACH_TOKEN"); /* The server says so, if it asks for one. */
+    announce("http", "http://127.0.0.1:1/mcp", NULL);
+    r = find(NULL);
+    CHECK(r.remote && !r.token);
+    reach_fini(&r);
+}
+
+static void
 a_data_folder_that_is_a_link_is_told(void **unused)
 {
     char link[100];
@@ -228,6 +260,7 @@ main(void)
         TEST(discovery_names_the_server_and_the_token),
         TEST(a_stdio_server_cannot_be_reached),
         TEST(the_token_stays_on_this_machine),
+        TEST(a_token_that_the_settings_name_is_shown),
         TEST(a_data_folder_that_is_a_link_is_told),
         TEST(a_tool_is_called_without_a_server),
         TEST(variables_name_the_server_and_the_token),
