@@ -3,6 +3,7 @@
 #include "server/options.h"
 #include "state/base/json_put.h"
 #include "state/base/keeper.h"
+#include "state/base/log.h"
 #include "state/base/mem.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ prepare_process(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     mem_prepare(); /* Before any thread. */
     json_prepare();
+    log_prepare();
     keeper_prepare();
     return true;
 }

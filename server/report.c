@@ -1,17 +1,23 @@
 /* report.c -- see report.h. */
 #include "server/report.h"
 
+#include "state/base/log.h"
+
 #include <string.h>
 
 void
 report_fault(FILE *to, const struct fault *f)
 {
-    fprintf(to, "tandem: %s", f->text);
+    const char *mark = to == stderr ? log_mark(LOG_ERROR) : "";
+
+    fprintf(to, "%standem: %s", mark, f->text);
     if (f->line) {
         fprintf(to, " (line %u, column %u)", f->line, f->column);
     }
     fputc('\n', to);
-    if (*fault_next_step(f)) {
+    if (*fault_next_step(f) && *mark) { /* The journal takes each line by itself. */
+        fprintf(to, "%s  %s\n", mark, fault_next_step(f));
+    } else if (*fault_next_step(f)) {
         fputs("  ", to);
         report_wrapped(to, 2, 2, fault_next_step(f));
     }
@@ -23,6 +29,9 @@ report_problems(FILE *to, const char *folder, const struct problems *problems)
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *p = &problems->items[i];
 
+        if (to == stderr) {
+            fputs(log_mark(p->severity == PROBLEM_ERROR ? LOG_ERROR : LOG_WARN), to);
+        }
         fprintf(to, "%s%s%s", folder, *folder && p->file[0] ? "/" : "",
                 *folder || p->file[0] ? p->file : "tandem");
         if (p->line) {

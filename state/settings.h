@@ -1,8 +1,8 @@
 /* settings.h -- every setting of tandem, once.
  *
  * A row of SETTINGS gives the typed member of struct settings, the key in the configuration file,
- * the environment variable, the command-line option, its line of help and its row in deploy/settings.md.
- * A key is written "limits.json_depth" in the file (or as nested sections),
+ * the environment variable, the command-line option, its line of help and its row in
+ * deploy/settings.md. A key is written "limits.json_depth" in the file (or as nested sections),
  * TANDEM_LIMITS_JSON_DEPTH in the environment and --limits-json-depth on the command line; dots,
  * hyphens and underscores are one to the parser.  Values outside their bounds are refused, never
  * bent: a limit that is silently another than the one written down protects nobody.
@@ -126,8 +126,9 @@
         "GET /metrics needs no token: for a scraper that has none, on a network of your own")      \
     ROW(log_level, "log_level", CHOICE, LIVE, "info", "debug|info|warn|error|off", "",             \
         "what is worth a line on standard error")                                                  \
-    ROW(log_format, "log_format", CHOICE, LIVE, "text", "text|json", "",                           \
-        "how that line is written")                                                                \
+    ROW(log_format, "log_format", CHOICE, LIVE, "auto", "auto|text|json|journal", "",              \
+        "how that line is written; journal: with the priority in front, as systemd's journal "     \
+        "reads it; auto: that if standard error is the journal's, else text")                         \
     ROW(linger, "linger", BOOL, LIVE, "false", "", "",                                             \
         "keep serving HTTP after standard input has ended")                                        \
     ROW(exclusive, "exclusive", BOOL, ANY, "false", "", "",                                        \
@@ -310,7 +311,7 @@ enum choice_embed_provider {
     EMBED_PROVIDER_OLLAMA,
     EMBED_PROVIDER_OPENAI,
 };
-enum choice_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum choice_log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNAL };
 enum choice_relay_overflow { OVERFLOW_GAP, OVERFLOW_DISCONNECT };
 /* log_level: enum log_level of state/base/log.h. */
 

@@ -11,13 +11,17 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PER_SECOND 10
 
 static _Atomic int least_level = LOG_INFO;
-static _Atomic int line_format = LOG_TEXT;
+static _Atomic int line_format = LOG_TEXT; /* Never LOG_AUTO. */
+static _Atomic bool to_journal;            /* Standard error is a stream of the journal's. */
 static _Atomic uint64_t dropped;
 static struct lock log_lock = {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = RANK_LOG};
 static uint64_t dropped_unsaid GUARDED_BY(LC_LOG);
@@ -25,10 +29,35 @@ static uint64_t dropped_unsaid GUARDED_BY(LC_LOG);
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
 void
+log_prepare(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char here[64];
+    struct stat st;
+
+    if (stream && fstat(STDERR_FILENO, &st) == 0) {
+        snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        atomic_store(&to_journal, strcmp(stream, here) == 0);
+    }
+    log_configure((enum log_level)atomic_load(&least_level), LOG_AUTO);
+}
+
+void
 log_configure(enum log_level least, enum log_format format)
 {
     atomic_store(&least_level, (int)least);
+    if (format == LOG_AUTO) {
+        format = atomic_load(&to_journal) ? LOG_JOURNAL : LOG_TEXT;
+    }
     atomic_store(&line_format, (int)format);
+}
+
+static const char *const marks[] = {"<7>", "<6>", "<4>", "<3>", ""};
+
+const char *
+log_mark(enum log_level level)
+{
+    return atomic_load(&to_journal) ? marks[level] : "";
 }
 
 bool
@@ -78,15 +107,17 @@ plain_word(const char *text)
     return *text != '\0';
 }
 
+/* Adds one more of the line, whose own text begins at 'start'. */
 static void
-add_pair(struct buf *b, enum log_format format, const char *key, const char *text, int64_t number)
+add_pair(struct buf *b, size_t start, enum log_format format, const char *key, const char *text,
+         int64_t number)
 {
     if (format == LOG_JSON) {
-        buf_addc(b, b->len ? ',' : '{');
+        buf_addc(b, b->len > start ? ',' : '{');
         buf_add_json(b, slice_of(key));
         buf_addc(b, ':');
     } else {
-        if (b->len) {
+        if (b->len > start) {
             buf_addc(b, ' ');
         }
         buf_adds(b, key);
@@ -108,7 +139,7 @@ write_line(struct buf *b, enum log_format format)
 
     LOCK(LOG, &log_lock);
     if (dropped_unsaid) {
-        add_pair(b, format, "lines_dropped", NULL, (int64_t)dropped_unsaid);
+        add_pair(b, 0, format, "lines_dropped", NULL, (int64_t)dropped_unsaid);
     }
     buf_adds(b, format == LOG_JSON ? "}\n" : "\n");
     if (b->failed || poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ||
@@ -129,19 +160,24 @@ log_emit(enum log_level level, const char *module, const struct log_line *line)
                                         &line->f4, &line->f5, &line->f6, &line->f7};
     struct buf b = {.limit = PIPE_BUF - 64};
     char when[CLOCK_TEXT_SIZE];
+    size_t start;
 
+    buf_adds(&b, format == LOG_JOURNAL ? marks[level] : "");
+    start = b.len;
     clock_format_utc(clock_wall(clock_real()), when);
-    add_pair(&b, format, "time", when, 0);
-    add_pair(&b, format, "level", level_names[level], 0);
-    add_pair(&b, format, "module", module, 0);
-    add_pair(&b, format, "event", line->event, 0);
+    if (format != LOG_JOURNAL) {
+        add_pair(&b, start, format, "time", when, 0);
+    }
+    add_pair(&b, start, format, "level", level_names[level], 0);
+    add_pair(&b, start, format, "module", module, 0);
+    add_pair(&b, start, format, "event", line->event, 0);
     for (size_t i = 0; i < sizeof fields / sizeof *fields && fields[i]->key; i++) {
         size_t before = b.len;
-        add_pair(&b, format, fields[i]->key, fields[i]->text, fields[i]->number);
+        add_pair(&b, start, format, fields[i]->key, fields[i]->text, fields[i]->number);
         if (b.failed) { /* Too long: this field is told as cut, the line is kept. */
             b.failed = false;
             b.len = before;
-            add_pair(&b, format, fields[i]->key, "(too long)", 0);
+            add_pair(&b, start, format, fields[i]->key, "(too long)", 0);
             if (b.failed) {
                 b.failed = false;
                 b.len = before;

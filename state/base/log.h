@@ -1,5 +1,10 @@
 /* log.h -- one event a line on standard error, as key=value or JSON.
  *
+ * In the journal's form a line is key=value without the time, which the journal keeps itself,
+ * behind the priority of syslog(3) in the way of sd-daemon(3): "<3>" for errors, "<4>" for
+ * warnings, "<6>" for info, "<7>" for debug.  That is what LOG_AUTO means where standard error is a
+ * stream of the journal (JOURNAL_STREAM names its device and inode); elsewhere it is LOG_TEXT.
+ *
  * Standard output belongs to MCP.  A reader that has stopped reading never stops the server: a line
  * that does not fit is dropped, and the next one that fits says how many were.  Tokens, bodies and
  * absolute paths of a peer are never logged.  Any thread; takes the LOG lock.
@@ -17,7 +22,7 @@
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
-enum log_format { LOG_TEXT, LOG_JSON };
+enum log_format { LOG_AUTO, LOG_TEXT, LOG_JSON, LOG_JOURNAL };
 
 struct log_field {
     const char *key;  /* Null: no such field. */
@@ -40,6 +45,8 @@ struct log_limit {
     _Atomic unsigned count;
 };
 
+/* Looks where standard error goes.  At the start of main, before other threads. */
+void log_prepare(void);
 /* From the start of main, before other threads; then any time (a reload). */
 void log_configure(enum log_level least, enum log_format format);
 /* Which level and format a word means; false if none. */
@@ -47,6 +54,9 @@ bool log_level_parse(const char *word, enum log_level *level);
 bool log_enabled(enum log_level level);
 void log_emit(enum log_level level, const char *module, const struct log_line *line);
 bool log_allowed(struct log_limit *limit);
+/* What lines for people on standard error begin with that are of that level: "<3>" or the like if
+ * the journal reads them, else nothing.  Borrowed for ever. */
+const char *log_mark(enum log_level level);
 /* Lines dropped so far because nobody read them. */
 uint64_t log_dropped(void);
 

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 LOG_MODULE("test");
@@ -100,6 +102,69 @@ json_lines_are_json(void **state)
     CHECK(json_integer_value(json_object_get(line, "n")) == INT64_MIN);
     CHECK_INT(json_object_size(line), 6);
     json_decref(line);
+    free(got);
+}
+
+/* The journal keeps the time itself, and reads the priority in front of each line. */
+static void
+lines_for_the_journal_have_priorities(void **state)
+{
+    struct capture c;
+    char *got;
+
+    (void)state;
+    begin(&c, LOG_DEBUG, LOG_JOURNAL);
+    log_debug("d");
+    log_info("i");
+    log_warn("w", F_STR("why", "a\nb"));
+    log_error("e");
+    got = end(&c);
+    CHECK_STR(got, "<7>level=debug module=test event=d\n"
+                   "<6>level=info module=test event=i\n"
+                   "<4>level=warn module=test event=w why=\"a\\nb\"\n"
+                   "<3>level=error module=test event=e\n");
+    free(got);
+}
+
+static void
+say_journal_stream(uintmax_t device, uintmax_t inode)
+{
+    char stream[100];
+
+    snprintf(stream, sizeof stream, "%ju:%ju", device, inode);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_prepare();
+}
+
+/* Only if standard error itself is what the variable names: it may have been led elsewhere. */
+static void
+the_journal_is_known_by_its_stream(void **state)
+{
+    struct capture c;
+    struct stat st;
+    char *got;
+
+    (void)state;
+    begin(&c, LOG_OFF, LOG_TEXT);
+    CHECK_INT(fstat(STDERR_FILENO, &st), 0);
+    say_journal_stream(st.st_dev, st.st_ino + 1);
+    log_configure(LOG_INFO, LOG_AUTO);
+    log_info("text");
+    CHECK_STR(log_mark(LOG_ERROR), "");
+    say_journal_stream(st.st_dev, st.st_ino);
+    log_configure(LOG_INFO, LOG_AUTO);
+    log_info("journal");
+    CHECK_STR(log_mark(LOG_ERROR), "<3>");
+    CHECK_STR(log_mark(LOG_WARN), "<4>");
+    log_configure(LOG_INFO, LOG_JSON); /* Said explicitly, that counts. */
+    log_info("json");
+    setenv("JOURNAL_STREAM", "none", 1);
+    log_prepare();
+    CHECK_STR(log_mark(LOG_ERROR), "");
+    unsetenv("JOURNAL_STREAM");
+    got = end(&c);
+    CHECK(strncmp(got, "time=", 5) == 0);
+    CHECK(strstr(got, "\n<6>level=info module=test event=journal\n{\"time\":") != NULL);
     free(got);
 }
 
@@ -321,6 +386,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_has_keys_and_values),
         cmocka_unit_test(json_lines_are_json),
+        cmocka_unit_test(lines_for_the_journal_have_priorities),
+        cmocka_unit_test(the_journal_is_known_by_its_stream),
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(a_line_never_exceeds_what_a_pipe_takes_at_once),
         cmocka_unit_test(a_full_pipe_blocks_nobody_and_drops_are_told),
