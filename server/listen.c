@@ -201,29 +201,37 @@ open_unix(const struct listen_address *address, struct listener *l, struct fault
     return E_OK;
 }
 
-/* Fills host and port of an open TCP listener. */
 static enum err
-tell_address(struct listener *l, struct fault *f)
+ask_address(int fd, struct sockaddr_storage *actual, socklen_t *len, struct fault *f)
 {
-    struct sockaddr_storage actual = {.ss_family = AF_UNSPEC};
-    socklen_t len = sizeof actual;
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&actual;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&actual;
+    *actual = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+    *len = sizeof *actual;
+    return getsockname(fd, (struct sockaddr *)actual, len) == 0
+               ? E_OK
+               : fault_set(f, E_IO, "listen: the socket's address is unknown: %s", strerror(errno));
+}
+
+/* Fills in where an open listener is. */
+static void
+tell_address(const struct sockaddr_storage *actual, struct listener *l)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)actual;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)actual;
+    const struct sockaddr_un *un = (const struct sockaddr_un *)actual;
     char text[INET6_ADDRSTRLEN];
 
-    if (getsockname(l->fd, (struct sockaddr *)&actual, &len) != 0) {
-        listen_close(l);
-        return fault_set(f, E_IO, "listen: the socket's address is unknown: %s", strerror(errno));
+    if (actual->ss_family == AF_UNIX) {
+        snprintf(l->socket_path, sizeof l->socket_path, "%s", un->sun_path);
+        return;
     }
-    if (actual.ss_family == AF_INET) {
+    if (actual->ss_family == AF_INET) {
         inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
         snprintf(l->host, sizeof l->host, "%s", text);
     } else {
         inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
         snprintf(l->host, sizeof l->host, "[%s]", text);
     }
-    l->port = ntohs(v4->sin_port);
-    return E_OK;
+    l->port = ntohs(v4->sin_port); /* At the same place in both. */
 }
 
 enum err
@@ -249,7 +257,15 @@ listen_open(const struct listen_address *address, unsigned first, unsigned last,
         }
     }
     if (l->fd >= 0) {
-        return tell_address(l, f);
+        socklen_t len;
+        enum err err = ask_address(l->fd, &sockaddr, &len, f);
+
+        if (err) {
+            listen_close(l);
+        } else {
+            tell_address(&sockaddr, l);
+        }
+        return err;
     }
     if (errno != EADDRINUSE) {
         fault_set(f, E_IO, "listen: the address cannot be listened on: %s", strerror(errno));
@@ -262,6 +278,19 @@ listen_open(const struct listen_address *address, unsigned first, unsigned last,
                            "--ports-last");
 }
 
+enum err
+listen_adopt(int fd, struct listen_address *address, struct listener *l, struct fault *f)
+{
+    enum err err = ask_address(fd, &address->sockaddr, &address->len, f);
+
+    address->port_given = true;
+    *l = (struct listener){.fd = err ? -1 : fd, .adopted = true};
+    if (!err) {
+        tell_address(&address->sockaddr, l);
+    }
+    return err;
+}
+
 void
 listen_close(struct listener *l)
 {
@@ -269,10 +298,10 @@ listen_close(struct listener *l)
         close(l->fd);
         l->fd = -1;
     }
-    if (l->socket_path[0]) {
+    if (l->socket_path[0] && !l->adopted) {
         unlink(l->socket_path);
-        l->socket_path[0] = '\0';
     }
+    l->socket_path[0] = '\0';
 }
 
 void

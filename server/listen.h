@@ -25,7 +25,8 @@ struct listener {
     char host[64]; /* As in a URL; empty for a Unix socket. */
     unsigned port; /* 0 for a Unix socket. */
     char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* Absolute; empty for TCP. */
-    bool moved; /* The given port was taken; this is another. */
+    bool moved;   /* The given port was taken; this is another. */
+    bool adopted; /* Others have opened it. */
 };
 
 /* Reads "HOST", "HOST:PORT", "[V6]:PORT" or "unix:PATH".  E_ARGUMENT. */
@@ -36,7 +37,11 @@ bool listen_is_local(const struct listen_address *address);
  * taken, told with range and remedy; E_CONFLICT: another listens on that Unix socket; E_IO. */
 enum err listen_open(const struct listen_address *address, unsigned first, unsigned last,
                      struct listener *l, struct fault *f);
-/* Closes the socket if it is open, and removes a Unix socket's file. */
+/* Takes 'fd', which listens already and was opened by others, to whom the file of a Unix socket
+ * belongs: nobody removes it here.  E_OK, 'l' and, in '*address', where it is; E_IO: nobody knows,
+ * and 'fd' is the caller's still. */
+enum err listen_adopt(int fd, struct listen_address *address, struct listener *l, struct fault *f);
+/* Closes the socket if it is open, and removes the file of a Unix socket that was made here. */
 void listen_close(struct listener *l);
 /* Writes the URL by which this machine reaches 'path' on it: "http://127.0.0.1:4242/mcp", or, with
  * the socket's path escaped as a host, "http+unix://%2Frun%2Ft.sock/mcp". */

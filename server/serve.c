@@ -7,6 +7,7 @@
 #include "server/report.h"
 #include "server/serve_private.h"
 #include "server/token.h"
+#include "state/base/keeper.h"
 #include "state/base/log.h"
 #include "state/config.h"
 #include "state/state.h"
@@ -42,28 +43,25 @@ raise_descriptor_limit(const struct settings *settings)
 
 /* Listens, and says where in server.json. */
 static enum err
-announce(struct server *s, const struct listen_address *address, struct fault *f)
+announce(struct server *s, struct fault *f)
 {
+    const struct listener *l = &s->listeners[0];
     const struct settings *settings = s->context->settings;
     struct discovery *d = &s->discovery;
     char url[LISTEN_URL_SIZE];
     enum err err;
 
     if (s->http) {
-        err = listen_open(address, settings->ports_first, settings->ports_last, &s->listener, f);
+        err = serve_listen(s, f);
         if (err) {
             return err;
         }
-        if (s->listener.moved) {
-            log_warn("the given port is taken, another is used", F_STR("listen", settings->listen),
-                     F_UINT("port", s->listener.port));
-        }
-        listen_url(&s->listener, settings->http_path, url);
+        listen_url(l, settings->http_path, url);
         d->url = xstrdup(url);
         d->path = xstrdup(settings->http_path);
-        d->host = s->listener.host[0] ? xstrdup(s->listener.host) : NULL;
-        d->port = s->listener.port;
-        d->socket = s->listener.socket_path[0] ? xstrdup(s->listener.socket_path) : NULL;
+        d->host = l->host[0] ? xstrdup(l->host) : NULL;
+        d->port = l->port;
+        d->socket = l->socket_path[0] ? xstrdup(l->socket_path) : NULL;
         d->token =
             settings->auth == AUTH_TOKEN && !token_is_given(settings) ? xstrdup(s->token) : NULL;
     }
@@ -119,13 +117,33 @@ open_access(struct server *s, struct fault *f)
 }
 
 static enum err
+start_http(struct server *s, struct transport_context *context, struct fault *f)
+{
+    int more[TRANSPORT_SOCKETS_MAX];
+    enum err err;
+
+    context->listen_fd = s->listeners[0].fd;
+    context->more_fds = more;
+    context->more_count = s->listener_count - 1;
+    for (size_t i = 1; i < s->listener_count; i++) {
+        more[i - 1] = s->listeners[i].fd;
+    }
+    err = http_transport.start(context, &s->http_transport, f);
+    context->more_fds = NULL;
+    for (size_t i = 0; !err && i < s->listener_count; i++) {
+        s->listeners[i].fd = -1; /* The transport's now. */
+    }
+    return err;
+}
+
+static enum err
 start_transports(struct server *s, struct fault *f)
 {
-    const struct transport_context context = {
+    struct transport_context context = {
         .dispatcher = s->core.dispatcher,
         .settings = s->context->settings,
         .clock = clock_real(),
-        .listen_fd = s->http ? s->listener.fd : -1,
+        .listen_fd = -1,
         .token = s->context->settings->auth == AUTH_TOKEN ? s->token : NULL,
         .access = s->access,
         .traffic = state_traffic(s->core.state),
@@ -139,10 +157,7 @@ start_transports(struct server *s, struct fault *f)
     enum err err = E_OK;
 
     if (s->http) {
-        err = http_transport.start(&context, &s->http_transport, f);
-        if (!err) {
-            s->listener.fd = -1; /* The transport's now. */
-        }
+        err = start_http(s, &context, f);
     }
     if (!err && s->stdio) {
         err = stdio_transport.start(&context, &s->stdio_transport, f);
@@ -155,8 +170,7 @@ start(struct server *s, struct fault *f)
 {
     const struct settings *settings = s->context->settings;
     struct project *project = &s->context->project;
-    struct listen_address address;
-    enum err err = serve_prepare(s, &address, f);
+    enum err err = serve_prepare(s, f);
 
     if (!err) {
         err = serve_become_first(s, f);
@@ -181,7 +195,7 @@ start(struct server *s, struct fault *f)
         err = core_keep(&s->core, f);
     }
     if (!err) {
-        err = announce(s, &address, f);
+        err = announce(s, f);
     }
     if (!err) {
         raise_descriptor_limit(settings);
@@ -201,10 +215,41 @@ config_changed(void *arg, const struct settings *now, const bool keys[SETTING_CO
     }
 }
 
+static bool
+http_loop_beats(void *transport)
+{
+    return http_transport.beats(transport);
+}
+
+static bool
+stdio_loop_beats(void *transport)
+{
+    return stdio_transport.beats(transport);
+}
+
+static bool
+keeper_loop_beats(void *keeper)
+{
+    return keeper_beats(keeper);
+}
+
+/* All that a client's call may have to go through. */
+static void
+feel_pulse(struct server *s)
+{
+    if (s->http_transport) {
+        pulse_add(&s->pulse, "HTTP", http_loop_beats, s->http_transport);
+    }
+    if (s->stdio_transport) {
+        pulse_add(&s->pulse, "stdio", stdio_loop_beats, s->stdio_transport);
+    }
+    pulse_add(&s->pulse, "keeper", keeper_loop_beats, s->core.keeper);
+    pulse_add_pool(&s->pulse, s->core.pool);
+}
+
 int
 serve_run(struct context *context)
 {
-    const char *reason;
     struct server s = {
         .context = context,
         .signal_fd = -1,
@@ -212,17 +257,19 @@ serve_run(struct context *context)
         .in_fd = -1,
         .out_fd = -1,
         .lock_fd = -1,
-        .listener = {.fd = -1},
+        .notify = NOTIFY_INIT,
+        .reason = "it could not start",
         .core = CORE_INIT,
         .discovery = DISCOVERY_INIT,
     };
     struct fault f = FAULT_INIT;
     int status = STATUS_OK;
 
-    s.terminal = serve_has_terminal();
+    notify_open(&s.notify);
+    s.terminal = !notify_on(&s.notify) && serve_may_hang_up();
     config_listen(context->config, config_changed, NULL);
     serve_choose_transports(&s);
-    if (start(&s, &f)) {
+    if (activation_take(&s.activation, &f) || start(&s, &f)) {
         report_fault(stderr, &f);
         status = STATUS_FAILED;
     }
@@ -233,8 +280,10 @@ serve_run(struct context *context)
     log_info("serving", F_STR("mode", s.mode),
              F_STR("url", s.discovery.url ? s.discovery.url : "none"),
              F_STR("project", context->project.name), F_INT("pid", s.discovery.pid));
-    reason = serve_wait_for_end(&s);
-    log_info("ending", F_STR("reason", reason));
+    feel_pulse(&s);
+    serve_tell_ready(&s);
+    s.reason = serve_wait_for_end(&s);
+    log_info("ending", F_STR("reason", s.reason));
     serve_let_signals_kill();
     serve_stop(&s);
     log_info("ended");

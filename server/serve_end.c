@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@ LOG_MODULE("serve");
 
 /* After the deadline, the time in which errors for what was cancelled are still written. */
 #define GRACE (SECOND / 2)
+/* And then, for a machine under load, that in which all is freed and closed. */
+#define MARGIN (5 * SECOND)
 
 static void
 end_at_once(int signal_number)
@@ -50,10 +53,23 @@ serve_let_signals_kill(void)
 
 /* Gives up what runs once the deadline has come, unless all is done before. */
 struct patience {
-    struct core *core;
+    struct server *server;
     int64_t deadline_ns;
     int done_fd; /* An eventfd: readable once the transports have stopped. */
 };
+
+/* How far the drain is; a sign of life goes with it, as there is an end to the drain. */
+static void
+tell_drain(struct server *s, int64_t left_ns)
+{
+    char status[NOTIFY_STATUS_MAX];
+
+    if (notify_on(&s->notify)) {
+        snprintf(status, sizeof status, "ending (%s): %u calls in flight, %lld s left for them",
+                 s->reason, serve_calls(s), (long long)((left_ns + SECOND - 1) / SECOND));
+        notify_stopping(&s->notify, left_ns + GRACE + MARGIN, status);
+    }
+}
 
 static void *
 lose_patience(void *arg)
@@ -63,19 +79,20 @@ lose_patience(void *arg)
 
     for (;;) {
         int64_t left = p->deadline_ns - clock_mono(clock_real());
-        int n = poll(&done, 1, left > 0 ? (int)(left / 1000000) + 1 : 0);
+        int64_t nap = left < SECOND ? left : SECOND;
 
-        if (n > 0) {
+        if (poll(&done, 1, nap > 0 ? (int)(nap / 1000000) + 1 : 0) > 0) {
             return NULL;
         }
         if (left <= 0) {
-            unsigned calls = dispatch_end_all(p->core->dispatcher);
+            unsigned calls = dispatch_end_all(p->server->core.dispatcher);
 
             log_warn("calls still ran at the end of the drain; they were given up",
                      F_UINT("calls", calls));
-            state_give_up(p->core->state);
+            state_give_up(p->server->core.state);
             return NULL;
         }
+        tell_drain(p->server, left);
     }
 }
 
@@ -93,14 +110,19 @@ static void
 stop_transports(struct server *s)
 {
     struct patience p = {
-        .core = &s->core,
+        .server = s,
         .deadline_ns = clock_mono(clock_real()) + drain_time(s),
         .done_fd = eventfd(0, EFD_CLOEXEC),
     };
     pthread_t thread;
     uint64_t one = 1;
-    bool watched = p.done_fd >= 0 && (s->http_transport || s->stdio_transport) &&
-                   thread_start(&thread, "tandem-patience", lose_patience, &p) == 0;
+    bool serves = s->http_transport || s->stdio_transport, watched;
+
+    if (serves) {
+        tell_drain(s, p.deadline_ns - clock_mono(clock_real()));
+    }
+    watched = serves && p.done_fd >= 0 &&
+              thread_start(&thread, "tandem-patience", lose_patience, &p) == 0;
 
     if (s->core.dispatcher) {
         dispatch_drain(s->core.dispatcher);
@@ -132,7 +154,8 @@ serve_stop(struct server *s)
     }
     stop_transports(s);
     access_destroy(s->access);
-    listen_close(&s->listener);
+    serve_close_sockets(s);
+    notify_close(&s->notify);
     core_close(&s->core);
     second_fini(&s->second);
     discovery_fini(&s->discovery);

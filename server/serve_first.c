@@ -42,29 +42,6 @@ serve_choose_transports(struct server *s)
     s->mode = s->http && s->stdio ? "dual" : s->http ? "http" : "stdio";
 }
 
-/* Loopback is for anybody on this machine who has the token; anything wider must be meant. */
-static enum err
-check_exposure(const struct settings *settings, const struct listen_address *address,
-               struct fault *f)
-{
-    if (listen_is_local(address)) {
-        return E_OK;
-    }
-    if (settings->origins[SETTING_auth] == ORIGIN_DEFAULT) {
-        fault_set(f, E_REFUSED, "listen: %s can be reached from other machines", settings->listen);
-        return fault_remedy(f,
-                            "say how clients are let in: --auth token, --auth jwt, or --auth none");
-    }
-    if (!settings->allow_host[0]) {
-        fault_set(f, E_REFUSED,
-                  "listen: %s can be reached from other machines, but no Host header "
-                  "of theirs would be taken",
-                  settings->listen);
-        return fault_remedy(f, "name this machine as clients do, with --allow-host NAME");
-    }
-    return E_OK;
-}
-
 /* Blocks the signals of the end in this and all later threads, and makes what main waits on. */
 static enum err
 prepare_waiting(struct server *s, struct fault *f)
@@ -105,14 +82,10 @@ take_stdio(struct server *s, struct fault *f)
 }
 
 enum err
-serve_prepare(struct server *s, struct listen_address *address, struct fault *f)
+serve_prepare(struct server *s, struct fault *f)
 {
-    const struct settings *settings = s->context->settings;
-    enum err err = s->http ? listen_parse(settings->listen, address, f) : E_OK;
+    enum err err = s->http ? serve_choose_address(s, f) : E_OK;
 
-    if (!err && s->http) {
-        err = check_exposure(settings, address, f);
-    }
     if (!err) {
         err = prepare_waiting(s, f);
     }

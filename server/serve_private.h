@@ -1,12 +1,16 @@
-/* serve_private.h -- one server, for serve.c (its order), serve_first.c (who serves), serve_wait.c
- * (until when) and serve_end.c (its end).  All of main's thread. */
+/* serve_private.h -- one server, for serve.c (its order), serve_first.c (who serves),
+ * serve_listen.c (where), serve_wait.c (until when), serve_reload.c (settings read anew) and
+ * serve_end.c (its end).  All of main's thread. */
 #ifndef TANDEM_SERVE_PRIVATE_H
 #define TANDEM_SERVE_PRIVATE_H
 
+#include "server/activation.h"
 #include "server/context.h"
 #include "server/core.h"
 #include "server/discovery.h"
 #include "server/listen.h"
+#include "server/notify.h"
+#include "server/pulse.h"
 #include "server/second.h"
 #include "state/access.h"
 #include "transports/transport.h"
@@ -20,14 +24,22 @@ struct server {
     int signal_fd, ended_fd;
     int in_fd, out_fd; /* The client's, moved away from 0 and 1. */
     int lock_fd;
-    struct second second; /* What it was before it served. */
-    bool over;            /* It has ended as that. */
-    bool terminal;        /* It had one at the start. */
+    struct second second;           /* What it was before it served. */
+    bool over;                      /* It has ended as that. */
+    bool terminal;                  /* It was started from one, whose hangup ends it. */
+    struct notify notify;           /* Who manages it, if anybody does. */
+    struct pulse pulse;             /* Of what serves. */
+    char status[NOTIFY_STATUS_MAX]; /* As the manager was told last. */
+    char refused[200];              /* Why the settings are not those of the file; or empty. */
+    const char *reason;             /* Why it ends. */
+    struct activation activation;   /* Sockets that were opened for it, and are not served yet. */
     const struct transport_estate *estate;
     char token[TOKEN_SIZE];
     struct discovery discovery;
-    bool announced; /* server.json is ours. */
-    struct listener listener;
+    bool announced;                                   /* server.json is ours. */
+    struct listen_address address;                    /* Where to listen, unless others do. */
+    struct listener listeners[TRANSPORT_SOCKETS_MAX]; /* The first is announced. */
+    size_t listener_count;
     struct core core;
     struct access *access; /* Owned; null unless tokens are an authorization server's. */
     struct transport *http_transport, *stdio_transport;
@@ -37,15 +49,36 @@ struct server {
 
 /* Decides what is served: stdio, HTTP, or both. */
 void serve_choose_transports(struct server *s);
-/* All that comes before it is known who serves; '*address' is where HTTP is to listen. */
-enum err serve_prepare(struct server *s, struct listen_address *address, struct fault *f);
+/* All that comes before it is known who serves. */
+enum err serve_prepare(struct server *s, struct fault *f);
 /* Comes back with the project's lock, sooner or later; 's->over' if it is not wanted any more. */
 enum err serve_become_first(struct server *s, struct fault *f);
 
+/* serve_listen.c */
+
+/* Finds out where HTTP is served: on the sockets that were handed over, else where the settings
+ * say; and whether it may be. */
+enum err serve_choose_address(struct server *s, struct fault *f);
+/* Listens there. */
+enum err serve_listen(struct server *s, struct fault *f);
+/* Closes what nobody has taken. */
+void serve_close_sockets(struct server *s);
+
+/* serve_reload.c */
+
+/* Reads anew what files say: the settings, the keys of tokens, and what the project has. */
+void serve_reload(struct server *s);
+
 /* serve_wait.c */
 
-/* Whether this process has a terminal that could hang up. */
+/* Calls in flight. */
+unsigned serve_calls(const struct server *s);
+/* Tells the manager that it serves, and how. */
+void serve_tell_ready(struct server *s);
+/* Whether this process has a terminal. */
 bool serve_has_terminal(void);
+/* Whether that may hang up and end it: not if it has none, or was told to ignore that (nohup). */
+bool serve_may_hang_up(void);
 /* Returns once it is time to end, with the reason. */
 const char *serve_wait_for_end(struct server *s);
 

@@ -272,6 +272,12 @@ access_destroy(struct access *a)
     }
 }
 
+void
+access_look(struct access *a)
+{
+    jwks_refresh(a->jwks);
+}
+
 struct access_counters
 access_counters(struct access *a)
 {

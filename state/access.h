@@ -53,6 +53,9 @@ enum access_answer {
 enum access_answer access_check(struct access *a, struct slice token, struct jwks_waiter *waiter,
                                 struct grant **grant, struct fault *f);
 
+/* Has the keys looked at anew, soon. */
+void access_look(struct access *a);
+
 struct access_counters {
     struct jwks_counters keys;
     uint64_t remembered, verified, refused; /* Answers: from memory; by verifying; no good. */

@@ -288,6 +288,14 @@ jwks_look(struct jwks *j, uint64_t generation, struct jwks_waiter *waiter)
     return answer;
 }
 
+void
+jwks_refresh(struct jwks *j)
+{
+    LOCK(KEYS, &j->lock);
+    want_look_locked(j);
+    UNLOCK(KEYS, &j->lock);
+}
+
 struct jwks_counters
 jwks_counters(struct jwks *j)
 {

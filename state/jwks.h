@@ -47,6 +47,9 @@ enum jwks_look {
  * which may be null for one who will not wait, is borrowed until it is called. */
 enum jwks_look jwks_look(struct jwks *j, uint64_t generation, struct jwks_waiter *waiter);
 
+/* Somebody says that the source has changed: it is looked at, soon. */
+void jwks_refresh(struct jwks *j);
+
 struct jwks_counters {
     uint64_t looks, failures, changes;
 };

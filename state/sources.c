@@ -206,6 +206,12 @@ sources_stop(struct sources *s)
     }
 }
 
+void
+sources_look(struct sources *s)
+{
+    watch_look(s->watch);
+}
+
 struct watch_counters
 sources_counters(struct sources *s)
 {

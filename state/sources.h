@@ -27,6 +27,8 @@ struct sources *sources_start(const struct sources_options *options,
                               const struct skill_source *sources, size_t count);
 /* Nothing is published any more.  Null is ignored. */
 void sources_stop(struct sources *s);
+/* Has all of them looked at again, soon. */
+void sources_look(struct sources *s);
 struct watch_counters sources_counters(struct sources *s);
 
 /* A workflow session made progress; 'list': or came, or went.  Any thread. */

@@ -114,6 +114,16 @@ state_keep(struct state *state, struct keeper *keeper)
     helpdesk_keep(state->helpdesk, keeper, o->settings->helpdesk_preload);
 }
 
+void
+state_look(struct state *state)
+{
+    if (state->sources) {
+        sources_look(state->sources);
+    }
+    search_stir(state->search);
+    tenants_forget(state->tenants, NULL);
+}
+
 bool
 state_watched(const struct state *state, struct watch_counters *counters)
 {

@@ -62,6 +62,10 @@ enum err state_create(const struct state_options *options, struct state **state,
 /* Has 'keeper', who must outlive it, watch the project's files and tell of what changes.  At most
  * once, before the first transport. */
 void state_keep(struct state *state, struct keeper *keeper);
+/* Somebody says that files of the project have changed: packs, standards and skills are looked at
+ * again, soon, and tenants' settings read again when they are asked for next.  No lock may be held.
+ */
+void state_look(struct state *state);
 /* What is watched; false if nothing is, for there is no keeper.  No lock may be held. */
 bool state_watched(const struct state *state, struct watch_counters *counters);
 /* Null is ignored.  No other thread may use it. */

@@ -348,6 +348,24 @@ watch_drop(struct watch_tree *tree)
     keeper_call(tree->watch->keeper, drop_and_take_stock, tree);
 }
 
+static void
+look_at_all(void *arg)
+{
+    struct watch *w = arg;
+
+    if (!w->burst_events) {
+        look(w, true, true);
+    } else if (w->burst_events < FLOOD_EVENTS) {
+        w->burst_events = FLOOD_EVENTS; /* At its end all of it is looked at. */
+    }
+}
+
+void
+watch_look(struct watch *w)
+{
+    keeper_post(w->keeper, look_at_all, w);
+}
+
 struct counting {
     struct watch *watch;
     struct watch_counters counters;

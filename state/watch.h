@@ -70,6 +70,9 @@ struct watch_tree *watch_add(struct watch *w, struct dir *base, const char *path
 /* After it returns, nothing is told of the tree any more.  Not from 'tell'. */
 void watch_drop(struct watch_tree *tree);
 
+/* Has everything looked at again, soon: where the kernel tells of nothing. */
+void watch_look(struct watch *w);
+
 struct watch_counters {
     size_t trees, folders, entries; /* As of the last look. */
     size_t unwatched;               /* Folders that are only looked at. */

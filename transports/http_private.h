@@ -51,16 +51,25 @@ struct answer {
     char body[];
 };
 
+/* A socket that is listened on. */
+struct http_listener {
+    uv_poll_t poll; /* First. */
+    int fd;
+    unsigned port; /* Bound TCP port; 0 on a Unix socket. */
+};
+
 struct http_server {
     struct transport_context context; /* Borrowed parts; set once, as are those up to 'lock'. */
     struct http_limits parser_limits;
     struct http_auth *auth; /* Owned; null unless tokens are an authorization server's. */
-    unsigned port;          /* Bound TCP port; 0 on a Unix socket. */
-    unsigned tick_ms;       /* How often connections are looked at. */
-    pthread_t thread;       /* The starter's, to join. */
+    struct http_listener listeners[TRANSPORT_SOCKETS_MAX]; /* The polls are the thread's. */
+    size_t listener_count;
+    unsigned tick_ms; /* How often connections are looked at. */
+    pthread_t thread; /* The starter's, to join. */
     uv_loop_t loop;
     uv_async_t wake;
     _Atomic unsigned refs; /* The starter's, and one a connection. */
+    _Atomic bool asked;    /* For a sign of life, and has not given it yet. */
     _Atomic bool stopping;
     _Atomic int64_t stop_deadline_ns;
 
@@ -70,7 +79,6 @@ struct http_server {
 
     /* The thread's own. */
     pthread_t self;
-    uv_poll_t listener;
     uv_timer_t tick;
     bool accepting, draining, ended;
     int spare_fd;             /* Given up to refuse a connection when descriptors run out. */

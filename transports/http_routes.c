@@ -91,6 +91,17 @@ find_route(const struct http_server *s, struct slice path)
 
 /* ---- Who asks ---- */
 
+static bool
+is_own_port(const struct http_server *s, unsigned port)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        if (port && port == s->listeners[i].port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The names that are always this machine's own, with its port or none; and those of the settings,
  * with the port given there, or any if none is. */
 static bool
@@ -105,7 +116,7 @@ host_allowed(const struct http_server *s, struct slice authority)
         return false;
     }
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (http_same(host, own[i]) && (port == 0 || port == s->port)) {
+        if (http_same(host, own[i]) && (port == 0 || is_own_port(s, port))) {
             return true;
         }
     }
@@ -142,7 +153,7 @@ origin_is_own(const struct http_server *s, struct slice origin)
     unsigned port;
 
     return origin.len > scheme.len && http_same((struct slice){origin.data, scheme.len}, scheme) &&
-           http_authority(rest, &host, &port) && s->port > 0 && (port ? port : 80) == s->port &&
+           http_authority(rest, &host, &port) && is_own_port(s, port ? port : 80) &&
            host_allowed(s, rest);
 }
 

@@ -255,13 +255,23 @@ start_tick(struct http_server *s)
 }
 
 static void
+close_listeners(struct http_server *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        uv_close((uv_handle_t *)&s->listeners[i].poll, NULL);
+    }
+}
+
+static void
 begin_drain(struct http_server *s)
 {
     struct connection *next;
 
     s->draining = true;
-    uv_close((uv_handle_t *)&s->listener, NULL);
-    close(s->context.listen_fd); /* Now: who comes is refused at once, not left in the queue. */
+    close_listeners(s);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        close(s->listeners[i].fd); /* Now: who comes is refused at once, not left in the queue. */
+    }
     for (struct connection *c = s->first; c; c = next) {
         next = c->next;
         connection_drain(c);
@@ -292,6 +302,7 @@ on_wake(uv_async_t *wake)
 {
     struct http_server *s = wake->data;
 
+    atomic_store(&s->asked, false);
     s->now_ns = clock_mono(s->context.clock);
     deliver(s);
     http_lines_woken(s);
@@ -305,7 +316,9 @@ on_wake(uv_async_t *wake)
 static void
 pause_accepting(struct http_server *s)
 {
-    uv_poll_stop(&s->listener);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        uv_poll_stop(&s->listeners[i].poll);
+    }
     s->accepting = false;
 }
 
@@ -325,14 +338,14 @@ turn_away(struct http_server *s, int fd)
 /* Descriptors have run out: gives the spare one up to tell one peer so, then lets the others wait
  * for a moment, or until a connection closes. */
 static void
-refuse_for_want(struct http_server *s)
+refuse_for_want(struct http_server *s, int listen_fd)
 {
     int fd;
 
     if (s->spare_fd >= 0) {
         close(s->spare_fd);
     }
-    fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         turn_away(s, fd);
     }
@@ -365,6 +378,7 @@ static void
 on_listen(uv_poll_t *poll, int status, int events)
 {
     struct http_server *s = poll->data;
+    int listen_fd = ((struct http_listener *)poll)->fd;
 
     (void)events;
     s->now_ns = clock_mono(s->context.clock);
@@ -380,13 +394,13 @@ on_listen(uv_poll_t *poll, int status, int events)
             pause_accepting(s); /* Until one closes. */
             return;
         }
-        fd = accept4(s->context.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             admit_connection(s, fd);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            refuse_for_want(s); /* EMFILE, ENFILE, ENOBUFS, ENOMEM. */
+            refuse_for_want(s, listen_fd); /* EMFILE, ENFILE, ENOBUFS, ENOMEM. */
             return;
         }
     }
@@ -397,7 +411,9 @@ http_server_accept_again(struct http_server *s)
 {
     if (!s->accepting && !s->draining && s->connections < s->context.settings->limits_connections) {
         s->accepting = true;
-        uv_poll_start(&s->listener, UV_READABLE, on_listen);
+        for (size_t i = 0; i < s->listener_count; i++) {
+            uv_poll_start(&s->listeners[i].poll, UV_READABLE, on_listen);
+        }
     }
 }
 
@@ -426,31 +442,6 @@ bound_port(int fd)
                                            : 0;
 }
 
-/* Makes loop and handles.  False if that fails, with nothing left. */
-static bool
-make_loop(struct http_server *s)
-{
-    if (uv_loop_init(&s->loop) != 0) {
-        return false;
-    }
-    s->wake.data = s->tick.data = s->listener.data = s;
-    if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
-        uv_loop_close(&s->loop);
-        return false;
-    }
-    uv_timer_init(&s->loop, &s->tick);
-    if (uv_poll_init(&s->loop, &s->listener, s->context.listen_fd) != 0) {
-        uv_close((uv_handle_t *)&s->tick, NULL);
-        uv_close((uv_handle_t *)&s->wake, NULL);
-        uv_run(&s->loop, UV_RUN_DEFAULT);
-        uv_loop_close(&s->loop);
-        return false;
-    }
-    s->accepting = true;
-    uv_poll_start(&s->listener, UV_READABLE, on_listen);
-    return true;
-}
-
 /* The loop never ran, or has run out. */
 static void
 close_loop(struct http_server *s)
@@ -459,6 +450,58 @@ close_loop(struct http_server *s)
 
     assert(busy == 0);
     (void)busy;
+}
+
+/* Closes what a loop that never ran has beside the listeners, which are closed. */
+static void
+unmake_loop(struct http_server *s)
+{
+    uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->wake, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    close_loop(s);
+}
+
+/* False if one cannot be polled; those before it are. */
+static bool
+open_listeners(struct http_server *s)
+{
+    const struct transport_context *context = &s->context;
+
+    assert(context->more_count < TRANSPORT_SOCKETS_MAX);
+    for (s->listener_count = 0; s->listener_count <= context->more_count; s->listener_count++) {
+        struct http_listener *l = &s->listeners[s->listener_count];
+
+        l->fd = s->listener_count ? context->more_fds[s->listener_count - 1] : context->listen_fd;
+        l->port = bound_port(l->fd);
+        if (uv_poll_init(&s->loop, &l->poll, l->fd) != 0) {
+            return false;
+        }
+        l->poll.data = s;
+    }
+    return true;
+}
+
+/* Makes loop and handles.  False if that fails, with nothing left. */
+static bool
+make_loop(struct http_server *s)
+{
+    if (uv_loop_init(&s->loop) != 0) {
+        return false;
+    }
+    s->wake.data = s->tick.data = s;
+    if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
+        uv_loop_close(&s->loop);
+        return false;
+    }
+    uv_timer_init(&s->loop, &s->tick);
+    if (!open_listeners(s)) {
+        close_listeners(s);
+        unmake_loop(s);
+        return false;
+    }
+    http_server_accept_again(s);
+    return true;
 }
 
 /* Often enough that no limit is missed by much. */
@@ -490,7 +533,6 @@ http_start(const struct transport_context *context, struct transport **transport
         .body = settings->limits_message,
     };
     s->auth = http_auth_create(context);
-    s->port = bound_port(context->listen_fd);
     s->tick_ms = tick_ms(settings);
     s->date_until_ns = s->now_ns = clock_mono(context->clock);
     s->answers_last = &s->answers;
@@ -502,11 +544,8 @@ http_start(const struct transport_context *context, struct transport **transport
         goto failed;
     }
     if (thread_start(&s->thread, "tandem-http", serve, s) != 0) {
-        uv_close((uv_handle_t *)&s->listener, NULL);
-        uv_close((uv_handle_t *)&s->tick, NULL);
-        uv_close((uv_handle_t *)&s->wake, NULL);
-        uv_run(&s->loop, UV_RUN_DEFAULT);
-        close_loop(s);
+        close_listeners(s);
+        unmake_loop(s);
         goto failed;
     }
     *transport = t;
@@ -518,6 +557,18 @@ failed:
     }
     http_server_unref(s);
     return fault_set(f, E_IO, "the HTTP thread could not be started");
+}
+
+static bool
+http_beats(struct transport *transport)
+{
+    struct http_server *s = &transport->server;
+
+    if (atomic_exchange(&s->asked, true)) {
+        return false;
+    }
+    uv_async_send(&s->wake);
+    return true;
 }
 
 static void
@@ -536,4 +587,4 @@ http_stop(struct transport *transport, int64_t deadline_ns)
     http_server_unref(s);
 }
 
-const struct transport_class http_transport = {"http", http_start, http_stop};
+const struct transport_class http_transport = {"http", http_start, http_beats, http_stop};

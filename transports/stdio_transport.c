@@ -40,6 +40,7 @@ struct transport {
     struct lines lines;
     pthread_t thread;
     _Atomic int64_t stop_ns; /* The deadline of stop(); 0 before it is called. */
+    _Atomic bool asked;      /* For a sign of life, and has not given it yet. */
     uv_async_t wake;         /* The one handle that other threads touch. */
 
     /* The rest belongs to the thread, once it runs. */
@@ -263,6 +264,7 @@ woken(uv_async_t *wake)
     struct transport *t = wake->data;
 
     assert(t->magic == MAGIC);
+    atomic_store(&t->asked, false);
     go_on(t);
 }
 
@@ -454,6 +456,17 @@ start(const struct transport_context *context, struct transport **transport, str
     return E_OK;
 }
 
+static bool
+beats(struct transport *t)
+{
+    assert(t->magic == MAGIC);
+    if (atomic_exchange(&t->asked, true)) {
+        return false;
+    }
+    uv_async_send(&t->wake);
+    return true;
+}
+
 static void
 stop(struct transport *t, int64_t deadline_ns)
 {
@@ -465,4 +478,7 @@ stop(struct transport *t, int64_t deadline_ns)
     free_transport(t);
 }
 
-const struct transport_class stdio_transport = {.name = "stdio", .start = start, .stop = stop};
+const struct transport_class stdio_transport = {.name = "stdio",
+                                                .start = start,
+                                                .beats = beats,
+                                                .stop = stop};

@@ -9,11 +9,15 @@
 #include "state/base/err.h"
 #include "state/base/mem.h"
 
+#include <stdbool.h>
+
 struct access;
 struct dispatcher;
 struct settings;
 struct traffic;
 struct transport;
+
+#define TRANSPORT_SOCKETS_MAX 8u /* That one transport listens on. */
 
 /* What the stdio transport goes on with when another process served its client before (bridge.h);
  * all borrowed, as long as the transport. */
@@ -30,6 +34,8 @@ struct transport_context {
     const struct settings *settings;
     const struct clock *clock;
     int listen_fd;         /* HTTP: bound, listening; its own once started.  Else -1. */
+    const int *more_fds;   /* HTTP: further ones of the kind, */
+    size_t more_count;     /* so many, less than TRANSPORT_SOCKETS_MAX. */
     const char *token;     /* HTTP: the bearer token asked for; null for none. */
     struct access *access; /* HTTP: who judges tokens of the authorization server; null for none. */
     struct traffic *traffic;               /* HTTP: counts connections; may be null. */
@@ -46,6 +52,9 @@ struct transport_class {
     /* Starts the thread; on E_OK the transport serves. */
     enum err (*start)(const struct transport_context *context, struct transport **transport,
                       struct fault *f);
+    /* Whether its loop has come round since it was asked that last, or for the first time; and asks
+     * it to do so again.  Never waits.  The thread that started it. */
+    bool (*beats)(struct transport *transport);
     /* Takes no new messages; those in flight are answered until 'deadline_ns' (monotonic), then
      * given up; all that is queued is written; joins the thread and frees.  Called once, from the
      * thread that started it. */

@@ -59,6 +59,7 @@ struct keeper {
     uv_loop_t loop;
     uv_async_t wake; /* The one handle that other threads touch. */
     pthread_t thread;
+    _Atomic bool asked;      /* For a sign of life, and has not given it yet. */
     struct keeper_job *jobs; /* The thread's own. */
     struct lock lock;
     struct cond called;
@@ -124,6 +125,7 @@ woken(uv_async_t *wake)
 {
     struct keeper *k = wake->data;
 
+    atomic_store(&k->asked, false);
     run_calls(k);
     for (struct keeper_job *job = k->jobs; job; job = job->next) {
         if (atomic_load(&job->awake) && !uv_is_active((uv_handle_t *)&job->timer)) {
@@ -281,6 +283,16 @@ keeper_call(struct keeper *k, void (*run)(void *arg), void *arg)
         cond_wait(&k->called, &k->lock, INT64_MAX);
     }
     UNLOCK(KEEPER, &k->lock);
+}
+
+bool
+keeper_beats(struct keeper *k)
+{
+    if (atomic_exchange(&k->asked, true)) {
+        return false;
+    }
+    uv_async_send(&k->wake);
+    return true;
 }
 
 struct keeper_job *

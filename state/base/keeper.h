@@ -31,6 +31,10 @@ void keeper_call(struct keeper *k, void (*run)(void *arg), void *arg);
 /* The same without waiting for it: what is asked for is run in order.  'arg' is 'run''s. */
 void keeper_post(struct keeper *k, void (*run)(void *arg), void *arg);
 
+/* Whether the keeper has come round since it was asked that last, or for the first time; and asks
+ * it to do so again.  Any thread, whatever it holds; never waits. */
+bool keeper_beats(struct keeper *k);
+
 /* Runs 'run' on the keeper's thread every 'ms' milliseconds, holding no lock, for the first time in
  * 'ms'.  Once it returns false the job rests until it is stirred.  The job is the keeper's, valid
  * until it is dropped.  'arg' is borrowed until then.  Threads as above; never waits. */

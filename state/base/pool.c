@@ -9,7 +9,8 @@
 
 struct queue {
     struct job *first, **last;
-    unsigned running, limit;
+    unsigned running, limit, queued;
+    uint64_t taken; /* So far. */
 };
 
 struct pool {
@@ -60,6 +61,8 @@ take_job_locked(struct pool *p) REQUIRES(LC_POOL)
                 q->last = &q->first;
             }
             q->running++;
+            q->queued--;
+            q->taken++;
             p->queued--;
             p->turn = (lane + 1) % LANE_COUNT;
             return job;
@@ -124,6 +127,7 @@ pool_submit(struct pool *p, struct job *job, enum pool_lane lane)
         job->lane = lane;
         *p->lanes[lane].last = job;
         p->lanes[lane].last = &job->next;
+        p->lanes[lane].queued++;
         p->queued++;
         cond_signal(&p->work);
     }
@@ -172,6 +176,7 @@ pool_counters(struct pool *p)
     c.queued = p->queued;
     for (int i = 0; i < LANE_COUNT; i++) {
         c.running += p->lanes[i].running;
+        c.lanes[i] = (struct pool_lane_counters){p->lanes[i].queued, p->lanes[i].taken};
     }
     UNLOCK(POOL, &p->lock);
     return c;

@@ -11,6 +11,7 @@
 #include "state/base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum pool_lane { LANE_IDE, LANE_NETWORK, LANE_COUNT };
 
@@ -40,6 +41,10 @@ void pool_destroy(struct pool *p);
 
 struct pool_counters {
     unsigned threads, running, queued;
+    struct pool_lane_counters {
+        unsigned queued;
+        uint64_t taken; /* Jobs that a worker has taken so far. */
+    } lanes[LANE_COUNT];
 };
 struct pool_counters pool_counters(struct pool *p);
 
