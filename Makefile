@@ -56,7 +56,7 @@ UNIT       := $(call bins,tests/unit/test_*.c)
 TRANSPORT  := $(call bins,tests/transport/test_*.c)
 STRESS     := $(call bins,tests/stress/*.c)
 DRIVERS    := $(call bins,tests/transcripts/run_*.c)
-SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh)) $(if $(filter release,$(VARIANT)),tests/prove/binary.sh)
+SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh)) $(if $(filter release,$(VARIANT)),tests/prove/binary.sh $(sort $(wildcard tests/package/test_*.sh)))
 SCHEDULES  := build/sched/tests/prove/schedules
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 BARE       := $(call bins,tests/bench/bare_*.c)
@@ -68,7 +68,7 @@ TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
-        install bundle sbom clean help
+        reference install bundle sbom clean help
 .SECONDARY:
 
 all: build/tandem            ## build build/tandem
@@ -134,7 +134,7 @@ test: test-deps              ## everything; ends with "N passed, N failed"
 
 unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
 	@tests/run.sh $(VARIANT)-unit $(UNIT)
-suite: $(TEST_BINS) $(B)/tandem ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
+suite: $(TEST_BINS) $(B)/tandem $(if $(filter release,$(VARIANT)),reference) ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
 	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT) $(TEST_BINS) $(SCRIPTS)
 transcripts: $(B)/tandem $(DRIVERS) ## the transcripts on every transport (VARIANT=release, asan, tsan)
 	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT)-transcripts $(DRIVERS)
@@ -208,11 +208,34 @@ figures: all $(addprefix $(B)/,$(FIGURES)) $(COMPARE) ## the figures that tandem
 	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 	@$(COMPARE) --only start,idle --without SDK
 
+# Manual pages and completions, filled in by a program that has the binary's own tables: build/share is what
+# "make install" puts below PREFIX/share.
+REFERENCE := $(B)/deploy/reference/reference
+PAGES := $(patsubst deploy/man/%.in,%,$(sort $(wildcard deploy/man/*.in)))
+COMPLETIONS := bash-completion/completions/tandem zsh/site-functions/_tandem fish/vendor_completions.d/tandem.fish
+SHARE := $(foreach page,$(PAGES),build/share/man/man$(subst .,,$(suffix $(page)))/$(page)) $(addprefix build/share/,$(COMPLETIONS))
+# When this was made, for what tells a date: the last change, or what whoever packs it says.
+EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y state/version.h))
+fill = @mkdir -p $(@D) && $(REFERENCE) $< "$$(LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y')" >$@
+$(REFERENCE): $(call obj,$(sort $(wildcard deploy/reference/*.c))) $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(filter build/share/man/man1/%,$(SHARE)): build/share/man/man1/%: deploy/man/%.in $(REFERENCE)
+	$(fill)
+$(filter build/share/man/man5/%,$(SHARE)): build/share/man/man5/%: deploy/man/%.in $(REFERENCE)
+	$(fill)
+build/share/bash-completion/completions/tandem: deploy/completion/tandem.bash.in $(REFERENCE)
+	$(fill)
+build/share/zsh/site-functions/_tandem: deploy/completion/_tandem.in $(REFERENCE)
+	$(fill)
+build/share/fish/vendor_completions.d/tandem.fish: deploy/completion/tandem.fish.in $(REFERENCE)
+	$(fill)
+reference: $(SHARE)          ## manual pages and completions, into build/share
+
 PREFIX ?= /usr/local
-install: all                 ## install into $(DESTDIR)$(PREFIX)
+install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manual pages, completions, example
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
-	install -d $(DESTDIR)$(PREFIX)/share/tandem
-	cd deploy && find example -type f ! -name token ! -name 'server.*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
+	cd build/share && for f in $(SHARE:build/share/%=%); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/$$f || exit 1; done
+	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -path '*/state/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
 
 bundle: all                  ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
 	@deploy/bundle.sh build/release/tandem build

@@ -24,7 +24,7 @@ call() {
     echo "(^|[^a-zA-Z0-9_>.])($1)[[:space:]]*\("
 }
 
-code=(state handlers transports server)
+code=(state handlers transports server deploy)
 banned banned_unbounded "$(call 'strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strtok|alloca')" '' "${code[@]}"
 banned banned_shell "$(call 'system|popen|execlp|execvp')" '' "${code[@]}"
 banned banned_numbers "$(call 'atoi|atol|atoll|atof')" '' "${code[@]}"

@@ -8,7 +8,7 @@ cache=build/cppcheck # Of what has not changed it remembers the verdict.
 mkdir -p $cache
 found=$(cppcheck -q -j2 --cppcheck-build-dir=$cache --enable=warning,performance,portability --std=c11 --language=c \
     --library=tests/lint/cppcheck.cfg --suppress=missingIncludeSystem --inline-suppr -D_GNU_SOURCE -I. \
-    --template='{file}:{line}: {id}: {message}' state handlers transports server 2>&1)
+    --template='{file}:{line}: {id}: {message}' state handlers transports server deploy 2>&1)
 if [ -z "$found" ]; then
     echo "ok cppcheck"
 else
