@@ -557,7 +557,7 @@ static void
 take_message(struct dispatcher *d, const struct envelope *env, struct slice body, bool batched,
              struct sink *sink)
 {
-    struct request req;
+    struct request req NOT_CLEARED;
     enum err err;
 
     request_init(&req, d, env, sink, DIALECT_RPC);

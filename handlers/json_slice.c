@@ -208,7 +208,8 @@ void
 json_text_add(const struct json_text *text, struct buf *out)
 {
     const unsigned char *p = (const unsigned char *)text->raw.data, *end = p + text->raw.len;
-    char piece[1024 + 16], *to = piece;
+    char piece[1024 + 16] NOT_CLEARED;
+    char *to = piece;
     const size_t step = 1024 - 4; /* Nothing is longer than it was written. */
     struct plain_walk walk;
 

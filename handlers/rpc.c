@@ -129,8 +129,8 @@ static bool
 read_level(struct reading *r, const struct level *level)
 {
     struct json_scan *s = &r->scan;
+    struct unknown unknown NOT_CLEARED;
     struct json_text name;
-    struct unknown unknown;
     bool first;
 
     unknown.count = 0;

@@ -243,7 +243,7 @@ schema_rule_if(struct check *c, const struct node *n, const json_t *rule)
 enum err
 schema_validate(const json_t *schema, json_t *value, const char *name, struct fault *f)
 {
-    struct fault own;
+    struct fault own NOT_CLEARED;
     struct check c = {.root = schema, .work = SCHEMA_WORK_MAX};
     struct place at = {.name = name};
 

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #define SECOND_NS INT64_C(1000000000)
-#define SMALL_BODY 2048 /* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. \
-                         */
+/* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. */
+#define SMALL_BODY 2048
 #define REFUSAL_MAX 8192 /* More than a fault's texts take as JSON: telling it needs no memory. */
 
 /* ---- The sink: these run on any thread ---- */
@@ -273,7 +273,7 @@ void
 connection_answer(struct connection *c, int status, const char *type, const char *extra,
                   struct slice body)
 {
-    char room[HTTP_HEAD_MAX + SMALL_BODY];
+    char room[HTTP_HEAD_MAX + SMALL_BODY] NOT_CLEARED;
     struct buf head = {.data = room, .size = HTTP_HEAD_MAX}; /* Never grows. */
     struct iovec parts[2];
 
@@ -369,7 +369,7 @@ connection_take_answer(struct connection *c, const struct reply *reply)
     /* A call that was cancelled has no answer.  Official clients take 202 for that, as for any
      * message without one, and 204 for a mistake. */
     int status = reply->status == 204 && c->posted && c->route->mcp ? 202 : reply->status;
-    char extra[1024];
+    char extra[1024] NOT_CLEARED;
     size_t n;
 
     if (c->state != HANDLING) {

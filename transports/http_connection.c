@@ -221,7 +221,7 @@ await_body(struct connection *c, const struct http_parser *p)
 static enum http_event
 take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
 {
-    struct verdict v;
+    struct verdict v NOT_CLEARED;
     enum http_event event;
 
     verdict_init(&v);

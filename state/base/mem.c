@@ -230,7 +230,8 @@ void
 buf_add_json(struct buf *b, struct slice text)
 {
     const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
-    char piece[2048 + 16], *to = piece;
+    char piece[2048 + 16] NOT_CLEARED;
+    char *to = piece;
     const size_t step = 2048 / 6 - 4; /* Of six bytes each at most, and the quotes. */
     struct plain_walk walk;
 

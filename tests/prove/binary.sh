@@ -26,6 +26,26 @@ check keeps_code_apart        has "$headers" 'LOAD +0x0+ .* R +0x'
 check guards_its_stack        has "$symbols" '__stack_chk_fail'
 check checks_its_copies       has "$symbols" '__(memcpy|snprintf|vsnprintf)_chk'
 
+# What leaves no mark on code is in the line that the compiler was called with, kept by it for debuggers.  Each is asked
+# of the compiler by the same question as in the Makefile: it may not know one, nor the processor.
+cc=${CC:-gcc}
+takes() { "$cc" -Werror "$1" -x c -c -o /dev/null /dev/null 2>/dev/null; }
+lines=$(readelf -p .debug_str -p .debug_line_str $binary 2>/dev/null | grep 'GNU C')
+all_have() { [ -n "$lines" ] && ! grep -qv -e "$1" <<<"$lines"; }
+if "$cc" --version | grep -q 'Free Software'; then # clang keeps no such line.
+    for flag in -fno-delete-null-pointer-checks -fno-strict-overflow -fstack-clash-protection -ftrivial-auto-var-init=zero; do
+        ! takes $flag || check "is_built_with$flag" all_have " $flag "
+    done
+fi
+# Where calls and jumps may lead to: each of our objects says that it knows, and main begins as it should.  (The
+# binary's own note needs the C library's start files to say so too, and Debian's do not.)
+if takes -fcf-protection=full && has "$headers" 'X86-64'; then
+    objects=$(ar t build/release/libtandem.a | wc -l)
+    marked=$(readelf -n build/release/libtandem.a 2>/dev/null | grep -c 'x86 feature: IBT, SHSTK')
+    check marks_where_calls_lead  [ "$objects" -gt 0 -a "$objects" = "$marked" ]
+    check begins_at_a_mark        has "$(objdump -d --disassemble=main $binary)" '^ .*endbr64'
+fi
+
 project=$(mktemp -d)
 trap 'rm -rf "$project"' EXIT
 mkdir "$project/.tandem"
