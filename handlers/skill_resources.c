@@ -52,8 +52,7 @@ put_uri(json_t *object, const char *skill, const char *file)
         buf_addc(&uri, '/');
         uri_add_path(&uri, slice_of(file));
     }
-    json_put(object, "uri", json_text_slice(buf_slice(&uri)));
-    buf_fini(&uri);
+    json_put(object, "uri", json_text_of(&uri));
 }
 
 /* Takes the path out of a URI; false if it is no URI of ours. */

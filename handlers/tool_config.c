@@ -22,7 +22,6 @@ masked(struct slice text)
         scheme ? memrchr(text.data + head, '@', (end ? (size_t)(end - text.data) : text.len) - head)
                : NULL;
     struct buf out = BUF_INIT;
-    json_t *value;
 
     if (at) {
         buf_add(&out, text.data, head);
@@ -35,9 +34,7 @@ masked(struct slice text)
     } else {
         buf_add_slice(&out, text);
     }
-    value = json_text_slice(buf_slice(&out));
-    buf_fini(&out);
-    return value;
+    return json_text_of(&out);
 }
 
 static json_t *
@@ -59,7 +56,6 @@ value_of(const struct settings *s, enum setting setting)
     const struct setting_row *row = setting_row(setting);
     const void *member = (const char *)s + row->offset;
     struct buf text = BUF_INIT;
-    json_t *value;
 
     switch (row->type) {
     case SETTING_UINT:
@@ -80,12 +76,7 @@ value_of(const struct settings *s, enum setting setting)
         break;
     }
     settings_show(s, setting, &text);
-    if (text.failed) {
-        out_of_memory(); /* As json_must(): it is small. */
-    }
-    value = json_text_slice(text.data ? buf_slice(&text) : SLICE(""));
-    buf_fini(&text);
-    return value;
+    return json_text_of(&text);
 }
 
 static json_t *

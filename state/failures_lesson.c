@@ -36,7 +36,6 @@ solution_of(const struct failures *t, const struct failure *x, const struct fail
 {
     struct buf out = BUF_INIT;
     int64_t seconds = (clock_mono(t->clock) - x->mono_ns) / 1000000000;
-    json_t *json;
 
     buf_addf(&out, "After %lld s '", (long long)(seconds > 0 ? seconds : 0));
     failures_add_flat(
@@ -50,24 +49,20 @@ solution_of(const struct failures *t, const struct failure *x, const struct fail
         buf_adds(&out, ". Note: ");
         failures_add_flat(&out, failure_cut(o->note, NOTE_MAX));
     }
-    json = json_text_slice(buf_slice(&out));
-    buf_fini(&out);
-    return json;
+    return json_text_of(&out);
 }
 
 json_t *
 failures_lesson(const struct failures *t, const struct failure *x, const struct failure_outcome *o,
                 const json_t *fix)
 {
-    json_t *learning = json_must(json_object()), *problem;
+    json_t *learning = json_must(json_object());
     struct buf text = BUF_INIT;
 
     buf_addf(&text, "%s failed: ", failure_task_title(x->task));
     failures_add_flat(&text, failure_cut(slice_of(x->message), FAILURE_PROBLEM_MAX));
-    problem = json_text_slice(buf_slice(&text));
-    buf_fini(&text);
     json_put_text(learning, "category", failure_category(x->error, x->task));
-    json_put(learning, "problem", problem);
+    json_put(learning, "problem", json_text_of(&text));
     json_put(learning, "solution",
              solution_of(t, x, o, failure_cut(o->output, FAILURE_PROBLEM_MAX)));
     json_put_text(learning, "target", failures_learner(x));

@@ -174,7 +174,7 @@ static json_t *
 analysis_of(const struct failure_entry *entry)
 {
     const struct failure *x = entry->failure;
-    json_t *out = json_must(json_object()), *cause;
+    json_t *out = json_must(json_object());
     struct buf text = BUF_INIT;
     struct slice file;
     unsigned line;
@@ -186,12 +186,10 @@ analysis_of(const struct failure_entry *entry)
     buf_adds(&text, advice[x->error].cause);
     buf_addc(&text, ' ');
     failures_add_flat(&text, failure_cut(slice_of(x->message), FAILURES_PREVIEW));
-    cause = json_text_slice(buf_slice(&text));
-    buf_fini(&text);
     json_put_text(out, "task_id", x->id);
     json_put_text(out, "task_type", failure_task_type(x->task));
     json_put_text(out, "error_type", failure_error_type(x->error));
-    json_put(out, "root_cause", cause);
+    json_put(out, "root_cause", json_text_of(&text));
     if (file.len) {
         json_put(out, "file", json_text_slice(file));
     }

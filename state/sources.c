@@ -25,6 +25,7 @@ struct outcome {
     bool lists[CHANGE_LISTS];
     char **uris; /* Owned. */
     size_t count, room;
+    bool more; /* There are others, of which nothing is known. */
 };
 
 static void
@@ -36,7 +37,8 @@ add_uri(struct outcome *o, const char *head, struct slice path)
     uri_add_path(&uri, path);
     if (uri.failed) {
         buf_fini(&uri);
-        return; /* Without memory nobody is told. */
+        o->more = true; /* There was no memory for it. */
+        return;
     }
     if (o->count == o->room) {
         o->room = o->room ? o->room * 2 : 16;
@@ -146,7 +148,7 @@ tell(void *arg, const struct watch_news *news)
     const struct source *source = arg;
     const struct sources_options *options = &source->sources->options;
     struct changes *changes = options->changes;
-    struct outcome o = {.uris = NULL};
+    struct outcome o = {.more = news->more};
 
     if (source->kind == SKILL_STANDARDS && options->standards_changed) {
         options->standards_changed(options->arg);
@@ -167,11 +169,11 @@ tell(void *arg, const struct watch_news *news)
         qsort(o.uris, o.count, sizeof *o.uris, compare);
     }
     for (size_t i = 0; i < o.count; i++) {
-        if (!news->more && (i == 0 || strcmp(o.uris[i], o.uris[i - 1]) != 0)) {
+        if (!o.more && (i == 0 || strcmp(o.uris[i], o.uris[i - 1]) != 0)) {
             changes_publish_resource(changes, o.uris[i]);
         }
     }
-    if (news->more) {
+    if (o.more) {
         publish_all(changes, source->kind);
     }
     for (size_t i = 0; i < o.count; i++) {

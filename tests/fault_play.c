@@ -1,6 +1,8 @@
 /* fault_play.c -- what scenarios ask a server that may fail, and how its answers are judged. */
 #include "tests/fault_rig.h"
 
+#include "state/base/file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -34,6 +36,23 @@ play_write(struct play *p, const char *path, const char *text)
     if (!file || fputs(text, file) < 0 || fclose(file) != 0) {
         harness_give_up(full);
     }
+}
+
+bool
+play_holds(const struct play *p, const char *path, const char *text)
+{
+    struct fault f;
+    struct buf all = BUF_INIT;
+    struct dir *dir;
+    bool holds = false;
+
+    if (dir_open(p->root, false, &dir, &f) == E_OK) {
+        holds = dir_read(dir, path, 1u << 20, &all, NULL, &f) == E_OK && all.data &&
+                strstr(all.data, text);
+        dir_unref(dir);
+    }
+    buf_fini(&all);
+    return holds;
 }
 
 enum said

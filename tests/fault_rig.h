@@ -68,6 +68,8 @@ enum said play_result(struct play *p, json_t *message, json_t **result);
 enum said play_wrong(struct play *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Writes a file of the project, as a person would. */
 void play_write(struct play *p, const char *path, const char *text);
+/* Whether a file of the project is there, and holds 'text'. */
+bool play_holds(const struct play *p, const char *path, const char *text);
 
 /* How long a step may take: a wait past it is a hang. */
 #define STEP_PATIENCE (40 * SECOND)

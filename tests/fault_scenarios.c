@@ -142,12 +142,25 @@ introduce(struct play *p)
     return holds(p, said, result, "\"tandem\"");
 }
 
+/* Asks on stdio; a server that has been started meanwhile has not been told who asks. */
+static enum said
+ask_introduced(struct play *p, const char *line, const char *id, json_t **result)
+{
+    enum said said = ask_stdio(p, line, id, result);
+
+    if (said == SAID_ERROR && strstr(p->why, "initialize has not been sent")) {
+        said = introduce(p);
+        said = said ? said : ask_stdio(p, line, id, result);
+    }
+    return said;
+}
+
 static enum said
 list_tools(struct play *p)
 {
     json_t *result = NULL;
-    enum said said = ask_stdio(p, "{\"jsonrpc\":\"2.0\",\"id\":\"list\",\"method\":\"tools/list\"}",
-                               "list", &result);
+    enum said said = ask_introduced(
+        p, "{\"jsonrpc\":\"2.0\",\"id\":\"list\",\"method\":\"tools/list\"}", "list", &result);
 
     return holds(p, said, result, "\"pos_workflow\"");
 }
@@ -526,7 +539,7 @@ look_at_quota(struct play *p, struct buf *out)
 /* ---- 7: a failure, what mended it, and the lesson ---- */
 
 /* Failures are kept in memory, so both halves are one step; and lessons are written behind: the
- * step is done when this one is on disk. */
+ * step is done when all of this one is on disk. */
 static enum said
 learn(struct play *p)
 {
@@ -551,7 +564,7 @@ learn(struct play *p)
         said = SAID_ERROR;
     }
     json_decref(answer);
-    while (said == SAID_RIGHT && !harness_count_files(p->root, ".jsonl")) {
+    while (said == SAID_RIGHT && !play_holds(p, ".tandem/learnings/qa.jsonl", "}\n")) {
         if (now_ns() - start > STEP_PATIENCE) {
             said = play_wrong(p, "the lesson is not written");
         } else if (!server_alive(&p->server)) {
@@ -723,10 +736,11 @@ static enum said
 read_resource(struct play *p)
 {
     json_t *result = NULL;
-    enum said said = ask_stdio(p,
-                               "{\"jsonrpc\":\"2.0\",\"id\":\"read\",\"method\":\"resources/read\","
-                               "\"params\":{\"uri\":\"tandem://standard/locks.md\"}}",
-                               "read", &result);
+    enum said said =
+        ask_introduced(p,
+                       "{\"jsonrpc\":\"2.0\",\"id\":\"read\",\"method\":\"resources/read\","
+                       "\"params\":{\"uri\":\"tandem://standard/locks.md\"}}",
+                       "read", &result);
 
     return holds(p, said, result, "holding two");
 }

@@ -63,6 +63,15 @@ json_text_slice(struct slice text)
 }
 
 json_t *
+json_text_of(struct buf *text)
+{
+    json_t *value = text->failed ? json_must(NULL) : json_text_slice(buf_slice(text));
+
+    buf_fini(text);
+    return value;
+}
+
+json_t *
 json_text(const char *text)
 {
     return text ? json_text_slice(slice_of(text)) : json_null();

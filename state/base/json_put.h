@@ -22,6 +22,8 @@ json_t *json_must(json_t *value);
 /* A new string; what is not UTF-8 in 'text' becomes U+FFFD.  Null gives JSON null. */
 json_t *json_text(const char *text);
 json_t *json_text_slice(struct slice text);
+/* The same of what was written into 'text', which is finished; aborts if that found no memory. */
+json_t *json_text_of(struct buf *text);
 
 /* Sets 'key'; steals 'value'. */
 void json_put(json_t *object, const char *key, json_t *value);
