@@ -182,30 +182,52 @@ head_end(const struct buf *all)
     return end ? (size_t)(end - all->data) + 4 : 0;
 }
 
+/* The value of a header in a whole head; null if it has none.  'name' begins with the end of the
+ * line before and ends with the colon. */
+static const char *
+find_header(const char *head, size_t len, const char *name)
+{
+    for (size_t i = 0; i + strlen(name) < len; i++) {
+        if (strncasecmp(head + i, name, strlen(name)) == 0) {
+            head += i + strlen(name);
+            return head + strspn(head, " \t");
+        }
+    }
+    return NULL;
+}
+
 /* Finds Content-Length in a whole head; -1 if it has none, -2 if it makes no sense. */
 static int64_t
 content_length(const char *head, size_t len)
 {
-    static const char name[] = "\ncontent-length:";
+    const char *p = find_header(head, len, "\ncontent-length:");
+    int64_t value = 0;
 
-    for (size_t i = 0; i + strlen(name) < len; i++) {
-        if (strncasecmp(head + i, name, strlen(name)) == 0) {
-            const char *p = head + i + strlen(name);
-            int64_t value = 0;
-            p += strspn(p, " \t");
-            if (!isdigit((unsigned char)*p)) {
-                return -2;
-            }
-            for (; isdigit((unsigned char)*p); p++) {
-                value = value * 10 + (*p - '0');
-                if (value > CLIENT_BODY_MAX) {
-                    return -2;
-                }
-            }
-            return value;
+    if (!p) {
+        return -1;
+    }
+    if (!isdigit((unsigned char)*p)) {
+        return -2;
+    }
+    for (; isdigit((unsigned char)*p); p++) {
+        value = value * 10 + (*p - '0');
+        if (value > CLIENT_BODY_MAX) {
+            return -2;
         }
     }
-    return -1;
+    return value;
+}
+
+static void
+take_session(struct client_reply *reply, const char *head, size_t len)
+{
+    const char *id = find_header(head, len, "\nmcp-session-id:");
+    size_t length = id ? strcspn(id, " \t\r\n") : 0;
+
+    if (length < sizeof reply->session) {
+        memcpy(reply->session, id ? id : "", length);
+        reply->session[length] = '\0';
+    }
 }
 
 /* Reads until the answer is whole.  'all' then holds it, with the body from '*start' on. */
@@ -318,6 +340,7 @@ client_exchange(const struct client_target *target, const struct client_request 
         err = fault_set(f, E_IO, "what answered is no HTTP server");
     }
     if (!err) {
+        take_session(reply, all.data, start);
         buf_add(&reply->body, all.data + start, all.len - start);
     }
     if (x.fd >= 0) {

@@ -21,7 +21,8 @@ struct client_target {
 
 struct client_reply {
     int status;
-    struct buf body; /* Owned by the caller, who calls buf_fini(). */
+    char session[64]; /* The MCP session that it tells of; "" if of none, or of too long a one. */
+    struct buf body;  /* Owned by the caller, who calls buf_fini(). */
 };
 #define CLIENT_REPLY_INIT \
     {                     \

@@ -6,7 +6,7 @@
 #include "server/handshake.h"
 #include "server/reach.h"
 #include "server/report.h"
-#include "server/setup.h"
+#include "server/setup_token.h"
 #include "state/version.h"
 
 #include <stdio.h>
@@ -143,41 +143,21 @@ look_at_command(const struct doctor *d, char **argv, struct handshake *h, struct
     return err;
 }
 
-/* The token that the client would show, new; null if none stands there. */
-static char *
-shown_token(const struct patient *p, const json_t *entry)
-{
-    const json_t *options = json_object_get(entry, "requestOptions");
-    const json_t *headers = json_object_get(options ? options : entry, "headers");
-    const char *value = json_string_value(json_object_get(headers, "Authorization"));
-    const char *variable = getenv(CLIENT_TOKEN);
-    bool named = json_object_get(entry, "bearer_token_env_var") != NULL;
-
-    if (value && strncmp(value, "Bearer ", 7) == 0) {
-        value += 7;
-        named = p->client->token && strcmp(value, p->client->token) == 0;
-    }
-    return named ? (variable ? xstrdup(variable) : NULL) : value ? xstrdup(value) : NULL;
-}
-
 static enum err
 look_at_url(const struct patient *p, const json_t *entry, const char *url, struct handshake *h,
             struct fault *f)
 {
-    char *token = shown_token(p, entry);
-    enum err err = handshake_http(url, token, PATIENCE_NS, h, f);
+    struct setup_token token = setup_token_of(p->client, entry);
+    const char *shown = token.variable[0] ? getenv(token.variable) : token.literal;
+    enum err err = handshake_http(url, shown, PATIENCE_NS, h, f);
 
-    if (err == E_UNAUTHORIZED) {
-        fault_remedy(f, "%s",
-                     p->client->token
-                         ? "set TANDEM_TOKEN where the client starts: eval \"$(tandem env)\""
-                         : "");
-    } else if (err) {
+    if (err == E_UNAUTHORIZED && strcmp(token.variable, CLIENT_TOKEN) == 0) {
+        fault_remedy(f, "set TANDEM_TOKEN where the client starts: eval \"$(tandem env)\"");
+    } else if (err == E_UNAUTHORIZED && token.variable[0]) {
+        fault_remedy(f, "set %s where the client starts, to the token that \"tandem env\" tells",
+                     token.variable);
+    } else if (err && err != E_UNAUTHORIZED) {
         fault_remedy(f, "start it with: tandem serve --listen, and the port of that URL");
-    }
-    if (token) {
-        explicit_bzero(token, strlen(token));
-        free(token);
     }
     return err;
 }
@@ -239,6 +219,9 @@ look_at_file(struct doctor *d, const struct setup_client *client, enum setup_sco
     } else if (entry) {
         d->looked_at++;
         look_at_entry(d, &p, entry);
+        if (setup_token_check(&setup, entry, &f)) {
+            finding(d, &p, &f);
+        }
     }
     json_decref(entry);
     setup_fini(&setup);

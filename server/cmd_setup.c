@@ -2,7 +2,7 @@
 #include "server/context.h"
 #include "server/reach.h"
 #include "server/report.h"
-#include "server/setup.h"
+#include "server/setup_token.h"
 #include "server/text_diff.h"
 
 #include <limits.h>
@@ -156,30 +156,65 @@ make_entry(struct context *context, const struct wish *wish, json_t **entry, str
     return err;
 }
 
+/* Prints 'text' without the token, which may stay on the screen for long. */
 static void
-print_change(const struct setup *s)
+print_without(const char *text, const char *token)
 {
+    const char *at;
+
+    while (token && (at = strstr(text, token)) != NULL) {
+        printf("%.*s(token)", (int)(at - text), text);
+        text = at + strlen(token);
+    }
+    fputs(text, stdout);
+}
+
+static void
+print_change(const struct setup *s, const json_t *entry)
+{
+    struct setup_token token = setup_token_of(s->client, entry);
     struct buf text = BUF_INIT;
 
     text_diff(&text, s->path, buf_slice(&s->before), buf_slice(&s->after));
-    fputs(text.data ? text.data : "", stdout);
+    print_without(text.data ? text.data : "", token.literal);
     buf_fini(&text);
 }
 
+/* What would be written, or nothing if it is there already. */
 static enum err
-apply(struct setup *s, const struct wish *wish, const json_t *entry, struct fault *f)
+plan(struct setup *s, json_t *entry, bool *same, struct fault *f)
 {
-    enum err err = setup_plan(s, entry, f);
-    bool kept = false, same = !err && slice_equal(buf_slice(&s->before), buf_slice(&s->after));
+    json_t *old = NULL;
+    enum err err = setup_read(s, &old, f);
+
+    if (!err) {
+        setup_token_keep(s->client, old, entry);
+        err = setup_plan(s, entry, f);
+    }
+    *same = !err && slice_equal(buf_slice(&s->before), buf_slice(&s->after));
+    json_decref(old);
+    return err;
+}
+
+static enum err
+apply(struct setup *s, const struct wish *wish, json_t *entry, struct fault *f)
+{
+    bool kept = false, same;
+    enum err err = plan(s, entry, &same, f);
 
     if (err) {
         return err;
     }
     if (same) {
         printf("%s has this entry already\n", s->path);
-        return E_OK;
+        return setup_token_check(s, entry, f);
     }
-    print_change(s);
+    print_change(s, entry);
+    err = setup_token_check(s, entry, f);
+    if (err) {
+        puts("");
+        return err;
+    }
     if (!wish->write) {
         puts("\nNothing is changed yet: --write does it.");
         return E_OK;
@@ -246,11 +281,12 @@ const struct command command_setup = {
     .name = "setup",
     .usage = "[CLIENT]",
     .summary = "make an editor or an agent use this server; lists those it knows",
-    .details = "Prints what would change in the client's configuration; --write does it. Only the "
-               "entry \"tandem\" is touched. With --transport http the token is not written where "
-               "the client can read it from the variable TANDEM_TOKEN (see \"tandem env\"); such a "
-               "server wants --listen "
-               "with a port, so that it is at the same place each time.",
+    .details =
+        "Prints what would change in the client's configuration; --write does it. Only the "
+        "entry \"tandem\" is touched. With --transport http the token is not written where "
+        "the client can read it from the variable TANDEM_TOKEN (see \"tandem env\"), and else only "
+        "into a file that nobody but you can read; such a server wants --listen with a "
+        "port, so that it is at the same place each time.",
     .options = own_options,
     .most_args = 1,
     .run = run,

@@ -128,32 +128,90 @@ handshake_stdio(const char *const *argv, int64_t limit_ns, struct handshake *h, 
     return err;
 }
 
-/* Sends one message, in '*answer', new, what comes. */
+/* Where a server is asked, and how. */
+struct asked {
+    struct client_target target;
+    const char *token; /* May be null. */
+    int64_t limit_ns;
+};
+
 static enum err
-post(const struct client_target *target, const char *token, const char *headers,
-     struct slice message, int64_t limit_ns, json_t **answer, struct fault *f)
+exchange(const struct asked *a, const char *method, const char *headers, struct slice message,
+         struct client_reply *reply, struct fault *f)
 {
     const struct client_request request = {
-        .method = "POST",
-        .path = target->path,
-        .token = token,
+        .method = method,
+        .path = a->target.path,
+        .token = a->token,
         .headers = headers,
         .body = message,
-        .timeout_ns = limit_ns,
+        .timeout_ns = a->limit_ns,
     };
+
+    return client_exchange(&a->target, &request, reply, f);
+}
+
+/* Sends one message; in '*answer', new, what comes; in 'session', if not null, which session that
+ * has opened. */
+static enum err
+post(const struct asked *a, const char *headers, struct slice message, json_t **answer,
+     char session[64], struct fault *f)
+{
     struct client_reply reply = CLIENT_REPLY_INIT;
-    enum err err = client_exchange(target, &request, &reply, f);
+    enum err err = exchange(a, "POST", headers, message, &reply, f);
 
     *answer =
         err ? NULL : json_loadb(reply.body.data ? reply.body.data : "", reply.body.len, 0, NULL);
     if (!err && reply.status == 401) {
-        err =
-            fault_set(f, E_UNAUTHORIZED,
-                      token ? "the server asks for another token" : "the server asks for a token");
+        err = fault_set(f, E_UNAUTHORIZED,
+                        a->token ? "the server asks for another token"
+                                 : "the server asks for a token");
     } else if (!err && reply.status != 200) {
         err = fault_set(f, E_IO, "the server answered with status %d", reply.status);
     }
+    if (session) {
+        memcpy(session, reply.session, sizeof reply.session);
+    }
     buf_fini(&reply.body);
+    return err;
+}
+
+/* Ends a session, which would else count until it expires. */
+static enum err
+end_session(const struct asked *a, const char *session, struct fault *f)
+{
+    char headers[160];
+    struct client_reply reply = CLIENT_REPLY_INIT;
+    enum err err;
+
+    snprintf(headers, sizeof headers, "Mcp-Session-Id: %s\r\nMCP-Protocol-Version: 2025-11-25\r\n",
+             session);
+    err = exchange(a, "DELETE", headers, SLICE_NONE, &reply, f);
+    if (!err && reply.status / 100 != 2) {
+        err = fault_set(f, E_IO, "the end of a session was answered with status %d", reply.status);
+    }
+    buf_fini(&reply.body);
+    return err;
+}
+
+/* Both eras; '*session' is what the first has opened. */
+static enum err
+ask_both(const struct asked *a, struct handshake *h, char session[64], struct fault *f)
+{
+    json_t *legacy = NULL, *modern = NULL;
+    enum err err = post(a, "Accept: application/json, text/event-stream\r\n", SLICE(INITIALIZE),
+                        &legacy, session, f);
+
+    err = err ? err : take_legacy(legacy, h, f);
+    if (!err) {
+        err = post(a,
+                   "Accept: application/json, text/event-stream\r\n"
+                   "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: server/discover\r\n",
+                   SLICE(DISCOVER), &modern, NULL, f);
+    }
+    err = err ? err : take_modern(modern, f);
+    json_decref(legacy);
+    json_decref(modern);
     return err;
 }
 
@@ -161,24 +219,19 @@ enum err
 handshake_http(const char *url, const char *token, int64_t limit_ns, struct handshake *h,
                struct fault *f)
 {
-    json_t *legacy = NULL, *modern = NULL;
-    struct client_target target;
-    enum err err = client_parse_url(url, &target, f);
+    struct asked asked = {.token = token, .limit_ns = limit_ns};
+    struct fault at_end = FAULT_INIT;
+    char session[64] = "";
+    enum err err = client_parse_url(url, &asked.target, f), ended;
 
     *h = (struct handshake){.name = ""};
-    if (!err) {
-        err = post(&target, token, "Accept: application/json, text/event-stream\r\n",
-                   SLICE(INITIALIZE), limit_ns, &legacy, f);
+    err = err ? err : ask_both(&asked, h, session, f);
+    if (session[0]) {
+        ended = end_session(&asked, session, &at_end);
+        if (!err && ended) {
+            err = ended;
+            *f = at_end;
+        }
     }
-    err = err ? err : take_legacy(legacy, h, f);
-    if (!err) {
-        err = post(&target, token,
-                   "Accept: application/json, text/event-stream\r\n"
-                   "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: server/discover\r\n",
-                   SLICE(DISCOVER), limit_ns, &modern, f);
-    }
-    err = err ? err : take_modern(modern, f);
-    json_decref(legacy);
-    json_decref(modern);
     return err;
 }

@@ -65,16 +65,17 @@ test_() {
 
 # client_gets_its_entry CLIENT GOLDEN FILE OPTION...
 client_gets_its_entry() {
-    local client=$1 golden=$fixtures/$1/$2 before=$fixtures/$1/before file=$3
+    local client=$1 golden=$fixtures/$1/$2 before=$fixtures/$1/before file=$3 mode=640
+    case $1-$2 in cline-http | zed-http | goose-http) mode=600 ;; esac # The token itself stands there.
     shift 3
-    mkdir -p "$(dirname "$file")" && cp "$before" "$file" && chmod 640 "$file"
+    mkdir -p "$(dirname "$file")" && cp "$before" "$file" && chmod $mode "$file"
     run 0 setup "$client" "$@"
     same "$file" "$before"
     run 0 setup "$client" --write "$@"
     general "$file" >"$top/general"
     [ -n "$update" ] && cp "$top/general" "$golden"
     same "$top/general" "$golden"
-    [ "$(stat -c %a "$file")" = 640 ] || problem="$file has mode $(stat -c %a "$file")"
+    [ "$(stat -c %a "$file")" = $mode ] || problem="$file has mode $(stat -c %a "$file")"
     same "$file.before-tandem" "$before"
     run 0 setup "$client" --write "$@" && has "$out" "has this entry already"
     # A change of ours to a change of ours: what is kept is what was there before both.
@@ -87,7 +88,9 @@ client_gets_its_entry() {
 }
 
 a_new_file_is_private_and_goes_again() {
-    run 0 setup vscode --write && has "$out" 'servers'
+    run 0 setup vscode --write && has "$out" 'servers' && has "$out" "--- $project/.vscode/mcp.json
++++ $project/.vscode/mcp.json
+@@ -0,0 +1"
     [ "$(stat -c %a "$project/.vscode/mcp.json")" = 600 ] || problem="mode $(stat -c %a "$project/.vscode/mcp.json")"
     run 0 setup vscode --undo && has "$out" "is gone"
     [ ! -e "$project/.vscode/mcp.json" ] || problem="it is still there"
@@ -131,6 +134,48 @@ secrets_stay_out_of_projects() {
     for client in claude-code vscode cursor gemini-cli codex opencode; do
         run 0 setup "$client" --transport http --url http://127.0.0.1:4242/mcp
         case $out in *secret*) problem="$client: $out" ;; esac
+    done
+}
+
+# use_http CLIENT OPTION...: the entry of a server that runs already.
+use_http() {
+    echo setup "$1" --scope user --transport http --url http://127.0.0.1:4242/mcp "${@:2}"
+}
+a_token_is_for_its_owner_alone() {
+    local file client mode
+    # shellcheck disable=SC2046,SC2086
+    for client in zed cline goose; do
+        file=$(file_of $client user)
+        mkdir -p "$(dirname "$file")" && cp "$fixtures/$client/before" "$file"
+        for mode in 644 640 604; do
+            chmod $mode "$file"
+            run 1 $(use_http $client) && has "$err" "others can read" && has "$(echo $err)" "chmod 600 $file"
+            run 1 $(use_http $client --write) && has "$err" "for you alone" && same "$file" "$fixtures/$client/before"
+        done
+        chmod 600 "$file"
+        run 0 $(use_http $client --write) && has "$out" "Bearer (token)" && has "$(cat "$file")" "Bearer secret"
+        case $out in *secret*) problem="$client: $out" ;; esac
+        chmod 644 "$file"
+        run 1 $(use_http $client) && has "$out" "has this entry already" && has "$(echo $err)" "chmod 600 $file"
+        run 1 doctor $client && has "$out" "others can read" && has "$(echo $out)" "chmod 600 $file"
+        rm "$file" "$file.before-tandem"
+        run 0 $(use_http $client --write)
+        [ "$(stat -c %a "$file")" = 600 ] || problem="$file has mode $(stat -c %a "$file")"
+        run 0 setup $client --scope user --undo && has "$out" "is gone"
+    done
+}
+
+what_variable_the_client_reads_is_its_owners_choice() {
+    local client file old
+    # shellcheck disable=SC2046
+    for client in claude-code vscode cursor windsurf roo-code gemini-cli codex continue opencode; do
+        file=$(file_of $client user)
+        run 0 $(use_http $client --write)
+        sed -i 's/TANDEM_TOKEN/MY_TOKEN/; s/4242/4243/' "$file"
+        old=$(cat "$file")
+        run 0 $(use_http $client --write) && has "$(cat "$file")" "MY_TOKEN"
+        [ "$(cat "$file")" = "${old/4243/4242}" ] || problem="$client: $(cat "$file")"
+        rm -f "$file" "$file.before-tandem"
     done
 }
 
@@ -183,6 +228,11 @@ the_doctor_asks_by_http() {
     run 1 doctor gemini-cli && has "$out" "asks for another token"
     TANDEM_TOKEN=$(cat "$project/.tandem/token")
     run 0 doctor && has "$out" "ok   gemini-cli" && has "$out" "answers by HTTP" && has "$out" "no finding"
+    sed -i 's/TANDEM_TOKEN/MY_TOKEN/' "$project/.gemini/settings.json"
+    run 1 doctor gemini-cli && has "$out" "set MY_TOKEN where the client starts"
+    MY_TOKEN=$TANDEM_TOKEN run 0 doctor gemini-cli
+    # Each handshake that succeeded has opened a session, and ended it.
+    has "$("$tandem" call get_server_info --root "$project" | tr -d ' \n')" '"mcp_sessions":{"live":0,"started":4,"ended":4,'
     kill "$pid"
     wait "$pid"
     run 1 doctor gemini-cli && has "$out" "cannot be reached"
@@ -200,6 +250,7 @@ for folder in "$fixtures"/*/; do
     fi
 done
 for name in a_new_file_is_private_and_goes_again what_others_changed_since_stays a_link_stays_one \
-    a_file_that_is_wrong_is_left_alone secrets_stay_out_of_projects mistakes_are_told the_doctor_sees_what_a_client_sees the_doctor_asks_by_http; do
+    a_file_that_is_wrong_is_left_alone secrets_stay_out_of_projects a_token_is_for_its_owner_alone \
+    what_variable_the_client_reads_is_its_owners_choice mistakes_are_told the_doctor_sees_what_a_client_sees the_doctor_asks_by_http; do
     test_ "$name"
 done

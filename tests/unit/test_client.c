@@ -193,6 +193,32 @@ answers_of_every_kind(void **unused)
 }
 
 static void
+a_session_is_told(void **unused)
+{
+    static const struct {
+        const char *answer, *session;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nmcp-session-id:  abc-1 \r\nContent-Length: 0\r\n\r\n", "abc-1"},
+        {"HTTP/1.1 200 OK\r\nMcp-Session-Id: abc\r\n\r\n", "abc"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n\r\nMcp-Session-Id: abc\r\n", ""},
+        {"HTTP/1.1 200 OK\r\nMcp-Session-Id:\r\n\r\n", ""},
+        {"HTTP/1.1 200 OK\r\nMcp-Session-Id: "
+         "0123456789012345678901234567890123456789012345678901234567890123\r\n\r\n",
+         ""},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct canned c = {.answer = slice_of(cases[i].answer)};
+        struct client_reply reply;
+
+        CHECK_INT(ask(&c, 10 * SECOND, NULL, SLICE_NONE, &reply, NULL), E_OK);
+        CHECK_STR(reply.session, cases[i].session);
+        buf_fini(&reply.body);
+    }
+}
+
+static void
 a_head_without_end_is_given_up(void **unused)
 {
     struct canned c = {.stay = true};
@@ -313,6 +339,7 @@ main(void)
         cmocka_unit_test(urls_are_read),
         cmocka_unit_test(a_request_is_whole_and_an_answer_is_read),
         cmocka_unit_test(answers_of_every_kind),
+        cmocka_unit_test(a_session_is_told),
         cmocka_unit_test(a_head_without_end_is_given_up),
         cmocka_unit_test(a_silent_server_is_given_up),
         cmocka_unit_test(a_connection_is_upgraded),
