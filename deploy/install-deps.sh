@@ -9,7 +9,7 @@ packages="gcc make pkg-config libjansson-dev libuv1-dev libwebsockets-dev libweb
           libcmark-gfm-dev libcmark-gfm-extensions-dev uthash-dev libcurl4-openssl-dev
           libsqlite3-dev"
 test_packages="clang clang-format clang-tidy cppcheck pmccabe libclang-rt-14-dev libcmocka-dev git chromium spin fonts-dejavu-core zip
-               bash-completion debhelper dpkg-dev fish lintian man-db mandoc zsh"
+               bash-completion debhelper dpkg-dev fish lintian man-db mandoc systemd zsh"
 bench_packages="libcmocka-dev nginx-light"
 
 wanted=$packages

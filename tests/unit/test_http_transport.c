@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -1712,6 +1713,124 @@ over_a_unix_socket(void **state)
     client_close(&c);
 }
 
+/* A clock in which whoever asks it next can be held. */
+struct holding_clock {
+    struct clock clock; /* First. */
+    _Atomic bool hold;
+    sem_t held, go;
+};
+
+static int64_t
+hold_or_tell(const struct clock *clock)
+{
+    struct holding_clock *h = (struct holding_clock *)(uintptr_t)clock;
+
+    if (atomic_exchange(&h->hold, false)) {
+        sem_post(&h->held);
+        while (sem_wait(&h->go) != 0) {
+        }
+    }
+    return 0;
+}
+
+static void
+await_beat(void)
+{
+    while (!http_transport.beats(transport)) {
+        sched_yield();
+    }
+}
+
+static void
+a_loop_that_is_held_gives_no_sign_of_life(void **state)
+{
+    struct holding_clock h = {.clock = {.monotonic_ns = hold_or_tell, .wall_ns = hold_or_tell}};
+    struct transport_context context = {.dispatcher = &dispatcher,
+                                        .settings = settings,
+                                        .clock = &h.clock,
+                                        .listen_fd = client_listen(&port)};
+    struct client c;
+
+    (void)state;
+    sem_init(&h.held, 0, 0);
+    sem_init(&h.go, 0, 0);
+    CHECK(http_transport.start(&context, &transport, NULL) == E_OK);
+    await_beat();
+    await_beat();
+    h.hold = true;
+    client_open(&c, port);
+    while (sem_wait(&h.held) != 0) {
+    }
+    http_transport.beats(transport); /* It may have answered what it was asked before. */
+    CHECK(!http_transport.beats(transport));
+    CHECK(!http_transport.beats(transport));
+    sem_post(&h.go);
+    await_beat();
+    await_beat();
+    CHECK(client_sends(&c, "GET /health HTTP/1.1\r\n" HOST "\r\n"));
+    expect(&c, 200, NULL);
+    client_close(&c);
+    stop_at(INT64_MAX);
+    sem_destroy(&h.held);
+    sem_destroy(&h.go);
+}
+
+/* Each port is its own to a client that has come by another. */
+static void
+several_sockets_are_one_server(void **state)
+{
+    unsigned ports[TRANSPORT_SOCKETS_MAX];
+    int fds[TRANSPORT_SOCKETS_MAX];
+    struct transport_context context = {.dispatcher = &dispatcher,
+                                        .settings = settings,
+                                        .clock = &fake.clock,
+                                        .more_fds = fds + 1,
+                                        .more_count = TRANSPORT_SOCKETS_MAX - 1};
+
+    (void)state;
+    for (unsigned i = 0; i < TRANSPORT_SOCKETS_MAX; i++) {
+        fds[i] = client_listen(&ports[i]);
+    }
+    context.listen_fd = fds[0];
+    CHECK(http_transport.start(&context, &transport, NULL) == E_OK);
+    for (unsigned i = 0; i < TRANSPORT_SOCKETS_MAX; i++) {
+        unsigned other = ports[(i + 1) % TRANSPORT_SOCKETS_MAX];
+        struct client c;
+        char *text;
+
+        client_open(&c, ports[i]);
+        text = xasprintf("GET /health HTTP/1.1\r\nHost: localhost:%u\r\n"
+                         "Origin: http://127.0.0.1:%u\r\n\r\n",
+                         ports[i], other);
+        CHECK(client_sends(&c, text));
+        expect(&c, 200, NULL);
+        free(text);
+        CHECK(client_sends(&c, "GET /health HTTP/1.1\r\nHost: localhost:1\r\n\r\n"));
+        expect(&c, 403, NULL);
+        client_close(&c);
+    }
+    stop_at(INT64_MAX);
+    for (unsigned i = 0; i < TRANSPORT_SOCKETS_MAX; i++) {
+        CHECK(fcntl(fds[i], F_GETFD) < 0);
+    }
+}
+
+static void
+no_start_if_one_of_the_sockets_is_none(void **state)
+{
+    int more[] = {client_listen(&port), open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    struct transport_context context = {.dispatcher = &dispatcher,
+                                        .settings = settings,
+                                        .clock = &fake.clock,
+                                        .listen_fd = client_listen(&port),
+                                        .more_fds = more,
+                                        .more_count = 2};
+
+    (void)state;
+    CHECK(http_transport.start(&context, &transport, NULL) == E_IO);
+    CHECK(close(context.listen_fd) == 0 && close(more[0]) == 0 && close(more[1]) == 0);
+}
+
 static void
 no_start_without_a_socket(void **state)
 {
@@ -1803,6 +1922,9 @@ main(void)
         TEST(the_end_waits_for_calls),
         TEST(the_end_does_not_wait_for_ever),
         TEST(over_a_unix_socket),
+        TEST(a_loop_that_is_held_gives_no_sign_of_life),
+        TEST(several_sockets_are_one_server),
+        TEST(no_start_if_one_of_the_sockets_is_none),
         TEST(no_start_without_a_socket),
         TEST(no_start_without_descriptors),
         TEST(an_idle_connection_costs_little),

@@ -9,6 +9,7 @@
 #include "tests/threads.h"
 #include "tests/tokens.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -158,6 +159,23 @@ an_unknown_key_is_looked_for_once_a_minute(void **state)
     CHECK_INT(look(j, 1), JWKS_CHANGED);
     CHECK_INT(look(j, 2), JWKS_SETTLED);
     CHECK(atomic_load(&server.hits) == 3);
+    jwks_destroy(j);
+}
+
+/* Somebody who knows that the source has changed need not wait until it has grown old. */
+static void
+a_refresh_looks_at_once(void **state)
+{
+    struct jwks *j = create(server.url);
+
+    (void)state;
+    look(j, 0);
+    key_server_say(&server, 200, second_set);
+    jwks_refresh(j);
+    while (!knows(j, "second")) {
+        sched_yield();
+    }
+    CHECK(atomic_load(&server.hits) == 2);
     jwks_destroy(j);
 }
 
@@ -374,6 +392,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_url_is_fetched_in_the_background, start, stop),
         cmocka_unit_test_setup_teardown(an_unknown_key_is_looked_for_once_a_minute, start, stop),
+        cmocka_unit_test_setup_teardown(a_refresh_looks_at_once, start, stop),
         cmocka_unit_test_setup_teardown(what_says_the_same_changes_nothing, start, stop),
         cmocka_unit_test_setup_teardown(old_keys_are_fetched_anew_when_used, start, stop),
         cmocka_unit_test_setup_teardown(keys_stay_when_a_look_fails, start, stop),

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -123,6 +124,8 @@ struct fixture {
     int in, out;  /* The inherited ones. */
     int in_flags, out_flags;
     sem_t ended;
+    bool hold; /* Who tells of the end of input is held, until 'go'. */
+    sem_t go;
     _Atomic unsigned ended_count;
     struct buf got; /* Read and not yet looked at. */
 };
@@ -134,6 +137,8 @@ note_ended(void *arg)
 
     atomic_fetch_add(&x->ended_count, 1);
     sem_post(&x->ended);
+    while (x->hold && sem_wait(&x->go) != 0) {
+    }
 }
 
 static void
@@ -160,6 +165,7 @@ set_up(struct fixture *x)
     *x = (struct fixture){.to = -1, .from = -1, .in = -1, .out = -1};
     x->settings = settings_create();
     sem_init(&x->ended, 0, 0);
+    sem_init(&x->go, 0, 0);
     sem_init(&x->d.holding, 0, 0);
 }
 
@@ -298,6 +304,37 @@ each_line_is_answered(void **state)
     CHECK_INT(x.ended_count, 1);
     CHECK_INT(x.d.taken, 6);
     CHECK_INT(x.d.gone, 0);
+}
+
+static void
+await_beat(const struct fixture *x)
+{
+    while (!stdio_transport.beats(x->transport)) {
+        sched_yield();
+    }
+}
+
+static void
+a_loop_that_is_held_gives_no_sign_of_life(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    begin_pipes(&x);
+    x.hold = true;
+    begin_on(&x);
+    await_beat(&x);
+    await_beat(&x);
+    shut(&x.to);
+    sem_wait(&x.ended);
+    stdio_transport.beats(x.transport); /* It may have answered what it was asked before. */
+    CHECK(!stdio_transport.beats(x.transport));
+    CHECK(!stdio_transport.beats(x.transport));
+    sem_post(&x.go);
+    await_beat(&x);
+    await_beat(&x); /* After the end of input too. */
+    finish(&x, NEVER);
+    tear_down(&x);
 }
 
 static void
@@ -675,6 +712,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_line_is_answered),
+        cmocka_unit_test(a_loop_that_is_held_gives_no_sign_of_life),
         cmocka_unit_test(an_answer_is_one_line),
         cmocka_unit_test(sockets_do_as_well),
         cmocka_unit_test(files_do_as_well),

@@ -424,6 +424,27 @@ what_cannot_be_watched_is_looked_at(void **state)
     CHECK_INT(watch_counters(watch).unwatched, 0);
 }
 
+/* Where the kernel tells of nothing, who knows may say so. */
+static void
+a_look_that_is_asked_for_finds_all(void **state)
+{
+    struct watch_options options = quick();
+
+    (void)state;
+    options.folders = 0;
+    options.look_soon_ms = 3600000;
+    tree_mkdir(tree, "t/a");
+    begin(&options);
+    add("t", &heard);
+    CHECK_INT(watch_counters(watch).unwatched, 2);
+    at_once(write_it, "t/a/one.md");
+    watch_look(watch);
+    expect("+a/one.md");
+    at_once(remove_it, "t/a");
+    watch_look(watch);
+    expect("-a/ -a/one.md");
+}
+
 /* A parent that moves away tells nobody: only a look finds it. */
 static void
 a_look_finds_what_no_event_tells(void **state)
@@ -588,6 +609,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_storm_is_told_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_kernel_lost_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_watched_is_looked_at, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_that_is_asked_for_finds_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_finds_what_no_event_tells, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_burst_that_lasts_is_told_in_between, set_up, tear_down),
         cmocka_unit_test_setup_teardown(each_tree_is_told_its_own, set_up, tear_down),
