@@ -5,12 +5,14 @@
 #include "handlers/need.h"
 #include "handlers/tasks.h"
 #include "handlers/tool.h"
+#include "handlers/tools_at_hand.h"
 #include "state/base/json_put.h"
 #include "state/base/rune.h"
 #include "state/state.h"
 #include "state/workflow.h"
 #include "state/workflow_answer.h"
 #include "state/workflow_approval.h"
+#include "state/workflow_at_hand.h"
 
 #include <math.h>
 
@@ -121,6 +123,17 @@ read_args(const json_t *args, struct workflow_args *a, struct fault *f)
     err = read_number(args, "phase", &a->has_phase, &a->phase, f);
     err = err ? err : read_number(args, "task_number", &a->has_task_number, &a->task_number, f);
     return err ? err : read_number(args, "to_phase", &a->has_to_phase, &a->to_phase, f);
+}
+
+/* Only what get_task takes: each look for an argument costs 370 instructions. */
+static enum err
+read_task_args(const json_t *args, struct workflow_args *a, struct fault *f)
+{
+    enum err err;
+
+    *a = (struct workflow_args){.session_id = read_text(args, "session_id")};
+    err = read_number(args, "phase", &a->has_phase, &a->phase, f);
+    return err ? err : read_number(args, "task_number", &a->has_task_number, &a->task_number, f);
 }
 
 /* E_ARGUMENT, naming it, if something that the action needs was not given. */
@@ -254,6 +267,28 @@ ask_approval(struct request *req, const struct workflow_args *a, bool *asked,
     return err;
 }
 
+/* ---- What is at hand ---- */
+
+static struct bytes *
+keep_task(const json_t *answer)
+{
+    return at_hand_write(&tool_pos_workflow, answer, NULL);
+}
+
+/* A task that this session was told before: 1.3 times the cost of an echo, instead of 5.7. */
+static struct bytes *
+find_at_hand(struct request *req, const json_t *args)
+{
+    const char *action = read_text(args, "action");
+    struct fault unused NOT_CLEARED;
+    struct workflow_args a;
+
+    if (!action || strcmp(action, "get_task") != 0 || read_task_args(args, &a, &unused) != E_OK) {
+        return NULL;
+    }
+    return workflow_at_hand(state_workflow(req->state), &a);
+}
+
 static enum err
 call_workflow(struct request *req, const json_t *args, json_t **result, struct fault *f)
 {
@@ -269,6 +304,7 @@ call_workflow(struct request *req, const json_t *args, json_t **result, struct f
     }
     err = check_needs(action, args, f);
     err = err ? err : read_args(args, &a, f);
+    a.keep = req->dialect == DIALECT_RPC ? keep_task : NULL;
     if (!err && action->run == workflow_complete_phase) {
         a.can_ask = need_allowed(req, NEED_FORM);
         err = ask_approval(req, &a, &asked, &said, f);
@@ -349,5 +385,6 @@ const struct tool tool_pos_workflow = {
     .runs = WORKER, /* Reads and writes files. */
     .task = TASK_OPTIONAL,
     .task_late = true, /* While a person is asked: the rest is short. */
+    .at_hand = find_at_hand,
     .call = call_workflow,
 };

@@ -32,12 +32,17 @@ piece_of(const struct bytes *written, enum piece piece)
     return (struct slice){text + begin, at.end[piece] - begin};
 }
 
-/* Parts the JSON text of an object around the number that is its member 'key'. */
+/* Parts the JSON text of an object around the number that is its member 'key'; null: behind it. */
 static bool
 part(struct slice json, const char *key, struct slice *head, struct slice *tail)
 {
     struct json_value value;
 
+    if (!key) {
+        *head = json;
+        *tail = (struct slice){json.data + json.len, 0};
+        return true;
+    }
     if (!json_slice_member(json, key, &value) ||
         (value.kind != KIND_REAL && value.kind != KIND_INTEGER)) {
         return false;
@@ -112,27 +117,40 @@ bool
 at_hand_find(struct request *req)
 {
     const struct tool_entry *e = tools_entry(req->dispatcher->tools, req->tool);
-    struct fault unused;
+    const struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
+    struct fault unused NOT_CLEARED;
     json_t *args = NULL;
 
     /* What is wrong with the arguments is told on a worker, as of every tool. */
-    if (rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &unused) == E_OK &&
-        args && schema_validate(e->input, args, "arguments", &unused) == E_OK) {
+    if (value->raw.len <= AT_HAND_ARGUMENTS_MAX &&
+        rpc_load(value, "arguments", &args, &unused) == E_OK && args &&
+        schema_validate(e->input, args, "arguments", &unused) == E_OK) {
         req->at_hand = req->tool->at_hand(req, args);
     }
     json_decref(args);
     return req->at_hand != NULL;
 }
 
+/* The number of an answer that has one: the milliseconds that it took. */
+static struct slice
+number_of(const struct request *req, char *room, size_t size)
+{
+    int64_t took_ns;
+
+    if (!piece_of(req->at_hand, JSON_TAIL).len) {
+        return SLICE("");
+    }
+    took_ns = clock_mono(req->dispatcher->clock) - req->started_ns;
+    return (struct slice){room, (size_t)snprintf(room, size, "%.3f", (double)took_ns / 1e6)};
+}
+
 void
 at_hand_add(struct request *req)
 {
-    int64_t took_ns = clock_mono(req->dispatcher->clock) - req->started_ns;
     bool structured = era_knows(req, REVISION_2025_06_18);
     struct buf *out = &req->out;
     char number[32];
-    int len = snprintf(number, sizeof number, "%.3f", (double)took_ns / 1e6);
-    struct slice told = {number, (size_t)len};
+    struct slice told = number_of(req, number, sizeof number);
 
     request_member(req, "content");
     buf_adds(out, "[{\"type\":\"text\",\"text\":\"");

@@ -2,19 +2,22 @@
  * worker.
  *
  * A tool that keeps an answer in memory may keep its text with it, as it stands in a result of
- * tools/call, but for one number that is told anew each time.  Where that text is found, the call
- * runs on the transport's thread, and builds nothing: 12 KB of search results took 137 us of CPU
- * from the tree, its two forms and the way to a worker and back, and take 3 so, beside the 9 of any
- * call.  Pure but for the request. */
+ * tools/call, but for one number that may be told anew each time.  Where that text is found, the
+ * call runs on the transport's thread, and builds nothing: 12 KB of search results took 137 us of
+ * CPU from the tree, its two forms and the way to a worker and back, and take 3 so, beside the 9 of
+ * any call.  Pure but for the request. */
 #ifndef TANDEM_TOOLS_AT_HAND_H
 #define TANDEM_TOOLS_AT_HAND_H
 
 #include "handlers/request.h"
 
 /* The text of 'result', an object that 'tool' has answered and that fits its schema; counted, or
- * null without memory.  'number' names a member of it, a number, that is told anew. */
+ * null without memory.  'number' names a member of it, a number, that is told anew; null: there is
+ * none. */
 struct bytes *at_hand_write(const struct tool *tool, const json_t *result, const char *number);
 
+#define AT_HAND_ARGUMENTS_MAX \
+    1024u /* Bytes.  What is asked with more words is asked of a worker. */
 /* Finds the arguments of a call for a tool that has at_hand(), and asks it.  Keeps what it gives as
  * the answer of the request.  True if there is one. */
 bool at_hand_find(struct request *req);

@@ -67,6 +67,9 @@ struct workflow_args {
     bool reset_evidence;
     const struct workflow_approval *approval; /* What a person said; null: nobody was asked. */
     bool can_ask; /* A person can be asked: what the evidence claims of one is no approval. */
+    /* get_task: makes the text that is kept of the answer, new, or null (workflow_at_hand.h). Null:
+     * none is wanted. */
+    struct bytes *(*keep)(const json_t *answer);
 };
 
 /* One action.  E_OK and the whole answer in '*answer', new; or the error, and in '*answer' the

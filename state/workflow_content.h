@@ -61,12 +61,19 @@ enum err wf_content_digest(const struct wf_content *content, char out[PACK_DIGES
 enum err wf_content_phase(const struct wf_content *content, int phase, json_t **phase_content,
                           struct fault *f);
 
+/* The file that a text was read from; 'file' null: it is made of more than that, or of none. */
+struct wf_file {
+    const char *file; /* Borrowed from the pack of the content, and relative to it. */
+    struct file_identity identity;
+};
+
 /* A task as an answer shows it, a new object in '*task_content': phase, task_number, task_id,
  * task_name, content, purpose, steps, source; for a pack's own task_file; for a dynamic one
- * estimated_time, dependencies, criteria [{text, done}] and source_text.  E_NOT_FOUND if there is
- * no such task, naming those there are, or if its file is missing. */
+ * estimated_time, dependencies, criteria [{text, done}] and source_text.  '*read' (may be null)
+ * tells where the text is from.  E_NOT_FOUND if there is no such task, naming those there are, or
+ * if its file is missing. */
 enum err wf_content_task(const struct wf_content *content, int phase, int task,
-                         json_t **task_content, struct fault *f);
+                         struct wf_file *read, json_t **task_content, struct fault *f);
 
 /* Reads the source again beneath 'workspace'.  '*fresh' is a new reference: content with the same
  * structure and the ticks of now, or 'content' itself if nothing changed, if it is static, or

@@ -346,7 +346,7 @@ no_task(int phase, int task, const struct buf *numbers, struct fault *f)
 
 static enum err
 show_own_task(const struct wf_content *content, const struct pack_phase *phase, int number,
-              json_t **result, struct fault *f)
+              struct wf_file *read, json_t **result, struct fault *f)
 {
     const struct pack_task *task = pack_phase_task(phase, number);
     struct buf text = BUF_INIT;
@@ -365,7 +365,7 @@ show_own_task(const struct wf_content *content, const struct pack_phase *phase, 
         (void)fault_set(f, E_NOT_FOUND, "task %d of phase %d has no file", number, phase->number);
         return fault_remedy(f, "its entry in metadata.json must name one");
     }
-    err = pack_read_task(content->frame->pack, task, &text, NULL, f);
+    err = pack_read_task(content->frame->pack, task, &text, &read->identity, f);
     if (err) {
         buf_fini(&text);
         return err;
@@ -379,6 +379,7 @@ show_own_task(const struct wf_content *content, const struct pack_phase *phase, 
     if (!shown) {
         return no_memory(NULL, f);
     }
+    read->file = content->source ? NULL : task->file; /* A source may differ, too. */
     *result = shown;
     return E_OK;
 }
@@ -483,15 +484,19 @@ show_made_task(const struct wf_content *content, const struct wf_phase *phase, i
 }
 
 enum err
-wf_content_task(const struct wf_content *content, int phase, int task, json_t **result,
-                struct fault *f)
+wf_content_task(const struct wf_content *content, int phase, int task, struct wf_file *read,
+                json_t **result, struct fault *f)
 {
     const struct wf_phase *made = content_source_phase(content, phase);
+    struct wf_file unasked;
 
+    read = read ? read : &unasked;
+    read->file = NULL;
     *result = NULL;
     if (!wf_content_has_phase(content, phase)) {
         return content_no_phase(content, phase, f);
     }
     return made ? show_made_task(content, made, task, result, f)
-                : show_own_task(content, pack_phase(content->frame->pack, phase), task, result, f);
+                : show_own_task(content, pack_phase(content->frame->pack, phase), task, read,
+                                result, f);
 }

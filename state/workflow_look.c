@@ -130,15 +130,17 @@ workflow_get_task(struct workflow *w, const struct workflow_args *args, json_t *
 {
     struct session_view view;
     struct wf_content *content = NULL;
+    struct wf_file read = {.file = NULL};
     char *warning = NULL;
     json_t *shown = NULL;
+    int64_t began_ns = clock_files();
     enum err err = workflow_view(w, args, &view, f);
 
     *answer = NULL;
     err = err ? err : check_task_args(args, f);
     err = err ? err : check_readable(view.record, args->phase, f);
     err = err ? err : workflow_content_of(w, &view, &content, &warning, f);
-    err = err ? err : wf_content_task(content, args->phase, args->task_number, &shown, f);
+    err = err ? err : wf_content_task(content, args->phase, args->task_number, &read, &shown, f);
     if (err) {
         workflow_failed(args, &view, answer, f);
     } else {
@@ -147,6 +149,8 @@ workflow_get_task(struct workflow *w, const struct workflow_args *args, json_t *
         answer_merge(*answer, shown);
         if (warning) {
             answer_add_warning(*answer, warning);
+        } else if (args->keep && read.file) {
+            workflow_keep(args, &view, content, &read, began_ns, *answer);
         }
     }
     free(warning);

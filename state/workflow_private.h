@@ -41,6 +41,12 @@ enum err workflow_content_of(struct workflow *w, const struct session_view *view
 enum err workflow_add_phase(struct workflow *w, const struct session_view *view, int phase,
                             json_t *answer, struct fault *f);
 
+/* workflow_at_hand.c: keeps a text of 'answer', which get_task gives to 'args', if it is known that
+ * 'read', from 'began_ns' on (clock_files()), is what its file says. */
+void workflow_keep(const struct workflow_args *args, const struct session_view *view,
+                   const struct wf_content *content, const struct wf_file *read, int64_t began_ns,
+                   const json_t *answer);
+
 /* workflow_events.c: tells the bus of what has been saved: of a session in the state of 'record',
  * with the members of 'more' (stolen; may be null) beside what all such events tell; of one that is
  * no more; of evidence that was judged.  No lock may be held. */

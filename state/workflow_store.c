@@ -36,6 +36,7 @@ live_free(void *value)
 {
     struct live *live = value;
 
+    store_end_kept(live->kept);
     json_decref(live->record);
     live->class->close(live->content);
     lock_fini(&live->current);
@@ -72,6 +73,7 @@ drop_record(struct live *live, json_t *record)
 static void
 publish(struct live *live, json_t *next, bool last) REQUIRES(LC_WF_ACTION)
 {
+    struct kept *kept[SESSION_KEPT_MAX];
     json_t *old;
 
     LOCK(WF_SESSION, &live->current);
@@ -79,7 +81,9 @@ publish(struct live *live, json_t *next, bool last) REQUIRES(LC_WF_ACTION)
     live->record = next;
     live->gone = live->gone || last;
     json_decref(old);
+    store_take_kept(live, kept);
     UNLOCK(WF_SESSION, &live->current);
+    store_end_kept(kept);
 }
 
 static void

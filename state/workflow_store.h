@@ -76,6 +76,22 @@ struct session_view {
 /* An empty view is ignored. */
 void workflow_store_release(struct workflow_store *store, struct session_view *view);
 
+/* What was made of a session as it is, for who asks the same again: of each live session the last
+ * few, by key.  They go when it changes.  First member of what it is. */
+struct kept {
+    _Atomic unsigned refs; /* 1 when it is made. */
+    uint64_t key;
+    void (*end)(struct kept *kept); /* Frees it.  Any thread. */
+};
+#define SESSION_KEPT_MAX 4u
+/* Keeps 'kept' (stolen) with the session of 'view', unless that has changed since. */
+void workflow_store_keep(const struct session_view *view, struct kept *kept);
+/* What is kept by 'key' with the session 'id', counted; null if there is nothing, or the session is
+ * not live.  Loads nothing, and waits for no change. */
+struct kept *workflow_store_kept(struct workflow_store *store, const char *id, uint64_t key);
+/* Null is ignored. */
+void kept_unref(struct kept *kept);
+
 /* Looks a session up, loading its file if need be.  On E_OK the view must be released. E_NOT_FOUND;
  * E_IO, naming what a damaged file was set aside as; E_TOO_LARGE; E_STATE (a newer format);
  * E_TIMEOUT. */

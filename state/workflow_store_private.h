@@ -36,9 +36,15 @@ struct live {
     json_t *record
         GUARDED_BY(LC_WF_SESSION);       /* Counted; every drop of a record is under this lock. */
     bool gone GUARDED_BY(LC_WF_SESSION); /* Not to be used any more: look the id up again. */
-    int64_t used_ns GUARDED_BY(LC_WF_SESSION); /* Wall time of the last look. */
+    int64_t used_ns GUARDED_BY(LC_WF_SESSION);                     /* Wall time of the last look. */
+    struct kept *kept[SESSION_KEPT_MAX] GUARDED_BY(LC_WF_SESSION); /* Counted; the last first. */
     uint64_t waits_seen GUARDED_BY(LC_WF_ACTION);
 };
+
+/* workflow_store_keep.c: takes what is kept with 'live' into 'kept', for store_end_kept(). */
+void store_take_kept(struct live *live, struct kept *kept[SESSION_KEPT_MAX])
+    REQUIRES(LC_WF_SESSION);
+void store_end_kept(struct kept *kept[SESSION_KEPT_MAX]);
 
 /* A new live object; steals both. */
 struct live *live_create(const struct session_class *class, json_t *record, void *content);

@@ -96,7 +96,7 @@ static bool
 show_task(void)
 {
     json_t *shown = NULL;
-    bool good = wf_content_task(content, 2, 9, &shown, NULL) == E_OK;
+    bool good = wf_content_task(content, 2, 9, NULL, &shown, NULL) == E_OK;
 
     json_decref(shown);
     return good;

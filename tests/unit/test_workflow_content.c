@@ -70,7 +70,7 @@ task_of(const struct wf_content *content, int phase, int task)
     json_t *shown = NULL;
     struct fault f = FAULT_INIT;
 
-    if (wf_content_task(content, phase, task, &shown, &f)) {
+    if (wf_content_task(content, phase, task, NULL, &shown, &f)) {
         print_message("%s\n", f.text);
     }
     assert_non_null(shown);
@@ -151,15 +151,15 @@ what_is_not_there_is_told(void **state)
     json_decref(shown);
     CHECK(wf_content_phase(content, 0, &shown, &f) == E_NOT_FOUND);
     CHECK_STR(f.remedy, "its phases are 1 to 2, 2 in all");
-    CHECK(wf_content_task(content, 0, 1, &shown, &f) == E_NOT_FOUND);
-    CHECK(wf_content_task(content, 1, 9, &shown, &f) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 0, 1, NULL, &shown, &f) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 1, 9, NULL, &shown, &f) == E_NOT_FOUND);
     CHECK_STR(f.text, "phase 1 has no task 9");
     CHECK_STR(f.remedy, "it has 3, 4");
-    CHECK(wf_content_task(content, 2, 1, &shown, &f) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 2, 1, NULL, &shown, &f) == E_NOT_FOUND);
     CHECK_STR(f.remedy, "it has no tasks: read the phase and complete it");
-    CHECK(wf_content_task(content, 1, 3, &shown, &f) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 1, 3, NULL, &shown, &f) == E_NOT_FOUND);
     CHECK(strstr(f.text, "has no file phases/1/task-3-x.md"));
-    CHECK(wf_content_task(content, 1, 4, &shown, &f) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 1, 4, NULL, &shown, &f) == E_NOT_FOUND);
     CHECK_STR(f.text, "task 4 of phase 1 has no file");
     /* Files may come later; they are read when asked for. */
     tree_write(t, "w/phases/1/task-3-x.md", "now");
@@ -262,8 +262,8 @@ a_dynamic_phase_is_rendered_from_its_list(void **state)
     shown = task_of(content, 0, 1);
     CHECK_STR(text(shown, "source"), "pack");
     json_decref(shown);
-    CHECK(wf_content_task(content, 4, 9, &shown, NULL) == E_NOT_FOUND);
-    CHECK(wf_content_task(content, 4, -1, &shown, NULL) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 4, 9, NULL, &shown, NULL) == E_NOT_FOUND);
+    CHECK(wf_content_task(content, 4, -1, NULL, &shown, NULL) == E_NOT_FOUND);
     wf_content_unref(wf_content_ref(content));
     wf_content_unref(content);
     wf_content_unref(NULL);
@@ -606,7 +606,7 @@ read_all(void *arg)
     pthread_barrier_wait(r->barrier);
     for (int i = 0; i < 10; i++) {
         free(r->bytes);
-        if (wf_content_task(r->content, 2, 1, &shown, NULL) == E_OK) {
+        if (wf_content_task(r->content, 2, 1, NULL, &shown, NULL) == E_OK) {
             r->bytes = json_dumps(shown, JSON_SORT_KEYS);
         }
         json_decref(shown);

@@ -821,6 +821,85 @@ readers_see_whole_records(void **state)
     store_rig_fini(&rig);
 }
 
+/* ---- What is kept with a session ---- */
+
+static _Atomic unsigned kept_ended;
+
+static void
+end_kept(struct kept *kept)
+{
+    atomic_fetch_add(&kept_ended, 1);
+    free(kept);
+}
+
+static void
+keep(struct store_rig *rig, const char *id, uint64_t key)
+{
+    struct kept *kept = xcalloc(1, sizeof *kept);
+    struct session_view view;
+
+    atomic_init(&kept->refs, 1);
+    kept->key = key;
+    kept->end = end_kept;
+    CHECK_INT(workflow_store_get(rig->store, id, &view, NULL), E_OK);
+    workflow_store_keep(&view, kept);
+    workflow_store_release(rig->store, &view);
+}
+
+static bool
+is_kept(struct store_rig *rig, const char *id, uint64_t key)
+{
+    struct kept *kept = workflow_store_kept(rig->store, id, key);
+    bool is = kept && kept->key == key;
+
+    kept_unref(kept);
+    return is;
+}
+
+static void
+what_is_kept_goes_with_a_change(void **state)
+{
+    struct kept *used, *late = xcalloc(1, sizeof *late);
+    char id[RECORD_ID_SIZE], other[RECORD_ID_SIZE];
+    struct session_view before;
+    struct store_rig rig;
+    bool resumed;
+    (void)state;
+
+    atomic_store(&kept_ended, 0);
+    store_rig_init(&rig);
+    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, NULL), E_OK);
+    CHECK_INT(store_rig_start(&rig, "pack", "b", false, other, &resumed, NULL), E_OK);
+    for (uint64_t key = 0; key < SESSION_KEPT_MAX + 1; key++) {
+        keep(&rig, id, key);
+    }
+    CHECK_INT(kept_ended, 1); /* The oldest made room. */
+    CHECK(!is_kept(&rig, id, 0) && is_kept(&rig, id, 1) && !is_kept(&rig, other, 1));
+    keep(&rig, id, 2);
+    CHECK_INT(kept_ended, 2); /* The one of its key did. */
+    CHECK(is_kept(&rig, id, 1) && is_kept(&rig, id, 2));
+    used = workflow_store_kept(rig.store, id, 2);
+    CHECK_INT(workflow_store_get(rig.store, id, &before, NULL), E_OK);
+    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, NULL), E_OK);
+    CHECK(!is_kept(&rig, id, 1) && !is_kept(&rig, id, 2));
+    CHECK_INT(kept_ended, 2 + SESSION_KEPT_MAX - 1);
+    kept_unref(used); /* Who has it may go on using it. */
+    CHECK_INT(kept_ended, 2 + SESSION_KEPT_MAX);
+    atomic_init(&late->refs, 1); /* It is of how the session was. */
+    late->key = 1;
+    late->end = end_kept;
+    workflow_store_keep(&before, late);
+    workflow_store_release(rig.store, &before);
+    CHECK(!is_kept(&rig, id, 1));
+    CHECK_INT(kept_ended, 3 + SESSION_KEPT_MAX);
+    keep(&rig, id, 1);
+    workflow_store_forget(rig.store, id);
+    CHECK(!is_kept(&rig, id, 1) && !is_kept(&rig, "no-session", 1));
+    keep(&rig, id, 1); /* With the live object ends what is kept. */
+    store_rig_fini(&rig);
+    CHECK_INT(kept_ended, 5 + SESSION_KEPT_MAX);
+}
+
 int
 main(void)
 {
@@ -846,6 +925,7 @@ main(void)
         cmocka_unit_test(old_files_are_resumed_and_rewritten),
         cmocka_unit_test(a_session_that_turns_out_finished),
         cmocka_unit_test(readers_see_whole_records),
+        cmocka_unit_test(what_is_kept_goes_with_a_change),
     };
     return CHECK_RUN(tests);
 }
