@@ -73,7 +73,7 @@ TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
-        reference install bundle sbom clean help
+        reference install deb bundle sbom clean help
 .SECONDARY:
 
 all: build/tandem            ## build build/tandem
@@ -240,8 +240,12 @@ PREFIX ?= /usr/local
 install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manual pages, completions, example
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
 	cd build/share && for f in $(SHARE:build/share/%=%); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/$$f || exit 1; done
+	for d in system user; do folder=deploy/systemd; [ $$d = system ] || folder=$$folder/$$d; \
+	    for f in $$folder/*.service $$folder/*.socket; do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/$$d/$${f##*/} || exit 1; done; done
 	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -path '*/state/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
 
+deb:                         ## build/deb/tandem_VERSION_*.deb, from a Debian source package made of this tree
+	@deploy/deb.sh
 bundle: all                  ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
 	@deploy/bundle.sh build/release/tandem build
 sbom: all                    ## build/tandem.cdx.json: what tandem is made of, as CycloneDX
