@@ -11,6 +11,7 @@
 
 LOG_MODULE("session");
 
+#define FORMAT 1
 #define FILE_NAME "sessions.json"
 #define FILE_MAX ((size_t)16 << 20)
 #define LOOK_MS 10000 /* How often it is asked whether it is time to save. */
@@ -40,7 +41,7 @@ budget_save(struct budget *b, struct fault *f)
     changes = b->changes;
     if (b->options.dir && changes != b->saved) {
         document = json_must(json_object());
-        json_put_int(document, "format", 1);
+        json_put_int(document, "format", FORMAT);
         json_put(document, "sessions", list_sessions(b));
         json_put(document, "archive", json_clone(b->archive));
         json_put(document, "notes", json_clone(b->notes));
@@ -165,8 +166,9 @@ take(struct budget *b, const json_t *document)
     json_t *notes = json_object_get(document, "notes");
     struct budget_session *s, *next;
 
-    if (json_integer_value(json_object_get(document, "format")) == 1 && json_is_array(archive) &&
-        json_is_array(notes) && take_sessions(b, json_object_get(document, "sessions"))) {
+    if (json_integer_value(json_object_get(document, "format")) == FORMAT &&
+        json_is_array(archive) && json_is_array(notes) &&
+        take_sessions(b, json_object_get(document, "sessions"))) {
         json_decref(b->archive);
         json_decref(b->notes);
         b->archive = json_clone(archive);
@@ -180,6 +182,22 @@ take(struct budget *b, const json_t *document)
     return false;
 }
 
+/* What this server does not understand is kept, and not written over. */
+static enum err
+set_aside(const struct budget *b, const json_t *document, struct fault *f)
+{
+    json_int_t format = json_integer_value(json_object_get(document, "format"));
+    const char *aside = format > FORMAT ? FILE_NAME ".newer" : FILE_NAME ".bad";
+
+    if (format > FORMAT) {
+        log_warn("the sessions on disk are of a newer version; they are put aside",
+                 F_STR("file", aside), F_INT("format", format), F_INT("known", FORMAT));
+    } else {
+        log_warn("the sessions on disk are damaged; they are put aside", F_STR("file", aside));
+    }
+    return dir_rename(b->options.dir, FILE_NAME, aside, f);
+}
+
 UNSHARED enum err
 budget_load(struct budget *b, struct fault *f)
 {
@@ -190,8 +208,7 @@ budget_load(struct budget *b, struct fault *f)
     if (!err) {
         document = json_loadb(text.data ? text.data : "", text.len, JSON_REJECT_DUPLICATES, NULL);
         if (!take(b, document)) {
-            log_warn("the sessions on disk are damaged; put aside as " FILE_NAME ".bad");
-            err = dir_rename(b->options.dir, FILE_NAME, FILE_NAME ".bad", f);
+            err = set_aside(b, document, f);
         }
         end_former(b);
     }

@@ -44,7 +44,8 @@ tell_levels(struct quota *q, const char *tenant, const struct quota_news *news)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (news->levels & rows[i].level) {
-            log_warn(rows[i].topic, F_STR("service", news->view.service),
+            log_warn("a quota comes to its end", F_STR("topic", rows[i].topic),
+                     F_STR("service", news->view.service),
                      F_STR("tenant", tenant ? tenant : "(all)"), F_UINT("used", news->view.used),
                      F_UINT("limit", news->view.limit));
             publish(q, rows[i].topic, tenant, describe(&news->view));
@@ -59,8 +60,8 @@ tell_mode(struct quota *q, const struct quota_news *news)
 
     if (news->reduced || news->restored) {
         const char *topic = news->reduced ? "quota.reduced" : "quota.restored";
-        log_warn(topic, F_UINT("failed_writes", news->writes),
-                 F_INT("ms", news->lasted_ns / 1000000));
+        log_warn("what is left of quotas has changed", F_STR("topic", topic),
+                 F_UINT("failed_writes", news->writes), F_INT("ms", news->lasted_ns / 1000000));
         data = json_must(json_object());
         json_put_int(data, "failed_writes", (int64_t)news->writes);
         json_put_int(data, "duration_ms", news->lasted_ns / 1000000);
@@ -68,7 +69,7 @@ tell_mode(struct quota *q, const struct quota_news *news)
         publish(q, topic, NULL, data);
     }
     if (news->alert) {
-        log_error("quota.store_unreachable", F_STR("store", q->store->class->name),
+        log_error("the store of quotas is out of reach", F_STR("store", q->store->class->name),
                   F_STR("why", news->fault.text));
         data = json_must(json_object());
         json_put_text(data, "store", q->store->class->name);

@@ -520,7 +520,7 @@ a_damaged_file_is_put_aside(void **unused)
         "",
         "{",
         "[]",
-        "{\"format\":2,\"sessions\":[],\"archive\":[],\"notes\":[]}",
+        "{\"format\":0,\"sessions\":[],\"archive\":[],\"notes\":[]}",
         "{\"format\":1,\"sessions\":[{\"id\":\"x\"}],\"archive\":[],\"notes\":[]}",
         "{\"format\":1,\"sessions\":{},\"archive\":[],\"notes\":[]}"};
 
@@ -534,6 +534,23 @@ a_damaged_file_is_put_aside(void **unused)
         CHECK(!dir_is_file(tree_dir(tree), "sessions.json"));
         tree_remove(tree, "sessions.json.bad");
     }
+}
+
+static void
+a_newer_file_is_kept_for_the_server_that_wrote_it(void **unused)
+{
+    static const char newer[] = "{\"format\":2,\"sessions\":[],\"archive\":[],\"notes\":[]}";
+    struct buf text = BUF_INIT;
+
+    (void)unused;
+    budget_destroy(budget);
+    tree_write(tree, "sessions.json", newer);
+    open_budget(NULL);
+    CHECK_INT(budget_counters(budget).sessions, 0);
+    CHECK(!dir_is_file(tree_dir(tree), "sessions.json"));
+    CHECK_INT(dir_read(tree_dir(tree), "sessions.json.newer", 1024, &text, NULL, NULL), E_OK);
+    CHECK_STR(text.data, newer);
+    buf_fini(&text);
 }
 
 /* ---- Crashes ---- */
@@ -622,6 +639,7 @@ main(void)
         TEST(sessions_are_bounded),
         TEST(who_has_most_sessions_makes_room),
         TEST(a_damaged_file_is_put_aside),
+        TEST(a_newer_file_is_kept_for_the_server_that_wrote_it),
         TEST(session_crash_during_save_keeps_old_file),
 #undef TEST
     };
