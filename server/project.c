@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FOLDERS_MAX 65536u /* Of tenants. */
+
 static const char tandem_name[] = ".tandem";
 static const char praxis_name[] = ".praxis-os";
 
@@ -107,12 +109,42 @@ project_open_data(struct project *p, bool create, struct fault *f)
     return p->data ? E_OK : dir_sub(p->root_dir, p->data_name, create, &p->data, f);
 }
 
+/* Sweeps a folder of the data folder, if it is there, and with 'inner' those in it. */
+static void
+sweep(const struct project *p, const char *folder, bool inner)
+{
+    struct dir_list list = {.count = 0};
+    struct dir *dir;
+    struct fault f;
+
+    if (dir_sub(p->data, folder, false, &dir, &f) != E_OK) {
+        return;
+    }
+    dir_sweep(dir);
+    if (inner && dir_list(dir, ".", FOLDERS_MAX, &list, &f) == E_OK) {
+        for (size_t i = 0; i < list.count; i++) {
+            char *path = xasprintf("%s/%s", folder, list.entries[i].name);
+
+            if (list.entries[i].folder) {
+                sweep(p, path, false);
+            }
+            free(path);
+        }
+    }
+    dir_list_fini(&list);
+    dir_unref(dir);
+}
+
 enum err
 project_tidy_data(struct project *p, struct fault *f)
 {
     enum err err;
 
+    /* Workflow sessions, quotas and the index sweep their own. */
     dir_sweep(p->data);
+    sweep(p, "session", false);
+    sweep(p, "tenants", false);
+    sweep(p, "learnings", true); /* A folder a tenant. */
     if (faccessat(dir_fd(p->data), ".gitignore", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         return E_OK; /* The usual case, without writing and flushing a file to find out. */
     }

@@ -191,6 +191,9 @@ kept_text(struct machine *m, struct buf *text)
     char *copy = text->failed ? NULL : expr_grab(m, text->len, 1);
     size_t len = text->len;
 
+    if (text->failed) {
+        expr_no_room(m, text->full, "the text is too long");
+    }
     if (copy && len) {
         memcpy(copy, text->data, len);
     }

@@ -55,7 +55,8 @@ bool expr_mentions(const struct expr *expr, const char *text);
 
 /* Evaluates with one argument for each parameter (borrowed; null stands for None) and tells in
  * '*holds' whether the result counts as true.  E_OK; E_REFUSED if an error was raised (a wrong
- * type, a missing key: the fault says it, '*holds' is false); E_LIMIT if the budget is used up. */
+ * type, a missing key: the fault says it, '*holds' is false); E_LIMIT if the budget is used up;
+ * E_OVERLOAD: no memory, so that nothing is known. */
 enum err expr_test(const struct expr *expr, const json_t *const *args, struct expr_budget *budget,
                    bool *holds, struct fault *fault);
 

@@ -280,8 +280,8 @@ match(struct machine *m, const struct node *node, const struct value *args, enum
         err = regex_run(regex, args[1].as.text, mode, &m->budget->steps, &matched, &why);
     }
     regex_free(compiled);
-    if (err == E_LIMIT && !m->err) {
-        m->err = fault_at(m->fault, E_LIMIT, m->line, m->column, "%s", why.text);
+    if (err == E_LIMIT || err == E_OVERLOAD) {
+        expr_no_room(m, err == E_LIMIT, why.text);
     } else if (err) {
         expr_raise(m, "%s", why.text);
     }
@@ -374,6 +374,10 @@ static CALL(call_safe_load)
         return NONE;
     }
     if (ytree_parse(args[0].as.text, NULL, &tree, &why)) {
+        if (why.code == E_OVERLOAD) {
+            expr_no_room(m, false, why.text);
+            return NONE;
+        }
         return expr_raise(m, "not YAML that is taken: line %u, column %u: %s", why.line, why.column,
                           why.text);
     }

@@ -235,6 +235,8 @@ struct value expr_raise(struct machine *m, const char *format, ...)
 bool expr_spend(struct machine *m, uint64_t n);
 /* Memory for a value; null, and an error, if it is not to be had. */
 void *expr_grab(struct machine *m, size_t count, size_t size);
+/* An error, unless there is one: E_LIMIT as 'what' tells if a bound is 'full', else E_OVERLOAD. */
+void expr_no_room(struct machine *m, bool full, const char *what);
 
 const char *expr_value_type_name(enum value_type type);
 bool expr_value_is_true(struct value v);

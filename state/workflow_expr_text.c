@@ -145,8 +145,8 @@ expr_value_text(struct machine *m, struct value v)
     }
     add_repr(m, &b, v, 0);
     text = b.failed ? NULL : expr_grab(m, b.len, 1);
-    if (b.failed && !m->err) {
-        m->err = fault_at(m->fault, E_LIMIT, m->line, m->column, "the text is too long");
+    if (b.failed) {
+        expr_no_room(m, b.full, "the text is too long");
     }
     if (text && b.len) {
         memcpy(text, b.data, b.len);

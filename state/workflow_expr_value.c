@@ -47,11 +47,19 @@ expr_grab(struct machine *m, size_t count, size_t size)
     if (!m->err) {
         p = arena_take(&m->arena, count ? count : 1, size);
     }
-    if (!p && !m->err) {
-        m->err =
-            fault_at(m->fault, E_LIMIT, m->line, m->column, "the expression needs too much memory");
+    if (!p) {
+        expr_no_room(m, m->arena.full, "the expression needs too much memory");
     }
     return p;
+}
+
+void
+expr_no_room(struct machine *m, bool full, const char *what)
+{
+    if (!m->err) {
+        m->err = fault_at(m->fault, full ? E_LIMIT : E_OVERLOAD, m->line, m->column, "%s",
+                          full ? what : "no memory for an expression");
+    }
 }
 
 const char *

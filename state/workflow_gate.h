@@ -97,7 +97,8 @@ struct gate_result {
 enum err gate_check_evidence(const json_t *evidence, struct fault *fault);
 
 /* Judges 'evidence' (borrowed).  E_OK, with 'result' filled for the caller to fini, whether it
- * passed or not; E_ARGUMENT if the evidence is no object or over a bound, 'result' is then empty.
+ * passed or not; E_ARGUMENT if the evidence is no object or over a bound, E_OVERLOAD if there is no
+ * memory to find out; 'result' is then empty.
  * Takes a bounded number of steps whatever the gate's expressions say: an expression that runs out
  * of its share has failed. */
 enum err gate_evaluate(const struct gate *gate, const json_t *evidence,

@@ -34,7 +34,8 @@ struct judge {
     size_t count;
     json_t *missing, *failed; /* Names. */
     bool overridden;
-    const char *reason; /* Of the override; borrowed. */
+    const char *reason;   /* Of the override; borrowed. */
+    struct fault machine; /* For want of what nothing is known, if its code is not E_OK. */
 };
 
 /* Adds a finding about 'field' (null: about none); 'text' and 'step' are taken over, 'step' may be
@@ -106,6 +107,16 @@ check_type(struct judge *j, const struct gate_field *f, const json_t *value)
     return false;
 }
 
+/* Whether 'why' is no finding, but what the machine lacks just now; then it is noted. */
+static bool
+lacks(struct judge *j, const struct fault *why)
+{
+    if (why->code == E_OVERLOAD && !j->machine.code) {
+        j->machine = *why;
+    }
+    return why->code == E_OVERLOAD;
+}
+
 /* Evaluates the field's expression on 'value' and its parameters. */
 static bool
 expression_holds(struct judge *j, const struct gate_field *f, const json_t *value,
@@ -147,7 +158,7 @@ check_validator(struct judge *j, const struct gate_field *f, const json_t *value
     }
     holds = f->named ? validator_check(f->named, value, &context, &why)
                      : expression_holds(j, f, value, &why);
-    if (holds) {
+    if (holds || lacks(j, &why)) {
         return;
     }
     add_name(j->failed, f->name);
@@ -242,7 +253,7 @@ check_rules(struct judge *j)
         struct fault why = FAULT_INIT;
         bool holds = false, told;
         json_t *full;
-        if (!expr_test(rule->expr, args, &j->budget, &holds, &why) && holds) {
+        if ((!expr_test(rule->expr, args, &j->budget, &holds, &why) && holds) || lacks(j, &why)) {
             continue;
         }
         told = rule->message && !speaks_of_untried(j, rule);
@@ -490,6 +501,11 @@ gate_evaluate(const struct gate *gate, const json_t *evidence, const struct gate
         check_fields(&j);
         check_rules(&j);
         check_approval(&j);
+    }
+    if (j.machine.code) {
+        judge_fini(&j);
+        return fault_set(fault, j.machine.code, "the evidence cannot be judged: %s",
+                         j.machine.text);
     }
     if (!gate->strict) {
         soften(&j);

@@ -259,8 +259,8 @@ CHECK_FN(check_yaml)
     }
     if (ytree_parse((struct slice){json_string_value(value), json_string_length(value)}, NULL,
                     &tree, &fault)) {
-        fault_at(why, E_REFUSED, fault.line, fault.column, "line %u, column %u: %s", fault.line,
-                 fault.column, fault.text);
+        fault_at(why, fault.code == E_OVERLOAD ? E_OVERLOAD : E_REFUSED, fault.line, fault.column,
+                 "line %u, column %u: %s", fault.line, fault.column, fault.text);
         return false;
     }
     something = ynode_kind(ytree_root(tree)) != YNODE_NULL;

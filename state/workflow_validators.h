@@ -28,7 +28,8 @@ struct validator_context {
     uint64_t *steps;             /* What matching may take; what it took is taken off. */
 };
 
-/* Tells if 'value' (borrowed) holds; if not, 'why' says what was found. */
+/* Tells if 'value' (borrowed) holds; if not, 'why' says what was found; its code is E_OVERLOAD if
+ * that could not be found out for want of memory. */
 bool validator_check(const struct validator *validator, const json_t *value,
                      const struct validator_context *context, struct fault *why);
 

@@ -63,13 +63,12 @@ arena_take(struct arena *a, size_t count, size_t size)
         return NULL;
     }
     if (count > SIZE_MAX / 2 / size) {
-        a->failed = true;
+        a->failed = a->full = true;
         return NULL;
     }
     need = (count * size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (a->limit == 0 || (need <= a->limit && a->used <= a->limit - need)) {
-        block = block_with_room(a, need);
-    }
+    a->full = a->limit != 0 && (need > a->limit || a->used > a->limit - need);
+    block = a->full ? NULL : block_with_room(a, need);
     if (!block) {
         a->failed = true;
         return NULL;

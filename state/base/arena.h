@@ -19,6 +19,7 @@ struct arena {
     size_t used;                /* Bytes handed out, in all blocks. */
     size_t limit;               /* Largest 'used' allowed; 0 means no limit. */
     bool failed;                /* Something did not fit.  From then on nothing does. */
+    bool full;                  /* It failed for 'limit', not for want of memory. */
 };
 /* clang-format off */
 #define ARENA_INIT(LIMIT) {.limit = (LIMIT)}

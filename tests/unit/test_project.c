@@ -138,7 +138,11 @@ the_data_folder_is_made_once(void **unused)
     struct project p;
     struct fault f = FAULT_INIT;
     struct buf b = BUF_INIT;
+    static const char *const left[] = {".token.0123456789abcdef.tmp",
+                                       "tenants/.acme.json.0123456789abcdef.tmp",
+                                       "learnings/acme/.qa.jsonl.0123456789abcdef.tmp"};
     struct dir_list list;
+    struct dir *folder_made;
     struct stat st;
     char *path;
 
@@ -165,9 +169,18 @@ the_data_folder_is_made_once(void **unused)
 
     CHECK_INT(project_find(at("fresh"), "/", NULL, &p, &f), E_OK);
     CHECK_INT(project_open_data(&p, true, &f), E_OK);
-    close(dir_open_at(p.data, ".token.0123456789abcdef.tmp", O_WRONLY | O_CREAT, 0600));
+    CHECK_INT(dir_sub(p.data, "tenants", true, &folder_made, &f), E_OK);
+    dir_unref(folder_made);
+    CHECK_INT(dir_sub(p.data, "learnings/acme", true, &folder_made, &f), E_OK);
+    dir_unref(folder_made);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        close(dir_open_at(p.data, left[i], O_WRONLY | O_CREAT, 0600));
+        CHECK(dir_is_file(p.data, left[i]));
+    }
     CHECK_INT(project_tidy_data(&p, &f), E_OK);
-    CHECK(!dir_is_file(p.data, ".token.0123456789abcdef.tmp"));
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        CHECK(!dir_is_file(p.data, left[i]));
+    }
     buf_reset(&b);
     CHECK_INT(dir_read(p.data, ".gitignore", 4096, &b, NULL, &f), E_OK);
     CHECK_STR(b.data, "mine");
