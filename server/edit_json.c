@@ -330,7 +330,18 @@ whole_lines(struct slice text, size_t *from, size_t *to)
     }
 }
 
-/* The last of several goes with the comma before it; comments between the two stay. */
+/* Whether nothing but white space is on the line from 'at' on. */
+static bool
+ends_line(struct slice text, size_t at)
+{
+    while (at < text.len && (is_space(text.data[at]) || text.data[at] == '\r')) {
+        at++;
+    }
+    return at == text.len || text.data[at] == '\n';
+}
+
+/* The last of several goes with the comma before it; comments between the two stay, and with them
+ * the end of the line that one of them may need. */
 static void
 cut_last(struct buf *out, struct slice text, const struct edit_place *place)
 {
@@ -341,8 +352,10 @@ cut_last(struct buf *out, struct slice text, const struct edit_place *place)
         while (is_space(text.data[from - 1])) {
             from--;
         }
-        from -= text.data[from - 1] == '\n';
-        from -= text.data[from - 1] == '\r';
+        if (ends_line(text, place->end)) {
+            from -= text.data[from - 1] == '\n';
+            from -= text.data[from - 1] == '\r';
+        }
         copy(out, text, comma + 1, from);
     }
     copy(out, text, place->end, text.len);

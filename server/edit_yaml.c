@@ -1,4 +1,7 @@
-/* edit_yaml.c -- finds the lines of a member by the tree of the file, and writes others. */
+/* edit_yaml.c -- finds the lines of a member by the tree of the file, and writes others.
+ *
+ * What lines mean in YAML depends on those around them, so what comes out is read again: if
+ * anything but the member means something else then, nothing has been done. */
 #include "server/edit_yaml.h"
 
 #include "server/edit.h"
@@ -10,6 +13,7 @@ struct place {
     const struct ynode *key; /* Of that map's member on the path, path[level]; or null. */
     size_t level;
     const struct ynode *parent; /* The key of 'map'; null for the outermost. */
+    const struct ynode *empty;  /* The value that is no map yet, or one without members. */
 };
 
 static const struct ynode *
@@ -71,7 +75,8 @@ find(struct slice text, const struct ynode *root, const char *const *path, size_
         *place = (struct place){.map = empty ? NULL : map,
                                 .key = find_key(map, path[level]),
                                 .level = level,
-                                .parent = parent};
+                                .parent = parent,
+                                .empty = empty ? map : NULL};
         if (!place->key || level + 1 == depth) {
             return E_OK;
         }
@@ -100,22 +105,28 @@ is_blank(struct slice text, size_t at)
 }
 
 /* Where the lines of the member under 'key' end: with the next line that is not indented more, or
- * an item of a list right below it. */
+ * an item of a list right below it.  Comments that are indented more belong to it, and others if
+ * they are within it. */
 static size_t
 member_end(struct slice text, const struct ynode *key)
 {
     size_t margin = ynode_column(key) - 1, end = line_start(text, ynode_line(key) + 1);
+    bool apart = false; /* After a comment that is not indented. */
 
     for (size_t at = end; at < text.len;) {
         const char *newline = memchr(text.data + at, '\n', text.len - at);
         size_t next = newline ? (size_t)(newline + 1 - text.data) : text.len;
         size_t indent = indent_at(text, at);
 
-        if (!is_blank(text, at)) {
-            if (indent < margin || (indent == margin && text.data[at + indent] != '-')) {
+        if (!is_blank(text, at)) { /* Empty lines after the last do not belong to it. */
+            char first = text.data[at + indent];
+            bool more = indent > margin;
+
+            if (!more && first != '#' && (indent < margin || first != '-')) {
                 break;
             }
-            end = next; /* Empty lines after the last do not belong to it. */
+            apart = first == '#' && (apart || !more);
+            end = apart ? end : next;
         }
         at = next;
     }
@@ -161,7 +172,7 @@ write_member(struct buf *out, const char *newline, size_t width, const char *con
 }
 
 /* Where a member that is not there goes, and how far it is indented: after the last of its map,
- * below the key of an empty one, or at the end. */
+ * below the key of an empty one and its comments, or at the end. */
 static size_t
 insertion(struct slice text, const struct place *place, size_t *width)
 {
@@ -172,27 +183,40 @@ insertion(struct slice text, const struct place *place, size_t *width)
         return member_end(text, last);
     }
     *width = place->parent ? ynode_column(place->parent) + 1 : 0;
-    return place->parent ? line_start(text, ynode_line(place->parent) + 1) : text.len;
+    return place->parent ? member_end(text, place->parent) : text.len;
 }
 
-/* Copies the text to 'to'; what an empty map is written as ({}) is left out. */
+/* How many bytes an empty value is written in: {}, ~ or null; 0 if it is not written. */
+static size_t
+empty_length(struct slice rest, const struct ynode *empty)
+{
+    size_t len = ynode_text(empty).len;
+
+    if (ynode_kind(empty) == YNODE_MAP && rest.len && rest.data[0] == '{') {
+        len = 1 + indent_at(rest, 1);
+        return len < rest.len && rest.data[len] == '}' ? len + 1 : 0;
+    }
+    return len;
+}
+
+/* Copies the text to 'to'; what an empty map is written as is left out. */
 static void
 copy_head(struct buf *out, struct slice text, const struct place *place, size_t to)
 {
-    size_t start, braces = 0;
-    struct slice line;
+    size_t at, len = 0;
 
-    if (!place->map && place->parent) {
-        start = line_start(text, ynode_line(place->parent));
-        line = (struct slice){text.data + start, to - start};
-        for (size_t i = 0; i + 1 < line.len; i++) {
-            braces = line.data[i] == '{' && line.data[i + 1] == '}' ? start + i : braces;
+    if (place->empty && place->parent) {
+        at = line_start(text, ynode_line(place->empty));
+        for (unsigned left = ynode_column(place->empty); left > 1 && at < to; left--) {
+            do {
+                at++;
+            } while (at < to && ((unsigned char)text.data[at] & 0xC0) == 0x80);
         }
+        len = empty_length((struct slice){text.data + at, to - at}, place->empty);
     }
-    if (braces) {
-        start = braces - (text.data[braces - 1] == ' ');
-        buf_add(out, text.data, start);
-        buf_add(out, text.data + braces + 2, to - braces - 2);
+    if (len) {
+        buf_add(out, text.data, at - (text.data[at - 1] == ' '));
+        buf_add(out, text.data + at + len, to - at - len);
     } else {
         buf_add(out, text.data, to);
     }
@@ -209,6 +233,84 @@ read_tree(struct slice text, struct ytree **tree, struct fault *f)
     return err == E_REFUSED ? E_PARSE : err;
 }
 
+/* Takes the member out of 'all', and the maps on its path that are empty then; returns it, new, or
+ * null. */
+static json_t *
+take_out(json_t *all, const char *const *path, size_t depth)
+{
+    json_t *map = all, *list, *value;
+
+    for (size_t i = 0; i + 1 < depth; i++) {
+        map = json_object_get(map, path[i]);
+    }
+    value = json_incref(json_object_get(map, path[depth - 1]));
+    json_object_del(map, path[depth - 1]);
+    for (size_t left = depth - 1; left > 0; left--) {
+        map = all;
+        for (size_t i = 0; i + 1 < left; i++) {
+            map = json_object_get(map, path[i]);
+        }
+        list = json_object_get(map, path[left - 1]);
+        if (json_is_null(list) || (json_is_object(list) && json_object_size(list) == 0)) {
+            json_object_del(map, path[left - 1]);
+        }
+    }
+    return value;
+}
+
+/* All that 'text' says, new; null if it cannot be read. */
+static json_t *
+read_all(struct slice text)
+{
+    struct ytree *tree = NULL;
+    json_t *all = NULL;
+
+    if (ytree_parse(text, NULL, &tree, NULL) == E_OK) {
+        all = ynode_kind(ytree_root(tree)) == YNODE_NULL ? json_object()
+                                                         : ynode_to_json(ytree_root(tree));
+    }
+    ytree_free(tree);
+    return all;
+}
+
+/* Whether 'now' says 'value' (null: nothing) where the member is, and all else that 'then' does. */
+static bool
+is_changed_only_there(struct slice then, struct slice now, const char *const *path, size_t depth,
+                      const json_t *value)
+{
+    json_t *before = read_all(then), *after = read_all(now);
+    json_t *old = take_out(before, path, depth), *new = take_out(after, path, depth);
+    bool is = before && after && json_equal(before, after) &&
+              (value ? new &&json_equal(new, value) : !new);
+
+    json_decref(old);
+    json_decref(new);
+    json_decref(before);
+    json_decref(after);
+    return is;
+}
+
+/* Ends an edit of 'text', which made all of 'out' from 'start' on; E_CONFLICT, and without that, if
+ * it does not say what it should. */
+static enum err
+end(struct slice text, const char *const *path, size_t depth, const json_t *value, struct buf *out,
+    size_t start, struct fault *f)
+{
+    struct slice now =
+        out->len > start ? (struct slice){out->data + start, out->len - start} : SLICE("");
+
+    if (out->failed || is_changed_only_there(text, now, path, depth, value)) {
+        return edit_end(out, f);
+    }
+    out->len = start;
+    fault_at(f, E_CONFLICT, 1, 1, "%s cannot be changed so that all else stays what it is",
+             path[0]);
+    return fault_remedy(f,
+                        "write %s with its members on lines of their own, and an empty line at "
+                        "the end of the file",
+                        path[0]);
+}
+
 static json_t *
 value_of(const struct place *place, size_t depth, const char *const *path)
 {
@@ -222,6 +324,7 @@ edit_yaml_set(struct slice text, const char *const *path, size_t depth, const js
               struct buf *out, struct fault *f)
 {
     const char *newline = edit_newline(text);
+    size_t start = out->len;
     struct ytree *tree = NULL;
     struct place place;
     json_t *old = NULL;
@@ -252,13 +355,14 @@ edit_yaml_set(struct slice text, const char *const *path, size_t depth, const js
     }
     json_decref(old);
     ytree_free(tree);
-    return err ? err : edit_end(out, f);
+    return err ? err : end(text, path, depth, value, out, start, f);
 }
 
 enum err
 edit_yaml_remove(struct slice text, const char *const *path, size_t depth, struct buf *out,
                  struct fault *f)
 {
+    size_t start = out->len;
     struct ytree *tree = NULL;
     struct place place;
     enum err err = read_tree(text, &tree, f);
@@ -273,7 +377,7 @@ edit_yaml_remove(struct slice text, const char *const *path, size_t depth, struc
         buf_add_slice(out, text);
     }
     ytree_free(tree);
-    return err ? err : edit_end(out, f);
+    return err ? err : end(text, path, depth, NULL, out, start, f);
 }
 
 enum err
