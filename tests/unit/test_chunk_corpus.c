@@ -2,34 +2,18 @@
  * hostile inputs. */
 #include "tests/fuzz/fuzz_chunk.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("chunk", LLVMFuzzerTestOneInput) >= 7);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("json", hostile_replay, &one) > 300);
-    CHECK(hostile_files("utf8", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/utf8.jsonl", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/frame.jsonl", hostile_replay, &one) > 0);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 301},
+        {CORPUS_FILES, "utf8", 1},
+        {CORPUS_LINES, "own/utf8.jsonl", 1},
+        {CORPUS_LINES, "own/frame.jsonl", 1},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"chunk", 7, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,33 +2,17 @@
  * hostile inputs. */
 #include "tests/fuzz/fuzz_config.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("config", LLVMFuzzerTestOneInput) >= 8);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("json", hostile_replay, &one) > 300);
-    CHECK(hostile_files("json-transform", hostile_replay, &one) > 20);
-    CHECK(hostile_lines("own/json.jsonl", hostile_replay, &one) > 0);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 301},
+        {CORPUS_FILES, "json-transform", 21},
+        {CORPUS_LINES, "own/json.jsonl", 1},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"config", 8, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,15 +2,7 @@
  * hostile inputs every way that they may come. */
 #include "tests/fuzz/fuzz_dispatch.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("dispatch", LLVMFuzzerTestOneInput) >= 60);
-}
+#include "tests/corpus.h"
 
 static void
 replay_each_way(const struct hostile_case *c, void *arg)
@@ -39,15 +31,6 @@ replay_as_arguments(const struct hostile_case *c, void *arg)
     buf_fini(&input);
 }
 
-static void
-hostile_inputs_hold(void **state)
-{
-    (void)state;
-    CHECK(hostile_lines("own/jsonrpc.jsonl", replay_each_way, NULL) > 60);
-    CHECK(hostile_lines("own/json.jsonl", replay_as_arguments, NULL) > 100);
-    CHECK(hostile_files("json", replay_as_arguments, NULL) > 300);
-}
-
 static int
 end(void **state)
 {
@@ -59,9 +42,12 @@ end(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_LINES, "own/jsonrpc.jsonl", 61, replay_each_way},
+        {CORPUS_LINES, "own/json.jsonl", 101, replay_as_arguments},
+        {CORPUS_FILES, "json", 301, replay_as_arguments},
+        {CORPUS_END},
     };
-    return cmocka_run_group_tests(tests, NULL, end);
+
+    return corpus_run(&(struct corpus){"dispatch", 60, LLVMFuzzerTestOneInput, end, sets});
 }

@@ -74,6 +74,20 @@ comments_commas_marks_and_line_ends_stay(void **unused)
               "{\n  // none yet\n  \"mcpServers\": {}\n}\n");
 }
 
+/* What follows the member must not become part of the comment before it. */
+static void
+a_comment_keeps_the_end_of_its_line(void **unused)
+{
+    struct buf out = BUF_INIT;
+
+    (void)unused;
+    CHECK_INT(edit_json_remove(SLICE("{\"mcpServers\": {\n  \"a\": 1, // one\n  \"tandem\": {}}}"),
+                               path, DEPTH, &out, NULL),
+              E_OK);
+    CHECK_STR(out.data, "{\"mcpServers\": {\n  \"a\": 1 // one\n}}");
+    buf_fini(&out);
+}
+
 static void
 a_member_that_is_there_is_replaced(void **unused)
 {
@@ -184,6 +198,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_without_the_member_gets_it),
         cmocka_unit_test(comments_commas_marks_and_line_ends_stay),
+        cmocka_unit_test(a_comment_keeps_the_end_of_its_line),
         cmocka_unit_test(a_member_that_is_there_is_replaced),
         cmocka_unit_test(comments_in_the_value_do_not_count),
         cmocka_unit_test(what_is_no_such_file_is_refused_with_its_place),

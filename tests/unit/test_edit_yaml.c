@@ -57,6 +57,36 @@ a_member_that_is_there_is_replaced(void **unused)
 }
 
 static void
+comments_stay_where_they_are(void **unused)
+{
+    (void)unused;
+    check_set("extensions: {} # not {}\n  # none\nMODEL: x\n",
+              "extensions: # not {}\n  # none\n" MEMBER "MODEL: x\n",
+              "extensions: # not {}\n  # none\nMODEL: x\n");
+    check_set("extensions: ~\nMODEL: x\n", "extensions:\n" MEMBER "MODEL: x\n",
+              "extensions:\nMODEL: x\n");
+    check_set("extensions:\n  tandem:\n# old\n    cmd: x\n# next\n  z: 1\n",
+              "extensions:\n" MEMBER "# next\n  z: 1\n", "extensions:\n# next\n  z: 1\n");
+}
+
+/* A text that ends with the file would get the end of a line. */
+static void
+what_would_change_the_rest_is_not_done(void **unused)
+{
+    static const struct slice file = {"a: |\n  text", 11};
+    struct buf out = BUF_INIT;
+    struct fault f = FAULT_INIT;
+    json_t *value = entry();
+
+    (void)unused;
+    CHECK_INT(edit_yaml_set(file, path, DEPTH, value, &out, &f), E_CONFLICT);
+    CHECK(f.text[0] && f.remedy[0]);
+    CHECK_INT(out.len, 0);
+    json_decref(value);
+    buf_fini(&out);
+}
+
+static void
 the_ends_of_lines_stay(void **unused)
 {
     struct buf out = BUF_INIT;
@@ -92,6 +122,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_without_the_member_gets_it),
         cmocka_unit_test(a_member_that_is_there_is_replaced),
+        cmocka_unit_test(comments_stay_where_they_are),
+        cmocka_unit_test(what_would_change_the_rest_is_not_done),
         cmocka_unit_test(the_ends_of_lines_stay),
         cmocka_unit_test(what_is_no_such_file_is_refused_with_its_place),
     };

@@ -2,33 +2,17 @@
  * hostile inputs. */
 #include "tests/fuzz/fuzz_framing.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("framing", LLVMFuzzerTestOneInput) >= 50);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("json", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/frame.jsonl", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/http.jsonl", hostile_replay, &one) > 0);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 1},
+        {CORPUS_LINES, "own/frame.jsonl", 1},
+        {CORPUS_LINES, "own/http.jsonl", 1},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"framing", 50, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,8 +2,7 @@
  * inputs. */
 #include "tests/fuzz/fuzz_gate.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
+#include "tests/corpus.h"
 
 /* The bytes as each of the things that one may be. */
 static void
@@ -17,28 +16,15 @@ replay_as_each(const struct hostile_case *c, void *arg)
     as_phase(c->bytes);
 }
 
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("gate", LLVMFuzzerTestOneInput) >= 9);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    (void)state;
-    CHECK(hostile_files("yaml", replay_as_each, NULL) > 300);
-    CHECK(hostile_files("json", replay_as_each, NULL) > 300);
-    CHECK(hostile_lines("own/utf8.jsonl", replay_as_each, NULL) > 0);
-}
-
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "yaml", 301, replay_as_each},
+        {CORPUS_FILES, "json", 301, replay_as_each},
+        {CORPUS_LINES, "own/utf8.jsonl", 1, replay_as_each},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"gate", 9, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,32 +2,16 @@
  * inputs. */
 #include "tests/fuzz/fuzz_http.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("http", LLVMFuzzerTestOneInput) >= 10);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_lines("own/http.jsonl", hostile_replay, &one) > 140);
-    CHECK(hostile_lines("http/llhttp-requests.jsonl", hostile_replay, &one) > 160);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_LINES, "own/http.jsonl", 141},
+        {CORPUS_LINES, "http/llhttp-requests.jsonl", 161},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"http", 10, LLVMFuzzerTestOneInput, NULL, sets});
 }

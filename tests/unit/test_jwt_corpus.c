@@ -2,8 +2,7 @@
  * inputs. */
 #include "tests/fuzz/fuzz_jwt.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
+#include "tests/corpus.h"
 
 /* The same bytes as claims, as header and as keys. */
 static void
@@ -21,20 +20,6 @@ replay_as_all(const struct hostile_case *c, void *arg)
     buf_fini(&bytes);
 }
 
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("jwt", LLVMFuzzerTestOneInput) >= 9);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    (void)state;
-    CHECK(hostile_files("json", replay_as_all, NULL) > 300);
-}
-
 static int
 free_key(void **state)
 {
@@ -47,9 +32,10 @@ free_key(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 301, replay_as_all},
+        {CORPUS_END},
     };
-    return cmocka_run_group_tests(tests, NULL, free_key);
+
+    return corpus_run(&(struct corpus){"jwt", 9, LLVMFuzzerTestOneInput, free_key, sets});
 }

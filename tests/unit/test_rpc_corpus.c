@@ -2,34 +2,18 @@
  * inputs. */
 #include "tests/fuzz/fuzz_rpc.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("rpc", LLVMFuzzerTestOneInput) >= 60);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("json", hostile_replay, &one) > 0);
-    CHECK(hostile_files("json-transform", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/json.jsonl", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/jsonrpc.jsonl", hostile_replay, &one) > 0);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 1},
+        {CORPUS_FILES, "json-transform", 1},
+        {CORPUS_LINES, "own/json.jsonl", 1},
+        {CORPUS_LINES, "own/jsonrpc.jsonl", 1},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"rpc", 60, LLVMFuzzerTestOneInput, NULL, sets});
 }

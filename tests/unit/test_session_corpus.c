@@ -2,31 +2,15 @@
  * hostile inputs. */
 #include "tests/fuzz/fuzz_session.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("session", LLVMFuzzerTestOneInput) >= 9);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("json", hostile_replay, &one) > 300);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 301},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"session", 9, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,33 +2,17 @@
  * hostile inputs. */
 #include "tests/fuzz/fuzz_tasklist.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("tasklist", LLVMFuzzerTestOneInput) >= 7);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_files("yaml", hostile_replay, &one) > 300);
-    CHECK(hostile_files("utf8", hostile_replay, &one) > 0);
-    CHECK(hostile_strings(hostile_replay, &one) > 500);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "yaml", 301},
+        {CORPUS_FILES, "utf8", 1},
+        {CORPUS_STRINGS, NULL, 501},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"tasklist", 7, LLVMFuzzerTestOneInput, NULL, sets});
 }

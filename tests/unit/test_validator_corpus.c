@@ -2,15 +2,7 @@
  * the hostile inputs as evidence. */
 #include "tests/fuzz/fuzz_validator.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("validator", LLVMFuzzerTestOneInput) >= 40);
-}
+#include "tests/corpus.h"
 
 /* Each text as what an expression, and a pattern, is to judge. */
 static void
@@ -39,20 +31,14 @@ replay_as_evidence(const struct hostile_case *c, void *arg)
     }
 }
 
-static void
-hostile_inputs_hold(void **state)
-{
-    (void)state;
-    CHECK(hostile_files("json", replay_as_evidence, NULL) > 300);
-    CHECK(hostile_files("json-transform", replay_as_evidence, NULL) > 20);
-}
-
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_FILES, "json", 301, replay_as_evidence},
+        {CORPUS_FILES, "json-transform", 21, replay_as_evidence},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"validator", 40, LLVMFuzzerTestOneInput, NULL, sets});
 }

@@ -2,32 +2,16 @@
  * inputs. */
 #include "tests/fuzz/fuzz_ws.c"
 
-#include "tests/check.h"
-#include "tests/hostile.h"
-
-static void
-corpus_holds(void **state)
-{
-    (void)state;
-    CHECK(hostile_corpus("ws", LLVMFuzzerTestOneInput) >= 20);
-}
-
-static void
-hostile_inputs_hold(void **state)
-{
-    hostile_target *one = LLVMFuzzerTestOneInput;
-
-    (void)state;
-    CHECK(hostile_lines("own/ws.jsonl", hostile_replay, &one) > 0);
-    CHECK(hostile_lines("own/http.jsonl", hostile_replay, &one) > 0);
-}
+#include "tests/corpus.h"
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(corpus_holds),
-        cmocka_unit_test(hostile_inputs_hold),
+    static const struct corpus_set sets[] = {
+        {CORPUS_LINES, "own/ws.jsonl", 1},
+        {CORPUS_LINES, "own/http.jsonl", 1},
+        {CORPUS_END},
     };
-    return CHECK_RUN(tests);
+
+    return corpus_run(&(struct corpus){"ws", 20, LLVMFuzzerTestOneInput, NULL, sets});
 }
