@@ -188,13 +188,29 @@ is_short_escape(unsigned char c)
     return is[c];
 }
 
+/* Steps over any escape. */
+static const unsigned char *__attribute__((cold, noinline))
+scan_rare_escape(struct json_scan *s, const unsigned char *p, struct json_text *text)
+{
+    uint32_t character = 0;
+    enum json_flaw flaw = FLAW_NONE;
+    const unsigned char *next = json_scan_escape(p, s->end, &character, &flaw);
+
+    if (!next) {
+        return broken(s, flaw, p);
+    }
+    text->escaped = true;
+    text->nul |= character == 0;
+    return next;
+}
+
 /* Steps over the rest of a string whose contents begin at 'first' and are plain up to 'p'. */
 static const unsigned char *
 scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *text)
 {
     struct plain_walk walk;
 
-    plain_walk_init(&walk, p, s->end, false);
+    plain_walk_init(&walk, p, s->end, PLAIN_ODD);
     for (;;) {
         unsigned char c;
 
@@ -208,15 +224,10 @@ scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *
             text->escaped = true;
             p += 2;
         } else if (c == '\\') {
-            uint32_t character = 0;
-            enum json_flaw flaw = FLAW_NONE;
-            const unsigned char *next = json_scan_escape(p, s->end, &character, &flaw);
-            if (!next) {
-                return broken(s, flaw, p);
+            p = scan_rare_escape(s, p, text);
+            if (!p) {
+                return NULL;
             }
-            text->escaped = true;
-            text->nul |= character == 0;
-            p = next;
         } else if (c >= 0x80) {
             do {
                 const unsigned char *next = skip_utf8(p, s->end);

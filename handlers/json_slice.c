@@ -184,53 +184,111 @@ json_string_said(struct slice raw, struct buf *room, struct slice *said)
 static const char simple[256] =
     {['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['n'] = '\n', ['t'] = '\t'};
 
-/* Reads the escape at 'p' into at most 4 bytes at '*to'; returns where it goes on, null where that
- * are not contents that a scan has let pass. */
-static inline const unsigned char *
-put_escape(char **to, const unsigned char *p, const unsigned char *end)
+static struct plain_places
+put_rare_escape(struct plain_places at, const unsigned char *end)
 {
     enum json_flaw flaw;
     uint32_t character;
 
-    if (end - p >= 2 && simple[p[1]]) {
-        *(*to)++ = simple[p[1]];
-        return p + 2;
+    at.from = json_scan_escape(at.from, end, &character, &flaw);
+    if (at.from) {
+        at.to += rune_encode(character, at.to);
     }
-    p = json_scan_escape(p, end, &character, &flaw);
-    if (p) {
-        *to += rune_encode(character, *to);
+    return at;
+}
+
+/* Reads the escape at 'from' into at most 4 bytes.  'from' is null then, where that are not
+ * contents that a scan has let pass. */
+static inline struct plain_places
+put_escape(struct plain_places at, const unsigned char *end)
+{
+    if (end - at.from >= 2 && simple[at.from[1]]) {
+        *at.to++ = simple[at.from[1]];
+        at.from += 2;
+        return at;
     }
-    return p;
+    return put_rare_escape(at, end);
 }
 
 /* Pieces are made on the stack, so that a limit of 'out' is held to the byte. */
 void
 json_text_add(const struct json_text *text, struct buf *out)
 {
-    const unsigned char *p = (const unsigned char *)text->raw.data, *end = p + text->raw.len;
+    const unsigned char *begin = (const unsigned char *)text->raw.data;
+    const unsigned char *end = begin + text->raw.len;
     char piece[1024 + 16] NOT_CLEARED;
-    char *to = piece;
     const size_t step = 1024 - 4; /* Nothing is longer than it was written. */
+    struct plain_places at = {begin, piece};
     struct plain_walk walk;
 
     if (!text->escaped) {
         buf_add_slice(out, text->raw);
         return;
     }
-    plain_walk_init(&walk, p, end, true);
-    while (p && p < end) {
-        const unsigned char *stop = (size_t)(end - p) < step ? end : p + step;
+    plain_walk_init(&walk, begin, end, PLAIN_ESCAPES);
+    while (at.from && at.from < end) {
+        const unsigned char *stop = (size_t)(end - at.from) < step ? end : at.from + step;
 
-        while (p && p < stop) {
-            const unsigned char *next = plain_next(&walk, p);
+        at.to = piece;
+        while (at.from && at.from < stop) {
+            const unsigned char *next = plain_next(&walk, at.from);
 
             next = next < stop ? next : stop;
-            to = plain_copy(to, p, next, end);
-            p = next < stop ? put_escape(&to, next, end) : next;
+            at.to = plain_copy(at.to, at.from, next, end);
+            at.from = next;
+            at = next < stop ? put_escape(at, end) : at;
         }
-        buf_add(out, piece, (size_t)(to - piece));
-        to = piece;
+        buf_add(out, piece, (size_t)(at.to - piece));
     }
+}
+
+/* Unescapes from 'begin' up to the quote that ends the string into 'room', which has room for all
+ * of the text.  Returns what follows the quote, or null. */
+static const unsigned char *
+unescape_to_quote(const unsigned char *begin, const unsigned char *end, struct buf *room)
+{
+    struct plain_places at = {begin, room->data};
+    struct plain_walk walk;
+
+    plain_walk_init(&walk, begin, end, PLAIN_MARKS);
+    while (at.from && at.from < end) {
+        const unsigned char *next = plain_next(&walk, at.from);
+
+        at.to = plain_copy(at.to, at.from, next, end);
+        at.from = next;
+        if (next < end && *next == '"') {
+            room->len = (size_t)(at.to - room->data);
+            *at.to = '\0';
+            return next + 1;
+        }
+        at = next < end ? put_escape(at, end) : at;
+    }
+    return NULL;
+}
+
+bool
+json_string_again(struct json_scan *s, struct buf *room, struct slice *said)
+{
+    const unsigned char *begin, *p;
+    struct plain_walk walk;
+
+    if (json_scan_peek(s) != '"') {
+        return false;
+    }
+    begin = s->p + 1;
+    plain_walk_init(&walk, begin, s->end, PLAIN_MARKS);
+    p = plain_next(&walk, begin);
+    if (p < s->end && *p == '"') { /* Without escapes. */
+        *said = (struct slice){(const char *)begin, (size_t)(p - begin)};
+        s->p = p + 1;
+        return true;
+    }
+    buf_reset(room); /* No escape is shorter than what it says; 16 is what plain_copy() wants. */
+    p = buf_reserve(room, (size_t)(s->end - begin) + 16) ? unescape_to_quote(begin, s->end, room)
+                                                         : NULL;
+    *said = buf_slice(room);
+    s->p = p ? p : s->p;
+    return p != NULL;
 }
 
 size_t

@@ -486,7 +486,7 @@ rpc_load(const struct json_value *value, const char *name, json_t **tree, struct
     if (value->kind == KIND_NONE) {
         return E_OK;
     }
-    *tree = json_tree(value->raw, &flaw);
+    *tree = json_tree_again(value->raw, &flaw);
     if (*tree) {
         return E_OK;
     }

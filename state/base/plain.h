@@ -71,42 +71,56 @@ plain_skip_wide(const unsigned char *p, const unsigned char *end)
 }
 #endif
 
+enum plain_stop {
+    PLAIN_ODD,     /* At what is not plain. */
+    PLAIN_ESCAPES, /* At backslashes. */
+    PLAIN_MARKS,   /* At backslashes and quotes. */
+};
+
 /* A walk from one byte that is not plain to the next, over text that has many: 16 bytes are looked
  * at once, whatever is found in them, and what is found does not hold up the next 16. */
 struct plain_walk {
     const unsigned char *chunk, *end; /* The bytes that are being looked at. */
-    unsigned odd;                     /* Of them, those that are not plain; */
-    bool escapes;                     /* or only the backslashes. */
+    unsigned odd;                     /* Of them, those that it stops at. */
+    enum plain_stop stop;
 };
 
+static inline bool
+plain_stops(unsigned char c, enum plain_stop stop)
+{
+    return stop == PLAIN_ODD ? !plain_is(c) : c == '\\' || (stop == PLAIN_MARKS && c == '"');
+}
+
 static inline unsigned
-plain_look(const unsigned char *p, const unsigned char *end, bool escapes)
+plain_look(const unsigned char *p, const unsigned char *end, enum plain_stop stop)
 {
     unsigned odd = 0;
 
 #if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
     if (end - p >= 16) {
         __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i found = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\'));
 
-        return escapes ? (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')))
-                       : plain_odd(chunk);
+        if (stop == PLAIN_MARKS) {
+            found = _mm_or_si128(found, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')));
+        }
+        return stop == PLAIN_ODD ? plain_odd(chunk) : (unsigned)_mm_movemask_epi8(found);
     }
 #endif
     for (unsigned i = 0; i < 16 && p + i < end; i++) {
-        odd |= (unsigned)(escapes ? p[i] == '\\' : !plain_is(p[i])) << i;
+        odd |= (unsigned)plain_stops(p[i], stop) << i;
     }
     return odd;
 }
 
 static inline void
 plain_walk_init(struct plain_walk *w, const unsigned char *p, const unsigned char *end,
-                bool escapes)
+                enum plain_stop stop)
 {
-    *w = (struct plain_walk){p, end, plain_look(p, end, escapes), escapes};
+    *w = (struct plain_walk){p, end, plain_look(p, end, stop), stop};
 }
 
-/* The first byte from 'from' on that is not plain, or no backslash; or the end.  'from' never goes
- * back. */
+/* The first byte from 'from' on that it stops at, or the end.  'from' never goes back. */
 static inline const unsigned char *
 plain_next(struct plain_walk *w, const unsigned char *from)
 {
@@ -123,9 +137,16 @@ plain_next(struct plain_walk *w, const unsigned char *from)
             return w->end;
         }
         w->chunk += 16;
-        w->odd = plain_look(w->chunk, w->end, w->escapes);
+        w->odd = plain_look(w->chunk, w->end, w->stop);
     }
 }
+
+/* Where a text is being read, and where what is made of it goes.  To be passed by value: what lies
+ * in memory, for a function to change, is written and read again at each step. */
+struct plain_places {
+    const unsigned char *from;
+    char *to;
+};
 
 /* Copies what lies between 'p' and 'next' to 'to', which has room for 16 bytes more, and returns
  * where it goes on.  'end' is that of the text. */

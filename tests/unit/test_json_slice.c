@@ -190,6 +190,62 @@ members_are_found_by_name(void **state)
     CHECK(!json_slice_member(SLICE_NONE, "a", &value));
 }
 
+/* As what scans it and then unescapes it: all escapes, at every distance from the end of 16 bytes.
+ */
+static void
+a_string_is_read_again(void **state)
+{
+    static const char *const parts[] = {
+        "",         "a",       "\\\"", "\\u00e9", "\\ud83d\\ude42",
+        "\xC3\xA9", "\\u0000", "\\/",  "\\n\\t",  "0123456789abcdef"};
+    (void)state;
+    for (size_t lead = 0; lead < 40; lead++) {
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+            struct buf text = BUF_INIT, room = BUF_INIT, other = BUF_INIT;
+            struct json_scan s;
+            struct slice said;
+
+            buf_addf(&text, " \"%.*s%s%s\" ", (int)lead, "0123456789012345678901234567890123456789",
+                     parts[i], lead % 3 ? "tail" : "");
+            json_scan_init(&s, buf_slice(&text), NULL);
+            CHECK(json_string_again(&s, &room, &said));
+            CHECK(json_scan_end(&s));
+            CHECK(json_string_add((struct slice){text.data + 1, text.len - 2}, &other));
+            CHECK(said.len == other.len &&
+                  !memcmp(said.data, other.data ? other.data : "", said.len));
+            for (size_t cut = 0; cut + 2 < text.len; cut++) { /* None that is cut is one. */
+                char *copy = xstrndup(text.data, cut);
+
+                json_scan_init(&s, (struct slice){copy, cut}, NULL);
+                CHECK(!json_string_again(&s, &room, &said));
+                free(copy);
+            }
+            buf_fini(&text);
+            buf_fini(&room);
+            buf_fini(&other);
+        }
+    }
+}
+
+static void
+without_room_no_string_is_read_again(void **state)
+{
+    struct buf room = {.limit = 4};
+    struct json_scan s;
+    struct slice said;
+    (void)state;
+
+    json_scan_init(&s, SLICE("\"plain and long\""), NULL);
+    CHECK(json_string_again(&s, &room, &said)); /* It lies in the text. */
+    CHECK(slice_is(said, "plain and long"));
+    json_scan_init(&s, SLICE("\"a\\nb\""), NULL);
+    CHECK(!json_string_again(&s, &room, &said));
+    CHECK(room.failed);
+    json_scan_init(&s, SLICE("7"), NULL);
+    CHECK(!json_string_again(&s, &room, &said));
+    buf_fini(&room);
+}
+
 int
 main(void)
 {
@@ -201,6 +257,8 @@ main(void)
         cmocka_unit_test(integers_fit_64_bits_or_are_refused),
         cmocka_unit_test(containers_are_walked),
         cmocka_unit_test(members_are_found_by_name),
+        cmocka_unit_test(a_string_is_read_again),
+        cmocka_unit_test(without_room_no_string_is_read_again),
     };
     return CHECK_RUN(tests);
 }
