@@ -323,6 +323,8 @@ run(struct request *req, enum err *err)
     while (!*err && step == ASKS_AGAIN) {
         if (req->dialect == DIALECT_RPC && req->message.kind == RPC_REQUEST) {
             era_begin_result(req);
+        } else {
+            buf_reset(&req->out); /* What the run before has left. */
         }
         *err = req->method->handle(req);
         if (*err != E_INPUT) {
