@@ -61,7 +61,7 @@ UNIT       := $(call bins,tests/unit/test_*.c)
 TRANSPORT  := $(call bins,tests/transport/test_*.c)
 STRESS     := $(call bins,tests/stress/*.c)
 DRIVERS    := $(call bins,tests/transcripts/run_*.c)
-SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh)) $(if $(filter release,$(VARIANT)),tests/prove/binary.sh $(sort $(wildcard tests/package/test_*.sh)))
+SCRIPTS    := $(sort $(wildcard tests/cli/test_*.sh)) $(if $(filter release,$(VARIANT)),tests/prove/binary.sh tests/prove/container.sh $(sort $(wildcard tests/package/test_*.sh)))
 SCHEDULES  := build/sched/tests/prove/schedules
 BENCHES    := $(call bins,tests/bench/bench_*.c)
 BARE       := $(call bins,tests/bench/bare_*.c)
@@ -73,7 +73,7 @@ TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
-        reference install deb bundle sbom clean help
+        reference install deb bundle image sbom clean help
 .SECONDARY:
 
 all: build/tandem            ## build build/tandem
@@ -212,6 +212,7 @@ figures: all $(addprefix $(B)/,$(FIGURES)) $(COMPARE) ## the figures that tandem
 	    TANDEM=build/tandem $(B)/$$program 2>&1 | grep -vE '^(\[|time=|$$)' | sed 's/^/    /'; \
 	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 	@$(COMPARE) --only start,idle --without SDK
+	@tests/prove/container.sh | sed -n 's/^figure: /    /p'
 
 # Manual pages and completions, filled in by a program that has the binary's own tables: build/share is what
 # "make install" puts below PREFIX/share.
@@ -248,6 +249,10 @@ deb:                         ## build/deb/tandem_VERSION_*.deb, from a Debian so
 	@deploy/deb.sh
 bundle: all                  ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
 	@deploy/bundle.sh build/release/tandem build
+ENGINE ?= docker
+image:                       ## the container image "tandem" (ENGINE=podman: by another engine than docker)
+	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) -f deploy/container/Containerfile -t tandem -t tandem:$$(deploy/version.sh) \
+	    --build-arg VERSION=$$(deploy/version.sh) --build-arg REVISION=$$(git rev-parse HEAD) .
 sbom: all                    ## build/tandem.cdx.json: what tandem is made of, as CycloneDX
 	@deploy/sbom.sh >build/tandem.cdx.json
 

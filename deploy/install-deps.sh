@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install-deps.sh [--test | --bench]: installs the Debian packages that building needs and that are missing; with --test
-# those for the tests, with --bench the servers that are compared, and with either the locked npm clients. Without root
-# it prints the one line to run and fails.
+# install-deps.sh [--test | --bench | --image]: installs the Debian packages that building needs and that are missing; with
+# --test those for the tests, with --bench the servers that are compared, and with either the locked npm clients; with --image
+# what the root file system of a container image is made of besides. Without root it prints the one line to run and fails.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,13 +9,16 @@ packages="gcc make pkg-config libjansson-dev libuv1-dev libwebsockets-dev libweb
           libcmark-gfm-dev libcmark-gfm-extensions-dev uthash-dev libcurl4-openssl-dev
           libsqlite3-dev"
 test_packages="clang clang-format clang-tidy cppcheck pmccabe libclang-rt-14-dev libcmocka-dev git chromium spin fonts-dejavu-core zip
-               bash-completion debhelper dpkg-dev fish lintian man-db mandoc systemd zsh"
+               bash-completion debhelper dpkg-dev fish lintian man-db mandoc systemd zsh
+               ca-certificates runc yamllint"
 bench_packages="libcmocka-dev nginx-light"
+image_packages="ca-certificates"
 
 wanted=$packages
 case ${1:-} in
 --test) wanted="$wanted $test_packages" ;;
 --bench) wanted="$wanted $bench_packages" ;;
+--image) wanted="$wanted $image_packages" && shift ;;
 esac
 if [ $# -gt 0 ]; then
     command -v npm >/dev/null || wanted="$wanted nodejs npm"
