@@ -4,6 +4,7 @@
 #include "tests/tree.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -373,4 +374,48 @@ server_resident(const struct server *s)
         close(fd);
     }
     return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* The first line of a file of a thread's in /proc; empty if it has gone. */
+static void
+read_of_thread(pid_t pid, const char *thread, const char *name, char text[128])
+{
+    char path[96];
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/task/%.20s/%s", (int)pid, thread, name);
+    file = fopen(path, "r");
+    if (!file || !fgets(text, 128, file)) {
+        *text = '\0';
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+int64_t
+server_waited(const struct server *s)
+{
+    char path[64], text[128];
+    int64_t sum = 0;
+    struct dirent *entry;
+    DIR *tasks;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)s->pid);
+    tasks = opendir(path);
+    while (tasks && (entry = readdir(tasks)) != NULL) {
+        bool main_thread = atoi(entry->d_name) == s->pid;
+
+        read_of_thread(s->pid, entry->d_name, "comm", text);
+        if (main_thread || strcmp(text, "tandem-stdio\n") == 0) {
+            long long waited = 0;
+
+            read_of_thread(s->pid, entry->d_name, "schedstat", text);
+            sum += sscanf(text, "%*u %lld", &waited) == 1 ? waited : 0;
+        }
+    }
+    if (tasks) {
+        closedir(tasks);
+    }
+    return sum;
 }

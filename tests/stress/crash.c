@@ -19,6 +19,7 @@
 #define LIVE_EACH 6      /* Unfinished sessions of a writer. */
 #define SESSIONS_EACH 10 /* That a writer may begin in one life of the server. */
 #define ID_SIZE 40
+#define RESTART_MAX SECOND /* D7, on a machine that has a core for it. */
 
 /* A port of the kernel's choice: one of the usual range that a kill frees may be another test's the
  * next moment. */
@@ -369,11 +370,25 @@ live_and_die(struct storm *storm, uint64_t *random)
     CHECK(storm->acknowledged >= until);
 }
 
+/* Starts the server again; '*waited_ns': for how long of the time until its first answer it had no
+ * core to run on.  Returns that time. */
+static int64_t
+restart(struct storm *storm, const char *root, int64_t *waited_ns)
+{
+    int64_t start_ns = now_ns(), took_ns;
+
+    server_start(&storm->server, root, &(struct server_options){.args = args});
+    took_ns = now_ns() - start_ns;
+    *waited_ns = server_waited(&storm->server);
+    return took_ns;
+}
+
 static void
 nothing_acknowledged_is_lost(void **state)
 {
     static struct storm storm = {.findings = FINDINGS_INIT};
     struct samples restarts = {.ns = NULL};
+    int64_t longest_ns = 0, longest_waited_ns = 0;
     uint64_t random = 88172645463325252u;
     char root[HARNESS_ROOT];
 
@@ -388,12 +403,16 @@ nothing_acknowledged_is_lost(void **state)
     }
     server_start(&storm.server, root, &(struct server_options){.args = args});
     for (unsigned i = 0; i < kills; i++) {
-        int64_t start_ns;
+        int64_t took_ns, waited_ns;
 
         live_and_die(&storm, &random);
-        start_ns = now_ns();
-        server_start(&storm.server, root, &(struct server_options){.args = args});
-        samples_add(&restarts, now_ns() - start_ns);
+        took_ns = restart(&storm, root, &waited_ns);
+        samples_add(&restarts, took_ns);
+        if (took_ns > longest_ns) {
+            longest_ns = took_ns;
+            longest_waited_ns = waited_ns;
+        }
+        CHECK(sanitized() || took_ns - waited_ns < RESTART_MAX);
         CHECK_INT(harness_count_files(root, ".tmp"), 0);
         compare_all(&storm, i + 1 == kills);
         CHECK_INT(findings_tell(&storm.findings), 0);
@@ -404,9 +423,10 @@ nothing_acknowledged_is_lost(void **state)
            "made; %u "
            "comparisons\n",
            kills, storm.total, storm.in_flight, storm.in_flight_done, storm.compared);
-    printf("figure: restart to first answer: median %.1f ms, longest %.1f ms\n",
-           (double)samples_percentile(&restarts, 50) / MS,
-           (double)samples_percentile(&restarts, 100) / MS);
+    printf("figure: restart to first answer: median %.1f ms, longest %.1f ms, of which it "
+           "waited %.1f ms for a core\n",
+           (double)samples_percentile(&restarts, 50) / MS, (double)longest_ns / MS,
+           (double)longest_waited_ns / MS);
     CHECK_INT(server_end(&storm.server), 0);
     for (int i = 0; i < WRITERS; i++) {
         free(storm.writers[i].sessions);
