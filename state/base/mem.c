@@ -25,6 +25,7 @@ mem_prepare(void)
 {
     mallopt(M_MMAP_THRESHOLD, MEM_KEPT / 2);
     mallopt(M_TRIM_THRESHOLD, MEM_KEPT);
+    mallopt(M_ARENA_MAX, MEM_ARENAS);
 }
 
 void *

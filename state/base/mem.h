@@ -23,8 +23,16 @@
 /* Says how much of what is freed is kept: less than 'MEM_KEPT' bytes of each thread's, and nothing
  * of a block of half that.  What the library begins with gives the pages of each 64 KiB message
  * back and takes them again, 40 us of the 94 that one cost on stdio; where it ends, after a large
- * block, keeps up to 64 MiB.  Once, before there are threads. */
+ * block, keeps up to 64 MiB.
+ *
+ * And how many heaps all threads share: by itself the library makes eight a core, and what one
+ * thread frees there is of no use to another.  At 300 requests a second over three transports a
+ * server takes 2 MiB less with two of them, and grows by 0.1 MiB in three minutes where it grew by
+ * 0.6.  Who allocates little has his own store (tcache) in front of them.
+ *
+ * Once, before there are threads. */
 #define MEM_KEPT (1 << 20)
+#define MEM_ARENAS 2
 void mem_prepare(void);
 /* New zeroed or copied memory; aborts when there is none.  Caller frees with free(). */
 void *xcalloc(size_t count, size_t size);
