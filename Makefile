@@ -91,6 +91,8 @@ $(B)/%.o: %.c
 $(B)/state/base/sql_late.o: DEFS += -DSQL_SONAME='$(call soname,sqlite3)'
 $(B)/state/crypto.o: DEFS += -DCRYPTO_SONAME='$(call soname,crypto)'
 $(B)/transports/ws_late.o: DEFS += -DWS_SONAME='$(call soname,websockets)'
+# It writes its counts there when it ends.
+$(B)/server/serve_sandbox.o: CFLAGS_coverage += -DCOVERAGE_FOLDER='"$(CURDIR)/$(B)"'
 $(B)/state/search_vectors.o: CFLAGS_release += -O3 # Its loop over bytes: 1 ms instead of 15.
 $(B)/libtests.a: $(call obj,$(TEST_HELP))
 	@rm -f $@

@@ -159,7 +159,9 @@ call_here(struct context *context, const char *tool, struct slice arguments,
         }
     }
     if (!err) {
-        err = core_open(context, "call", "call", &core, f);
+        err = core_open(
+            &(struct core_options){.context = context, .mode = "call", .instance = "call"}, &core,
+            f);
     }
     if (!err) {
         reply->status = core_call(&core, slice_of(tool), arguments, &reply->body);

@@ -28,9 +28,9 @@ read_state_key(const struct settings *s, struct buf *secret, struct fault *f)
 }
 
 enum err
-core_open(const struct context *context, const char *mode, const char *instance, struct core *core,
-          struct fault *f)
+core_open(const struct core_options *o, struct core *core, struct fault *f)
 {
+    const struct context *context = o->context;
     const struct settings *s = context->settings;
     struct state_options options = {
         .settings = s,
@@ -40,8 +40,10 @@ core_open(const struct context *context, const char *mode, const char *instance,
         .data_name = context->project.data_name,
         .root = context->project.root_dir,
         .data = context->project.data,
-        .mode = mode,
-        .instance = instance,
+        .mode = o->mode,
+        .instance = o->instance,
+        .git = o->git,
+        .sandbox = o->sandbox,
         .environment = environ,
     };
     struct dispatch_limits limits = {

@@ -20,10 +20,17 @@ struct core {
         .pool = NULL \
     }
 
-/* Makes all three.  'context' (with its data folder open), 'mode' ("dual", "stdio", "http",
- * "call") and 'instance' are borrowed and must outlive it. */
-enum err core_open(const struct context *context, const char *mode, const char *instance,
-                   struct core *core, struct fault *f);
+/* What it is made of; all borrowed, all outliving it. */
+struct core_options {
+    const struct context *context; /* With its data folder open. */
+    const char *mode;              /* "dual", "stdio", "http", "call". */
+    const char *instance;
+    struct aside *git;   /* Who asks git for this process; null: it does so itself. */
+    const char *sandbox; /* What of it holds (serve_sandbox.c). */
+};
+
+/* Makes all three. */
+enum err core_open(const struct core_options *options, struct core *core, struct fault *f);
 /* Starts the keeper, who ends what is past its time: a server has one. */
 enum err core_keep(struct core *core, struct fault *f);
 /* Ends them in reverse; no transport may be running.  What still runs is cancelled. */

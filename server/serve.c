@@ -179,6 +179,9 @@ start(struct server *s, struct fault *f)
         return err;
     }
     err = project_tidy_data(project, f);
+    if (!err) {
+        err = serve_shut_in(s, f);
+    }
     if (!err && s->http) {
         err = token_read(s->context, s->token, f);
     }
@@ -189,7 +192,10 @@ start(struct server *s, struct fault *f)
         err = discovery_of_this_process(&s->discovery, f);
     }
     if (!err) {
-        err = core_open(s->context, s->mode, s->discovery.instance, &s->core, f);
+        const struct core_options options = {s->context, s->mode, s->discovery.instance, s->git,
+                                             s->sandbox};
+
+        err = core_open(&options, &s->core, f);
     }
     if (!err) {
         err = core_keep(&s->core, f);

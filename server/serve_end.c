@@ -157,6 +157,7 @@ serve_stop(struct server *s)
     serve_close_sockets(s);
     notify_close(&s->notify);
     core_close(&s->core);
+    aside_end(s->git);
     second_fini(&s->second);
     discovery_fini(&s->discovery);
     explicit_bzero(s->token, sizeof s->token);

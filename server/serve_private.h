@@ -1,6 +1,6 @@
 /* serve_private.h -- one server, for serve.c (its order), serve_first.c (who serves),
- * serve_listen.c (where), serve_wait.c (until when), serve_reload.c (settings read anew) and
- * serve_end.c (its end).  All of main's thread. */
+ * serve_listen.c (where), serve_sandbox.c (shut in), serve_wait.c (until when), serve_reload.c
+ * (settings read anew) and serve_end.c (its end).  All of main's thread. */
 #ifndef TANDEM_SERVE_PRIVATE_H
 #define TANDEM_SERVE_PRIVATE_H
 
@@ -13,6 +13,7 @@
 #include "server/pulse.h"
 #include "server/second.h"
 #include "state/access.h"
+#include "state/base/aside.h"
 #include "transports/transport.h"
 
 #define SECOND INT64_C(1000000000)
@@ -41,9 +42,17 @@ struct server {
     struct listener listeners[TRANSPORT_SOCKETS_MAX]; /* The first is announced. */
     size_t listener_count;
     struct core core;
+    struct aside *git;     /* Owned; null while this process may ask git itself. */
+    const char *sandbox;   /* What of it holds. */
     struct access *access; /* Owned; null unless tokens are an authorization server's. */
     struct transport *http_transport, *stdio_transport;
 };
+
+/* serve_sandbox.c */
+
+/* Gives up all that a server does not need, as far as the settings want it and the system can.
+ * Before there is a second thread. */
+enum err serve_shut_in(struct server *s, struct fault *f);
 
 /* serve_first.c */
 

@@ -14,6 +14,7 @@
 
 #define KEPT_NS (5 * (int64_t)1000000000)
 #define GIT_NS (4 * (int64_t)1000000000)
+#define LOOK_NS (4 * GIT_NS) /* Three of them. */
 #define OUTPUT_MAX (256 * 1024)
 #define OUTPUT_WHOLE (OUTPUT_MAX - 4096) /* What is longer may have been cut. */
 #define FILTER_KEYS_MAX 32
@@ -21,8 +22,16 @@
 struct project_info {
     char *root;                /* Owned; all set once. */
     const struct clock *clock; /* Borrowed. */
+    struct aside *aside;       /* Who asks git for us; borrowed, or null: we do. */
     struct slots *looks;       /* One slot: "git". */
     atomic_bool given_up;
+};
+
+/* One look at a repository. */
+struct look {
+    const char *root;            /* Borrowed, as is the next. */
+    const atomic_bool *given_up; /* May be null. */
+    int asker;                   /* See struct child_order. */
 };
 
 /* What of the repository's configuration matters here.  All is borrowed from the text it was read
@@ -56,17 +65,18 @@ new_environment(const struct git_config *config)
 /* Runs git with 'args' (ended by null, its own name first), which prints into 'out', emptied first.
  */
 static enum child_end
-run_git(const struct project_info *p, const struct git_config *config, const char *const args[],
+run_git(const struct look *l, const struct git_config *config, const char *const args[],
         struct buf *out)
 {
     char **environment = new_environment(config);
     struct child_order order = {
         .argv = args,
         .environ = (const char *const *)environment,
-        .folder = p->root,
+        .folder = l->root,
         .limit_ns = GIT_NS,
         .output_max = OUTPUT_MAX, /* The head is enough. */
-        .given_up = &p->given_up,
+        .given_up = l->given_up,
+        .asker = l->asker,
     };
     enum child_end end;
 
@@ -158,7 +168,7 @@ without_credentials(const char *url)
 /* Tells in 'git' what the repository says, as far as it does.  One git that hangs is enough: the
  * next would hang as well. */
 static void
-ask_all(const struct project_info *p, json_t *git)
+ask_all(const struct look *l, json_t *git)
 {
     static const char *const list[] = {"git", "config", "--list", "--show-scope", "-z", NULL};
     static const char *const status[] = {"git",
@@ -173,7 +183,7 @@ ask_all(const struct project_info *p, json_t *git)
     struct git_config config = {.remote = NULL};
     struct buf settings = BUF_INIT, out = BUF_INIT;
 
-    if (run_git(p, NULL, list, &settings) == CHILD_GOOD) {
+    if (run_git(l, NULL, list, &settings) == CHILD_GOOD) {
         read_config(&settings, &config);
         if (config.remote) {
             char *remote = without_credentials(config.remote);
@@ -183,7 +193,7 @@ ask_all(const struct project_info *p, json_t *git)
         }
         /* Status only where every filter is known. */
         if (settings.len <= OUTPUT_WHOLE && config.filter_count <= FILTER_KEYS_MAX &&
-            run_git(p, &config, status, &out) == CHILD_GOOD) {
+            run_git(l, &config, status, &out) == CHILD_GOOD) {
             read_status(git, out.data ? out.data : "");
         }
     }
@@ -191,22 +201,61 @@ ask_all(const struct project_info *p, json_t *git)
     buf_fini(&out);
 }
 
+/* What git says; new. */
+static json_t *
+look_at(const struct look *l)
+{
+    static const char *const is_inside[] = {"git", "rev-parse", "--git-dir", NULL};
+    struct buf out = BUF_INIT;
+    json_t *git;
+
+    if ((l->given_up && atomic_load(l->given_up)) ||
+        run_git(l, NULL, is_inside, &out) != CHILD_GOOD) {
+        git = json_null();
+    } else {
+        git = json_must(json_pack("{s:n, s:n, s:n, s:n, s:s}", "remote", "branch", "commit",
+                                  "commit_short", "status", "unknown"));
+        ask_all(l, git);
+    }
+    buf_fini(&out);
+    return git;
+}
+
+/* The same in the process beside: 'root' is the project's folder. */
+static void
+answer(const char *root, int asker, struct buf *out)
+{
+    const struct look l = {.root = root, .asker = asker};
+    json_t *git = look_at(&l);
+    char *text = json_dumps(git, JSON_COMPACT | JSON_ENCODE_ANY);
+
+    buf_adds(out, text ? text : "");
+    free(text);
+    json_decref(git);
+}
+
+/* And its answer here; new. */
+static json_t *
+look_aside(struct project_info *p)
+{
+    struct buf text = BUF_INIT;
+    json_t *git = NULL;
+
+    if (aside_ask(p->aside, LOOK_NS, &p->given_up, &text) == E_OK) {
+        git = json_loadb(text.data, text.len, JSON_DECODE_ANY, NULL);
+    }
+    buf_fini(&text);
+    return git ? git : json_null();
+}
+
 static enum err
 look(void *owner, const char *key, const char *version, void *arg, void **value, struct fault *f)
 {
-    static const char *const is_inside[] = {"git", "rev-parse", "--git-dir", NULL};
     struct project_info *p = owner;
-    struct buf out = BUF_INIT;
+    const struct look l = {.root = p->root, .given_up = &p->given_up};
 
     (void)key, (void)version, (void)arg, (void)f;
-    if (atomic_load(&p->given_up) || run_git(p, NULL, is_inside, &out) != CHILD_GOOD) {
-        *value = json_null();
-    } else {
-        *value = json_must(json_pack("{s:n, s:n, s:n, s:n, s:s}", "remote", "branch", "commit",
-                                     "commit_short", "status", "unknown"));
-        ask_all(p, *value);
-    }
-    buf_fini(&out);
+    *value = p->aside ? look_aside(p) : look_at(&l);
     return E_OK;
 }
 
@@ -218,13 +267,20 @@ forget(void *value)
 
 static const struct slots_class looks_class = {"project_info", look, forget};
 
+enum err
+project_info_start_aside(const char *root, struct aside **aside, struct fault *f)
+{
+    return aside_start(answer, root, aside, f);
+}
+
 struct project_info *
-project_info_create(const char *root, const struct clock *clock)
+project_info_create(const char *root, const struct clock *clock, struct aside *aside)
 {
     struct project_info *p = xcalloc(1, sizeof *p);
 
     p->root = xstrdup(root);
     p->clock = clock;
+    p->aside = aside;
     atomic_init(&p->given_up, false);
     p->looks = slots_create(&looks_class, p, 2);
     return p;

@@ -7,6 +7,7 @@
 #ifndef TANDEM_PROJECT_INFO_H
 #define TANDEM_PROJECT_INFO_H
 
+#include "state/base/aside.h"
 #include "state/base/clock.h"
 #include "state/base/slots.h"
 
@@ -14,8 +15,12 @@
 
 struct project_info;
 
-/* 'root' is the project's folder; copied. */
-struct project_info *project_info_create(const char *root, const struct clock *clock);
+/* Starts the process that asks git for a server that will not be able to (aside.h); the caller
+ * ends it. */
+enum err project_info_start_aside(const char *root, struct aside **aside, struct fault *f);
+/* 'root' is the project's folder; copied.  'aside' is borrowed; null: this process asks git. */
+struct project_info *project_info_create(const char *root, const struct clock *clock,
+                                         struct aside *aside);
 void project_info_destroy(struct project_info *p);
 /* {"remote":..., "branch":..., "commit":..., "commit_short":...,
  * "status":"clean"|"dirty"|"unknown"}, each null where unknown; or JSON null outside a repository.

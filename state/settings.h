@@ -133,6 +133,9 @@
         "keep serving HTTP after standard input has ended")                                        \
     ROW(exclusive, "exclusive", BOOL, ANY, "false", "", "",                                        \
         "be the project's only server, or do not start")                                           \
+    ROW(sandbox, "sandbox", CHOICE, ANY, "auto", "auto|on|off", "",                                 \
+        "the server gives up what it does not need: files elsewhere (Landlock), programs and "     \
+        "other dangerous system calls (seccomp); auto: as far as the system can")                  \
     ROW(allow_host, "allow_host", LIST, ANY, "", "", "",                                           \
         "further names and addresses taken in a Host header")                                      \
     ROW(allow_origin, "allow_origin", LIST, ANY, "", "", "",                                       \
@@ -305,6 +308,7 @@ enum choice_transport {
     TRANSPORT_MODE_STDIO,
     TRANSPORT_MODE_HTTP,
 };
+enum choice_sandbox { SANDBOX_AUTO, SANDBOX_ON, SANDBOX_OFF };
 enum choice_auth { AUTH_NONE, AUTH_TOKEN, AUTH_JWT };
 enum choice_embed_provider {
     EMBED_PROVIDER_NONE,

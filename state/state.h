@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct aside;
 struct config;
 struct keeper;
 struct settings;
@@ -49,8 +50,11 @@ struct state_options {
     const char *data_name;    /* ".tandem" or ".praxis-os". */
     struct dir *root;         /* The same folder, open. */
     struct dir *data;         /* The data folder beneath it. */
+    struct aside *git;        /* Who asks git for this process; null: it does so itself. */
     const char *mode;         /* "dual", "stdio" or "http". */
     const char *instance;     /* Random id of this run, repeated in the discovery file. */
+    const char *sandbox;      /* What the server has given up: "files and system calls", "files",
+                               * "system calls" or "none". */
     const char *embed_key;    /* What the provider of vectors wants to see, never told; or null. */
     char *const *environment; /* As environ(7): what tenants' settings may name; may be null. */
 };

@@ -204,7 +204,7 @@ make_project(const struct state *state, struct fault *f)
     const struct state_options *o = state_options(state);
 
     (void)f;
-    return project_info_create(o->root_path, o->clock);
+    return project_info_create(o->root_path, o->clock, o->git);
 }
 
 /* The folder of session files: that of the prior art where the project has only its folder. */

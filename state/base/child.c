@@ -85,15 +85,20 @@ static bool
 wait_for_end(const struct child_order *order, int from, int pidfd, struct buf *out)
 {
     int64_t deadline = clock_mono(clock_real()) + order->limit_ns;
-    struct pollfd fds[] = {{.fd = from, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = from, .events = POLLIN},
+                           {.fd = pidfd, .events = POLLIN},
+                           {.fd = order->asker ? order->asker : -1}};
 
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
         if (clock_mono(clock_real()) >= deadline ||
             (order->given_up && atomic_load(order->given_up))) {
             return false;
         }
-        if (poll(fds, 2, TICK_MS) <= 0) {
+        if (poll(fds, 3, TICK_MS) <= 0) {
             continue;
+        }
+        if (fds[2].revents) {
+            return false;
         }
         if (fds[0].fd >= 0 && fds[0].revents && !take_output(from, out)) {
             fds[0].fd = -1;

@@ -23,6 +23,7 @@ struct child_order {
     int64_t limit_ns;            /* Then it is killed, with all it has started. */
     size_t output_max;           /* More is read, and thrown away. */
     const atomic_bool *given_up; /* Killed as well when this turns true; may be null. */
+    int asker;                   /* And when the peer of this socket has gone; 0: there is none. */
 };
 
 enum child_end {

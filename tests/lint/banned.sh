@@ -29,7 +29,7 @@ banned banned_unbounded "$(call 'strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strt
 banned banned_shell "$(call 'system|popen|execlp|execvp')" '' "${code[@]}"
 banned banned_numbers "$(call 'atoi|atol|atoll|atof')" '' "${code[@]}"
 banned banned_random "$(call 'rand|srand|random|drand48|tmpnam|mktemp|tempnam')" '' "${code[@]}"
-banned banned_processes "$(call 'fork|vfork|daemon')" 'server/init\.c' "${code[@]}"
+banned banned_processes "$(call 'fork|vfork|daemon')" 'server/init\.c|state/base/aside\.c' "${code[@]}"
 banned children_are_child_c "$(call 'posix_spawnp?|execve?|execl|execle|execvpe|fexecve|clone')" 'state/base/child\.c|server/play\.c' "${code[@]}"
 # A host is looked up where it is asked for something, by curl.
 banned names_are_looked_up_by_curl "$(call 'getaddrinfo|uv_getaddrinfo|gethostbyname(_r)?')" '' "${code[@]}"
@@ -44,9 +44,9 @@ banned uthash_by_hash_h '#include <ut(hash|list|array|string)\.h>' 'state/base/h
 banned output_below_server "$(call 'printf|puts|putchar|vprintf|perror')" '' state handlers transports
 # (That of a child process is a pipe of ours.)
 banned stdout_below_server '(^|[^a-z._"])(stdout|STDOUT_FILENO)\b' 'state/base/child\.c' state handlers transports
-# Only git is started with the path and home of whoever started us.
-banned environment_below_server "$(call 'getenv|secure_getenv|setenv|putenv')" 'state/project_info\.c' \
+# Only git is started with the path and home of whoever started us, and the journal tells where it listens.
+banned environment_below_server "$(call 'getenv|secure_getenv|setenv|putenv')" 'state/project_info\.c|state/base/log\.c' \
     state handlers transports
-banned exit_below_server "$(call 'exit|_exit|quick_exit')" '' state handlers transports
+banned exit_below_server "$(call 'exit|_exit|quick_exit')" 'state/base/aside\.c' state handlers transports
 banned sleep_in_tests "$(call 'sleep|usleep|nanosleep')" '' tests
 exit $bad

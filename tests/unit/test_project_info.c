@@ -58,7 +58,7 @@ tear_down(void **unused)
 static void
 expect(const char *member, const char *want)
 {
-    struct project_info *info = project_info_create(project.path, &fake.clock);
+    struct project_info *info = project_info_create(project.path, &fake.clock, NULL);
     json_t *git = project_info_git(info);
     const char *got = json_string_value(json_object_get(git, member));
 
@@ -107,7 +107,7 @@ a_repository_tells_branch_commit_and_state(void **unused)
 static void
 the_name_comes_from_the_remote_or_the_folder(void **unused)
 {
-    struct project_info *info = project_info_create(project.path, &fake.clock);
+    struct project_info *info = project_info_create(project.path, &fake.clock, NULL);
     json_t *git = project_info_git(info);
     char *name = project_info_name(info, git);
 
@@ -214,7 +214,7 @@ give_up(void *arg, unsigned number)
 static void
 a_git_that_hangs_can_be_given_up(void **unused)
 {
-    struct project_info *info = project_info_create(project.path, &fake.clock);
+    struct project_info *info = project_info_create(project.path, &fake.clock, NULL);
     char *command =
         xasprintf("case \"$*\" in *rev-parse*) echo .git;; *config*) : >'%s/begun'; exec tail -f "
                   "/dev/null;; *) touch '%s/asked';; esac",
@@ -259,7 +259,7 @@ many_askers_share_one_look(void **unused)
         ">>.gitignore && git add . && git -c user.email=t@example.org -c user.name=t commit -q -m "
         "one");
     for (const unsigned *count = race_sizes; *count; count++) {
-        struct project_info *info = project_info_create(project.path, &fake.clock);
+        struct project_info *info = project_info_create(project.path, &fake.clock, NULL);
         struct slots_counters c;
 
         wrong = 0;

@@ -234,7 +234,9 @@ a_tool_is_called_without_a_server(void **unused)
 
     (void)unused;
     CHECK_INT(project_open_data(&context.project, true, NULL), E_OK);
-    CHECK_INT(core_open(&context, "call", "an instance", &core, &fault), E_OK);
+    CHECK_INT(core_open(&(struct core_options){&context, "call", "an instance", NULL, NULL}, &core,
+                        &fault),
+              E_OK);
     CHECK_INT(core_call(&core, SLICE("get_server_info"), SLICE("{}"), &out), 200);
     answer = json_loadb(out.data, out.len, 0, NULL);
     CHECK_STR(json_string_value(json_object_get(json_object_get(answer, "server"), "instance")),
