@@ -73,7 +73,7 @@ TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
 .PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
-        reference install deb bundle image sbom clean help
+        reference install portable tarball deb bundle image sbom clean help
 .SECONDARY:
 
 all: build/tandem            ## build build/tandem
@@ -119,6 +119,19 @@ $(B)/tests/prove/schedules: $(call obj,$(addprefix tests/prove/,schedules.c scen
 	$(Q)$(CC) $(ALL_LDFLAGS) $(SCHED_WRAPS) -o $@ $^ $(TEST_LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fakes.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+# For deploy/portable.sh: the same objects, but libraries are looked for beside the program first. The run path is of the old
+# kind, which libraries inherit. libwebsockets comes with its plug-in: see deploy/portable/ws_plugin.c.
+$(B)/portable/ws_late.o: transports/ws_late.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DWS_SONAME='"libtandem-ws.so"' -MMD -MP -c -o $@ $<
+$(B)/portable/tandem: $(call obj,server/main.c) $(B)/portable/ws_late.o $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../lib/tandem:$$ORIGIN/lib' -o $@ $^ $(LIBS)
+$(B)/portable/libtandem-ws.so: deploy/portable/ws_plugin.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -shared $(LDFLAGS_$(VARIANT)) -Wl,-soname,$(@F) -o $@ $< -lwebsockets \
+	    $(shell pkg-config --variable=libdir libwebsockets)/libwebsockets-evlib_uv.so
+portable: $(addprefix $(B)/portable/,tandem libtandem-ws.so)
+
 # "make bench": the programs that do the least that a machine can do, and the one that compares.
 $(BARE): $(B)/%: $(B)/%.o $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
@@ -247,9 +260,11 @@ install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manua
 	    for f in $$folder/*.service $$folder/*.socket; do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/$$d/$${f##*/} || exit 1; done; done
 	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -path '*/state/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
 
+tarball: all reference portable ## build/tandem-VERSION-linux-x86_64.tar.gz, which brings its libraries along: for glibc 2.36 or newer
+	@deploy/tarball.sh
 deb:                         ## build/deb/tandem_VERSION_*.deb, from a Debian source package made of this tree
 	@deploy/deb.sh
-bundle: all                  ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
+bundle: all portable         ## build/tandem-VERSION.mcpb, for editors that install bundles, and build/server.json, for the MCP registry
 	@deploy/bundle.sh build/release/tandem build
 ENGINE ?= docker
 image:                       ## the container image "tandem" (ENGINE=podman: by another engine than docker)

@@ -12,15 +12,9 @@ releases=${RELEASES:-https://github.com/example/tandem/releases/download}
 version=$(deploy/version.sh)
 stage=$folder/bundle
 rm -rf "$stage"
-mkdir -p "$stage/server/lib" "$stage/server/licences"
+mkdir -p "$stage/server"
 
-install -m 0755 "$binary" "$stage/server/tandem"
-strip --strip-unneeded "$stage/server/tandem"
-deploy/libraries.sh "$binary" | while read -r package file; do
-    [ "$package" != libc6 ] || continue
-    install -m 0644 "$file" "$stage/server/lib/${file##*/}"
-    install -m 0644 "/usr/share/doc/$package/copyright" "$stage/server/licences/$package"
-done
+deploy/portable.sh "$stage/server/tandem" "$stage/server/lib" "$stage/server/licences"
 # The tools that a project has to which nothing else is said.
 empty=$(mktemp -d)
 trap 'rm -rf "$empty"' EXIT
@@ -32,7 +26,7 @@ fill() { # fill TEMPLATE
         d}" -e "s|@VERSION@|$version|g; s|@RELEASES@|$releases|g; s|@SHA256@|${digest-}|g" "$1"
 }
 fill deploy/manifest.json.in >"$stage/manifest.json"
-deploy/sbom.sh "$stage/server/tandem" "$stage" >"$empty/bill"
+deploy/sbom.sh "$binary" "$stage" >"$empty/bill"
 mv "$empty/bill" "$stage/server/tandem.cdx.json"
 
 out=$(realpath "$folder")/tandem-$version.mcpb

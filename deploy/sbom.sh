@@ -50,7 +50,7 @@ separated() { # Puts a comma behind each line but the last.
 folder=${2:-$work/root/usr}
 [ $# -gt 1 ] || make --no-print-directory -s install DESTDIR="$work/root" PREFIX=/usr >/dev/null
 own_files() {
-    (cd "$folder" && find . -type f ! -path './server/lib/*' | sed 's,^\./,,' | sort) | while read -r file; do
+    (cd "$folder" && find . -type f ! -path './server/lib/*' -o -name libtandem-ws.so | sed 's,^\./,,' | sort) | while read -r file; do
         printf '    {"type": "file", "bom-ref": "file:%s", "name": "%s", %s}\n' "$file" "$file" "$(digest "$folder/$file")"
     done
 }
