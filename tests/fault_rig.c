@@ -355,6 +355,21 @@ has_started(struct bench *b, struct play *p)
     return false;
 }
 
+/* Whether there is such a step. */
+static bool
+has_step(const struct scenario *scenario, unsigned number)
+{
+    return scenario->steps[number].play || scenario->steps[number].tool;
+}
+
+static enum said
+play_step(struct play *p, unsigned number)
+{
+    const struct step *step = &p->scenario->steps[number];
+
+    return step->play ? step->play(p) : play_expect(p, step->tool, step->body, step->text);
+}
+
 /* Plays a scenario with the plan as it is.  Returns how many calls were counted. */
 static unsigned long
 play(struct bench *b, const struct scenario *scenario)
@@ -366,8 +381,8 @@ play(struct bench *b, const struct scenario *scenario)
     if (scenario->from_start) {
         has_started(b, &p);
     }
-    while (scenario->steps[step] && tries < 4 && !b->noted) {
-        enum said said = scenario->steps[step](&p);
+    while (has_step(scenario, step) && tries < 4 && !b->noted) {
+        enum said said = play_step(&p, step);
 
         tries = said ? tries + 1 : 0;
         step += said == SAID_RIGHT || judge(b, &p, step, said);
@@ -397,10 +412,10 @@ rehearse(struct bench *b, const struct scenario *scenario)
         if (scenario->look) {
             look(b, &p, &b->looks[step]);
         }
-        if (!scenario->steps[step]) {
+        if (!has_step(scenario, step)) {
             break;
         }
-        said = scenario->steps[step](&p);
+        said = play_step(&p, step);
         if (said) {
             note(b, &p, "step %u without a fault: %s", step,
                  said == SAID_ERROR || said == SAID_WRONG ? p.why : "no answer");

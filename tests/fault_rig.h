@@ -36,14 +36,20 @@ struct play {
     char why[1024];
 };
 
+/* A whole: with connections of its own.  A function, or one call by REST whose answer holds
+ * 'text'. */
+struct step {
+    enum said (*play)(struct play *p);
+    const char *tool, *body, *text;
+};
+
 #define SCENARIO_STEPS 6
 struct scenario {
     const char *name;
-    const char *const *args;         /* Of the server; ended by null. */
-    bool from_start;                 /* Calls of the start are counted too. */
-    void (*prepare)(struct play *p); /* Makes files; null: there are none. */
-    /* Each a whole: with connections of its own.  Ended by null. */
-    enum said (*steps[SCENARIO_STEPS + 1])(struct play *p);
+    const char *const *args;               /* Of the server; ended by null. */
+    bool from_start;                       /* Calls of the start are counted too. */
+    void (*prepare)(struct play *p);       /* Makes files; null: there are none. */
+    struct step steps[SCENARIO_STEPS + 1]; /* Ended by one of nothing. */
     /* Adds what is kept on disk, as plain requests tell it, without what differs between runs; null
      * for what is not kept. */
     enum said (*look)(struct play *p, struct buf *out);
@@ -55,8 +61,8 @@ extern const unsigned fault_scenario_count;
 
 /* One call by REST, 'body' JSON.  The answer, new, in '*answer', also that of an error. */
 enum said play_call(struct play *p, const char *tool, const char *body, json_t **answer);
-/* The same, checked to hold each of the texts, up to null. */
-enum said play_expect(struct play *p, const char *tool, const char *body, const char *const *texts);
+/* The same, checked to hold 'text'. */
+enum said play_expect(struct play *p, const char *tool, const char *body, const char *text);
 /* Any HTTP request, on a connection of its own; null 'body' for none.  'reply' is the caller's to
  * finish. */
 enum said play_http(struct play *p, const char *method, const char *path, const char *headers,

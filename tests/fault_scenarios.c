@@ -126,8 +126,6 @@ holds(struct play *p, enum said said, json_t *result, const char *text)
     return said;
 }
 
-#define EXPECT(TOOL, BODY, ...) play_expect(p, TOOL, BODY, (const char *const[]){__VA_ARGS__, NULL})
-
 /* ---- 1: start, and the first words over stdio ---- */
 
 static enum said
@@ -163,12 +161,6 @@ list_tools(struct play *p)
         p, "{\"jsonrpc\":\"2.0\",\"id\":\"list\",\"method\":\"tools/list\"}", "list", &result);
 
     return holds(p, said, result, "\"pos_workflow\"");
-}
-
-static enum said
-be_found(struct play *p)
-{
-    return EXPECT("current_date", "{}", "\"iso_date\"");
 }
 
 /* ---- 2: a tool of fixed words by POST, in both eras ---- */
@@ -218,7 +210,7 @@ workflow(struct play *p, const char *format, ...)
     va_start(args, format);
     vsnprintf(body, sizeof body, format, args);
     va_end(args);
-    return EXPECT("pos_workflow", body, "\"status\":\"success\"");
+    return play_expect(p, "pos_workflow", body, "\"status\":\"success\"");
 }
 
 static enum said
@@ -379,7 +371,7 @@ publish(struct play *p, const char *topic)
     char body[96];
 
     snprintf(body, sizeof body, "{\"topic\":\"%s\",\"data\":{\"ok\":true}}", topic);
-    return EXPECT("publish_event", body, "\"accepted\"");
+    return play_expect(p, "publish_event", body, "\"accepted\"");
 }
 
 /* Connects; the descriptor is -1 if that is refused. */
@@ -489,31 +481,7 @@ follow_by_relay(struct play *p)
     return said;
 }
 
-static enum said
-recent_events(struct play *p)
-{
-    return EXPECT("get_recent_events", "{\"patterns\":[\"**\"]}", "\"events\"");
-}
-
 /* ---- 6: a quota ---- */
-
-static enum said
-acquire(struct play *p)
-{
-    return EXPECT("acquire_quota", "{\"service\":\"svc\",\"count\":3}", "\"allowed\":true");
-}
-
-static enum said
-record_usage(struct play *p)
-{
-    return EXPECT("record_quota_usage", "{\"service\":\"svc\",\"count\":5}", "\"used\":");
-}
-
-static enum said
-give_back(struct play *p)
-{
-    return EXPECT("release_quota", "{\"service\":\"svc\",\"count\":1}", "\"used\":");
-}
 
 static enum said
 store_quotas(struct play *p)
@@ -545,11 +513,11 @@ learn(struct play *p)
 {
     int64_t start = now_ns();
     json_t *answer;
-    enum said said = EXPECT("record_tool_outcome",
-                            "{\"tool_name\":\"Bash\",\"output\":\"1 failed, 2 passed\","
-                            "\"exit_code\":1,\"context\":{\"agent_type\":\"qa\",\"command\":"
-                            "\"pytest\"}}",
-                            "\"failure\"");
+    enum said said = play_expect(p, "record_tool_outcome",
+                                 "{\"tool_name\":\"Bash\",\"output\":\"1 failed, 2 passed\","
+                                 "\"exit_code\":1,\"context\":{\"agent_type\":\"qa\",\"command\":"
+                                 "\"pytest\"}}",
+                                 "\"failure\"");
 
     if (said) {
         return said;
@@ -576,12 +544,6 @@ learn(struct play *p)
 }
 
 static enum said
-read_lessons(struct play *p)
-{
-    return EXPECT("get_learnings", "{\"target\":\"qa\"}", "century rule");
-}
-
-static enum said
 look_at_lessons(struct play *p, struct buf *out)
 {
     json_t *lessons;
@@ -598,6 +560,10 @@ look_at_lessons(struct play *p, struct buf *out)
     "\"client\":{\"id\":\"acme\",\"name\":\"%s\",\"short_name\":\"Acme\",\"timezone\":\"UTC\"," \
     "\"currency\":\"EUR\"}"
 
+#define OTHER_TENANT                                                                             \
+    "\"client\":{\"id\":\"other\",\"name\":\"Other\",\"short_name\":\"O\",\"timezone\":\"UTC\"," \
+    "\"currency\":\"EUR\"}"
+
 static void
 make_tenant(struct play *p)
 {
@@ -605,38 +571,6 @@ make_tenant(struct play *p)
 
     snprintf(text, sizeof text, "{" TENANT_SHAPE "}\n", "Acme Ltd");
     play_write(p, ".tandem/tenants/acme.json", text);
-}
-
-static enum said
-read_tenant(struct play *p)
-{
-    return EXPECT("get_tenant_config", "{\"client_id\":\"acme\"}", "\"Acme");
-}
-
-static enum said
-change_tenant(struct play *p)
-{
-    return EXPECT("set_tenant_config",
-                  "{\"client_id\":\"acme\",\"config\":{\"branding\":{\"colour\":\"red\"}},"
-                  "\"merge\":true}",
-                  "\"");
-}
-
-static enum said
-reload_tenant(struct play *p)
-{
-    return EXPECT("reload_tenant_config", "{\"client_id\":\"acme\"}", "\"");
-}
-
-static enum said
-make_other_tenant(struct play *p)
-{
-    char body[512];
-
-    snprintf(body, sizeof body, "{\"client_id\":\"other\",\"config\":{%s}}",
-             "\"client\":{\"id\":\"other\",\"name\":\"Other\",\"short_name\":\"O\",\"timezone\":"
-             "\"UTC\",\"currency\":\"EUR\"}");
-    return EXPECT("set_tenant_config", body, "\"");
 }
 
 static enum said
@@ -667,25 +601,7 @@ static enum said
 reload_settings(struct play *p)
 {
     play_write(p, ".tandem/config.json", "{\"drain\": \"7s\", \"linger\": false}\n");
-    return EXPECT("reload_config", "{}", "\"version\"");
-}
-
-static enum said
-read_setting(struct play *p)
-{
-    return EXPECT("get_config", "{\"key\":\"drain\"}", "7s");
-}
-
-static enum said
-set_setting(struct play *p)
-{
-    return EXPECT("set_config", "{\"key\":\"log_level\",\"value\":\"warn\"}", "\"version\"");
-}
-
-static enum said
-validate_settings(struct play *p)
-{
-    return EXPECT("validate_config", "{}", "\"");
+    return play_expect(p, "reload_config", "{}", "\"version\"");
 }
 
 /* ---- 10: a resource that somebody waits for ---- */
@@ -892,30 +808,60 @@ talk_modern_by_websocket(struct play *p)
 
 /* ---- The table ---- */
 
+/* A step that is one call by REST, whose answer holds a text. */
+#define CALL(TOOL, BODY, TEXT) \
+    {                          \
+        NULL, TOOL, BODY, TEXT \
+    }
+#define ACQUIRE CALL("acquire_quota", "{\"service\":\"svc\",\"count\":3}", "\"allowed\":true")
+#define READ_TENANT CALL("get_tenant_config", "{\"client_id\":\"acme\"}", "\"Acme")
+
 /* What a file of a tenant has failed with is not kept: a step is done again at once. */
 #define LISTEN "--listen", "127.0.0.1:0", "--tenant-negative-ttl-s", "0"
 #define ARGS(...) ((const char *const[]){LISTEN, __VA_ARGS__, NULL})
 static const char *const plain[] = {LISTEN, NULL};
 
 const struct scenario fault_scenarios[] = {
-    {"start", plain, .from_start = true, .steps = {introduce, list_tools, be_found}},
-    {"echo", ARGS("--groups", "conformance"), .steps = {echo_legacy, echo_modern}},
+    {"start", plain, .from_start = true,
+     .steps = {{introduce}, {list_tools}, CALL("current_date", "{}", "\"iso_date\"")}},
+    {"echo", ARGS("--groups", "conformance"), .steps = {{echo_legacy}, {echo_modern}}},
     {"workflow", plain,
-     .steps = {start_workflow, get_task, fail_gate, complete_phase, pause_workflow},
+     .steps = {{start_workflow}, {get_task}, {fail_gate}, {complete_phase}, {pause_workflow}},
      .look = look_at_sessions},
-    {"standards", plain, .steps = {index_standards, search_index, search_again, edit_standard}},
-    {"events", plain, .steps = {follow_by_sse, follow_by_relay, recent_events}},
+    {"standards", plain,
+     .steps = {{index_standards}, {search_index}, {search_again}, {edit_standard}}},
+    {"events", plain,
+     .steps = {{follow_by_sse},
+               {follow_by_relay},
+               CALL("get_recent_events", "{\"patterns\":[\"**\"]}", "\"events\"")}},
     {"quota", ARGS("--groups", "core,quota", "--quota-services", "svc=100/month"),
-     .steps = {acquire, record_usage, give_back, store_quotas, acquire}, .look = look_at_quota},
-    {"failures", ARGS("--groups", "full"), .steps = {learn, read_lessons}, .look = look_at_lessons},
+     .steps = {ACQUIRE,
+               CALL("record_quota_usage", "{\"service\":\"svc\",\"count\":5}", "\"used\":"),
+               CALL("release_quota", "{\"service\":\"svc\",\"count\":1}", "\"used\":"),
+               {store_quotas},
+               ACQUIRE},
+     .look = look_at_quota},
+    {"failures", ARGS("--groups", "full"),
+     .steps = {{learn}, CALL("get_learnings", "{\"target\":\"qa\"}", "century rule")},
+     .look = look_at_lessons},
     {"tenant", ARGS("--groups", "core,tenant"), .prepare = make_tenant,
-     .steps = {read_tenant, change_tenant, reload_tenant, read_tenant, make_other_tenant},
+     .steps = {READ_TENANT,
+               CALL("set_tenant_config",
+                    "{\"client_id\":\"acme\",\"config\":{\"branding\":{\"colour\":\"red\"}},"
+                    "\"merge\":true}",
+                    "\""),
+               CALL("reload_tenant_config", "{\"client_id\":\"acme\"}", "\""), READ_TENANT,
+               CALL("set_tenant_config", "{\"client_id\":\"other\",\"config\":{" OTHER_TENANT "}}",
+                    "\"")},
      .look = look_at_tenants},
     {"settings", ARGS("--groups", "full"),
-     .steps = {reload_settings, read_setting, set_setting, validate_settings}},
-    {"subscription", plain, .prepare = make_standard, .steps = {be_told, read_resource}},
-    {"task", ARGS("--groups", "core,conformance"), .steps = {finish_task, cancel_task}},
+     .steps = {{reload_settings},
+               CALL("get_config", "{\"key\":\"drain\"}", "7s"),
+               CALL("set_config", "{\"key\":\"log_level\",\"value\":\"warn\"}", "\"version\""),
+               CALL("validate_config", "{}", "\"")}},
+    {"subscription", plain, .prepare = make_standard, .steps = {{be_told}, {read_resource}}},
+    {"task", ARGS("--groups", "core,conformance"), .steps = {{finish_task}, {cancel_task}}},
     {"websocket", ARGS("--groups", "conformance"),
-     .steps = {talk_by_websocket, talk_modern_by_websocket}},
+     .steps = {{talk_by_websocket}, {talk_modern_by_websocket}}},
 };
 const unsigned fault_scenario_count = sizeof fault_scenarios / sizeof *fault_scenarios;

@@ -171,20 +171,6 @@ check_counter(const struct history_op *ops, size_t count, uint64_t limit, char *
     return true;
 }
 
-bool
-history_check_quota(struct history *h, uint64_t limit, char why[HISTORY_WHY])
-{
-    size_t count;
-    struct history_op *ops = pick(h, HISTORY_TAKE, HISTORY_TAKE, &count);
-    bool good;
-
-    why[0] = '\0';
-    qsort(ops, count, sizeof *ops, by_result);
-    good = each_key(ops, count, check_counter, limit, why);
-    free(ops);
-    return good;
-}
-
 /* ---- Get or create ---- */
 
 /* By result: creators come first. */
@@ -219,20 +205,6 @@ check_created(const struct history_op *ops, size_t count, uint64_t limit, char *
         }
     }
     return true;
-}
-
-bool
-history_check_create(struct history *h, char why[HISTORY_WHY])
-{
-    size_t count;
-    struct history_op *ops = pick(h, HISTORY_CREATE, HISTORY_GET, &count);
-    bool good;
-
-    why[0] = '\0';
-    qsort(ops, count, sizeof *ops, by_result);
-    good = each_key(ops, count, check_created, 0, why);
-    free(ops);
-    return good;
 }
 
 /* ---- Versions ---- */
@@ -306,20 +278,6 @@ check_rising(struct history_op *ops, size_t count, char *why)
     return true;
 }
 
-bool
-history_check_versions(struct history *h, char why[HISTORY_WHY])
-{
-    size_t count;
-    struct history_op *ops = pick(h, HISTORY_ADVANCE, HISTORY_READ, &count);
-    bool good;
-
-    why[0] = '\0';
-    qsort(ops, count, sizeof *ops, by_result);
-    good = each_key(ops, count, check_version, 0, why) && check_rising(ops, count, why);
-    free(ops);
-    return good;
-}
-
 /* ---- Caches ---- */
 
 /* What 'op' found must be the value of a load that began before its end, and that no other load had
@@ -367,18 +325,65 @@ check_load(const struct history_op *ops, size_t count, uint64_t limit, char *why
     return good;
 }
 
-bool
-history_check_loads(struct history *h, char why[HISTORY_WHY])
+/* ---- By key ---- */
+
+/* What operations of two kinds must fulfil. */
+struct checker {
+    enum history_kind a, b;
+    int (*order)(const void *, const void *);
+    /* Those of one key, so ordered. */
+    bool (*check)(const struct history_op *ops, size_t count, uint64_t limit, char *why);
+    bool (*whole)(struct history_op *ops, size_t count, char *why); /* All of them; may be null. */
+};
+
+static bool
+check_by_key(const struct history *h, const struct checker *c, uint64_t limit,
+             char why[HISTORY_WHY])
 {
     size_t count;
-    struct history_op *ops = pick(h, HISTORY_LOAD, HISTORY_FOUND, &count);
+    struct history_op *ops = pick(h, c->a, c->b, &count);
     bool good;
 
     why[0] = '\0';
-    qsort(ops, count, sizeof *ops, by_start);
-    good = each_key(ops, count, check_load, 0, why);
+    qsort(ops, count, sizeof *ops, c->order);
+    good = each_key(ops, count, c->check, limit, why) && (!c->whole || c->whole(ops, count, why));
     free(ops);
     return good;
+}
+
+bool
+history_check_quota(struct history *h, uint64_t limit, char why[HISTORY_WHY])
+{
+    static const struct checker quota = {HISTORY_TAKE, HISTORY_TAKE, by_result, check_counter,
+                                         NULL};
+
+    return check_by_key(h, &quota, limit, why);
+}
+
+bool
+history_check_create(struct history *h, char why[HISTORY_WHY])
+{
+    static const struct checker create = {HISTORY_CREATE, HISTORY_GET, by_result, check_created,
+                                          NULL};
+
+    return check_by_key(h, &create, 0, why);
+}
+
+bool
+history_check_versions(struct history *h, char why[HISTORY_WHY])
+{
+    static const struct checker versions = {HISTORY_ADVANCE, HISTORY_READ, by_result, check_version,
+                                            check_rising};
+
+    return check_by_key(h, &versions, 0, why);
+}
+
+bool
+history_check_loads(struct history *h, char why[HISTORY_WHY])
+{
+    static const struct checker loads = {HISTORY_LOAD, HISTORY_FOUND, by_start, check_load, NULL};
+
+    return check_by_key(h, &loads, 0, why);
 }
 
 /* ---- The relay ---- */
