@@ -1,147 +1,18 @@
-/* test_helpdesk.c -- the life of the helpdesk's indexes: loaded once, reloaded, failed and tried
- * again, kept apart. */
-#include "tests/check.h"
+/* test_helpdesk.c -- the life of the indexes of the helpdesk: loaded once, reloaded, failed and
+ * tried again, kept apart. */
+#include "tests/helpdesk_rig.h"
 
 #include "state/base/keeper.h"
-#include "state/helpdesk.h"
-#include "state/helpdesk_profile.h"
-#include "tests/fake_embedder.h"
-#include "tests/fakes.h"
+#include "tests/check.h"
 #include "tests/threads.h"
-#include "tests/tree.h"
 
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
-
-struct rig {
-    struct tree *tree;
-    struct fake_clock clock;
-    struct fake_embedder embedder;
-    struct helpdesk *helpdesk;
-    bool words;
-};
-
-static void
-make_helpdesk_of(struct rig *r, unsigned indexes, size_t passages, bool required)
-{
-    r->helpdesk =
-        helpdesk_create(&(struct helpdesk_options){.place = {.root = tree_dir(r->tree),
-                                                             .folder = "helpdesk",
-                                                             .required = required,
-                                                             .file_max = 1 << 20,
-                                                             .passages_max = passages,
-                                                             .words = r->words,
-                                                             .embedder = &r->embedder.embedder},
-                                                   .clock = &r->clock.clock,
-                                                   .indexes = indexes});
-}
-
-/* A helpdesk with three documents, nothing loaded. */
-static void
-rig_init(struct rig *r)
-{
-    *r = (struct rig){.tree = tree_create()};
-    fake_clock_init(&r->clock);
-    fake_embedder_init(&r->embedder, 64);
-    tree_write(r->tree, "helpdesk/refunds.md", "# Refunds\n\nMoney comes back in ten days.\n");
-    tree_write(r->tree, "helpdesk/passwords.md", "# Passwords\n\nReset them by mail.\n");
-    tree_write(r->tree, "helpdesk/shared/deep/visas.md", "# Visas\n\nAsk the embassy.\n");
-    make_helpdesk_of(r, 8, 1000, false);
-}
-
-static void
-rig_fini(struct rig *r)
-{
-    helpdesk_destroy(r->helpdesk);
-    fake_embedder_fini(&r->embedder);
-    tree_destroy(r->tree);
-}
-
-static struct helpdesk_asker
-asker_for(const char *index)
-{
-    return (struct helpdesk_asker){.tenant = "acme", .index = index, .deadline_ns = INT64_MAX};
-}
-
-static enum err
-ask_as(struct rig *r, const struct helpdesk_asker *asker, const char *query,
-       struct helpdesk_answer *answer, struct fault *f)
-{
-    struct helpdesk_ask ask = {.query = slice_of(query)};
-
-    helpdesk_search_init(&ask.search, PROFILE_NONE, true, false);
-    return helpdesk_search(r->helpdesk, asker, &ask, answer, f);
-}
-
-static enum err
-ask(struct rig *r, const char *index, const char *query, struct helpdesk_answer *answer,
-    struct fault *f)
-{
-    struct helpdesk_asker asker = asker_for(index);
-
-    return ask_as(r, &asker, query, answer, f);
-}
-
-static const char *
-source_of(const struct helpdesk_answer *answer, size_t i)
-{
-    return answer->index->passages[answer->hits.items[i].number].source;
-}
-
-/* The source of the first hit. */
-static void
-finds(struct rig *r, const char *index, const char *query, const char *source)
-{
-    struct helpdesk_answer answer;
-    struct fault f = FAULT_INIT;
-
-    if (ask(r, index, query, &answer, &f) != E_OK) {
-        fail_msg("%s", f.text);
-    }
-    CHECK(answer.hits.count > 0);
-    CHECK_STR(source_of(&answer, 0), source);
-    helpdesk_release(&answer);
-}
-
-/* What a question is told that cannot be answered. */
-static enum err
-fails_with(struct rig *r, const char *index, const char *query, struct fault *f)
-{
-    struct helpdesk_answer answer;
-    enum err err;
-
-    *f = (struct fault)FAULT_INIT;
-    err = ask(r, index, query, &answer, f);
-
-    if (!err) {
-        helpdesk_release(&answer);
-    }
-    return err;
-}
-
-static enum err
-reload(struct rig *r, const char *index, bool clear, struct fault *f)
-{
-    struct helpdesk_asker asker = asker_for(index);
-
-    *f = (struct fault)FAULT_INIT;
-    return helpdesk_reload(r->helpdesk, &asker, clear, f);
-}
-
-static struct helpdesk_status
-status_of(struct rig *r, const char *index)
-{
-    struct helpdesk_status status;
-
-    helpdesk_status(r->helpdesk, index, &status);
-    return status;
-}
 
 /* ---- Loaded once ---- */
 
 struct crowd {
-    struct rig *rig;
+    struct helpdesk_rig *rig;
     _Atomic unsigned answered;
     _Atomic uint64_t generation; /* Of the first answer. */
     _Atomic unsigned others;     /* Answers of another generation, or without all that is there. */
@@ -156,7 +27,7 @@ search_once(void *arg, unsigned number)
     uint64_t none = 0, generation;
 
     (void)number;
-    if (ask(c->rig, NULL, "reset a password", &answer, &f) == E_OK) {
+    if (helpdesk_rig_ask(c->rig, NULL, "reset a password", &answer, &f) == E_OK) {
         generation = answer.index->generation;
         atomic_compare_exchange_strong(&c->generation, &none, generation);
         atomic_fetch_add(&c->answered, 1);
@@ -170,15 +41,15 @@ search_once(void *arg, unsigned number)
 static void
 many_come_first(unsigned threads)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct crowd crowd = {.rig = &r};
     struct helpdesk_status status;
     struct slots_counters counters;
 
-    rig_init(&r);
-    CHECK_INT(status_of(&r, NULL).state, HELPDESK_UNLOADED);
+    helpdesk_rig_init(&r);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).state, HELPDESK_UNLOADED);
     threads_run(threads, search_once, &crowd);
-    status = status_of(&r, NULL);
+    status = helpdesk_rig_status(&r, NULL);
     CHECK_INT(crowd.answered, threads);
     CHECK_INT(crowd.others, 0);
     CHECK_INT(status.loads, 1);
@@ -194,7 +65,7 @@ many_come_first(unsigned threads)
     CHECK_INT(counters.misses, 1);
     CHECK_INT(counters.hits + counters.double_loads, threads - 1 + 1); /* One more: the status. */
     CHECK_INT(atomic_load(&r.embedder.texts), 3 + threads);
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 static void
@@ -221,7 +92,7 @@ helpdesk_concurrent_create_20_threads(void **unused)
 #define SWAPS 1000u
 
 struct swaps {
-    struct rig *rig;
+    struct helpdesk_rig *rig;
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     unsigned begun; /* Swaps; more than there are once it is over. */
@@ -232,7 +103,7 @@ struct swaps {
 
 /* Every document of a generation says its number. */
 static void
-write_generation(struct rig *r, unsigned number)
+write_generation(struct helpdesk_rig *r, unsigned number)
 {
     static const char *const names[] = {"one", "two", "three"};
 
@@ -293,7 +164,7 @@ swap_all(struct swaps *s)
     for (unsigned i = 1; i <= s->swaps && !s->reloaded; i++) {
         write_generation(s->rig, i);
         begin_swap(s, i);
-        s->reloaded = reload(s->rig, NULL, i % 2, &f);
+        s->reloaded = helpdesk_rig_reload(s->rig, NULL, i % 2, &f);
     }
     begin_swap(s, s->swaps + 1);
 }
@@ -314,7 +185,7 @@ search_or_swap(void *arg, unsigned number)
         for (int again = 0; again < 2; again++) {
             struct helpdesk_answer answer;
 
-            if (ask(s->rig, NULL, "an answer on a topic", &answer, &f) != E_OK) {
+            if (helpdesk_rig_ask(s->rig, NULL, "an answer on a topic", &answer, &f) != E_OK) {
                 atomic_fetch_add(&s->failed, 1);
                 continue;
             }
@@ -328,16 +199,16 @@ search_or_swap(void *arg, unsigned number)
 static void
 search_during_swaps(unsigned swaps, bool words)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct swaps s = {.rig = &r,
                       .mutex = PTHREAD_MUTEX_INITIALIZER,
                       .moved = PTHREAD_COND_INITIALIZER,
                       .swaps = scaled(swaps)};
 
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     helpdesk_destroy(r.helpdesk);
     r.words = words;
-    make_helpdesk_of(&r, 8, 1000, false);
+    helpdesk_rig_make(&r, 8, 1000, false);
     tree_remove(r.tree, "helpdesk");
     write_generation(&r, 0);
     threads_run(SEARCHERS + 1, search_or_swap, &s);
@@ -345,10 +216,10 @@ search_during_swaps(unsigned swaps, bool words)
     CHECK_INT(s.torn, 0);
     CHECK_INT(s.failed, 0);
     CHECK(s.searches >= 2 * SEARCHERS);
-    CHECK(status_of(&r, NULL).loads >= s.swaps);
-    CHECK(status_of(&r, NULL).loads <= s.swaps + 1); /* One for the first who searched. */
-    CHECK_INT(status_of(&r, NULL).failures, 0);
-    rig_fini(&r);
+    CHECK(helpdesk_rig_status(&r, NULL).loads >= s.swaps);
+    CHECK(helpdesk_rig_status(&r, NULL).loads <= s.swaps + 1); /* One for the first who searched. */
+    CHECK_INT(helpdesk_rig_status(&r, NULL).failures, 0);
+    helpdesk_rig_fini(&r);
 }
 
 static void
@@ -361,7 +232,7 @@ helpdesk_search_during_reload_20_threads(void **unused)
 
 /* An asker who notes that he waits. */
 struct patience {
-    struct rig *rig;
+    struct helpdesk_rig *rig;
     pthread_mutex_t mutex;
     pthread_cond_t moved;
     unsigned waiting;
@@ -406,7 +277,7 @@ reload_at_once(void *arg, unsigned number)
 {
     struct patience *p = arg;
     struct waiter me = {p, false};
-    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_asker asker = helpdesk_rig_asker(NULL);
     struct fault f = FAULT_INIT;
 
     asker.stopped = note_waiting;
@@ -428,77 +299,79 @@ reload_at_once(void *arg, unsigned number)
 static void
 concurrent_reloads_coalesce(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct patience p = {
         .rig = &r, .mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
 
     (void)unused;
-    rig_init(&r);
-    finds(&r, NULL, "visa", "deep/visas.md");
+    helpdesk_rig_init(&r);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
     fake_embedder_close(&r.embedder);
     threads_run(21, reload_at_once, &p);
     CHECK_INT(p.done, 20);
-    CHECK_INT(status_of(&r, NULL).loads, 3); /* The first, the one that they met, theirs. */
-    CHECK_INT(status_of(&r, NULL).generation, 3);
-    rig_fini(&r);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads,
+              3); /* The first, the one that they met, theirs. */
+    CHECK_INT(helpdesk_rig_status(&r, NULL).generation, 3);
+    helpdesk_rig_fini(&r);
 }
 
 static void
 a_failed_reload_keeps_the_old(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
     struct helpdesk_status status;
     struct helpdesk_answer held;
     uint64_t generation;
 
     (void)unused;
-    rig_init(&r);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    generation = status_of(&r, NULL).generation;
+    helpdesk_rig_init(&r);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    generation = helpdesk_rig_status(&r, NULL).generation;
     tree_write(r.tree, "helpdesk/index.jsonl", "{\"format\": \"other\"}\n");
-    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_REFUSED);
     CHECK(strstr(f.text, "index.jsonl:1: \"format\"") != NULL);
-    status = status_of(&r, NULL);
+    status = helpdesk_rig_status(&r, NULL);
     CHECK_INT(status.state, HELPDESK_READY);
     CHECK_INT(status.generation, generation);
     CHECK_INT(status.failures, 1);
     CHECK(strstr(status.error, "index.jsonl") != NULL);
     CHECK(!helpdesk_retry(r.helpdesk)); /* There is one that serves. */
-    finds(&r, NULL, "visa", "deep/visas.md");
-    CHECK_INT(ask(&r, NULL, "visa", &held, &f), E_OK);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(helpdesk_rig_ask(&r, NULL, "visa", &held, &f), E_OK);
     tree_remove(r.tree, "helpdesk/index.jsonl");
     tree_remove(r.tree, "helpdesk/shared");
-    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
-    status = status_of(&r, NULL);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_OK);
+    status = helpdesk_rig_status(&r, NULL);
     CHECK_INT(status.documents, 2);
     CHECK_STR(status.error, "");
     CHECK(status.generation > generation);
-    CHECK_STR(source_of(&held, 0), "deep/visas.md"); /* Who had the old one still has it. */
+    CHECK_STR(helpdesk_rig_source(&held, 0),
+              "deep/visas.md"); /* Who had the old one still has it. */
     helpdesk_release(&held);
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 static void
 a_reload_takes_vectors_over(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
-    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    helpdesk_rig_init(&r);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_OK);
     CHECK_INT(atomic_load(&r.embedder.texts), 3);
     tree_write(r.tree, "helpdesk/new.md", "# New\n\nNever seen.\n");
-    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_OK);
     CHECK_INT(atomic_load(&r.embedder.texts), 4);
-    CHECK_INT(status_of(&r, NULL).reused, 3);
-    finds(&r, NULL, "never seen", "new.md");
-    CHECK_INT(reload(&r, NULL, true, &f), E_OK);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).reused, 3);
+    helpdesk_rig_finds(&r, NULL, "never seen", "new.md");
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, true, &f), E_OK);
     CHECK_INT(atomic_load(&r.embedder.texts), 4 + 1 + 4);
-    CHECK_INT(status_of(&r, NULL).reused, 0);
-    finds(&r, NULL, "money back", "refunds.md");
-    rig_fini(&r);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).reused, 0);
+    helpdesk_rig_finds(&r, NULL, "money back", "refunds.md");
+    helpdesk_rig_fini(&r);
 }
 
 /* ---- Failures ---- */
@@ -507,181 +380,181 @@ static void
 helpdesk_failed_load_retries(void **unused)
 {
     static const int64_t delays[] = {2, 4, 8, 10, 10};
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
     struct helpdesk_status status;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     atomic_store(&r.embedder.fails, E_IO);
     for (unsigned attempt = 1; attempt <= 5; attempt++) {
-        CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+        CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY);
         CHECK_STR(f.text, "the helpdesk index cannot be loaded: the provider says no");
         CHECK(f.remedy[0]);
-        status = status_of(&r, NULL);
+        status = helpdesk_rig_status(&r, NULL);
         CHECK_INT(status.state, HELPDESK_FAILED);
         CHECK_INT(status.loads, attempt);
         CHECK_INT(status.failures, attempt);
         CHECK_STR(status.error, "the provider says no");
         CHECK_INT(status.retry_ns, delays[attempt - 1] * 1000000000);
         fake_clock_pass(&r.clock, status.retry_ns - 1);
-        CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY); /* Not yet. */
-        CHECK_INT(status_of(&r, NULL).loads, attempt);
+        CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY); /* Not yet. */
+        CHECK_INT(helpdesk_rig_status(&r, NULL).loads, attempt);
         fake_clock_pass(&r.clock, 1);
     }
     atomic_store(&r.embedder.fails, E_OK);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    status = status_of(&r, NULL);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    status = helpdesk_rig_status(&r, NULL);
     CHECK_INT(status.state, HELPDESK_READY);
     CHECK_INT(status.loads, 6);
     CHECK_STR(status.error, "");
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 /* By itself three times; then it is left to whoever asks. */
 static void
 the_helpdesk_tries_again_by_itself(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     atomic_store(&r.embedder.fails, E_IO);
     CHECK(!helpdesk_retry(r.helpdesk)); /* Nobody has asked for anything. */
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY);
     CHECK(helpdesk_retry(r.helpdesk));
-    CHECK_INT(status_of(&r, NULL).loads, 1);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 1);
     fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
     CHECK(helpdesk_retry(r.helpdesk));
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY); /* It has ended now. */
-    CHECK_INT(status_of(&r, NULL).loads, 2);
+    CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY); /* It has ended now. */
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 2);
     fake_clock_pass(&r.clock, HELPDESK_RETRY_MOST_NS);
     CHECK(helpdesk_retry(r.helpdesk));
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
-    CHECK_INT(status_of(&r, NULL).loads, 3);
+    CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 3);
     fake_clock_pass(&r.clock, HELPDESK_RETRY_MOST_NS);
     CHECK(!helpdesk_retry(r.helpdesk));
-    CHECK_INT(status_of(&r, NULL).loads, 3);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 3);
     atomic_store(&r.embedder.fails, E_OK);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    CHECK_INT(status_of(&r, NULL).loads, 4);
-    rig_fini(&r);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 4);
+    helpdesk_rig_fini(&r);
 }
 
 /* A load that fails is one failure for all who waited for it. */
 static void
 a_failed_load_is_told_to_all(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct crowd crowd = {.rig = &r};
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     atomic_store(&r.embedder.fails, E_BUSY);
     threads_run(20, search_once, &crowd);
     CHECK_INT(crowd.answered, 0);
-    CHECK_INT(status_of(&r, NULL).loads, 1);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 1);
     fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
     atomic_store(&r.embedder.fails, E_OK);
     threads_run(20, search_once, &crowd);
     CHECK_INT(crowd.answered, 20);
     CHECK_INT(crowd.others, 0);
-    CHECK_INT(status_of(&r, NULL).loads, 2); /* Exactly one more attempt. */
-    rig_fini(&r);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 2); /* Exactly one more attempt. */
+    helpdesk_rig_fini(&r);
 }
 
 static void
 helpdesk_embedder_mismatch(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     tree_write(r.tree, "helpdesk/index.jsonl",
                "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":1,\"dimension\":64,"
                "\"metric\":\"squared_l2\",\"embedder\":\"ollama/all-minilm\"}\n"
                "{\"content\":\"x\",\"vector\":[]}\n");
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY);
     CHECK(strstr(f.text, "made by 'ollama/all-minilm'") && strstr(f.text, "by 'fake/1'"));
     CHECK(strstr(f.remedy, "embedder that is configured") != NULL);
-    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_REFUSED);
     tree_write(r.tree, "helpdesk/index.jsonl",
                "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":0,\"dimension\":65,"
                "\"metric\":\"squared_l2\",\"embedder\":\"fake/1\"}\n");
-    CHECK_INT(reload(&r, NULL, false, &f), E_REFUSED);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_REFUSED);
     CHECK(strstr(f.text, "65") && strstr(f.text, "64"));
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 static void
 helpdesk_empty_is_not_error(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f = FAULT_INIT;
     struct helpdesk_answer answer;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     tree_remove(r.tree, "helpdesk");
     for (int folder = 0; folder < 2; folder++) {
-        CHECK_INT(ask(&r, NULL, "visa", &answer, &f), E_OK);
+        CHECK_INT(helpdesk_rig_ask(&r, NULL, "visa", &answer, &f), E_OK);
         CHECK_INT(answer.hits.count, 0);
         CHECK_INT(answer.hits.before, 0);
         CHECK(!answer.hits.fallback);
         helpdesk_release(&answer);
-        CHECK_INT(status_of(&r, NULL).state, HELPDESK_READY);
-        CHECK_INT(status_of(&r, NULL).documents, 2 * folder);
+        CHECK_INT(helpdesk_rig_status(&r, NULL).state, HELPDESK_READY);
+        CHECK_INT(helpdesk_rig_status(&r, NULL).documents, 2 * folder);
         tree_mkdir(r.tree, "helpdesk");
         tree_write(r.tree, "helpdesk/blank.md", " \n\n\t\n");
         tree_write(r.tree, "helpdesk/rule.md", "---\n\n***\n");
-        CHECK_INT(reload(&r, NULL, false, &f), E_OK);
+        CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_OK);
     }
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 /* A folder that the settings name, or a tenant's, is another thing. */
 static void
 what_is_named_must_be_there(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
-    CHECK_INT(fails_with(&r, "acme", "visa", &f), E_NOT_READY);
+    helpdesk_rig_init(&r);
+    CHECK_INT(helpdesk_rig_fails(&r, "acme", "visa", &f), E_NOT_READY);
     CHECK(strstr(f.text, "there is no helpdesk index 'acme'") != NULL);
     CHECK(strstr(f.remedy, "helpdesk/acme") != NULL);
-    CHECK_INT(reload(&r, "acme", false, &f), E_NOT_FOUND);
+    CHECK_INT(helpdesk_rig_reload(&r, "acme", false, &f), E_NOT_FOUND);
     helpdesk_destroy(r.helpdesk);
-    make_helpdesk_of(&r, 8, 1000, true);
-    finds(&r, NULL, "visa", "deep/visas.md");
+    helpdesk_rig_make(&r, 8, 1000, true);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
     tree_remove(r.tree, "helpdesk");
-    CHECK_INT(reload(&r, NULL, false, &f), E_NOT_FOUND);
-    rig_fini(&r);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_NOT_FOUND);
+    helpdesk_rig_fini(&r);
 }
 
 static void
 what_cannot_be_read_is_skipped(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     tree_write_bytes(r.tree, "helpdesk/latin.md", SLICE("# Caf\xe9\n"));
     tree_symlink(r.tree, "../secret.md", "helpdesk/link.md");
     tree_write(r.tree, "secret.md", "# Secret\n");
     tree_write(r.tree, "helpdesk/.hidden.md", "# Hidden\n");
-    finds(&r, NULL, "visa", "deep/visas.md");
-    CHECK_INT(status_of(&r, NULL).documents, 3);
-    CHECK_INT(status_of(&r, NULL).skipped, 1);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(helpdesk_rig_status(&r, NULL).documents, 3);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).skipped, 1);
     helpdesk_destroy(r.helpdesk);
-    make_helpdesk_of(&r, 8, 2, false);
-    CHECK_INT(reload(&r, NULL, false, &f), E_TOO_LARGE);
+    helpdesk_rig_make(&r, 8, 2, false);
+    CHECK_INT(helpdesk_rig_reload(&r, NULL, false, &f), E_TOO_LARGE);
     CHECK(strstr(f.text, "more than 2 passages") != NULL);
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 /* ---- Whoever waits ---- */
@@ -696,36 +569,37 @@ say_stop(void *arg)
 static void
 who_gives_up_takes_nothing_from_the_others(void **unused)
 {
-    struct rig r;
-    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_rig r;
+    struct helpdesk_asker asker = helpdesk_rig_asker(NULL);
     struct helpdesk_answer answer;
     struct fault f = FAULT_INIT;
     bool asked = false;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     fake_embedder_close(&r.embedder);
     asker.deadline_ns = clock_mono(clock_real()) + 1000000;
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
+    CHECK_INT(helpdesk_rig_ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
     CHECK_STR(f.text, "the helpdesk index is still being loaded");
     CHECK_INT(helpdesk_reload(r.helpdesk, &asker, false, &f), E_TIMEOUT);
     asker.deadline_ns = 0; /* Long past. */
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
+    CHECK_INT(helpdesk_rig_ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
     asker.deadline_ns = INT64_MAX;
     asker.stopped = say_stop;
     asker.arg = &asked;
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_CANCELLED);
+    CHECK_INT(helpdesk_rig_ask_as(&r, &asker, "visa", &answer, &f), E_CANCELLED);
     CHECK(asked);
-    CHECK_INT(status_of(&r, NULL).state, HELPDESK_LOADING);
-    CHECK_INT(status_of(&r, NULL).loads, 1);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).state, HELPDESK_LOADING);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 1);
     fake_embedder_open(&r.embedder);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_CANCELLED); /* Not for its vector. */
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(helpdesk_rig_ask_as(&r, &asker, "visa", &answer, &f),
+              E_CANCELLED); /* Not for its vector. */
     asker.stopped = NULL;
     asker.deadline_ns = 0; /* Once it is there nobody waits for anything. */
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_OK);
+    CHECK_INT(helpdesk_rig_ask_as(&r, &asker, "visa", &answer, &f), E_OK);
     helpdesk_release(&answer);
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 static void
@@ -733,7 +607,7 @@ wait_in_vain(void *arg, unsigned number)
 {
     struct patience *p = arg;
     struct waiter me = {p, false};
-    struct helpdesk_asker asker = asker_for(NULL);
+    struct helpdesk_asker asker = helpdesk_rig_asker(NULL);
     struct helpdesk_answer answer;
     struct fault f = FAULT_INIT;
 
@@ -742,7 +616,7 @@ wait_in_vain(void *arg, unsigned number)
     if (number == 0) {
         wait_waiting(p, 5);
         helpdesk_give_up(p->rig->helpdesk);
-    } else if (ask_as(p->rig, &asker, "visa", &answer, &f) != E_OK) {
+    } else if (helpdesk_rig_ask_as(p->rig, &asker, "visa", &answer, &f) != E_OK) {
         atomic_fetch_add(&p->failed, 1);
     } else {
         helpdesk_release(&answer);
@@ -752,45 +626,45 @@ wait_in_vain(void *arg, unsigned number)
 static void
 the_end_is_waited_for_by_nobody(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct patience p = {
         .rig = &r, .mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     fake_embedder_close(&r.embedder);
     threads_run(6, wait_in_vain, &p);
     CHECK_INT(p.failed, 5);
-    CHECK(reload(&r, NULL, false, &f) != E_OK);
-    rig_fini(&r); /* With the gate closed. */
+    CHECK(helpdesk_rig_reload(&r, NULL, false, &f) != E_OK);
+    helpdesk_rig_fini(&r); /* With the gate closed. */
 }
 
 static void
 the_keeper_preloads_and_tries_again(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct keeper *keeper = NULL;
     struct fault f = FAULT_INIT;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     CHECK_INT(keeper_start(&keeper, &f), E_OK);
     fake_embedder_close(&r.embedder);
     helpdesk_keep(r.helpdesk, keeper, true);
     fake_embedder_wait_inside(&r.embedder, 1); /* Nobody has asked. */
-    CHECK_INT(status_of(&r, NULL).state, HELPDESK_LOADING);
+    CHECK_INT(helpdesk_rig_status(&r, NULL).state, HELPDESK_LOADING);
     atomic_store(&r.embedder.fails, E_IO);
     fake_embedder_open(&r.embedder);
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
+    CHECK_INT(helpdesk_rig_fails(&r, NULL, "visa", &f), E_NOT_READY);
     fake_embedder_close(&r.embedder);
     atomic_store(&r.embedder.fails, E_OK);
     fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
     fake_embedder_wait_inside(&r.embedder, 1); /* The keeper has come. */
     fake_embedder_open(&r.embedder);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    CHECK_INT(status_of(&r, NULL).loads, 2);
-    rig_fini(&r);
+    helpdesk_rig_finds(&r, NULL, "visa", "deep/visas.md");
+    CHECK_INT(helpdesk_rig_status(&r, NULL).loads, 2);
+    helpdesk_rig_fini(&r);
     keeper_stop(keeper);
 }
 
@@ -798,24 +672,24 @@ the_keeper_preloads_and_tries_again(void **unused)
 static void
 the_end_comes_during_the_first_load(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct keeper *keeper = NULL;
     struct fault f = FAULT_INIT;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     CHECK_INT(keeper_start(&keeper, &f), E_OK);
     fake_embedder_close(&r.embedder);
     helpdesk_keep(r.helpdesk, keeper, true);
     fake_embedder_wait_inside(&r.embedder, 1);
-    rig_fini(&r); /* With the gate closed. */
+    helpdesk_rig_fini(&r); /* With the gate closed. */
     keeper_stop(keeper);
 }
 
 /* ---- Tenants ---- */
 
 static void
-write_tenants(struct rig *r)
+write_tenants(struct helpdesk_rig *r)
 {
     tree_write(r->tree, "helpdesk/acme/vault.md", "# Vault\n\nThe code of acme is 1111.\n");
     tree_write(r->tree, "helpdesk/globex/vault.md", "# Vault\n\nThe code of globex is 2222.\n");
@@ -836,23 +710,23 @@ shows(const struct helpdesk_answer *answer, const char *word)
 static void
 tenants_see_their_own(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f = FAULT_INIT;
     struct helpdesk_answer answer;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     write_tenants(&r);
-    CHECK_INT(ask(&r, "acme", "the code of the vault", &answer, &f), E_OK);
+    CHECK_INT(helpdesk_rig_ask(&r, "acme", "the code of the vault", &answer, &f), E_OK);
     CHECK(shows(&answer, "acme") && !shows(&answer, "globex") && !shows(&answer, "Refunds"));
     helpdesk_release(&answer);
-    CHECK_INT(ask(&r, "globex", "the code of the vault", &answer, &f), E_OK);
+    CHECK_INT(helpdesk_rig_ask(&r, "globex", "the code of the vault", &answer, &f), E_OK);
     CHECK(shows(&answer, "globex again") && !shows(&answer, "acme"));
     helpdesk_release(&answer);
-    CHECK_INT(ask(&r, "shared", "the code of the vault", &answer, &f), E_OK);
+    CHECK_INT(helpdesk_rig_ask(&r, "shared", "the code of the vault", &answer, &f), E_OK);
     CHECK(shows(&answer, "Refunds") && !shows(&answer, "acme") && !shows(&answer, "globex"));
     helpdesk_release(&answer);
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 static void
@@ -872,20 +746,20 @@ names_lead_nowhere_else(void **unused)
         "a\n",
         "\xc3\xa9",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
-    struct rig r;
+    struct helpdesk_rig r;
     struct fault f;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     tree_write(r.tree, "outside/secret.md", "# Secret\n");
     tree_symlink(r.tree, "../outside", "helpdesk/link");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        CHECK_INT(fails_with(&r, names[i], "secret", &f), E_ARGUMENT);
-        CHECK_INT(reload(&r, names[i], false, &f), E_ARGUMENT);
-        CHECK_INT(status_of(&r, names[i]).state, HELPDESK_UNLOADED);
+        CHECK_INT(helpdesk_rig_fails(&r, names[i], "secret", &f), E_ARGUMENT);
+        CHECK_INT(helpdesk_rig_reload(&r, names[i], false, &f), E_ARGUMENT);
+        CHECK_INT(helpdesk_rig_status(&r, names[i]).state, HELPDESK_UNLOADED);
     }
-    CHECK_INT(fails_with(&r, "link", "secret", &f), E_NOT_READY);
-    rig_fini(&r);
+    CHECK_INT(helpdesk_rig_fails(&r, "link", "secret", &f), E_NOT_READY);
+    helpdesk_rig_fini(&r);
 }
 
 static void
@@ -899,7 +773,7 @@ search_as_tenants(void *arg, unsigned number)
         unsigned at = (number + i) % 3;
         struct helpdesk_answer answer;
         struct fault f = FAULT_INIT;
-        enum err err = ask(c->rig, names[at], "the code of the vault", &answer, &f);
+        enum err err = helpdesk_rig_ask(c->rig, names[at], "the code of the vault", &answer, &f);
 
         if (!err) {
             atomic_fetch_add(&c->answered, 1);
@@ -913,30 +787,30 @@ search_as_tenants(void *arg, unsigned number)
 
 /* The load that made the last index may still be letting go of it. */
 static void
-finds_once_there_is_room(struct rig *r, const char *index)
+finds_once_there_is_room(struct helpdesk_rig *r, const char *index)
 {
     struct fault f;
 
-    while (fails_with(r, index, "the code", &f) == E_NOT_READY) {
+    while (helpdesk_rig_fails(r, index, "the code", &f) == E_NOT_READY) {
         CHECK(strstr(f.text, "in use") != NULL);
         sched_yield();
     }
-    finds(r, index, "the code", "vault.md");
+    helpdesk_rig_finds(r, index, "the code", "vault.md");
 }
 
 /* One place for three indexes: each makes room for the next, and nobody sees another's. */
 static void
 no_cross_talk_when_indexes_make_room(void **unused)
 {
-    struct rig r;
+    struct helpdesk_rig r;
     struct crowd crowd = {.rig = &r};
     struct slots_counters counters;
 
     (void)unused;
-    rig_init(&r);
+    helpdesk_rig_init(&r);
     write_tenants(&r);
     helpdesk_destroy(r.helpdesk);
-    make_helpdesk_of(&r, 1, 1000, false);
+    helpdesk_rig_make(&r, 1, 1000, false);
     threads_run(12, search_as_tenants, &crowd);
     CHECK(crowd.answered > 0);
     CHECK_INT(crowd.others, 0);
@@ -944,328 +818,7 @@ no_cross_talk_when_indexes_make_room(void **unused)
     finds_once_there_is_room(&r, "globex");
     counters = helpdesk_counters(r.helpdesk);
     CHECK(counters.evictions >= 1 && counters.size == 1 && counters.max == 1);
-    rig_fini(&r);
-}
-
-/* ---- Words ---- */
-
-/* The first sources, with blanks between. */
-static void
-finds_in_order(struct rig *r, const char *query, bool context, const char *sources)
-{
-    struct helpdesk_asker asker = asker_for(NULL);
-    struct helpdesk_ask one = {.query = slice_of(query)};
-    struct helpdesk_answer answer;
-    struct fault f = FAULT_INIT;
-    struct buf all = BUF_INIT;
-
-    helpdesk_search_init(&one.search, PROFILE_NONE, context, false);
-    CHECK_INT(helpdesk_search(r->helpdesk, &asker, &one, &answer, &f), E_OK);
-    CHECK_INT(answer.words, context);
-    for (size_t i = 0; i < answer.hits.count; i++) {
-        buf_addf(&all, "%s%s", i ? " " : "", source_of(&answer, i));
-    }
-    if (strncmp(all.data, sources, strlen(sources)) != 0) {
-        fail_msg("%s", all.data);
-    }
-    buf_fini(&all);
-    helpdesk_release(&answer);
-}
-
-/* Both kinds of passages are found by their words: chunks of documents, and those of index files,
- * whatever their vectors say. */
-static void
-words_find_what_vectors_do_not(void **unused)
-{
-    struct rig r;
-    struct fault f;
-    struct buf file = BUF_INIT;
-
-    (void)unused;
-    rig_init(&r);
-    helpdesk_destroy(r.helpdesk);
-    r.words = true;
-    make_helpdesk_of(&r, 2, 1000, false);
-    buf_adds(&file, "{\"format\":\"tandem-helpdesk\",\"version\":1,\"count\":1,\"dimension\":64,"
-                    "\"metric\":\"squared_l2\",\"embedder\":\"fake/1\"}\n"
-                    "{\"content\":\"A zeppelin lands.\",\"source\":\"z\",\"vector\":[-1");
-    for (int i = 1; i < 64; i++) {
-        buf_adds(&file, ",0");
-    }
-    buf_adds(&file, "]}\n");
-    tree_write(r.tree, "helpdesk/index.jsonl", file.data);
-    buf_fini(&file);
-    finds_in_order(&r, "zeppelin", true, "z ");
-    finds_in_order(&r, "the embassy", true, "deep/visas.md ");
-    CHECK_INT(fails_with(&r, NULL, "?!", &f), E_ARGUMENT);
-    CHECK_INT(fails_with(&r, NULL, "nothing that any of them has", &f), E_OK);
-    CHECK_INT(fails_with(&r, NULL, "\"quoted AND NEAR(", &f), E_OK);
-    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
-    finds_in_order(&r, "zeppelin", true, "z ");
-    tree_remove(r.tree, "helpdesk");
-    CHECK_INT(reload(&r, NULL, false, &f), E_OK);
-    CHECK_INT(fails_with(&r, NULL, "zeppelin", &f), E_OK);
-    rig_fini(&r);
-}
-
-/* ---- Questions ---- */
-
-static void
-questions_have_bounds(void **unused)
-{
-    struct rig r;
-    struct fault f;
-    char *long_one = xcalloc(1, 2 * HELPDESK_QUERY_MAX + 3);
-
-    (void)unused;
-    rig_init(&r);
-    CHECK_INT(fails_with(&r, NULL, "", &f), E_ARGUMENT);
-    CHECK_STR(f.text, "the query is empty");
-    CHECK_INT(fails_with(&r, NULL, " \t\n\xc2\xa0", &f), E_ARGUMENT);
-    CHECK_STR(f.text, "the query is empty");
-    CHECK_INT(fails_with(&r, NULL, "a\xff", &f), E_ARGUMENT);
-    CHECK_INT(status_of(&r, NULL).loads, 0); /* For none of them. */
-    CHECK_INT(fails_with(&r, NULL, "?!", &f), E_ARGUMENT);
-    CHECK_STR(f.text, "the query holds no word");
-    for (unsigned i = 0; i < HELPDESK_QUERY_MAX; i++) {
-        memcpy(long_one + 2 * (size_t)i, "\xc3\xa9", 2);
-    }
-    CHECK_INT(fails_with(&r, NULL, long_one, &f), E_OK);
-    rig_fini(&r);
-    rig_init(&r);
-    memcpy(long_one + 2 * (size_t)HELPDESK_QUERY_MAX, "x", 2);
-    CHECK_INT(fails_with(&r, NULL, long_one, &f), E_ARGUMENT);
-    CHECK_STR(f.text, "the query has more than 2000 characters");
-    free(long_one);
-    rig_fini(&r);
-}
-
-static void
-searches_have_bounds(void **unused)
-{
-    static const struct helpdesk_search wrong[] = {
-        {.top_k = 0, .fetch_k = 1},
-        {.top_k = HELPDESK_TOP_MAX + 1, .fetch_k = HELPDESK_FETCH_MAX},
-        {.top_k = 5, .fetch_k = 4},
-        {.top_k = 5, .fetch_k = HELPDESK_FETCH_MAX + 1},
-        {.top_k = 5, .fetch_k = 5, .lambda = 1.1},
-        {.top_k = 5, .fetch_k = 5, .lambda = -0.1},
-        {.top_k = 5, .fetch_k = 5, .lambda = (double)NAN},
-        {.top_k = 5, .fetch_k = 5, .min_score = 2},
-        {.top_k = 5, .fetch_k = 5, .min_score = (double)NAN},
-    };
-    struct rig r;
-    struct helpdesk_asker asker = asker_for(NULL);
-    struct helpdesk_answer answer;
-
-    (void)unused;
-    rig_init(&r);
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct helpdesk_ask one = {.query = SLICE("visa"), .search = wrong[i]};
-        struct fault f = FAULT_INIT;
-
-        CHECK_INT(helpdesk_search(r.helpdesk, &asker, &one, &answer, &f), E_ARGUMENT);
-        CHECK(f.text[0]);
-    }
-    rig_fini(&r);
-}
-
-/* The embedder fails for one question: the index stays, and so does the reason. */
-static void
-a_question_that_cannot_be_embedded(void **unused)
-{
-    struct rig r;
-    struct fault f;
-
-    (void)unused;
-    rig_init(&r);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    atomic_store(&r.embedder.fails, E_TIMEOUT);
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_TIMEOUT);
-    CHECK_STR(f.text, "the provider says no");
-    CHECK_INT(status_of(&r, NULL).state, HELPDESK_READY);
-    atomic_store(&r.embedder.fails, E_IO); /* It is gone: the asker may come again. */
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
-    CHECK_STR(f.text, "the provider says no");
-    atomic_store(&r.embedder.fails, E_OK);
-    finds(&r, NULL, "visa", "deep/visas.md");
-    rig_fini(&r);
-    helpdesk_destroy(NULL);
-}
-
-/* ---- By words alone ---- */
-
-/* Asks, and checks that words alone have answered, or that they had to do no more than their part.
- */
-static void
-finds_by(struct rig *r, const char *query, const char *source, const char *degraded)
-{
-    struct helpdesk_answer answer;
-    struct fault f = FAULT_INIT;
-
-    if (ask(r, NULL, query, &answer, &f) != E_OK) {
-        fail_msg("%s", f.text);
-    }
-    CHECK(answer.words && answer.hits.count > 0);
-    CHECK_STR(source_of(&answer, 0), source);
-    CHECK_STR(answer.degraded, degraded);
-    CHECK(answer.hits.unscored == (degraded[0] != '\0'));
-    helpdesk_release(&answer);
-}
-
-static void
-rig_init_with_words(struct rig *r)
-{
-    rig_init(r);
-    helpdesk_destroy(r->helpdesk);
-    r->words = true;
-    make_helpdesk_of(r, 8, 1000, false);
-}
-
-/* The embedder cannot be used for a question: its words answer, whatever the reason. */
-static void
-a_question_without_a_vector_goes_by_words(void **unused)
-{
-    static const enum err reasons[] = {E_IO, E_TIMEOUT, E_LIMIT, E_NOT_READY, E_REFUSED};
-    struct helpdesk_answer answer;
-    struct helpdesk_asker asker = asker_for(NULL);
-    struct fault f = FAULT_INIT;
-    struct rig r;
-
-    (void)unused;
-    rig_init_with_words(&r);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        atomic_store(&r.embedder.fails, reasons[i]);
-        finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
-    }
-    CHECK_INT(ask(&r, NULL, "zeppelin", &answer, &f), E_OK); /* There is no such word. */
-    CHECK_INT(answer.hits.count, 0);
-    helpdesk_release(&answer);
-    atomic_store(&r.embedder.fails, E_OVERLOAD); /* That is no trouble of the embedder. */
-    CHECK_INT(fails_with(&r, NULL, "reset by mail", &f), E_OVERLOAD);
-    atomic_store(&r.embedder.fails, E_TIMEOUT); /* The asker has no time left either. */
-    asker.deadline_ns = 0;
-    CHECK_INT(ask_as(&r, &asker, "visa", &answer, &f), E_TIMEOUT);
-    atomic_store(&r.embedder.fails, E_OK);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    CHECK_INT(status_of(&r, NULL).loads, 1);
-    rig_fini(&r);
-}
-
-/* The embedder cannot be used for the index: it goes by words until it can, and says so. */
-static void
-an_index_without_vectors_goes_by_words(void **unused)
-{
-    struct helpdesk_status status;
-    struct rig r;
-
-    (void)unused;
-    rig_init_with_words(&r);
-    atomic_store(&r.embedder.fails, E_IO);
-    finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
-    status = status_of(&r, NULL);
-    CHECK_INT(status.state, HELPDESK_READY);
-    CHECK(status.degraded);
-    CHECK_STR(status.error, "the provider says no");
-    CHECK_INT(status.vectors, 0);
-    CHECK_INT(status.documents, 3);
-    CHECK_INT(status.failures, 1);
-    CHECK_INT(status.retry_ns, HELPDESK_RETRY_NS);
-    finds_by(&r, "reset by mail", "passwords.md", "the provider says no");
-    CHECK_INT(status_of(&r, NULL).loads, 1); /* Not yet. */
-    CHECK(helpdesk_retry(r.helpdesk));
-    atomic_store(&r.embedder.fails, E_OK);
-    fake_clock_pass(&r.clock, HELPDESK_RETRY_NS);
-    helpdesk_retry(r.helpdesk);
-    do { /* Searches go on meanwhile. */
-        finds(&r, NULL, "reset by mail", "passwords.md");
-        status = status_of(&r, NULL);
-    } while (status.degraded);
-    CHECK_STR(status.error, "");
-    CHECK_INT(status.vectors, 3);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    rig_fini(&r);
-}
-
-/* One with vectors is not given up for one without, however the reload ends. */
-static void
-an_index_with_vectors_stays(void **unused)
-{
-    struct fault f;
-    struct rig r;
-
-    (void)unused;
-    rig_init_with_words(&r);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    atomic_store(&r.embedder.fails, E_IO);
-    CHECK_INT(reload(&r, NULL, true, &f), E_IO);
-    atomic_store(&r.embedder.fails, E_OK);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    CHECK_INT(status_of(&r, NULL).vectors, 3);
-    CHECK(!status_of(&r, NULL).degraded);
-    rig_fini(&r);
-}
-
-struct cancelling {
-    struct rig *rig;
-    _Atomic bool gone;
-    enum err err;
-};
-
-static bool
-is_gone(void *arg)
-{
-    return atomic_load((_Atomic bool *)arg);
-}
-
-static void
-ask_or_leave(void *arg, unsigned number)
-{
-    struct cancelling *c = arg;
-    struct helpdesk_asker asker = asker_for(NULL);
-    struct helpdesk_answer answer;
-    struct fault f = FAULT_INIT;
-
-    asker.stopped = is_gone;
-    asker.arg = &c->gone;
-    if (number == 0) {
-        c->err = ask_as(c->rig, &asker, "visa", &answer, &f);
-        return;
-    }
-    fake_embedder_wait_inside(&c->rig->embedder, 1);
-    atomic_store(&c->gone, true); /* Nobody opens the embedder. */
-}
-
-static void
-who_leaves_does_not_wait_for_the_vector(void **unused)
-{
-    struct rig r;
-    struct cancelling c = {.rig = &r};
-
-    (void)unused;
-    rig_init_with_words(&r);
-    finds_by(&r, "reset by mail", "passwords.md", "");
-    fake_embedder_close(&r.embedder);
-    threads_run(2, ask_or_leave, &c);
-    CHECK_INT(c.err, E_CANCELLED);
-    fake_embedder_open(&r.embedder);
-    rig_fini(&r);
-}
-
-static void
-an_ending_server_says_so(void **unused)
-{
-    struct fault f;
-    struct rig r;
-
-    (void)unused;
-    rig_init(&r);
-    helpdesk_give_up(r.helpdesk);
-    CHECK_INT(fails_with(&r, NULL, "visa", &f), E_NOT_READY);
-    CHECK_STR(f.text, "the helpdesk index cannot be loaded: the server is ending");
-    CHECK_STR(f.remedy, "");
-    rig_fini(&r);
+    helpdesk_rig_fini(&r);
 }
 
 int
@@ -1292,15 +845,6 @@ main(void)
         cmocka_unit_test(tenants_see_their_own),
         cmocka_unit_test(names_lead_nowhere_else),
         cmocka_unit_test(no_cross_talk_when_indexes_make_room),
-        cmocka_unit_test(words_find_what_vectors_do_not),
-        cmocka_unit_test(questions_have_bounds),
-        cmocka_unit_test(searches_have_bounds),
-        cmocka_unit_test(a_question_that_cannot_be_embedded),
-        cmocka_unit_test(a_question_without_a_vector_goes_by_words),
-        cmocka_unit_test(an_index_without_vectors_goes_by_words),
-        cmocka_unit_test(an_index_with_vectors_stays),
-        cmocka_unit_test(who_leaves_does_not_wait_for_the_vector),
-        cmocka_unit_test(an_ending_server_says_so),
     };
     return CHECK_RUN(tests);
 }
