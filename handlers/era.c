@@ -14,10 +14,10 @@
 #include "state/version.h"
 
 static const struct {
-    const char *text;
+    struct slice text; /* Ended by NUL. */
     enum era era;
 } revisions[REVISION_COUNT] = {
-#define ROW(NAME, TEXT, ERA) [REVISION_##NAME] = {TEXT, ERA},
+#define ROW(NAME, TEXT, ERA) [REVISION_##NAME] = {{TEXT, sizeof TEXT - 1}, ERA},
     REVISIONS(ROW)
 #undef ROW
 };
@@ -25,14 +25,14 @@ static const struct {
 const char *
 era_revision_text(enum revision revision)
 {
-    return revisions[revision].text;
+    return revisions[revision].text.data;
 }
 
 enum revision
 era_revision(struct slice text)
 {
     for (int i = 0; i < REVISION_COUNT; i++) {
-        if (slice_is(text, revisions[i].text)) {
+        if (slice_equal(text, revisions[i].text)) {
             return (enum revision)i;
         }
     }
@@ -53,7 +53,7 @@ era_add_supported(struct buf *out, bool modern_only)
     buf_addc(out, '[');
     for (int i = REVISION_COUNT - 1; i >= 0; i--) {
         if (!modern_only || revisions[i].era == ERA_MODERN) {
-            buf_addf(out, "%s\"%s\"", comma, revisions[i].text);
+            buf_addf(out, "%s\"%s\"", comma, revisions[i].text.data);
             comma = ",";
         }
     }

@@ -70,6 +70,8 @@ find_keyword(const char *name, size_t len)
     return KEYWORD_COUNT;
 }
 
+_Static_assert(KEYWORD_COUNT <= 64, "a bit each");
+
 static enum err
 check_keywords(struct check *c, struct node *n)
 {
@@ -80,18 +82,19 @@ check_keywords(struct check *c, struct node *n)
     };
     json_t *schema = walkable(n->schema);
     enum err err = E_OK;
-    size_t i;
+    uint64_t there = 0; /* Bits by keyword. */
 
     for (void *at = json_object_iter(schema); at; at = json_object_iter_next(schema, at)) {
         enum keyword keyword = find_keyword(json_object_iter_key(at), json_object_iter_key_len(at));
         if (keyword < KEYWORD_COUNT) {
             n->keyword[keyword] = json_object_iter_value(at);
+            there |= (uint64_t)1 << keyword;
         }
     }
-    for (i = 0; i < KEYWORD_COUNT && !err; i++) {
-        if (n->keyword[i]) {
-            err = rules[i](c, n, n->keyword[i]);
-        }
+    for (; there && !err; there &= there - 1) { /* In the order of the table. */
+        int keyword = __builtin_ctzll(there);
+
+        err = rules[keyword](c, n, n->keyword[keyword]);
     }
     return err;
 }

@@ -116,17 +116,19 @@ schema_rule_items(struct check *c, const struct node *n, const json_t *rule)
     return err;
 }
 
-/* Checks the member 'name' of the object, which is there. */
+/* Checks 'member', which the object has by this name. */
 static enum err
-check_member(struct check *c, const struct node *n, const json_t *schema, const char *name)
+check_member(struct check *c, const struct node *n, const json_t *schema, const char *name,
+             json_t *member)
 {
     struct place at = {.up = n->at, .name = name};
-    json_t *integer = as_integer(schema, json_object_get(n->value, name));
+    json_t *integer = as_integer(schema, member);
 
     if (integer) {
         json_object_set_new(n->value, name, integer);
+        member = integer;
     }
-    return schema_check_value(c, schema, json_object_get(n->value, name), &at);
+    return schema_check_value(c, schema, member, &at);
 }
 
 static enum err
@@ -168,7 +170,8 @@ schema_rule_additional(struct check *c, const struct node *n, const json_t *rule
     json_object_foreach(n->value, name, value) {
         if (!json_object_get(known, name)) {
             /* Replacing the value of a member that is there does not disturb the walk. */
-            err = json_is_false(rule) ? unknown_member(c, n, name) : check_member(c, n, rule, name);
+            err = json_is_false(rule) ? unknown_member(c, n, name)
+                                      : check_member(c, n, rule, name, value);
         }
         if (err) {
             break;
@@ -215,7 +218,7 @@ few_members_fit(struct check *c, const struct node *n, const json_t *properties)
 
     json_object_foreach(n->value, name, member) {
         schema = json_object_get(properties, name);
-        if (schema && check_member(c, n, schema, name)) {
+        if (schema && check_member(c, n, schema, name, member)) {
             return false;
         }
     }
@@ -225,20 +228,19 @@ few_members_fit(struct check *c, const struct node *n, const json_t *properties)
 enum err
 schema_rule_properties(struct check *c, const struct node *n, const json_t *rule)
 {
-    json_t *properties = walkable(rule), *schema;
+    json_t *properties = walkable(rule), *schema, *member;
     enum err err = E_OK;
     const char *name;
 
-    if (!json_is_object(n->value) || (json_object_size(n->value) < json_object_size(properties) &&
+    if (!json_is_object(n->value) || (json_object_size(n->value) <= json_object_size(properties) &&
                                       few_members_fit(c, n, rule))) {
         return E_OK;
     }
     json_object_foreach(properties, name, schema) {
-        if (json_object_get(n->value, name)) {
-            err = check_member(c, n, schema, name);
-            if (err) {
-                break;
-            }
+        member = json_object_get(n->value, name);
+        err = member ? check_member(c, n, schema, name, member) : E_OK;
+        if (err) {
+            break;
         }
     }
     return err;

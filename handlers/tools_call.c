@@ -185,21 +185,29 @@ check_result(const struct request *req, const json_t *schema, json_t *result, st
     return E_OK;
 }
 
+/* Whether the argument 'key' is known, not required, and cannot be null. */
+static bool
+may_be_left_out(const json_t *schema, const char *key)
+{
+    const json_t *properties = json_object_get(schema, "properties");
+    const json_t *type = json_object_get(json_object_get(properties, key), "type");
+
+    return json_is_string(type) && strcmp(json_string_value(type), "null") != 0 &&
+           !schema_requires(schema, key);
+}
+
 /* Many clients send null for an argument that they leave out.  Takes those away that may be left
  * out and could not be null. */
 static void
 drop_nulls(const json_t *schema, json_t *args)
 {
-    const json_t *properties = json_object_get(schema, "properties");
     const char *key;
     json_t *value;
     void *next;
 
     json_object_foreach_safe(args, next, key, value)
     {
-        const json_t *type = json_object_get(json_object_get(properties, key), "type");
-        if (json_is_null(value) && json_is_string(type) &&
-            strcmp(json_string_value(type), "null") != 0 && !schema_requires(schema, key)) {
+        if (json_is_null(value) && may_be_left_out(schema, key)) {
             json_object_del(args, key);
         }
     }

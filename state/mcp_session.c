@@ -206,8 +206,8 @@ mcp_session_find(struct mcp_sessions *s, struct slice id, struct slice principal
         s->counters.expired++;
         gone = &e->session;
     } else if (e && slice_is(principal, e->session.principal)) {
-        HASH_DEL(s->table, e);
-        HASH_ADD_STR(s->table, session.id, e);
+        HASH_DEL(s->table, e); /* Who was asked for last is the last in the table. */
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, s->table, e->session.id, id.len, e->hh.hashv, e);
         *session = mcp_session_ref(&e->session);
     } else if (e) { /* Another's is as unknown as none. */
         foreign = true;

@@ -4,9 +4,8 @@
 #include "state/base/stamp.h"
 #include "state/workflow_private.h"
 
-#define TEXT_MAX                                                                    \
-    ((size_t)64 * 1024) /* What is longer is made anew: a live session keeps a few. \
-                         */
+/* What is longer is made anew: a live session keeps a few. */
+#define TEXT_MAX ((size_t)64 * 1024)
 
 struct kept_task {
     struct kept kept;  /* First. */

@@ -32,15 +32,13 @@ const unsigned char http_classes[256] = {
 bool
 http_same(struct slice a, struct slice b)
 {
-    size_t i = 0;
-
+    if (slice_equal(a, b)) { /* As most are written: the 16 looks of a request take 500 less so. */
+        return true;
+    }
     if (a.len != b.len) {
         return false;
     }
-    while (a.len - i >= 8 && memcmp(a.data + i, b.data + i, 8) == 0) { /* As most are written. */
-        i += 8;
-    }
-    for (; i < a.len; i++) {
+    for (size_t i = 0; i < a.len; i++) {
         if (http_lower(a.data[i]) != http_lower(b.data[i])) {
             return false;
         }

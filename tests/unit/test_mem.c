@@ -213,6 +213,35 @@ json_strings_split_no_line(void **state)
 }
 
 /* Whatever the bytes, a parser takes the string; and what was valid comes back as it was. */
+/* What is plain is copied whole: of any length, into what is there, and held to a limit as all is.
+ */
+static void
+plain_strings_are_quoted(void **state)
+{
+    static const char plain[] = "the quick brown fox jumps over the lazy dog, and once more";
+
+    (void)state;
+    for (size_t len = 0; len < sizeof plain; len++) {
+        struct buf b = BUF_INIT, exact = {.limit = 1 + len + 2}, less = {.limit = 1 + len + 1};
+        struct buf *const all[] = {&b, &exact, &less};
+        char *expected = xasprintf("x\"%.*s\"", (int)len, plain);
+
+        for (size_t i = 0; i < 3; i++) {
+            buf_addc(all[i], 'x');
+            buf_add_json(all[i], (struct slice){plain, len});
+        }
+        CHECK_STR(b.data, expected);
+        CHECK_STR(exact.data, expected);
+        CHECK(!b.failed && !exact.failed && less.failed && less.len <= less.limit);
+        buf_add_json(&less, SLICE("a"));
+        CHECK(less.failed && less.len <= less.limit);
+        for (size_t i = 0; i < 3; i++) {
+            buf_fini(all[i]);
+        }
+        free(expected);
+    }
+}
+
 static void
 json_strings_are_json(void **state)
 {
@@ -338,6 +367,7 @@ main(void)
         cmocka_unit_test(a_full_buffer_fails_once_and_for_all),
         cmocka_unit_test(stolen_text_is_the_callers),
         cmocka_unit_test(json_strings_split_no_line),
+        cmocka_unit_test(plain_strings_are_quoted),
         cmocka_unit_test(json_strings_are_json),
         cmocka_unit_test(bytes_live_until_the_last_lets_go),
         cmocka_unit_test(no_memory_for_small_things_aborts),

@@ -606,6 +606,26 @@ required_members_are_known(void **unused)
     json_decref(none);
 }
 
+/* Arguments are looked up from the side that has fewer: what is told does not show which. */
+static void
+the_first_that_does_not_fit_is_told(void **state)
+{
+    static const char few[] = "{\"properties\":{\"a\":{\"type\":\"integer\"},"
+                              "\"b\":{\"type\":\"integer\"},\"c\":{\"type\":\"string\"}}}";
+    json_t *schema = load(few), *value = load("{\"b\":3.0,\"d\":1}");
+
+    (void)state;
+    UNFIT(few, "{\"b\":\"x\",\"a\":\"y\"}", "arguments.a: expected an integer, got \"y\"");
+    UNFIT(few, "{\"b\":\"x\",\"a\":\"y\",\"c\":\"\",\"d\":1}",
+          "arguments.a: expected an integer, got \"y\"");
+    UNFIT(few, "{\"d\":{},\"c\":7}", "arguments.c: expected a string, got 7");
+    FITS(few, "{\"d\":{},\"e\":7}");
+    CHECK_INT(schema_validate(schema, value, "arguments", &f), E_OK);
+    CHECK(json_is_integer(json_object_get(value, "b"))); /* As it was meant. */
+    json_decref(schema);
+    json_decref(value);
+}
+
 int
 main(void)
 {
@@ -623,6 +643,7 @@ main(void)
         cmocka_unit_test(depth_and_work_are_bounded),
         cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(profile_is_checked),
+        cmocka_unit_test(the_first_that_does_not_fit_is_told),
         cmocka_unit_test(size_of_schemas_is_bounded),
     };
     return CHECK_RUN(tests);
