@@ -397,7 +397,7 @@ int64_t
 server_waited(const struct server *s)
 {
     char path[64], text[128];
-    int64_t sum = 0;
+    long long longest = 0;
     struct dirent *entry;
     DIR *tasks;
 
@@ -411,11 +411,12 @@ server_waited(const struct server *s)
             long long waited = 0;
 
             read_of_thread(s->pid, entry->d_name, "schedstat", text);
-            sum += sscanf(text, "%*u %lld", &waited) == 1 ? waited : 0;
+            sscanf(text, "%*u %lld", &waited);
+            longest = waited > longest ? waited : longest;
         }
     }
     if (tasks) {
         closedir(tasks);
     }
-    return sum;
+    return longest;
 }

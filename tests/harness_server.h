@@ -62,8 +62,8 @@ void server_kill(struct server *s);
 bool server_alive(const struct server *s);
 /* Resident memory in bytes, from /proc. */
 size_t server_resident(const struct server *s);
-/* Nanoseconds for which the threads between its start and its first answer by stdio were ready to
- * run, and had no core for it: main's and that of stdio. */
+/* Nanoseconds for which a thread between its start and its first answer by stdio was ready to run,
+ * and had no core for it: main's or that of stdio, whichever waited longer. */
 int64_t server_waited(const struct server *s);
 
 #endif

@@ -423,8 +423,8 @@ nothing_acknowledged_is_lost(void **state)
            "made; %u "
            "comparisons\n",
            kills, storm.total, storm.in_flight, storm.in_flight_done, storm.compared);
-    printf("figure: restart to first answer: median %.1f ms, longest %.1f ms, of which it "
-           "waited %.1f ms for a core\n",
+    printf("figure: restart to first answer: median %.1f ms, longest %.1f ms, of which a "
+           "thread of its waited %.1f ms for a core\n",
            (double)samples_percentile(&restarts, 50) / MS, (double)longest_ns / MS,
            (double)longest_waited_ns / MS);
     CHECK_INT(server_end(&storm.server), 0);
