@@ -1,6 +1,8 @@
 /* markdown.c -- cmark-gfm's tree as a flat list of blocks.  See markdown.h. */
 #include "state/markdown.h"
 
+#include "state/markdown_effort.h"
+
 #include <cmark-gfm-core-extensions.h>
 #include <cmark-gfm-extension_api.h>
 #include <cmark-gfm.h>
@@ -237,6 +239,11 @@ markdown_parse(struct slice text, struct markdown *md, struct fault *fault)
     if (text.len > MARKDOWN_BYTES_MAX) {
         return fault_set(fault, E_TOO_LARGE, "Markdown of %zu bytes, more than %u", text.len,
                          MARKDOWN_BYTES_MAX);
+    }
+    if (markdown_effort(text) > MARKDOWN_EFFORT_MAX) {
+        fault_set(fault, E_TOO_LARGE,
+                  "Markdown that nests or repeats itself so often that reading it takes too long");
+        return fault_remedy(fault, "break up its longest lines, tables and lists");
     }
     root = parse_document(text);
     iter = cmark_iter_new(root); /* With the memory of its root. */

@@ -47,8 +47,8 @@ struct markdown {
 #define MARKDOWN_BYTES_MAX (1u << 20)
 #define MARKDOWN_BLOCKS_MAX 100000u
 
-/* Reads 'text' into 'md'; bytes that are not UTF-8 become U+FFFD.  E_TOO_LARGE over a bound;
- * E_OVERLOAD. */
+/* Reads 'text' into 'md'; bytes that are not UTF-8 become U+FFFD.  E_TOO_LARGE over a bound,
+ * or if it would take too long (markdown_effort.h); E_OVERLOAD. */
 enum err markdown_parse(struct slice text, struct markdown *md, struct fault *fault);
 void markdown_fini(struct markdown *md);
 
