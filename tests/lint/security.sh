@@ -29,6 +29,21 @@ done <tests/lint/security.txt
 [ $count -ge 70 ] || bad=1
 [ $bad -eq 0 ] && echo "ok security_rows_have_tests" || echo "not ok security_rows_have_tests"
 
+# Likewise the page for those who ask.
+page=deploy/SECURITY.md named=0 missing=
+for test in $(grep -oE '`tests/[a-z_/]+\.(c|sh|mjs|jsonl|txt):[^`]+`' $page | tr -d '`'); do
+    named=$((named + 1))
+    test=${test#tests/}
+    has "${test%%:*}" "${test#*:}" || missing="$missing $test"
+done
+if [ -z "$missing" ] && [ $named -ge 15 ]; then
+    echo "ok security_page_names_tests"
+else
+    echo "$page: there is no test$missing"
+    echo "not ok security_page_names_tests"
+    bad=1
+fi
+
 missing=
 for target in tests/fuzz/fuzz_*.c; do
     name=${target#tests/fuzz/fuzz_}
