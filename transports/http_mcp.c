@@ -36,11 +36,26 @@ wish_for(const struct http_parser *p, struct slice type)
     return wish;
 }
 
+/* Both types and nothing else, in the words in which nearly all clients say what the specification
+ * asks of them: to read them took 1,000 instructions of the 26,000 of a small call. */
+static bool
+takes_the_usual(const struct http_parser *p)
+{
+    unsigned i = 0;
+    struct slice value;
+
+    return http_header_each(p, HTTP_HEADER_ACCEPT, &i, &value) &&
+           slice_equal(value, SLICE("application/json, text/event-stream")) &&
+           !http_header_each(p, HTTP_HEADER_ACCEPT, &i, &value);
+}
+
 static void
 post_message(struct connection *c, const struct http_parser *p, struct envelope *env)
 {
-    bool json = wish_for(p, SLICE("application/json")).taken;
-    struct http_wish events = wish_for(p, SLICE("text/event-stream"));
+    bool usual = takes_the_usual(p);
+    bool json = usual || wish_for(p, SLICE("application/json")).taken;
+    struct http_wish events = usual ? (struct http_wish){.fit = HTTP_FIT_ITSELF, .taken = true}
+                                    : wish_for(p, SLICE("text/event-stream"));
 
     /* Events that nobody asked for go to who names their type; a subscription asks for them. */
     c->takes_events =

@@ -136,7 +136,7 @@ fit_of(struct slice name, struct slice type)
     size_t kind;
 
     if (http_same(name, type)) {
-        return 3;
+        return HTTP_FIT_ITSELF;
     }
     kind = (size_t)((const char *)memchr(type.data, '/', type.len) - type.data) + 1;
     if (name.len == kind + 1 && name.data[kind] == '*' &&

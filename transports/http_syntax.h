@@ -54,6 +54,7 @@ bool http_list_next(struct slice *list, struct slice *element);
 bool http_list_has(struct slice list, struct slice token);
 
 /* What the values of Accept say of one media type. */
+#define HTTP_FIT_ITSELF 3u
 struct http_wish {
     unsigned fit; /* How closely it is named: not, by any type, by its kind, itself. */
     bool taken;   /* By the closest of them: one of weight 0 refuses it. */

@@ -244,6 +244,8 @@ tokens(void **state)
     CHECK_INT(status_of("GET /ready HTTP/1.1\r\n" HOST "\r\n"), 200);
 }
 
+#define USUAL "Accept: application/json, text/event-stream\r\n"
+
 static void
 media_types_and_accept(void **state)
 {
@@ -275,6 +277,12 @@ media_types_and_accept(void **state)
         {JSON "Accept: application/json;q=0\r\n", 406, "application/json"},
         {JSON "Accept: text/*;q=0, application/json;v=1;q=0.001\r\n", 200, "application/json"},
         {JSON "Accept: */*;q=0\r\n", 406, "application/json"},
+        /* The usual, and the same in other words. */
+        {JSON USUAL, 200, "application/json"},
+        {JSON "Accept: text/event-stream, application/json\r\n", 200, "application/json"},
+        {JSON USUAL "Accept: text/*;q=0\r\n", 200, "application/json"},
+        {JSON "Accept: text/*;q=0\r\n" USUAL, 200, "application/json"},
+        {JSON "Accept: application/json;q=0\r\n" USUAL, 200, "text/event-stream"},
     };
 
     (void)state;
