@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +70,20 @@ let_go_of_descriptors(void)
     close_range(STDERR_FILENO + 1, ~0u, 0);
 }
 
+/* What was meant for process 1 by its number, as sockets and watchdogs are (sd_listen_fds(3)), is
+ * meant for the program. */
+static void
+take_over(const char *variable)
+{
+    const char *number = getenv(variable);
+    char own[24];
+
+    if (number && strcmp(number, "1") == 0) {
+        snprintf(own, sizeof own, "%ld", (long)getpid());
+        setenv(variable, own, 1);
+    }
+}
+
 bool
 init_stand_aside(void)
 {
@@ -85,5 +102,7 @@ init_stand_aside(void)
         _exit(init_watch(child));
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
+    take_over("LISTEN_PID");
+    take_over("WATCHDOG_PID");
     return child == 0;
 }

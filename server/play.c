@@ -88,6 +88,26 @@ copy_example(struct play *p, const char *example, struct fault *f)
     return E_OK;
 }
 
+/* This environment but for settings: what somebody serves with elsewhere is not what is played.
+ * New; what it points to is borrowed. */
+static char **
+environment_without_settings(void)
+{
+    size_t count = 0, kept = 0;
+    char **variables;
+
+    while (environ[count]) {
+        count++;
+    }
+    variables = xcalloc(count + 1, sizeof *variables);
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(environ[i], "TANDEM_", 7) != 0) {
+            variables[kept++] = environ[i];
+        }
+    }
+    return variables;
+}
+
 static enum err
 spawn_server(struct play *p, struct fault *f)
 {
@@ -95,6 +115,7 @@ spawn_server(struct play *p, struct fault *f)
                           "--listen", "127.0.0.1:0", "--log-level", "error", NULL};
     posix_spawn_file_actions_t actions;
     int in[2] = {-1, -1}, out[2] = {-1, -1}, failed;
+    char **variables;
 
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
         close(in[0]);
@@ -104,8 +125,10 @@ spawn_server(struct play *p, struct fault *f)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    variables = environment_without_settings();
     failed = posix_spawn(&p->pid, "/proc/self/exe", &actions, NULL, (char **)(uintptr_t)argv,
-                         environ); /* It does not write to argv. */
+                         variables); /* It does not write to argv. */
+    free(variables);
     posix_spawn_file_actions_destroy(&actions);
     close(in[0]);
     close(out[1]);

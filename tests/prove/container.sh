@@ -193,8 +193,7 @@ libraries_are_loaded_late() {
     down keys
 }
 demo_plays_in_it() { # All three clients, WebSocket, search, quotas.
-    bundle demo --kill --env=TANDEM_TOKEN_FILE= --env=TANDEM_AUTH= --env=TANDEM_LISTEN= --env=TANDEM_ALLOW_HOST= \
-        --env=TANDEM_LOG_FORMAT= -- demo
+    bundle demo --kill -- demo
     runc_ run --bundle "$top/demo" demo >"$top/demo.out" 2>&1 </dev/null || problem="status $?: $(cat "$top/demo.out")"
     has "$(cat "$top/demo.out")" "3 clients"
 }
@@ -233,6 +232,23 @@ a_call_in_flight_is_answered_at_the_end() {
     runc_ delete slow
 }
 in_flight() { client call get_server_info | grep -A3 '"requests_in_flight"' | grep -qE '"http": [2-9]'; } # It is one itself.
+settings_are_read_anew() {
+    echo '{"limits": {"call_rate": 77}}' >"$volume/.tandem/config.json" && chown 65532:65532 "$volume/.tandem/config.json"
+    runc_ kill serve HUP
+    wait_for grep -q "settings read anew" "$log"
+    rm "$volume/.tandem/config.json"
+}
+sockets_are_handed_in() { # The engine's service manager has opened it, and waits for the first who comes.
+    bundle handed --kill
+    systemd-socket-activate -l "$top/socket" -- runc --root "$top/state" run --bundle "$top/handed" handed >"$top/handed.log" 2>&1 </dev/null &
+    local pid=$!
+    running+=(handed)
+    wait_for test -S "$top/socket"
+    TANDEM_URL=http+unix://${top//\//%2F}%2Fsocket/mcp TANDEM_TOKEN=$token build/tandem call current_date --root "$top/elsewhere" >"$top/out" 2>&1 ||
+        problem="$(cat "$top/out" "$top/handed.log")"
+    runc_ kill handed TERM
+    wait "$pid" || problem="status $?: $(cat "$top/handed.log")"
+}
 ends_with_its_status() { # Foreground, as "docker run" has it.
     bundle fore --kill
     rm -f "$top/fore.log"
@@ -346,11 +362,11 @@ before=$(archived)
 test_ serves_in_a_container
 [ -z "$problem" ] || exit 1 # It would be the same with all that follows.
 for name in is_held_as_it_says clients_come_in_by_name_and_token tools_work_under_the_profile orphans_are_collected \
-    state_survives_a_restart; do
+    state_survives_a_restart settings_are_read_anew; do
     test_ $name
 done
 down serve
-for name in libraries_are_loaded_late demo_plays_in_it a_call_in_flight_is_answered_at_the_end ends_with_its_status \
+for name in libraries_are_loaded_late demo_plays_in_it a_call_in_flight_is_answered_at_the_end sockets_are_handed_in ends_with_its_status \
     any_command_can_be_interrupted does_not_open_itself_to_others runs_without_any_setting nothing_is_written_elsewhere figures; do
     test_ $name
 done
