@@ -178,11 +178,17 @@ tools_work_under_the_profile() {
         # shellcheck disable=SC2086
         client call ${i/:/ } >"$top/out" 2>&1 || problem="$i: $(cat "$top/out")"
     done
+    for i in heliotrope amaranth; do # The index is made, and made anew beside the one in use.
+        install -d -o 65532 -g 65532 "$volume/.tandem/standards"
+        echo "# A rule about $i" >"$volume/.tandem/standards/rule.md"
+        wait_for finds $i
+    done
     inside serve /usr/bin/tandem tools >/dev/null || problem="tools"
     inside serve /usr/bin/tandem status >/dev/null || problem="status"
     inside serve /usr/bin/tandem settings >/dev/null || problem="settings"
     wait_for inside serve /usr/bin/tandem healthcheck --ready
 }
+finds() { client call search_standards "query=$1" | grep -q "A rule about $1"; }
 libraries_are_loaded_late() {
     # libcurl, for keys that cannot be had: their server refuses.
     bundle keys --kill --env=TANDEM_AUTH=jwt -- serve --transport http --jwt-issuer https://login.example.com \
