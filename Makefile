@@ -253,9 +253,12 @@ build/share/fish/vendor_completions.d/tandem.fish: deploy/completion/tandem.fish
 reference: $(SHARE)          ## manual pages and completions, into build/share
 
 PREFIX ?= /usr/local
-install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manual pages, completions, example
+DOCS := README.md $(addprefix deploy/,NEWS.md guide.md settings.md operations.md alerts.yaml grafana.json)
+install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manual pages, completions, units, example
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
 	cd build/share && for f in $(SHARE:build/share/%=%); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/$$f || exit 1; done
+	for f in $(DOCS); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/doc/tandem/$${f##*/} || exit 1; done
+	for f in $(wildcard deploy/systemd/sysusers.d/*.conf); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/$${f##*/} || exit 1; done
 	for d in system user; do folder=deploy/systemd; [ $$d = system ] || folder=$$folder/$$d; \
 	    for f in $$folder/*.service $$folder/*.socket; do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/$$d/$${f##*/} || exit 1; done; done
 	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -path '*/state/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;

@@ -12,7 +12,6 @@ rm -rf $stage
 make --no-print-directory -s install DESTDIR="$PWD/$stage/$name" PREFIX= >/dev/null
 doc=$stage/$name/share/doc/tandem
 deploy/portable.sh "$stage/$name/bin/tandem" "$stage/$name/lib/tandem" "$doc/licences"
-install -m 0644 README.md deploy/NEWS.md deploy/guide.md deploy/settings.md "$doc/"
 tar -C $stage -c --format=gnu --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
     --mtime="@$SOURCE_DATE_EPOCH" "$name" | gzip -n -9 >"build/$name.tar.gz"
 rm -rf $stage
