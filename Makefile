@@ -154,7 +154,7 @@ test: test-deps              ## everything; ends with "N passed, N failed"
 
 unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
 	@tests/run.sh $(VARIANT)-unit $(UNIT)
-suite: $(TEST_BINS) $(B)/tandem $(if $(filter release,$(VARIANT)),reference) ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
+suite: $(TEST_BINS) $(B)/tandem $(if $(filter release,$(VARIANT)),reference portable) ## all test programs of one variant (VARIANT=release, asan, tsan, coverage)
 	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT) $(TEST_BINS) $(SCRIPTS)
 transcripts: $(B)/tandem $(DRIVERS) ## the transcripts on every transport (VARIANT=release, asan, tsan)
 	@TANDEM=$(B)/tandem tests/run.sh $(VARIANT)-transcripts $(DRIVERS)
@@ -237,18 +237,21 @@ COMPLETIONS := bash-completion/completions/tandem zsh/site-functions/_tandem fis
 SHARE := $(foreach page,$(PAGES),build/share/man/man$(subst .,,$(suffix $(page)))/$(page)) $(addprefix build/share/,$(COMPLETIONS))
 # When this was made, for what tells a date: the last change, or what whoever packs it says.
 EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y state/version.h))
-fill = @mkdir -p $(@D) && $(REFERENCE) $< "$$(LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y')" >$@
+fill = @mkdir -p $(@D) && $(REFERENCE) $< "$$(cat build/date)" >$@
+build/date: FORCE
+	@mkdir -p build; LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y' | cmp -s - $@ || LC_ALL=C date -u -d @$(EPOCH) '+%B %-d, %Y' >$@
+FORCE:
 $(REFERENCE): $(call obj,$(sort $(wildcard deploy/reference/*.c))) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-$(filter build/share/man/man1/%,$(SHARE)): build/share/man/man1/%: deploy/man/%.in $(REFERENCE)
+$(filter build/share/man/man1/%,$(SHARE)): build/share/man/man1/%: deploy/man/%.in $(REFERENCE) build/date
 	$(fill)
-$(filter build/share/man/man5/%,$(SHARE)): build/share/man/man5/%: deploy/man/%.in $(REFERENCE)
+$(filter build/share/man/man5/%,$(SHARE)): build/share/man/man5/%: deploy/man/%.in $(REFERENCE) build/date
 	$(fill)
-build/share/bash-completion/completions/tandem: deploy/completion/tandem.bash.in $(REFERENCE)
+build/share/bash-completion/completions/tandem: deploy/completion/tandem.bash.in $(REFERENCE) build/date
 	$(fill)
-build/share/zsh/site-functions/_tandem: deploy/completion/_tandem.in $(REFERENCE)
+build/share/zsh/site-functions/_tandem: deploy/completion/_tandem.in $(REFERENCE) build/date
 	$(fill)
-build/share/fish/vendor_completions.d/tandem.fish: deploy/completion/tandem.fish.in $(REFERENCE)
+build/share/fish/vendor_completions.d/tandem.fish: deploy/completion/tandem.fish.in $(REFERENCE) build/date
 	$(fill)
 reference: $(SHARE)          ## manual pages and completions, into build/share
 
