@@ -295,6 +295,13 @@ a_given_token_is_the_only_one() {
     run 1 serve --root given --transport http --token-file env:GIVEN_TOKEN && has "$err" "is not there"
 }
 
+what_waits_is_answered_once() { # Its first run has written why it ends.
+    mkdir waits
+    serve waits --listen 127.0.0.1:0 --groups core,conformance
+    run 0 call slow_compute seconds:=1 --root waits && has "$out" "computed for 1 s"
+    kill "${servers[-1]}" && ends "${servers[-1]}"
+}
+
 a_signal_ends_it_and_cleans_up() {
     kill -TERM "$pid"
     ends "$pid"
@@ -630,7 +637,7 @@ check_knows_the_helpdesk() {
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
     a_server_without_http_takes_no_windows \
-    a_given_token_is_the_only_one a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
+    a_given_token_is_the_only_one what_waits_is_answered_once a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \
     it_lingers_if_told_to check_tells_every_problem check_knows_standards_and_projects check_knows_the_helpdesk events_are_watched a_call_in_flight_is_waited_for patience_ends_with_the_drain \
