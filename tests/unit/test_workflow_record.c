@@ -621,7 +621,13 @@ damaged_files_are_refused(void **state)
         "{\"workflow_type\": \"a\", \"metadata\": 1}",
         "{\"workflow_type\": \"a\", \"workflow_type\": \"b\"}",
         "{\"workflow_type\": \"a\"} x",
+        "{\"workflow_type\": \"\"}",
+        "{\"workflow_type\": \"a\", \"revision\": 9223372036854775807}",
+        "{\"workflow_type\": \"a\", \"current_phase\": \"\"}",
+        "{\"workflow_type\": \"a\", \"completed_phases\": [0, -1]}",
+        "{\"workflow_type\": \"a\", \"errors\": \"none\"}",
     };
+    char long_name[200];
     struct fault f = FAULT_INIT;
     json_t *raw;
     (void)state;
@@ -629,6 +635,10 @@ damaged_files_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CHECK_INT(parse(bad[i]), E_REFUSED);
     }
+    snprintf(long_name, sizeof long_name, "{\"workflow_type\": \"%0128d\"}", 1);
+    CHECK_INT(parse(long_name), E_OK);
+    snprintf(long_name, sizeof long_name, "{\"workflow_type\": \"%0129d\"}", 1);
+    CHECK_INT(parse(long_name), E_REFUSED);
     CHECK_INT(record_parse(SLICE_NONE, id, &raw, &f), E_REFUSED);
     CHECK_INT(record_parse(SLICE("{\n  \"a\" 1}"), id, &raw, &f), E_REFUSED);
     CHECK_INT(f.line, 2);
@@ -658,6 +668,50 @@ the_least_that_is_a_session(void **state)
         CHECK_INT(record_phase_count(record), 1);
         CHECK_INT(record_state(record), RECORD_ACTIVE);
         CHECK_STR(record_text(record, "created_at"), "2023-11-14T22:13:20.000Z");
+        json_decref(record);
+        json_decref(raw);
+    }
+}
+
+/* What a total counts is believed only where the rest of the file does not show otherwise. */
+static void
+phases_are_guessed_from_what_is_there(void **state)
+{
+    static const struct {
+        const char *members;
+        const char *phases; /* As JSON. */
+    } rows[] = {
+        {"\"metadata\": {\"total_phases\": 3}", "[0,1,2]"},
+        {"\"metadata\": {\"total_phases\": 2}, \"current_phase\": 1, \"checkpoints\": {\"1\": "
+         "\"pending\"}",
+         "[0,1]"},
+        {"\"metadata\": {\"total_phases\": 2}, \"current_phase\": 7", "[7]"},
+        {"\"metadata\": {\"total_phases\": 2}, \"current_phase\": 4, \"completed_phases\": [3]",
+         "[3,4]"},
+        {"\"metadata\": {\"total_phases\": 9999}, \"current_phase\": 2, \"completed_phases\": [1]",
+         "[1,2]"},
+        {"\"phase_artifacts\": {\"2\": {}, \"x\": {}}, \"current_phase\": 2", "[2]"},
+        {"\"structure\": {\"phases\": [1, \"2\"]}, \"current_phase\": 1", "[1]"},
+        {"\"structure\": {\"phases\": [1, 1]}, \"current_phase\": 1", "[1]"},
+        {"\"structure\": {\"phases\": [1, 4], \"titles\": {\"1\": \"One\"}, \"pack_version\": "
+         "\"2\"}, "
+         "\"current_phase\": 1",
+         "[1,4]"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[400];
+        json_t *raw, *record, *wanted = json_loads(rows[i].phases, 0, NULL);
+
+        snprintf(text, sizeof text, "{\"workflow_type\": \"a\", %s}", rows[i].members);
+        CHECK_INT(record_parse(slice_of(text), id, &raw, NULL), E_OK);
+        record = record_upgrade(raw, NULL, T0);
+        if (!json_equal(json_object_get(json_object_get(record, "structure"), "phases"), wanted)) {
+            char *got = json_dumps(json_object_get(record, "structure"), JSON_COMPACT);
+            fail_msg("%s: %s", text, got);
+        }
+        json_decref(wanted);
         json_decref(record);
         json_decref(raw);
     }
@@ -755,6 +809,7 @@ main(void)
         cmocka_unit_test(an_old_file_goes_on),
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(the_least_that_is_a_session),
+        cmocka_unit_test(phases_are_guessed_from_what_is_there),
         cmocka_unit_test(holes_are_filled_lowest_first),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(texts_that_are_not_utf8_are_told_anyway),

@@ -498,6 +498,58 @@ fill_the_disk(bool full)
 }
 
 static void
+what_a_crash_leaves_is_removed_at_the_start(void **state)
+{
+    static const char left[] = ".0a1b2c3d-0000-4000-8000-00000000000f.json.0123456789abcdef.tmp";
+    struct store_rig rig;
+    (void)state;
+
+    store_rig_init(&rig);
+    close(dir_open_at(rig.dir, left, O_WRONLY | O_CREAT, 0600));
+    CHECK(dir_is_file(rig.dir, left));
+    store_rig_restart(&rig);
+    CHECK(!dir_is_file(rig.dir, left));
+    store_rig_fini(&rig);
+}
+
+/* Whatever needs a descriptor fails as that; nothing is removed, and nothing is lost. */
+static void
+without_descriptors_nothing_is_cleaned_up(void **state)
+{
+    struct rlimit before, none;
+    struct store_rig rig, other;
+    struct fault f = FAULT_INIT;
+    char id[RECORD_ID_SIZE];
+    size_t cleaned;
+    unsigned swept;
+    bool resumed;
+    enum err changed;
+    enum record_state at;
+    (void)state;
+
+    store_rig_init(&rig);
+    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
+    store_rig_open(&other, rig.path); /* It has read nothing yet. */
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    cleaned = workflow_store_clean(other.store);
+    swept = session_file_sweep(rig.dir);
+    changed = store_rig_complete(&rig, id, 0, true, 1, &f);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CHECK_INT(cleaned, 0);
+    CHECK_INT(swept, 0);
+    CHECK_INT(changed, E_IO);
+    CHECK(f.text[0]);
+    CHECK_INT(completed_count(&rig, id, &at), 0);
+    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_OK);
+    CHECK_INT(completed_count(&other, id, &at), 1);
+    store_rig_fini(&other);
+    store_rig_fini(&rig);
+}
+
+static void
 a_full_disk_loses_nothing(void **state)
 {
     struct store_rig rig;
@@ -916,6 +968,8 @@ main(void)
         cmocka_unit_test(nothing_comes_back_after_a_delete),
         cmocka_unit_test(another_process_wins_or_loses_whole),
         cmocka_unit_test(a_save_that_fails_changes_nothing),
+        cmocka_unit_test(what_a_crash_leaves_is_removed_at_the_start),
+        cmocka_unit_test(without_descriptors_nothing_is_cleaned_up),
         cmocka_unit_test(a_full_disk_loses_nothing),
         cmocka_unit_test(a_folder_that_has_gone),
         cmocka_unit_test(a_damaged_file_is_set_aside),
