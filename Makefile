@@ -142,7 +142,7 @@ $(BENCHES): $(B)/%: $(B)/%.o $(call obj,$(sort $(wildcard tests/harness*.c tests
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
 run: deps                    ## install what is missing, build, and show the main job: "tandem demo"
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	@build/tandem demo
 
 test: test-deps              ## everything; ends with "N passed, N failed"

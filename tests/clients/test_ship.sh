@@ -2,6 +2,7 @@
 # What is published: the bundle for editors, what the MCP registry is told, and the bill of materials.
 cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+make --no-print-directory -s all portable >&2 || exit 1
 mkdir "$work/one" "$work/two" || exit 1
 for name in one two; do
     if ! deploy/bundle.sh build/release/tandem "$work/$name" >"$work/log" 2>&1; then
