@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* The header's macros check types by the names of functions that are not linked here. */
 #undef curl_easy_setopt
@@ -196,11 +197,35 @@ add_headers(const struct curl *c, const struct fetch_request *r, struct asked *a
     return good;
 }
 
+/* The certificates of authorities: where libcurl was built to look for them, else, as it may have
+ * come from another system, where this one has them.  Null: it is to look where it does. */
+static const char *
+authorities(const struct curl *c, CURL *easy)
+{
+    static const char *const places[] = {
+        "/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine. */
+        "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora. */
+        "/etc/ssl/ca-bundle.pem",             /* SUSE. */
+    };
+    const char *own = NULL;
+
+    if (c->easy_getinfo(easy, CURLINFO_CAINFO, &own) == CURLE_OK && own && access(own, R_OK) == 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (access(places[i], R_OK) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
+
 static bool
 set_up(const struct curl *c, const struct fetch_request *r, struct buf *out, struct asked *asked)
 {
     CURL *easy = asked->easy;
     bool plain = begins(r->url, "http://");
+    const char *bundle = plain ? NULL : authorities(c, easy);
     CURLcode failed = add_headers(c, r, asked) ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 
 #define SET(OPTION, VALUE) failed = failed ? failed : c->easy_setopt(easy, OPTION, VALUE)
@@ -221,6 +246,9 @@ set_up(const struct curl *c, const struct fetch_request *r, struct buf *out, str
     }
     if (plain) {
         SET(CURLOPT_NOPROXY, "*");
+    }
+    if (bundle) {
+        SET(CURLOPT_CAINFO, bundle);
     }
 #undef SET
     return !failed;

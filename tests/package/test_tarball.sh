@@ -88,4 +88,29 @@ grep -q "cannot be fetched: Couldn't connect" "$work/log"
 status=$?
 [ $status -eq 0 ] || cat "$work/log" >&2
 check "there it asks other machines for documents" $status
+
+# By https, with the authorities of that system, wherever it has them: here, as Fedora does.
+cat >"$work/serve.mjs" <<'END'
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+const [folder] = process.argv.slice(2);
+const server = createServer({ key: readFileSync(`${folder}/key`), cert: readFileSync(`${folder}/cert`) }, (request, response) =>
+    response.end('{"format": "tandem-helpdesk", "version": 1, "count": 1}\n{"content": "A refund takes ten days.", "source": "r"}\n'));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+END
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+    -keyout "$work/key" -out "$work/cert" 2>/dev/null
+mkfifo "$work/port"
+node "$work/serve.mjs" "$work" >"$work/port" &
+server=$!
+read -r port <"$work/port"
+ask() {
+    enter /opt/tandem/bin/tandem call search_helpdesk query=refund --root /home/p --groups helpdesk \
+        --helpdesk-url "https://127.0.0.1:$port/index.jsonl" >"$work/log" 2>&1
+}
+! ask && install -D "$work/cert" "$work/system/etc/pki/tls/certs/ca-bundle.crt" && ask && grep -q "ten days" "$work/log"
+status=$?
+kill $server
+[ $status -eq 0 ] || cat "$work/log" >&2
+check "there it believes the authorities of that system, and nobody else" $status
 exit $failed
