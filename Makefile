@@ -30,6 +30,7 @@ CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
 CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
 CFLAGS_sched    := -O1 -g -fsanitize=thread -Wno-tsan
+CFLAGS_helgrind := -O1 -g -Wno-shadow -include tests/prove/helgrind.h
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_release := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 LDFLAGS_asan    := -fsanitize=address,undefined
@@ -108,6 +109,9 @@ $(B)/tests/prove/shim/%.o: tests/prove/shim/%.c
 $(B)/tests/prove/tandem_faults: $(call obj,server/main.c tests/prove/shim/fault_shim.c) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 $(FAULTED): | $(B)/tests/prove/tandem_faults
+# A server that helgrind understands (VARIANT=helgrind): see tests/prove/helgrind.h.
+$(B)/tests/prove/tandem_helgrind: $(call obj,server/main.c tests/prove/helgrind_syscall.c) $(B)/libtandem.a
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=syscall -o $@ $^ $(LIBS)
 # The compiler calls sched_points.c at each access to memory, and the linker leads pthread to sched.c: see sched.h.
 $(addprefix $(B)/tests/prove/sched,.o _pthread.o _points.o): CFLAGS_sched := -O2 -g
 comma := ,

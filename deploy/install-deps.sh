@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages="gcc make pkg-config libjansson-dev libuv1-dev libwebsockets-dev libwebsockets-evlib-uv libyaml-dev libssl-dev
           libcmark-gfm-dev libcmark-gfm-extensions-dev uthash-dev libcurl4-openssl-dev
           libsqlite3-dev"
-test_packages="clang clang-format clang-tidy cppcheck pmccabe libclang-rt-14-dev libcmocka-dev git chromium spin fonts-dejavu-core zip
+test_packages="valgrind clang clang-format clang-tidy cppcheck pmccabe libclang-rt-14-dev libcmocka-dev git chromium spin fonts-dejavu-core zip
                bash-completion debhelper dpkg-dev fish lintian man-db mandoc systemd zsh
                ca-certificates runc yamllint"
 bench_packages="libcmocka-dev nginx-light"
