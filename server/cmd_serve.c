@@ -22,9 +22,13 @@ const struct command command_serve = {
                "server.json in the project's data folder, readable by this user only. It ends with "
                "its standard input, or on SIGINT or SIGTERM, or when its terminal hangs up, after "
                "the calls that run have been answered; a second signal ends it at once. SIGHUP "
-               "otherwise has it read its configuration file anew. Where the project is served "
-               "already it passes the "
-               "lines of its standard input to that server, and takes its place when it goes.",
+               "for any other reason, and always under nohup or a service manager, has it read "
+               "anew what files say: the settings, keys of tokens, packs, standards, tenants. "
+               "Where the project is served already it passes the "
+               "lines of its standard input to that server, and takes its place when it goes. "
+               "Under systemd it serves the sockets that it is given (LISTEN_FDS), tells how it is "
+               "(NOTIFY_SOCKET), keeps the watchdog (WATCHDOG_USEC), and writes its log for the "
+               "journal.",
     .most_args = 0,
     .serves = true,
     .run = run,
