@@ -8,8 +8,10 @@
 #include "server/report.h"
 #include "state/base/clock.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,7 +34,10 @@ find_example(void)
 
         free(pack);
         if (there) {
-            return path;
+            char *real = realpath(path, NULL);
+
+            free(path);
+            return real;
         }
         free(path);
     }
@@ -43,13 +48,14 @@ find_example(void)
 static void
 stay(const struct demo *d)
 {
+    const char *program = program_invocation_name; /* As it was typed: it need not be installed. */
     sigset_t signals;
     int signal_number;
 
     printf("\nThe server stays up for you at %s, until Ctrl-C. In another terminal, try:\n"
-           "    tandem status --root %s\n"
-           "    tandem call --root %s pos_workflow action=get_state session_id=%s\n",
-           d->play.server.url, d->play.root, d->play.root, d->session);
+           "    %s status --root %s\n"
+           "    %s call --root %s pos_workflow action=get_state session_id=%s\n",
+           d->play.server.url, program, d->play.root, program, d->play.root, d->session);
     fflush(stdout);
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -88,6 +94,7 @@ static int
 run(struct invocation *invocation)
 {
     char *example = invocation->values[0] ? xstrdup(invocation->values[0]) : find_example();
+    const char *program = program_invocation_name;
     struct demo d = {.steps = 0};
     unsigned kib = 0;
     bool good, ended;
@@ -111,10 +118,13 @@ run(struct invocation *invocation)
     if (good && ended) {
         demo_held(&d, "IDE", "closes the pipe: the server ends with 0 and leaves nothing behind");
         printf("\n%u steps, 3 clients, 1 process, %.1f MiB\n"
-               "Next: \"tandem call --root deploy/example pos_workflow action=list_workflows\", or "
-               "put "
-               "tandem into your editor (README).\n",
-               d.steps, kib / 1024.0);
+               "Next: \"%s setup\" puts it into your editor",
+               d.steps, kib / 1024.0, program);
+        if (access(example, W_OK) == 0) {
+            printf("; \"%s call --root %s pos_workflow action=list_workflows\" asks it", program,
+                   example);
+        }
+        puts(".");
     } else if (good) {
         fprintf(stderr, "tandem demo: the server did not end well\n");
     }

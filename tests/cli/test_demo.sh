@@ -22,6 +22,9 @@ echo "$out" | grep -qE 'was away, comes back: told the 2 it missed, [0-9]+ and [
 check "who was away is told what it missed" $?
 echo "$out" | grep -qF 'tiingo each at once: 400 of 500, no more, no fewer'
 check "a quota is shared exactly" $?
+next=$(echo "$out" | sed -nE 's/.*"([^"]* call [^"]*)" asks it\.$/\1/p')
+[ -n "$next" ] && [ "${next%% *}" = "$tandem" ] && $next >/dev/null
+check "what it tells to type next works as it stands" $?
 "$tandem" demo --example /nonexistent </dev/null >/dev/null 2>&1
 [ $? -eq 1 ]
 check "an example that is not there is an error" $?
