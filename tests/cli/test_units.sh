@@ -38,7 +38,8 @@ for unit in "$units/tandem.service" "$units/user/tandem@.service"; do
     bad=
     # shellcheck disable=SC2016
     for line in Type=notify 'ExecReload=/bin/kill -HUP $MAINPID' Restart=on-failure RestartPreventExitStatus=2 \
-        'WatchdogSec=[0-9]+s' SyslogLevelPrefix=yes NoNewPrivileges=yes UMask=0077; do
+        'WatchdogSec=[0-9]+s' SyslogLevelPrefix=yes NoNewPrivileges=yes UMask=0077 \
+        'SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp'; do
         grep -qE "^${line//\$/\\\$}\$" "$unit" || bad="$bad $line"
     done
     [ -z "$bad" ]
@@ -50,6 +51,8 @@ for unit in "$units/tandem.service" "$units/user/tandem@.service"; do
     [ "${stop:-0}" -ge $((${drain:-100} + 6)) ]
     check "${unit##*/} waits for the drain: ${stop:-?} s for ${drain:-?} s" $?
 done
+! grep -qE '^(RestrictSUIDSGID|DynamicUser)=' "$units"/tandem.service "$units"/user/tandem@.service
+check "nothing takes openat2() away, by which it opens files" $?
 grep -q '^Accept=' "$units"/tandem.socket "$units"/user/tandem@.socket
 check "its sockets are listened on by the server itself" $((! $?))
 exit $failed
