@@ -268,7 +268,7 @@ install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manua
 	for f in $(wildcard deploy/systemd/sysusers.d/*.conf); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/$${f##*/} || exit 1; done
 	for d in system user; do folder=deploy/systemd; [ $$d = system ] || folder=$$folder/$$d; \
 	    for f in $$folder/*.service $$folder/*.socket; do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/$$d/$${f##*/} || exit 1; done; done
-	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -path '*/state/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
+	cd deploy && find example -type f ! -name token ! -name 'server.*' ! -name .gitignore ! -path '*/state/*' ! -path '*/index/*' -exec install -D -m 0644 {} $(DESTDIR)$(PREFIX)/share/tandem/{} \;
 
 tarball: all reference portable ## build/tandem-VERSION-linux-x86_64.tar.gz, which brings its libraries along: for glibc 2.36 or newer
 	@deploy/tarball.sh
