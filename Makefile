@@ -181,7 +181,7 @@ coverage:                    ## lines covered by the suite, with the floors that
 	@$(MAKE) --no-print-directory VARIANT=coverage suite
 	@tests/coverage.sh
 lint:                        ## layers, lock annotations, banned calls, clang warnings, format
-	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o
+	@$(MAKE) --no-print-directory VARIANT=clang CC=clang build/clang/libtandem.a build/clang/server/main.o build/clang/deploy/reference/reference
 	@tests/run.sh lint $(sort $(wildcard tests/lint/*.sh))
 # Each proof is a row of tests/prove/proofs.txt.
 prove: all                   ## the proofs in their long form, up to an hour: promise, figure, verdict (one: make prove-NAME)

@@ -6,12 +6,13 @@ cd "$(dirname "$0")/../.." || exit 1
 bad=0
 
 if [ "${1:-}" = --all ]; then
-    mapfile -t files < <(find state handlers transports server tests -name '*.[ch]' -not -path '*/node_modules/*' \
+    mapfile -t files < <(find state handlers transports server deploy tests -name '*.[ch]' -not -path '*/node_modules/*' \
         -not -path 'tests/fixtures/*' | sort)
 else
     files=(state/base/*.[ch] transports/{framing,outbox,descriptor,stdio_peer,stdio_transport}.[ch] \
         tests/{json_match,serving}.[ch] tests/transcripts/*.c tests/transport/test_stdio.c tests/fuzz/fuzz_framing.c \
         tests/unit/test_{err,mem,problems,file,lock,clock,log,slots,pool,thread}.c \
+        deploy/reference/*.[ch] deploy/portable/*.c \
         tests/unit/test_{framing,framing_corpus,outbox,descriptor,stdio_transport,json_match}.c)
 fi
 for file in "${files[@]}"; do
