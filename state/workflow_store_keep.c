@@ -60,7 +60,7 @@ workflow_store_kept(struct workflow_store *store, const char *id, uint64_t key)
     struct slot_pin pin;
     struct live *live;
 
-    if (!slots_peek(store->sessions, id, &pin)) {
+    if (!slots_glance(store->sessions, id, &pin)) {
         return NULL;
     }
     live = pin.value;
@@ -74,5 +74,8 @@ workflow_store_kept(struct workflow_store *store, const char *id, uint64_t key)
     }
     UNLOCK(WF_SESSION, &live->current);
     slots_unpin(store->sessions, &pin);
+    if (found) {
+        slots_count_glance(store->sessions);
+    }
     return found;
 }

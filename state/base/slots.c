@@ -349,8 +349,8 @@ slots_get(struct slots *s, const char *key, const char *version, void *arg, int6
                             s->class->name);
 }
 
-bool
-slots_peek(struct slots *s, const char *key, struct slot_pin *pin)
+static bool
+peek(struct slots *s, const char *key, bool counts, struct slot_pin *pin)
 {
     struct slot *slot;
 
@@ -359,11 +359,31 @@ slots_peek(struct slots *s, const char *key, struct slot_pin *pin)
     HASH_FIND_STR(s->table, key, slot);
     if (slot && slot->state == SLOT_READY) {
         touch_locked(s, slot);
-        s->counters.hits++;
+        s->counters.hits += counts;
         *pin = (struct slot_pin){slot->value, slot};
     }
     UNLOCK(SLOTS, &s->lock);
     return pin->slot != NULL;
+}
+
+bool
+slots_peek(struct slots *s, const char *key, struct slot_pin *pin)
+{
+    return peek(s, key, true, pin);
+}
+
+bool
+slots_glance(struct slots *s, const char *key, struct slot_pin *pin)
+{
+    return peek(s, key, false, pin);
+}
+
+void
+slots_count_glance(struct slots *s)
+{
+    LOCK(SLOTS, &s->lock);
+    s->counters.hits++;
+    UNLOCK(SLOTS, &s->lock);
 }
 
 bool

@@ -75,7 +75,12 @@ enum err slots_get(struct slots *s, const char *key, const char *version, void *
 /* Finds a ready value without loading or waiting; false if there is none.  Counts as a hit only
  * when found. */
 bool slots_peek(struct slots *s, const char *key, struct slot_pin *pin);
-/* The same for a value that slots_get() with that 'version' and 'arg' would hand out at once. */
+/* The same without counting: for who may find that the value does not help, and then asks for it in
+ * another way, which counts.  Where it did help, slots_count_glance() is called. */
+bool slots_glance(struct slots *s, const char *key, struct slot_pin *pin);
+void slots_count_glance(struct slots *s);
+/* As slots_peek(), for a value that slots_get() with that 'version' and 'arg' would hand out at
+ * once. */
 bool slots_look(struct slots *s, const char *key, const char *version, void *arg,
                 struct slot_pin *pin);
 /* Puts a value that the caller has made, stealing it in any case.  E_CONFLICT if the key has a slot

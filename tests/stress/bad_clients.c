@@ -26,6 +26,8 @@ check_nothing_left(const char *root)
 
 #define SLOW_EACH 15
 
+#define HEAD_TIME (2 * SECOND)
+
 /* One byte at a time, with a look at nothing in between: until its request is whole and answered.
  */
 struct dripper {
@@ -43,22 +45,27 @@ drip(void *arg)
     char *request =
         xasprintf("GET /api/tools HTTP/1.1\r\nHost: %s:%u\r\nAuthorization: Bearer %s\r\n\r\n",
                   d->info->host, d->info->port, d->info->token);
-    size_t len = strlen(request);
+    size_t len = strlen(request), taken = 0;
+    int64_t start = now_ns();
 
     http_peer_init(&peer, d->info);
     peer.fd = http_connect(d->info);
-    for (size_t i = 0; i + 1 < len && peer.fd >= 0; i++) {
-        if (!http_write(peer.fd, request + i, 1)) {
-            finding(d->findings, "byte %zu of %zu was not taken", i, len);
-        }
+    while (taken + 1 < len && peer.fd >= 0 && http_write(peer.fd, request + taken, 1)) {
+        taken++;
         sched_yield();
+    }
+    if (taken + 1 < len && now_ns() - start < HEAD_TIME) {
+        finding(d->findings, "byte %zu of %zu was not taken", taken, len);
     }
     while (atomic_load(d->go_on)) {
         sched_yield();
     }
-    if (peer.fd < 0 || !http_write(peer.fd, request + len - 1, 1) || !http_read(&peer, &reply) ||
-        reply.status != 200) {
-        finding(d->findings, "byte by byte: status %d", reply.status);
+    if (peer.fd < 0 || taken + 1 < len || !http_write(peer.fd, request + taken, 1) ||
+        !http_read(&peer, &reply) || reply.status != 200) {
+        /* On a machine that is busy with others it may have taken all of its time. */
+        if (now_ns() - start < HEAD_TIME) {
+            finding(d->findings, "byte by byte: status %d", reply.status);
+        }
     }
     http_reply_fini(&reply);
     http_peer_fini(&peer);
@@ -120,8 +127,13 @@ begin_request(int fd, size_t i, const struct server_info *info)
 static void
 slow_clients_hold_nobody_up(void **state)
 {
-    static const char *const args[] = {
-        "--limits-head-time", "2s", "--limits-body-idle", "2s", "--limits-call-rate", "0", NULL};
+    static const char *const args[] = {"--limits-head-time",
+                                       "2s" /* HEAD_TIME */,
+                                       "--limits-body-idle",
+                                       "2s",
+                                       "--limits-call-rate",
+                                       "0",
+                                       NULL};
     struct findings findings = FINDINGS_INIT;
     struct samples alone = {.ns = NULL}, among = {.ns = NULL};
     unsigned calls = stress_count(2000, 100);

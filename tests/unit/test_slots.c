@@ -164,6 +164,26 @@ a_value_is_made_once(void **state)
     slots_destroy(NULL);
 }
 
+static void
+a_glance_counts_where_it_helped(void **state)
+{
+    struct world w;
+    struct slot_pin a, again;
+
+    (void)state;
+    set_up(&w, 4);
+    CHECK(!slots_glance(w.slots, "a", &again));
+    a = must_get(&w, "a", NULL);
+    CHECK(slots_glance(w.slots, "a", &again));
+    CHECK(again.value == a.value);
+    CHECK_INT(slots_counters(w.slots).hits, 0);
+    slots_count_glance(w.slots);
+    CHECK_INT(slots_counters(w.slots).hits, 1);
+    slots_unpin(w.slots, &again);
+    slots_unpin(w.slots, &a);
+    tear_down(&w);
+}
+
 /* It finds what slots_get() would hand out at once, and tells nothing of the rest. */
 static void
 a_look_neither_loads_nor_drops(void **state)
@@ -826,6 +846,7 @@ main(void)
         cmocka_unit_test(what_is_in_use_makes_room_where_the_class_says_so),
         cmocka_unit_test(a_load_that_is_dropped_is_done_once_more),
         cmocka_unit_test(a_value_is_made_once),
+        cmocka_unit_test(a_glance_counts_where_it_helped),
         cmocka_unit_test(a_look_neither_loads_nor_drops),
         cmocka_unit_test(of_many_first_callers_one_loads),
         cmocka_unit_test(a_failed_load_is_told_to_all_and_not_kept),
