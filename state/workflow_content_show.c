@@ -488,7 +488,7 @@ wf_content_task(const struct wf_content *content, int phase, int task, struct wf
                 json_t **result, struct fault *f)
 {
     const struct wf_phase *made = content_source_phase(content, phase);
-    struct wf_file unasked;
+    struct wf_file unasked = {.file = NULL};
 
     read = read ? read : &unasked;
     read->file = NULL;
