@@ -265,6 +265,7 @@ install: all reference       ## install into $(DESTDIR)$(PREFIX): program, manua
 	install -D -m 0755 build/release/tandem $(DESTDIR)$(PREFIX)/bin/tandem
 	cd build/share && for f in $(SHARE:build/share/%=%); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/$$f || exit 1; done
 	for f in $(DOCS); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/share/doc/tandem/$${f##*/} || exit 1; done
+	install -m 0644 deploy/systemd/README.md $(DESTDIR)$(PREFIX)/share/doc/tandem/systemd.md
 	for f in $(wildcard deploy/systemd/sysusers.d/*.conf); do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/sysusers.d/$${f##*/} || exit 1; done
 	for d in system user; do folder=deploy/systemd; [ $$d = system ] || folder=$$folder/$$d; \
 	    for f in $$folder/*.service $$folder/*.socket; do install -D -m 0644 $$f $(DESTDIR)$(PREFIX)/lib/systemd/$$d/$${f##*/} || exit 1; done; done
