@@ -229,13 +229,13 @@ request_answer_error(struct request *req)
 
 /* Before the answer leaves, so that who has it finds it counted. */
 static void
-count(const struct request *req, enum err err)
+count(const struct request *req, enum err err, int64_t now_ns)
 {
     struct dispatcher *d = req->dispatcher;
     bool over = atomic_load(&req->progress) != REQUEST_RUNNING;
 
     if (req->message.kind != RPC_RESPONSE) {
-        operations_count(d->operations, req, over ? E_CANCELLED : err, clock_mono(d->clock));
+        operations_count(d->operations, req, over ? E_CANCELLED : err, now_ns);
     }
 }
 
@@ -243,11 +243,12 @@ void
 request_finish(struct request *req, enum err err)
 {
     bool silent = req->dialect == DIALECT_RPC && req->message.kind != RPC_REQUEST;
+    int64_t now_ns = clock_mono(req->dispatcher->clock);
     int running = REQUEST_RUNNING;
 
-    count(req, err);
+    count(req, err, now_ns);
     if (req->busy) {
-        mcp_session_idle(req->session, clock_mono(req->dispatcher->clock));
+        mcp_session_idle(req->session, now_ns);
         req->busy = false;
     }
     if (req->task) {
