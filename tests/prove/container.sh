@@ -14,6 +14,7 @@ running=()
 
 finish() {
     local name
+    trap '' PIPE # Who reads may have gone before.
     for name in "${running[@]}"; do
         runc --root "$top/state" delete -f "$name" 2>/dev/null
     done
@@ -21,6 +22,7 @@ finish() {
     rm -rf "$top"
 }
 trap finish EXIT
+trap 'exit 1' HUP INT PIPE TERM
 test_() {
     problem=
     "$1"
