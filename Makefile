@@ -72,7 +72,7 @@ PROOFS     := $(call bins,tests/prove/*_faults.c)
 FAULTED    := $(if $(filter release asan,$(VARIANT)),$(PROOFS))
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
-.PHONY: all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
+.PHONY: FORCE all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
         reference install portable tarball deb bundle image sbom clean help
 .SECONDARY:
@@ -86,15 +86,21 @@ $(B)/tandem: $(call obj,server/main.c) $(B)/libtandem.a
 $(B)/libtandem.a: $(call obj,$(LIBRARY))
 	@rm -f $@
 	@ar crsD $@ $^
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/state/base/sql_late.o: DEFS += -DSQL_SONAME='$(call soname,sqlite3)'
-$(B)/state/crypto.o: DEFS += -DCRYPTO_SONAME='$(call soname,crypto)'
-$(B)/transports/ws_late.o: DEFS += -DWS_SONAME='$(call soname,websockets)'
+# What objects are made with, wherever that is; they are made anew when it changes.
+MADE_WITH = $(CC) $(subst $(CURDIR),,$(ALL_CFLAGS))
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(MADE_WITH)' | cmp -s - $@ || echo '$(MADE_WITH)' >$@
+FORCE:
+$(B)/state/base/sql_late.o: private DEFS += -DSQL_SONAME='$(call soname,sqlite3)'
+$(B)/state/crypto.o: private DEFS += -DCRYPTO_SONAME='$(call soname,crypto)'
+$(B)/transports/ws_late.o: private DEFS += -DWS_SONAME='$(call soname,websockets)'
 # It writes its counts there when it ends.
-$(B)/server/serve_sandbox.o: CFLAGS_coverage += -DCOVERAGE_FOLDER='"$(CURDIR)/$(B)"'
-$(B)/state/search_vectors.o: CFLAGS_release += -O3 # Its loop over bytes: 1 ms instead of 15.
+$(B)/server/serve_sandbox.o: private CFLAGS_coverage += -DCOVERAGE_FOLDER='"$(CURDIR)/$(B)"'
+$(B)/state/search_vectors.o: private CFLAGS_release += -O3 # Its loop over bytes: 1 ms instead of 15.
 $(B)/libtests.a: $(call obj,$(TEST_HELP))
 	@rm -f $@
 	@ar crsD $@ $^
@@ -113,7 +119,7 @@ $(FAULTED): | $(B)/tests/prove/tandem_faults
 $(B)/tests/prove/tandem_helgrind: $(call obj,server/main.c tests/prove/helgrind_syscall.c) $(B)/libtandem.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=syscall -o $@ $^ $(LIBS)
 # The compiler calls sched_points.c at each access to memory, and the linker leads pthread to sched.c: see sched.h.
-$(addprefix $(B)/tests/prove/sched,.o _pthread.o _points.o): CFLAGS_sched := -O2 -g
+$(addprefix $(B)/tests/prove/sched,.o _pthread.o _points.o): private CFLAGS_sched := -O2 -g
 comma := ,
 SCHED_WRAPS := $(addprefix -Wl$(comma)--wrap=,$(addprefix pthread_,create join mutex_init mutex_destroy mutex_lock \
                mutex_trylock mutex_unlock cond_wait cond_timedwait cond_signal cond_broadcast cond_destroy) \

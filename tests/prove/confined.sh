@@ -8,16 +8,20 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-# Inside the mount name space: confined.sh --inside PROJECT COMMAND...
+# Where program and project are inside, wherever they are outside: below a /tmp that is hidden, or where only root comes.
+place=/mnt
+
+# Inside the mount name space: confined.sh --inside FOLDER COMMAND..., with the program and the project in that folder.
 if [ "${1:-}" = --inside ]; then
-    project=$2
+    top=$2
     shift 2
-    mount --make-rprivate / && mount --bind "$project" "$project" || exit 99
+    mount --make-rprivate / && mount -t tmpfs -o mode=755,nosuid,nodev none "$place" && cp "$top/tandem" "$place/" &&
+        mkdir "$place/project" && mount --bind "$top/project" "$place/project" || exit 99
     # What is mounted on another is not reached, and one that is gone by now is none.
     while read -r _ _ _ _ at _; do
         printf '%b\n' "$at"
     done </proc/self/mountinfo | sort -u | while IFS= read -r at; do
-        [ "$at" = "$project" ] || mount -o remount,bind,ro "$at" 2>/dev/null || [ ! -e "$at" ] || echo "$at stays as it is" >&2
+        [ "$at" = "$place/project" ] || mount -o remount,bind,ro "$at" 2>/dev/null || [ ! -e "$at" ] || echo "$at stays as it is" >&2
     done
     mount -t tmpfs -o size=16m,mode=1777,nosuid,nodev,noexec none /tmp || exit 99
     user=()
@@ -56,7 +60,7 @@ has() { # TEXT PART
     *) problem="\"$2\" is not in: $1" ;;
     esac
 }
-inside=(unshare "${spaces[@]}" "$PWD/tests/prove/confined.sh" --inside "$project")
+inside=(unshare "${spaces[@]}" "$PWD/tests/prove/confined.sh" --inside "$top")
 # say LINE: to the server's standard input; its answer is then in $answer.
 say() {
     printf '%s\n' "$1" >&"$to"
@@ -68,7 +72,7 @@ say() {
 up() {
     rm -f "$top/in" "$top/out"
     mkfifo "$top/in" "$top/out"
-    "${inside[@]}" "$tandem" serve --root "$project" --listen 127.0.0.1:0 <"$top/in" >"$top/out" 2>>"$top/log" &
+    "${inside[@]}" "$place/tandem" serve --root "$place/project" --listen 127.0.0.1:0 <"$top/in" >"$top/out" 2>>"$top/log" &
     server=$!
     exec {to}>"$top/in" {from}<"$top/out"
     say '{"jsonrpc":"2.0","id":0,"method":"ping"}'
@@ -93,7 +97,7 @@ nothing_else_can_be_written() {
     # shellcheck disable=SC2016
     local tried
     tried=$("${inside[@]}" bash -c 'for at in / /etc /usr /var /var/tmp /root "$PWD" "$HOME" "$1/.." /dev/shm; do
-        (: >"$at/x") 2>/dev/null && echo "$at"; done; : >"$1/x" && rm "$1/x" && : >/tmp/x && echo so' - "$project" 2>&1)
+        (: >"$at/x") 2>/dev/null && echo "$at"; done; : >"$1/x" && rm "$1/x" && : >/tmp/x && echo so' - "$place/project" 2>&1)
     [ "$tried" = so ] || problem="$tried"
 }
 answers_over_both_transports() {
@@ -121,7 +125,7 @@ is_held_as_it_says() {
     # Of those at one place the last counts.
     local writable
     writable=$(awk '{ how[$5] = $6 } END { for (at in how) if (how[at] !~ /^ro/) print at }' "/proc/$server/mountinfo" | sort | xargs)
-    [ "$writable" = "$(printf '%s\n' /tmp "$project" | sort | xargs)" ] || problem="writable: $writable"
+    [ "$writable" = "$(printf '%s\n' /tmp "$place/project" | sort | xargs)" ] || problem="writable: $writable"
 }
 a_phase_is_completed() {
     session=$(call pos_workflow action=start workflow_type=bug_fix_v1 target_file=src/a.c | sed -n 's/.*"session_id": "\([^"]*\)".*/\1/p' | head -1)
@@ -137,11 +141,10 @@ finds_it_again() {
     down input
 }
 mkdir -p "$project/.tandem"
-cp -L "${TANDEM:-build/tandem}" "$tandem" # Wherever it is: /tmp is another there.
+cp -L "${TANDEM:-build/tandem}" "$tandem"
 chmod 755 "$tandem"
 cp -r deploy/example/.tandem/workflows "$project/.tandem/"
 chmod -R go= "$project"
-chmod 711 "$top"
 [ "$(id -u)" -ne 0 ] || chown -R 65532:65532 "$project"
 if ! "${inside[@]}" true 2>"$top/why"; then
     echo "not ok confined"
