@@ -115,12 +115,20 @@ await test('the bills of materials are valid CycloneDX', () => {
     assert.equal(isBill({ ...readJson(work, 'bill.json'), bomFormat: 'SPDX' }), false, 'the schema tells bad from good');
 });
 
-await test('a bill has a date only where one is given, and is the same else', () => {
+/** What a bill says whenever it is made: manual pages show their date. */
+function dateless(bill) {
+    delete bill.metadata.timestamp;
+    for (const file of bill.components.filter(({ name }) => name.startsWith('share/man/'))) {
+        delete file.hashes;
+    }
+    return bill;
+}
+
+await test('a bill has a date only where one is given, and but for that is the same', () => {
     const bill = readJson(work, 'bill.json'), dated = readJson(work, 'dated.json');
     assert.equal(bill.metadata.timestamp, undefined);
     assert.equal(dated.metadata.timestamp, '2023-11-14T22:13:20Z');
-    delete dated.metadata.timestamp;
-    assert.deepEqual(dated, bill);
+    assert.deepEqual(dateless(dated), dateless(bill));
 });
 
 /** The libraries that the loader would load for a file, by name: those of ldd, and itself where it is a library. */
