@@ -58,34 +58,54 @@ process_cpu_ns(pid_t pid)
     return ns;
 }
 
-/* Exactly: what /proc/PID/statm tells may be off by hundreds of KiB. */
-static size_t
-resident_of(pid_t pid)
+/* Exactly: what /proc/PID/statm tells may be off by hundreds of KiB. 'own' counts what no other
+ * process has as well. */
+static void
+memory_of(pid_t pid, size_t *resident, size_t *own)
 {
     char *path = xasprintf("/proc/%d/smaps_rollup", (int)pid), line[256];
     FILE *file = fopen(path, "re");
-    unsigned long kib = 0;
+    unsigned long kib;
 
-    while (file && fgets(line, sizeof line, file) && sscanf(line, "Rss: %lu kB", &kib) != 1) {
+    *resident = *own = 0;
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "Rss: %lu kB", &kib) == 1) {
+            *resident = kib * 1024;
+        } else if (sscanf(line, "Private_Clean: %lu kB", &kib) == 1 ||
+                   sscanf(line, "Private_Dirty: %lu kB", &kib) == 1) {
+            *own += kib * 1024;
+        }
     }
-    if (!kib) {
+    if (!*resident) {
         bench_fail("%s: nothing resident", path);
     }
     fclose(file);
     free(path);
-    return kib * 1024;
+}
+
+/* What the children of a process add to its memory. */
+static size_t
+added_by_children(pid_t pid)
+{
+    pid_t children[CHILDREN];
+    size_t count = children_of(pid, children), bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t resident, own;
+
+        memory_of(children[i], &resident, &own);
+        bytes += own + added_by_children(children[i]);
+    }
+    return bytes;
 }
 
 size_t
 process_resident(pid_t pid)
 {
-    pid_t children[CHILDREN];
-    size_t count = children_of(pid, children), bytes = resident_of(pid);
+    size_t resident, own;
 
-    for (size_t i = 0; i < count; i++) {
-        bytes += process_resident(children[i]);
-    }
-    return bytes;
+    memory_of(pid, &resident, &own);
+    return resident + added_by_children(pid);
 }
 
 /* ---- Life ---- */

@@ -13,7 +13,8 @@ struct peer {
 
 /* CPU time, user and system, that the process and its children have used, in ns. */
 int64_t process_cpu_ns(pid_t pid);
-/* Resident memory of the process and its children, in bytes. */
+/* Resident memory of the process, in bytes, and what its children have besides: a page that they
+ * share is there once. */
 size_t process_resident(pid_t pid);
 
 /* Starts a program: argv[0] is a path, or a name in PATH.  With 'port' it is waited for until it
