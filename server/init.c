@@ -1,8 +1,9 @@
 /* init.c -- process 1. */
 #include "server/init.h"
 
+#include "state/base/aside.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,20 +57,6 @@ init_watch(pid_t child)
     }
 }
 
-/* The ends of pipes and sockets are the child's alone. */
-static void
-let_go_of_descriptors(void)
-{
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (null_fd < 0 || (null_fd != fd && dup2(null_fd, fd) < 0)) {
-            close(fd);
-        }
-    }
-    close_range(STDERR_FILENO + 1, ~0u, 0);
-}
-
 /* What was meant for process 1 by its number, as sockets and watchdogs are (sd_listen_fds(3)), is
  * meant for the program. */
 static void
@@ -97,7 +84,7 @@ init_stand_aside(void)
     sigprocmask(SIG_SETMASK, &all, &before); /* From here on they wait to be handed on. */
     child = fork();
     if (child > 0) {
-        let_go_of_descriptors();
+        aside_let_go(-1); /* The ends of pipes and sockets are the child's alone. */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* The environment may hold a token. */
         _exit(init_watch(child));
     }

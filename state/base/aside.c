@@ -22,19 +22,24 @@ struct aside {
 
 /* ---- In the other process ---- */
 
-/* Keeps nothing of the server's but 'fd', which becomes number 3. */
-static bool
-let_go(int fd)
+bool
+aside_let_go(int keep)
 {
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool done = null_fd >= 0;
 
-    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
-        if (null_fd < 0 || dup2(null_fd, i) < 0) {
-            return false;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (null_fd < 0 || dup2(null_fd, fd) < 0) {
+            close(fd);
+            done = false;
         }
     }
-    return (fd == 3 || dup2(fd, 3) == 3) && fcntl(3, F_SETFD, FD_CLOEXEC) == 0 &&
-           close_range(4, ~0u, 0) == 0;
+    if (keep < 0) {
+        return close_range(STDERR_FILENO + 1, ~0u, 0) == 0 && done;
+    }
+    return (keep == ASIDE_KEPT || dup2(keep, ASIDE_KEPT) == ASIDE_KEPT) &&
+           fcntl(ASIDE_KEPT, F_SETFD, FD_CLOEXEC) == 0 &&
+           close_range(ASIDE_KEPT + 1, ~0u, 0) == 0 && done;
 }
 
 /* Answers until the server has gone. */
@@ -48,16 +53,16 @@ live(int fd, aside_answer *answer, const char *arg)
         signal(unheard[i], SIG_IGN); /* They are for the server: its end is ours. */
     }
     prctl(PR_SET_NAME, "tandem-aside");
-    if (!let_go(fd)) {
+    if (!aside_let_go(fd)) {
         return;
     }
-    while (recv(3, &number, sizeof number, 0) == sizeof number) {
+    while (recv(ASIDE_KEPT, &number, sizeof number, 0) == sizeof number) {
         struct buf out = {.limit = ASIDE_ANSWER_MAX};
 
         buf_addc(&out, (char)number);
-        answer(arg, 3, &out);
-        if (send(3, out.failed ? &number : (const void *)out.data, out.failed ? 1 : out.len,
-                 MSG_NOSIGNAL) < 0) {
+        answer(arg, ASIDE_KEPT, &out);
+        if (send(ASIDE_KEPT, out.failed ? &number : (const void *)out.data,
+                 out.failed ? 1 : out.len, MSG_NOSIGNAL) < 0) {
             return;
         }
         buf_fini(&out);

@@ -18,6 +18,15 @@
 
 #define ASIDE_ANSWER_MAX 65536 /* What is longer is told as no answer. */
 
+#define ASIDE_KEPT                                                                \
+    3 /* The one descriptor that a forked process keeps, besides the null device. \
+       */
+
+/* Has a process that was forked let go of its maker's descriptors: 0 to 2 become the null device,
+ * or are closed where there is none; 'keep', if it is not negative, becomes ASIDE_KEPT; all others
+ * are closed.  False if any of that failed. */
+bool aside_let_go(int keep);
+
 struct aside;
 
 /* Adds the answer to 'out'.  Runs in the other process, which may be killed at any time; once

@@ -3,10 +3,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 tandem=${TANDEM:-build/tandem}
-failed=0
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 
 out=$("$tandem" demo --example deploy/example </dev/null)
 status=$?

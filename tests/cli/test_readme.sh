@@ -14,10 +14,7 @@ if [ "${1:-}" = --update ]; then
     exit
 fi
 
-failed=0
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 
 diff <(sed -n "/$begin/,/$end/p" deploy/settings.md | grep '^|') <("$tandem" settings --markdown) >&2
 check "the settings table is the program's own (tests/cli/test_readme.sh --update writes it)" $?

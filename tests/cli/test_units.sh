@@ -7,11 +7,8 @@ units=$(realpath "$(dirname "$0")/../../deploy/systemd")
 top=$(mktemp -d /tmp/tandem-units-XXXXXX)
 trap 'rm -rf "$top"' EXIT
 export HOME=$top XDG_RUNTIME_DIR=$top
-failed=0
 
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. "$(dirname "$0")/../checks.sh"
 
 # The command is not installed where the units look for it: it stands in the copies by its path.
 mkdir -p "$top/system" "$top/user"

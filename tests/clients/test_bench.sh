@@ -4,12 +4,9 @@
 set -u
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
-failed=0
 trap 'rm -rf "$work"' EXIT
 
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 
 timeout 540 build/release/tests/bench/compare --without nginx --rounds 1 --turn 1 \
     --table "$work/table.md" --chart "$work/chart.svg" >"$work/said"

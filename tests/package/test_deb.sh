@@ -7,10 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset "${!TANDEM_@}"
-failed=0
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 
 if [ "${1:-}" = --clean ]; then
     deploy/deb.sh >"$work/log" 2>&1 || { tail -40 "$work/log" >&2; exit 1; }

@@ -10,10 +10,7 @@ mkdir "$work/bin"
 ln -s "$tandem" "$work/bin/tandem"
 export HOME=$work PATH=$work/bin:$PATH MANWIDTH=200 LC_ALL=C.UTF-8
 unset "${!TANDEM_@}"
-failed=0
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 missing() { # missing WHERE WHAT: says so.
     echo "$1: there is no $2" >&2
     bad=1

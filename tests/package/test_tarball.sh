@@ -5,10 +5,7 @@ cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset "${!TANDEM_@}"
-failed=0
-check() { # check NAME STATUS
-    if [ "$2" -eq 0 ]; then echo "ok $1"; else echo "not ok $1"; failed=1; fi
-}
+. tests/checks.sh
 name=tandem-$(deploy/version.sh)-linux-$(uname -m)
 tarball=build/$name.tar.gz
 
