@@ -23,6 +23,7 @@
 #include "state/base/rate.h"
 #include "state/settings.h"
 #include "state/traffic.h"
+#include "transports/busy_poll.h"
 #include "transports/http_parser.h"
 #include "transports/transport.h"
 #include "transports/ws_use.h"
@@ -67,6 +68,7 @@ struct http_server {
     unsigned tick_ms; /* How often connections are looked at. */
     pthread_t thread; /* The starter's, to join. */
     uv_loop_t loop;
+    struct busy_poll busy_poll;
     uv_async_t wake;
     _Atomic unsigned refs; /* The starter's, and one a connection. */
     _Atomic bool asked;    /* For a sign of life, and has not given it yet. */

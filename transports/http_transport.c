@@ -303,6 +303,7 @@ on_wake(uv_async_t *wake)
     struct http_server *s = wake->data;
 
     atomic_store(&s->asked, false);
+    busy_poll_came(&s->busy_poll);
     s->now_ns = clock_mono(s->context.clock);
     deliver(s);
     http_lines_woken(s);
@@ -423,7 +424,7 @@ serve(void *arg)
     struct http_server *s = arg;
 
     s->self = pthread_self();
-    uv_run(&s->loop, UV_RUN_DEFAULT);
+    busy_poll_run(&s->busy_poll, &s->loop);
     ws_library_destroy(s->websockets);
     return NULL;
 }
@@ -489,6 +490,7 @@ make_loop(struct http_server *s)
     if (uv_loop_init(&s->loop) != 0) {
         return false;
     }
+    busy_poll_init(&s->busy_poll);
     s->wake.data = s->tick.data = s;
     if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
         uv_loop_close(&s->loop);

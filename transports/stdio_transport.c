@@ -19,6 +19,7 @@
 
 #include "state/base/log.h"
 #include "state/base/thread.h"
+#include "transports/busy_poll.h"
 #include "transports/descriptor.h"
 #include "transports/lines.h"
 
@@ -48,6 +49,7 @@ struct transport {
     uv_poll_t direct;    /* On 'in', if that is of kind OWN. */
     uv_poll_t poll;      /* On 'epoll'. */
     uv_idle_t pump;      /* Reads input that is always ready. */
+    struct busy_poll busy_poll;
     uv_timer_t patience; /* Runs out when stop() may wait no longer. */
     int epoll;
     struct descriptor in, out;
@@ -239,6 +241,7 @@ go_on(struct transport *t)
 {
     int64_t stop_ns = atomic_load(&t->stop_ns);
 
+    busy_poll_came(&t->busy_poll);
     if (t->ending) {
         return;
     }
@@ -349,7 +352,7 @@ run(void *arg)
     if (!t->context.estate || (take_estate(t) && !t->input_over)) {
         watch_input(t, true);
     }
-    uv_run(&t->loop, UV_RUN_DEFAULT);
+    busy_poll_run(&t->busy_poll, &t->loop);
     return NULL;
 }
 
@@ -434,6 +437,7 @@ start(const struct transport_context *context, struct transport **transport, str
     t->context = *context;
     t->in = t->out = (struct descriptor)DESCRIPTOR_NONE;
     lines_init(&t->lines, context, &peer, write_out);
+    busy_poll_init(&t->busy_poll);
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     err = descriptor_open(&t->in, context->in_fd, DESCRIPTOR_IN, f);
     if (!err) {

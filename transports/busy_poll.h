@@ -1,0 +1,47 @@
+/* busy_poll.h -- runs a loop that, while messages come one right after the other, looks for the
+ * next one a little before it sleeps.
+ *
+ * A client that asks, waits and asks again is answered in 6 us and then lets the loop sleep; to be
+ * woken costs more than the answer, both sides.  So when one event came within BUSY_POLL_NS of the
+ * one before, the loop expects the next to do so too, and looks without sleeping for that long.
+ * The first that comes later ends it: of a run of quick messages only the last is waited for in
+ * vain, and a loop with nothing to do, or with a message now and then, sleeps as ever.
+ *
+ * Where there is one processor to run on, whoever would send the next message could not run
+ * meanwhile: the loop always sleeps.
+ *
+ * One thread, the loop's. */
+#ifndef TANDEM_TRANSPORTS_BUSY_POLL_H
+#define TANDEM_TRANSPORTS_BUSY_POLL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/* Some four times what it takes to be woken, and less than a hop to a worker and back takes. */
+#define BUSY_POLL_NS (INT64_C(50) * 1000)
+
+struct busy_poll {
+    bool may;        /* There is more than one processor. */
+    bool looks;      /* Rather than sleeps. */
+    bool came;       /* Something did, in this turn. */
+    int64_t last_ns; /* When it last did. */
+};
+
+/* Makes 'b' for a loop that this thread, or one of the same processors, will run. */
+void busy_poll_init(struct busy_poll *b);
+
+/* Something came that others may follow at once: to be called by a handle's callback. */
+static inline void
+busy_poll_came(struct busy_poll *b)
+{
+    b->came = true;
+}
+
+/* At the end of a turn, at 'now_ns': whether the next one looks rather than sleeps. */
+bool busy_poll_decide(struct busy_poll *b, int64_t now_ns);
+
+/* Runs 'loop' until it has no handle left, as uv_run(UV_RUN_DEFAULT) does. */
+void busy_poll_run(struct busy_poll *b, uv_loop_t *loop);
+
+#endif
