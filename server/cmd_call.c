@@ -223,7 +223,8 @@ tell(const struct client_reply *reply, bool explain)
         if (json_object_get(body, "error")) {
             print_json(body);
         }
-        fault_set(&f, E_REFUSED, "%s", message); /* What mends it, the server has said, or nobody. */
+        fault_set(&f, E_REFUSED, "%s",
+                  message); /* What mends it, the server has said, or nobody. */
         fault_remedy(&f, "%s", remedy ? remedy : "");
         report_fault(stderr, &f);
     } else {

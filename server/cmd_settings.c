@@ -6,7 +6,8 @@
 
 enum { OPTION_MARKDOWN, OPTION_JSON };
 static const struct command_option own_options[] = {
-    [OPTION_MARKDOWN] = {"markdown", NULL, "the table of all settings, as deploy/settings.md has it"},
+    [OPTION_MARKDOWN] = {"markdown", NULL,
+                         "the table of all settings, as deploy/settings.md has it"},
     [OPTION_JSON] = {"json", NULL,
                      "as JSON: key, value, origin and where that is, live, default, bounds, help"},
     {NULL, NULL, NULL},

@@ -48,7 +48,8 @@ main(int argc, char **argv)
     struct invocation invocation;
     int status = STATUS_FAILED;
 
-    if (init_stand_aside() && prepare_process() && options_parse(argc, argv, stdout, stderr, &invocation, &status)) {
+    if (init_stand_aside() && prepare_process() &&
+        options_parse(argc, argv, stdout, stderr, &invocation, &status)) {
         status = invocation.command->run(&invocation);
         invocation_fini(&invocation);
     }

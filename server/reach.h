@@ -2,7 +2,8 @@
  *
  * What the commands that ask a server have in common: the server named by --url, else by the
  * variable TANDEM_URL, else the one found by discovery, else none.  It is shown the token in
- * TANDEM_TOKEN, else the project's own (server/token.h).  "tandem env" prints these variables.  main's thread. */
+ * TANDEM_TOKEN, else the project's own (server/token.h).  "tandem env" prints these variables.
+ * main's thread. */
 #ifndef TANDEM_REACH_H
 #define TANDEM_REACH_H
 

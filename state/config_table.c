@@ -1,4 +1,5 @@
-/* config_table.c -- a configuration file checked without a server; the table of deploy/settings.md. */
+/* config_table.c -- a configuration file checked without a server; the table of deploy/settings.md.
+ */
 #include "state/config.h"
 
 void

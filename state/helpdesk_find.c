@@ -123,7 +123,8 @@ static void
 fuse(const struct helpdesk_index *index, const float *vector, const struct helpdesk_found *found,
      size_t most, struct candidates *all)
 {
-    double square = vector_dot(vector, vector, index->vectors.dimension), worth[CANDIDATES_MAX] = {0};
+    double square = vector_dot(vector, vector, index->vectors.dimension),
+           worth[CANDIDATES_MAX] = {0};
     int64_t near[CANDIDATES_MAX], words[HELPDESK_WORDS_MAX];
     struct candidates ordered = {.count = 0};
     struct fuse order = {.items = NULL};

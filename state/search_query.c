@@ -53,8 +53,7 @@ find_phrases(struct search_run *s, struct slice text)
         return;
     }
     end = text.data + text.len;
-    while (s->phrase_count < PHRASES_MAX &&
-           (at = memchr(at, '"', (size_t)(end - at)))) {
+    while (s->phrase_count < PHRASES_MAX && (at = memchr(at, '"', (size_t)(end - at)))) {
         const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
 
         if (!close) {

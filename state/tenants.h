@@ -68,8 +68,8 @@ struct tenant_pin {
 
 /* Finds or loads the tenant 'id', which must be a valid id, as its file is now.  Waits for
  * another's load until 'deadline_ns', monotonic.  On E_OK '*pin' is to be unpinned.  E_NO_TENANT;
- * E_REFUSED: its file is wrong; E_IO: it cannot be read; E_TIMEOUT; E_NOT_READY: all places are being loaded.
- * A suspended tenant is found like any: see tenant_admits(). */
+ * E_REFUSED: its file is wrong; E_IO: it cannot be read; E_TIMEOUT; E_NOT_READY: all places are
+ * being loaded. A suspended tenant is found like any: see tenant_admits(). */
 enum err tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, struct tenant_pin *pin,
                      struct fault *f);
 /* The same from memory alone, without waiting: false if it is not there, or, unless 'ever' so old

@@ -46,9 +46,9 @@ struct transport {
 
     /* The rest belongs to the thread, once it runs. */
     uv_loop_t loop;
-    uv_poll_t direct;    /* On 'in', if that is of kind OWN. */
-    uv_poll_t poll;      /* On 'epoll'. */
-    uv_idle_t pump;      /* Reads input that is always ready. */
+    uv_poll_t direct; /* On 'in', if that is of kind OWN. */
+    uv_poll_t poll;   /* On 'epoll'. */
+    uv_idle_t pump;   /* Reads input that is always ready. */
     struct busy_poll busy_poll;
     uv_timer_t patience; /* Runs out when stop() may wait no longer. */
     int epoll;

@@ -89,9 +89,9 @@ resume_and_take(void)
     "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"tools/call\",\"params\":{\"name\":\"bold\"}}"
 #define PING(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"ping\"}"
 #define DONE(ID) "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"result\":{}}"
-#define LOST(ID)                                                                              \
-    "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":503,\"message\":\"the server " \
-    "ended while it had this request, which may or may not have been done; look before you "  \
+#define LOST(ID)                                                                             \
+    "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"error\":{\"code\":503,\"message\":\"the server "   \
+    "ended while it had this request, which may or may not have been done; look before you " \
     "send it again\"}}"
 #define INITIALIZE(ID)                                                                       \
     "{\"jsonrpc\":\"2.0\",\"id\":" ID ",\"method\":\"initialize\",\"params\":{"              \
