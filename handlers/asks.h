@@ -41,13 +41,14 @@ enum asks_step {
     ASKS_PARKED, /* It is not the caller's any more. */
 };
 enum asks_step asks_settle(struct request *req);
+/* What waits for its client is being taken: its waiting is over.  If it was cancelled, so are its
+ * questions. */
+void asks_leave_locked(struct request *req) REQUIRES(LC_INFLIGHT);
 
 /* A response of the client: gives it to the request that waits for it, or drops it. */
 void asks_take_response(struct request *response);
 /* The client sent notifications/initialized: it may be asked now. */
 void asks_initialized(struct dispatcher *d, const struct mcp_session *session);
-/* Lets parked requests go that were cancelled or ended. */
-void asks_drop_stopped(struct dispatcher *d);
 /* Ends the waiting of those whose time is up. */
 void asks_tick(struct dispatcher *d);
 /* The server is about to end: nobody is asked any more. */

@@ -4,6 +4,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/notices.h"
+#include "handlers/park.h"
 #include "handlers/subscriptions.h"
 #include "handlers/suspension.h"
 #include "handlers/tasks.h"
@@ -24,10 +25,13 @@ tick(void *arg)
     return dispatch_tick(arg);
 }
 
+/* Runs what waited for a worker or a moment.  True while anything does. */
 static bool
 wake(void *arg)
 {
-    return wait_tick(arg);
+    bool more = park_tick(arg);
+
+    return wait_tick(arg) || more;
 }
 
 void
@@ -49,7 +53,7 @@ dispatch_tick(struct dispatcher *d)
     asks_tick(d);
     more |= tasks_tick(d);
     more |= suspension_tick(d);
-    wait_tick(d);
+    wake(d);
     /* A call in flight may leave behind what has a time. */
     for (enum transport_kind t = 0; t < TRANSPORT_COUNT; t++) {
         more |= inflight_count(d->inflight, t) > 0;
@@ -175,8 +179,7 @@ dispatch_end_all(struct dispatcher *d)
 {
     unsigned count = inflight_end(d->inflight, tell_end);
 
-    asks_drop_stopped(d);
-    wait_drop_stopped(d);
+    park_drop_stopped(d);
     return count;
 }
 
@@ -185,8 +188,7 @@ dispatch_cancel(struct dispatcher *d, const struct inflight_match *match)
 {
     unsigned count = inflight_cancel(d->inflight, match);
 
-    asks_drop_stopped(d);
-    wait_drop_stopped(d);
+    park_drop_stopped(d);
     return count;
 }
 

@@ -23,7 +23,7 @@ struct dispatcher {
     struct tools *tools;
     struct asks *asks; /* need_park.c. */
     struct operations *operations;
-    /* Call dispatch_tick(), and wait_tick(), which is more exact; null without a keeper. */
+    /* Call dispatch_tick(), and more often what ends waiting (park.h); null without a keeper. */
     struct keeper_job *ticking, *waking;
     bool waits_closed GUARDED_BY(LC_INFLIGHT); /* wait.c: nobody waits for a task any more. */
     _Atomic bool fixture_prompt_shown;         /* Of the conformance suite's fixtures. */

@@ -6,8 +6,8 @@
  * It is run again from its beginning when they are: so everything before the last need() must be
  * the same each time and have no effects.  How the client is asked is the era's business:
  *
- *   legacy   the server sends requests ahead of the answer, and the request is parked: in flight,
- *            on no worker, until the last response, a cancel, or limits.ask_time
+ *   legacy   the server sends requests ahead of the answer, and the request is parked
+ *            (handlers/park.h) until the last response, a cancel, or limits.ask_time
  *   modern   the answer says input_required, and the client sends the request again with its
  *            answers and a requestState that only we can read
  *   a task   the request is parked, and its host (below) asks

@@ -1,5 +1,5 @@
-/* need_end.c -- what ends the waiting of requests, other than an answer: their client's cancelling
- * or leaving, the clock, the end of the server. */
+/* need_end.c -- what ends the waiting for a client, other than its answer: its leaving, the clock,
+ * the end of the server. */
 #include "handlers/need_private.h"
 
 #include "handlers/dispatch_private.h"
@@ -19,7 +19,7 @@ take_initialized(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     for (struct request *r = first; r; r = r->next) {
         struct fault f = FAULT_INIT;
 
-        if (r->parked && !r->host && r->session == e->session &&
+        if (r->parked == PARKED_CLIENT && !r->host && r->session == e->session &&
             needs_send_locked(r, r->sink, SLICE_NONE) != E_OK) {
             fault_set(&f, E_NO_INPUT, "the client cannot be asked");
             needs_fail_locked(r, &f, "the call was given up", &e->taken);
@@ -33,38 +33,7 @@ asks_initialized(struct dispatcher *d, const struct mcp_session *session)
     struct ending e = {.d = d, .session = session};
 
     inflight_do(d->inflight, take_initialized, &e);
-    needs_run_taken(&e.taken);
-}
-
-static void
-take_stopped(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct ending *e = arg;
-
-    for (struct request *r = first; r; r = r->next) {
-        int progress = atomic_load(&r->progress);
-
-        if (r->parked && progress != REQUEST_RUNNING) {
-            if (progress == REQUEST_CANCELLED) {
-                needs_cancel_locked(r, "the call was cancelled");
-            }
-            needs_take_locked(r, &e->taken);
-        }
-    }
-}
-
-void
-asks_drop_stopped(struct dispatcher *d)
-{
-    struct ending e = {.d = d};
-
-    inflight_do(d->inflight, take_stopped, &e);
-    while (e.taken.first) {
-        struct request *req = (struct request *)e.taken.first;
-
-        e.taken.first = req->job.next;
-        dispatch_end_call(req, E_CANCELLED);
-    }
+    park_run(&e.taken);
 }
 
 static void
@@ -76,12 +45,7 @@ take_expired(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     fault_set(&f, E_TIMEOUT, "the client did not answer what it was asked in time");
     fault_remedy(&f, "call again when somebody is there to answer, or raise limits.ask_time");
     for (struct request *r = first; r; r = r->next) {
-        if (!r->parked || atomic_load(&r->progress) != REQUEST_RUNNING) {
-            continue;
-        }
-        if (r->needs->ready) {
-            needs_take_locked(r, &e->taken);
-        } else if (e->now_ns >= r->needs->expires_ns) {
+        if (park_holds_locked(r, PARKED_CLIENT) && e->now_ns >= r->needs->expires_ns) {
             needs_fail_locked(r, &f, "there was no answer in time", &e->taken);
         }
     }
@@ -93,7 +57,7 @@ asks_tick(struct dispatcher *d)
     struct ending e = {.d = d, .now_ns = clock_mono(d->clock)};
 
     inflight_do(d->inflight, take_expired, &e);
-    needs_run_taken(&e.taken);
+    park_run(&e.taken);
 }
 
 static void
@@ -105,7 +69,7 @@ close_all(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     fault_set(&f, E_OVERLOAD, "the server is ending, and does not wait for its client any more");
     e->d->asks->closed = true;
     for (struct request *r = first; r; r = r->next) {
-        if (r->parked && atomic_load(&r->progress) == REQUEST_RUNNING) {
+        if (park_holds_locked(r, PARKED_CLIENT)) {
             needs_fail_locked(r, &f, "the server is ending", &e->taken);
         }
     }
@@ -119,7 +83,7 @@ close_session(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
 
     fault_set(&f, E_CANCELLED, "the client ended its input before it answered");
     for (struct request *r = first; r; r = r->next) {
-        if (r->parked && r->session == e->session && atomic_load(&r->progress) == REQUEST_RUNNING) {
+        if (park_holds_locked(r, PARKED_CLIENT) && r->session == e->session) {
             needs_fail_locked(r, &f, "nobody can answer", &e->taken);
         }
     }
@@ -131,7 +95,7 @@ asks_close_session(struct dispatcher *d, const struct mcp_session *session)
     struct ending e = {.d = d, .session = session};
 
     inflight_do(d->inflight, close_session, &e);
-    needs_run_taken(&e.taken);
+    park_run(&e.taken);
 }
 
 void
@@ -140,5 +104,5 @@ asks_close(struct dispatcher *d)
     struct ending e = {.d = d};
 
     inflight_do(d->inflight, close_all, &e);
-    needs_run_taken(&e.taken);
+    park_run(&e.taken);
 }

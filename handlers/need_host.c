@@ -28,7 +28,7 @@ parked_of_locked(struct request *first, const struct need_host *host) REQUIRES(L
 {
     for (struct request *r = first; r; r = r->next) {
         if (r->host == host) {
-            return r->parked ? r : NULL;
+            return r->parked == PARKED_CLIENT ? r : NULL;
         }
     }
     return NULL;
@@ -89,7 +89,7 @@ need_give(struct dispatcher *d, const struct need_host *host, const char *key, c
         err = a.answer ? fault_set(f, E_NOT_FOUND, "'%.64s' is not asked for any more", key) : E_OK;
     }
     json_decref(a.answer);
-    needs_run_taken(&a.taken);
+    park_run(&a.taken);
     return err;
 }
 

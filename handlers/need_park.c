@@ -1,10 +1,7 @@
-/* need_park.c -- requests that wait for their client, and all that ends their waiting.
+/* need_park.c -- requests that wait for their client, and the answers that arrive.
  *
- * DESIGN.  A parked request is in flight and on no thread.  Whoever takes it out of that state,
- * with INFLIGHT held, has it for himself: the last response, a cancel, the clock, the end of the
- * server. So there is one outcome, whatever comes together.  Taken requests are run again, and
- * need() tells the handler what came of it; only those that were cancelled or ended are not, for
- * nothing more is to be said of them.
+ * DESIGN.  How requests are parked and taken: park.h.  A taken request is run again, and need()
+ * tells its handler what came of the asking.
  *
  * What is sent to the client while INFLIGHT is held leaves in the order of what happened: a request
  * before anything that could answer it, its cancelling before the answer of its parent. */
@@ -103,8 +100,6 @@ needs_cancel_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT)
     }
 }
 
-/* ---- Parking and its end, INFLIGHT held ---- */
-
 bool
 needs_lack(const struct needs *n)
 {
@@ -117,20 +112,20 @@ needs_lack(const struct needs *n)
 }
 
 static void
-set_parked_locked(struct request *req, bool parked) REQUIRES(LC_INFLIGHT)
+tell_host_locked(struct request *req, bool parked) REQUIRES(LC_INFLIGHT)
 {
-    req->parked = parked;
     if (req->host) {
         req->host->parked(req->host, parked);
     }
 }
 
 void
-needs_take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT)
+asks_leave_locked(struct request *req)
 {
-    set_parked_locked(req, false);
-    req->job.next = taken->first;
-    taken->first = &req->job;
+    if (atomic_load(&req->progress) == REQUEST_CANCELLED) {
+        needs_cancel_locked(req, "the call was cancelled");
+    }
+    tell_host_locked(req, false);
 }
 
 /* Ends the waiting with an error, which need() will tell. */
@@ -140,61 +135,7 @@ needs_fail_locked(struct request *req, const struct fault *f, const char *why, s
 {
     req->needs->failed = *f;
     needs_cancel_locked(req, why);
-    needs_take_locked(req, taken);
-}
-
-/* ---- What comes after, no lock held ---- */
-
-struct parking {
-    struct request *req;
-    enum asks_step step;
-};
-
-/* Its host hears nothing of it: the request asks for nothing now. */
-static void
-park_ready(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
-{
-    struct parking *p = arg;
-    bool runs = atomic_load(&p->req->progress) == REQUEST_RUNNING;
-
-    (void)first;
-    p->req->needs->ready = p->req->parked = runs;
-    p->step = runs ? ASKS_PARKED : ASKS_OVER;
-}
-
-/* Has a taken request run again.  If no worker is to be had now, it waits for one as it waited for
- * its client. */
-static void
-run_again(struct request *req)
-{
-    struct dispatcher *d = req->dispatcher;
-    int64_t now = clock_mono(d->clock);
-    enum err err;
-
-    req->deadline_ns += now - req->needs->parked_ns; /* Its own time stood still. */
-    req->needs->parked_ns = now;
-    req->needs->ready = false;
-    err = pool_submit(d->pool, &req->job, dispatch_lane(req));
-    if (err == E_BUSY) {
-        struct parking p = {.req = req};
-
-        inflight_do(d->inflight, park_ready, &p);
-        err = p.step == ASKS_OVER ? E_CANCELLED : E_OK; /* Stopped while nobody had it parked. */
-    }
-    if (err) {
-        dispatch_end_call(req, fault_set(&req->fault, err, "the server is ending"));
-    }
-}
-
-void
-needs_run_taken(struct taken *taken)
-{
-    while (taken->first) {
-        struct request *req = (struct request *)taken->first;
-
-        taken->first = req->job.next;
-        run_again(req);
-    }
+    park_take_locked(req, taken);
 }
 
 /* ---- Parking ---- */
@@ -207,7 +148,7 @@ check_room_locked(struct request *first, const struct request *req) REQUIRES(LC_
     unsigned all = 0, own = 0;
 
     for (const struct request *r = first; r; r = r->next) {
-        bool counts = r->parked && !r->host;
+        bool counts = r->parked == PARKED_CLIENT && !r->host;
 
         all += counts;
         own += counts && r->session == req->session;
@@ -243,6 +184,11 @@ try_park_locked(struct request *first, struct request *req, struct fault *f) REQ
     return E_OK;
 }
 
+struct parking {
+    struct request *req;
+    enum asks_step step;
+};
+
 static void
 park(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
 {
@@ -250,14 +196,16 @@ park(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     struct request *req = p->req;
     struct needs *n = req->needs;
 
-    n->parked_ns = clock_mono(req->dispatcher->clock);
-    n->expires_ns = req->host ? INT64_MAX : n->parked_ns + req->dispatcher->asks->limits.ask_ns;
-    if (atomic_load(&req->progress) != REQUEST_RUNNING) {
+    n->expires_ns = req->host
+                        ? INT64_MAX
+                        : clock_mono(req->dispatcher->clock) + req->dispatcher->asks->limits.ask_ns;
+    if (!park_goes_on_locked(req)) {
         p->step = ASKS_OVER;
     } else if (try_park_locked(first, req, &n->failed)) {
         p->step = ASKS_AGAIN;
     } else {
-        set_parked_locked(req, true);
+        park_locked(req, PARKED_CLIENT);
+        tell_host_locked(req, true);
         p->step = ASKS_PARKED;
     }
 }
@@ -313,17 +261,17 @@ needs_arrive(struct request *first, void *arg)
     struct arrival *a = arg;
 
     for (struct request *r = first; r; r = r->next) {
-        struct need_slot *slot = r->parked && !r->needs->ready &&
-                                         (a->key ? r->host == a->host : r->session == a->session)
-                                     ? needs_slot_meant(r->needs, a)
-                                     : NULL;
+        struct need_slot *slot =
+            r->parked == PARKED_CLIENT && (a->key ? r->host == a->host : r->session == a->session)
+                ? needs_slot_meant(r->needs, a)
+                : NULL;
 
         if (slot) {
             slot->answer = a->answer;
             slot->error = a->error;
             a->answer = a->error = NULL;
-            if (!needs_lack(r->needs) && atomic_load(&r->progress) == REQUEST_RUNNING) {
-                needs_take_locked(r, &a->taken);
+            if (!needs_lack(r->needs) && park_goes_on_locked(r)) {
+                park_take_locked(r, &a->taken);
             }
             return;
         }
@@ -347,5 +295,5 @@ asks_take_response(struct request *response)
     inflight_do(response->dispatcher->inflight, needs_arrive, &a);
     json_decref(a.answer);
     json_decref(a.error);
-    needs_run_taken(&a.taken);
+    park_run(&a.taken);
 }

@@ -13,6 +13,7 @@
 
 #include "handlers/asks.h"
 #include "handlers/need.h"
+#include "handlers/park.h"
 #include "handlers/seal.h"
 #include "state/base/lock.h"
 
@@ -48,8 +49,7 @@ struct needs {
     json_t *kept;        /* Of it: {key: [digest, answer]}; may be null. */
     json_t *responses;   /* What came with it; may be null. */
     struct fault failed; /* Why there will be no answer: what need() says from now on. */
-    int64_t parked_ns, expires_ns;
-    bool ready; /* Parked only because no worker was to be had. */
+    int64_t expires_ns;  /* Until then it waits for the answers. */
 };
 
 /* What requestStates are sealed with; borrowed from the dispatcher. */
@@ -76,11 +76,6 @@ struct asks {
 
 /* ---- need_park.c for need_host.c and need_end.c ---- */
 
-/* Taken requests, in a list by 'job.next', which is theirs while no worker has them. */
-struct taken {
-    struct job *first;
-};
-
 struct arrival {
     const struct mcp_session *session; /* Legacy: whose response it is. */
     int64_t ask_id;
@@ -94,11 +89,9 @@ struct arrival {
  * with each. */
 enum err needs_send_locked(struct request *req, struct sink *sink, struct slice meta)
     REQUIRES(LC_INFLIGHT);
-/* Takes a parked request: it is the caller's, who has to run it again or to end it. */
-void needs_take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT);
 /* Takes back what was asked and not answered. */
 void needs_cancel_locked(struct request *req, const char *why) REQUIRES(LC_INFLIGHT);
-/* Both, with an error that need() will tell. */
+/* That, and takes a parked request, with an error that need() will tell. */
 void needs_fail_locked(struct request *req, const struct fault *f, const char *why,
                        struct taken *taken) REQUIRES(LC_INFLIGHT);
 /* Whether something is wanted that is not answered. */
@@ -106,7 +99,5 @@ bool needs_lack(const struct needs *n);
 /* The slot that an arrival (the argument of the second) answers, or null; gives it the answer. */
 struct need_slot *needs_slot_meant(struct needs *n, const struct arrival *a);
 void needs_arrive(struct request *first, void *arg) REQUIRES(LC_INFLIGHT);
-/* Has the taken run again.  No lock may be held. */
-void needs_run_taken(struct taken *taken);
 
 #endif

@@ -52,10 +52,12 @@ enum dialect { DIALECT_RPC, DIALECT_REST };
 /* ENDED: the server is ending and has answered it already; whoever runs it says nothing more. */
 enum request_state { REQUEST_RUNNING, REQUEST_ANSWERED, REQUEST_CANCELLED, REQUEST_ENDED };
 
+/* What a request in flight waits for on no worker: park.h. */
+enum parked { PARKED_NOT, PARKED_CLIENT, PARKED_EVENT, PARKED_WORKER };
+
 /* What a request waits for that asks nobody: wait.c. */
 struct request_wait {
-    bool wanted;           /* It is such a request now. */
-    bool ready;            /* It waits for a worker only. */
+    bool wanted;           /* Its handler has just said so. */
     bool vain;             /* The server is ending: it is not to wait for a task again. */
     int64_t until_ns;      /* Monotonic. */
     struct mcp_task *task; /* Counted; or null. */
@@ -110,9 +112,9 @@ struct request {
     char *principal;     /* Owned copy. */
     char *scopes;        /* Owned copy; null if all is allowed. */
     struct request *next GUARDED_BY(LC_INFLIGHT),
-        *prev GUARDED_BY(LC_INFLIGHT);    /* Those in flight. */
-    bool parked GUARDED_BY(LC_INFLIGHT);  /* It waits for answers of its client, on no worker. */
-    bool waiting GUARDED_BY(LC_INFLIGHT); /* Likewise, for what 'wait' says. */
+        *prev GUARDED_BY(LC_INFLIGHT); /* Those in flight. */
+    enum parked parked GUARDED_BY(LC_INFLIGHT);
+    int64_t stopped_ns; /* While it is parked: since when its time stands still; -1: it goes on. */
     /* The last, for they are long and need not be cleared. */
     struct fault fault;         /* What went wrong, if the handler fails. */
     struct rpc_message message; /* Slices into 'bytes', or into the transport's buffer. */

@@ -1,11 +1,11 @@
-/* wait.c -- waiting requests: in flight, on no worker, until time or a task wakes them.
+/* wait.c -- requests that are parked until time or a task wakes them.
  *
- * DESIGN.  As in need_park.c: whoever takes a request out of its waiting, with INFLIGHT held, has
- * it for himself.  Nobody is woken too late: a request begins to wait with INFLIGHT held and only
- * if what it waits for has not come, and who wakes it looks with INFLIGHT held after it came. */
+ * DESIGN.  Nobody is woken too late: a request is parked with INFLIGHT held and only if what it
+ * waits for has not come, and who wakes it looks with INFLIGHT held after it came. */
 #include "handlers/wait.h"
 
 #include "handlers/dispatch_private.h"
+#include "handlers/park.h"
 #include "state/base/keeper.h"
 #include "state/base/lock.h"
 #include "state/mcp_tasks.h"
@@ -59,7 +59,7 @@ find_others(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     struct others *o = arg;
 
     for (const struct request *r = first; r; r = r->next) {
-        o->any = o->any || (r != o->req && r->waiting && r->wait.task == o->task);
+        o->any = o->any || (r != o->req && r->parked && r->wait.task == o->task);
     }
 }
 
@@ -90,7 +90,7 @@ wait_end(struct request *req)
 static bool
 is_due(const struct request_wait *w, int64_t now)
 {
-    return w->ready || now >= w->until_ns || (w->task && mcp_task_changes(w->task) > w->changes);
+    return now >= w->until_ns || (w->task && mcp_task_changes(w->task) > w->changes);
 }
 
 struct parking {
@@ -105,55 +105,46 @@ park(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
     struct request *req = p->req;
 
     (void)first;
-    if (atomic_load(&req->progress) != REQUEST_RUNNING) {
+    if (!park_goes_on_locked(req)) {
         p->step = ASKS_OVER;
     } else if (req->dispatcher->waits_closed && req->wait.task) {
         req->wait.vain = true; /* Which its handler tells, unless what it waited for has come. */
         p->step = ASKS_AGAIN;
-    } else if (!req->wait.ready && is_due(&req->wait, clock_mono(req->dispatcher->clock))) {
+    } else if (is_due(&req->wait, clock_mono(req->dispatcher->clock))) {
         p->step = ASKS_AGAIN;
     } else {
-        req->waiting = true;
+        park_locked(req, PARKED_EVENT);
         p->step = ASKS_PARKED;
     }
 }
 
-/* Which are to be taken, and those that were, by 'job.next', which is theirs while no worker has
- * them. */
-struct taking {
-    int64_t now_ns;              /* Those that are due by then; */
-    const struct mcp_task *task; /* or, if not null, that wait for it; */
-    bool stopped;                /* or that were cancelled or ended. */
+struct waking {
+    int64_t now_ns;              /* Those that are due by then */
+    const struct mcp_task *task; /* and, if this is not null, wait for it. */
     bool more;                   /* Some wait for a moment still. */
-    struct job *first;
+    struct taken taken;
 };
 
 static void
-take(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
+take_due(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
 {
-    struct taking *t = arg;
+    struct waking *w = arg;
 
     for (struct request *r = first; r; r = r->next) {
-        bool runs = atomic_load(&r->progress) == REQUEST_RUNNING;
-
-        if (!r->waiting) {
+        if (!park_holds_locked(r, PARKED_EVENT)) {
             continue;
         }
-        if (t->stopped
-                ? !runs
-                : runs && (!t->task || r->wait.task == t->task) && is_due(&r->wait, t->now_ns)) {
-            r->waiting = false;
-            r->job.next = t->first;
-            t->first = &r->job;
+        if ((!w->task || r->wait.task == w->task) && is_due(&r->wait, w->now_ns)) {
+            park_take_locked(r, &w->taken);
         } else if (r->wait.until_ns < INT64_MAX) {
-            t->more = true;
+            w->more = true;
         }
     }
 }
 
 struct closing {
     struct dispatcher *d;
-    struct taking taken;
+    struct taken taken;
 };
 
 static void
@@ -163,55 +154,13 @@ close_all(struct request *first, void *arg) REQUIRES(LC_INFLIGHT)
 
     c->d->waits_closed = true;
     for (struct request *r = first; r; r = r->next) {
-        if (r->waiting && r->wait.task && !is_due(&r->wait, 0) &&
-            atomic_load(&r->progress) == REQUEST_RUNNING) {
-            r->waiting = false;
-            r->job.next = c->taken.first;
-            c->taken.first = &r->job;
+        if (park_holds_locked(r, PARKED_EVENT) && r->wait.task && !is_due(&r->wait, 0)) {
+            park_take_locked(r, &c->taken);
         }
     }
 }
 
 /* ---- No lock held ---- */
-
-static struct request *
-next_taken(struct taking *t)
-{
-    struct request *req = (struct request *)t->first;
-
-    if (req) {
-        t->first = req->job.next;
-    }
-    return req;
-}
-
-/* Has taken requests run again.  Where no worker is to be had now they wait for one: true. */
-static bool
-run_taken(struct taking *t)
-{
-    struct request *req;
-    bool more = false;
-
-    while ((req = next_taken(t))) {
-        struct dispatcher *d = req->dispatcher;
-        enum err err;
-
-        req->wait.wanted = req->wait.ready = false;
-        err = pool_submit(d->pool, &req->job, dispatch_lane(req));
-        if (err == E_BUSY) {
-            struct parking p = {.req = req};
-
-            req->wait.ready = true;
-            inflight_do(d->inflight, park, &p);
-            err = p.step == ASKS_PARKED ? E_OK : E_CANCELLED;
-            more = more || !err;
-        }
-        if (err) {
-            dispatch_end_call(req, fault_set(&req->fault, err, "the server is ending"));
-        }
-    }
-    return more;
-}
 
 enum asks_step
 wait_settle(struct request *req)
@@ -220,13 +169,10 @@ wait_settle(struct request *req)
     struct parking p = {.req = req};
 
     assert(req->bytes); /* It runs on a worker: the transport's thread cannot wait. */
+    req->wait.wanted = false;
     inflight_do(d->inflight, park, &p);
-    if (p.step == ASKS_PARKED) {
-        if (d->waking) {
-            keeper_stir(d->waking);
-        }
-    } else {
-        req->wait.wanted = false;
+    if (p.step == ASKS_PARKED && d->waking) {
+        keeper_stir(d->waking);
     }
     return p.step;
 }
@@ -234,43 +180,29 @@ wait_settle(struct request *req)
 void
 wait_wake(struct dispatcher *d, const struct mcp_task *task)
 {
-    struct taking t = {.task = task};
+    struct waking w = {.task = task};
 
-    inflight_do(d->inflight, take, &t);
-    if (run_taken(&t) && d->waking) {
-        keeper_stir(d->waking);
-    }
-}
-
-void
-wait_drop_stopped(struct dispatcher *d)
-{
-    struct taking t = {.stopped = true};
-    struct request *req;
-
-    inflight_do(d->inflight, take, &t);
-    while ((req = next_taken(&t))) {
-        dispatch_end_call(req, E_CANCELLED);
-    }
+    inflight_do(d->inflight, take_due, &w);
+    park_run(&w.taken);
 }
 
 void
 wait_close(struct dispatcher *d)
 {
     struct closing c = {.d = d};
-    struct request *req;
+    struct fault f = FAULT_INIT;
 
     inflight_do(d->inflight, close_all, &c);
-    while ((req = next_taken(&c.taken))) {
-        dispatch_end_call(req, tell_close(&req->fault));
-    }
+    tell_close(&f);
+    park_end(&c.taken, &f);
 }
 
 bool
 wait_tick(struct dispatcher *d)
 {
-    struct taking t = {.now_ns = clock_mono(d->clock)};
+    struct waking w = {.now_ns = clock_mono(d->clock)};
 
-    inflight_do(d->inflight, take, &t);
-    return run_taken(&t) || t.more;
+    inflight_do(d->inflight, take_due, &w);
+    park_run(&w.taken);
+    return w.more;
 }

@@ -1,7 +1,7 @@
 /* wait.h -- a request that waits for a moment, or for a task, and holds no worker meanwhile.
  *
- * As with need(): the handler returns E_INPUT at once, having changed nothing, and is run again
- * from its beginning when the time has come.  Only for what runs on a worker. */
+ * As with need(): the handler returns E_INPUT at once, having changed nothing, is parked (park.h),
+ * and is run again from its beginning when the time has come.  Only for what runs on a worker. */
 #ifndef TANDEM_WAIT_H
 #define TANDEM_WAIT_H
 
@@ -30,12 +30,10 @@ enum asks_step wait_settle(struct request *req);
 void wait_end(struct request *req);
 /* The task has changed: who waits for it runs again. */
 void wait_wake(struct dispatcher *d, const struct mcp_task *task);
-/* Lets waiting requests go that were cancelled or ended. */
-void wait_drop_stopped(struct dispatcher *d);
 /* The server is about to end: who waits for a task is told so now.  What waits for a moment does
  * work, as its client sees it, and has until the end of the drain as all that does. */
 void wait_close(struct dispatcher *d);
-/* Runs those whose time has come.  True while any waits for a moment, or for a worker. */
+/* Runs those whose time has come.  True while any waits for a moment. */
 bool wait_tick(struct dispatcher *d);
 
 #endif

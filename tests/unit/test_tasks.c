@@ -144,7 +144,7 @@ is_waiting(const struct request *first, unsigned *count)
 {
     *count = 0;
     for (const struct request *r = first; r; r = r->next) {
-        *count += r->waiting || r->parked;
+        *count += r->parked != PARKED_NOT;
     }
     return *count > 0;
 }

@@ -1,4 +1,4 @@
-/* test_need_races.c -- a call that waits for its client, and all that may end its waiting at the
+/* test_park.c -- a call that waits for its client, and all that may end its waiting at the
  * same moment: one of them does, and the call is answered once. */
 #include "tests/check.h"
 
