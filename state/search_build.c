@@ -39,8 +39,7 @@ hash_fields(struct search_builder *b, struct fault *f)
     for (int i = 0; i < FIELD_COUNT && good; i++) {
         size_t before = b->hashes.len;
 
-        good = !b->fields.text[i].failed &&
-               words_each(b->words, buf_slice(&b->fields.text[i]), add_hash, b);
+        good = words_each(b->words, buf_slice(&b->fields.text[i]), add_hash, b);
         counts[i] = (uint32_t)((b->hashes.len - before) / sizeof(uint32_t));
     }
     if (!good || b->hashes.failed) {
@@ -123,7 +122,10 @@ uncount_document(struct search_builder *b, int64_t id, struct fault *f)
         buf_reset(&b->words_of);
         buf_add_slice(&b->words_of, sql_slice(b->find_file, 0));
         sqlite3_reset(b->find_file);
-        if (b->words_of.failed || b->words_of.len % sizeof(struct rank_count)) {
+        if (b->words_of.failed) {
+            return fault_set(f, E_OVERLOAD, "there is no memory for the index now");
+        }
+        if (b->words_of.len % sizeof(struct rank_count)) {
             return fault_set(f, E_REFUSED, "the index is damaged");
         }
         search_count_document(&b->counts, buf_slice(&b->words_of), -1);
@@ -143,16 +145,18 @@ remove_passage(struct search_builder *b, struct fault *f)
                           .sample = sqlite3_column_int(row, 6),
                           .text = sql_slice(row, 7)};
     struct rank_words words;
-    bool good = search_words_read(sql_slice(row, 8), &b->hashes, &words);
+    enum err err = search_words_read(sql_slice(row, 8), &b->hashes, &words, f);
 
-    if (good) {
+    if (!err) {
         search_count_passage(&b->counts, &words, -1);
-        search_fields_fill(&b->fields, &about, &chunk);
+        err = search_fields_fill(&b->fields, &about, &chunk, f);
+    }
+    if (!err) {
         bind_fields(b, b->remove_passage, sqlite3_column_int64(row, 0));
     }
     free(path);
     free(more);
-    return good ? sql_do(b->remove_passage, f) : fault_set(f, E_REFUSED, "the index is damaged");
+    return err ? err : sql_do(b->remove_passage, f);
 }
 
 /* Takes a document and its passages out. */
@@ -258,10 +262,9 @@ put_chunk(struct search_builder *b, int64_t file, const struct search_about *abo
     const struct chunk *c = &chunks->items[at];
     int phase = search_phase(c);
     struct rank_words words;
-    enum err err;
+    enum err err = search_fields_fill(&b->fields, about, c, f);
 
-    search_fields_fill(&b->fields, about, c);
-    err = hash_fields(b, f);
+    err = err ? err : hash_fields(b, f);
     if (err) {
         return err;
     }

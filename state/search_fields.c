@@ -30,11 +30,12 @@ split_body(struct search_fields *fields, const struct chunk *chunk)
     }
 }
 
-void
+enum err
 search_fields_fill(struct search_fields *fields, const struct search_about *about,
-                   const struct chunk *chunk)
+                   const struct chunk *chunk, struct fault *f)
 {
     struct slice path = slice_of(chunk->path);
+    bool failed = false;
 
     for (int i = 0; i < FIELD_COUNT; i++) {
         buf_reset(&fields->text[i]);
@@ -51,6 +52,10 @@ search_fields_fill(struct search_fields *fields, const struct search_about *abou
     words_split(about->path, &fields->text[FIELD_PATH]);
     words_split(about->tags, &fields->text[FIELD_TAGS]);
     split_body(fields, chunk);
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        failed = failed || fields->text[i].failed;
+    }
+    return failed ? fault_set(f, E_OVERLOAD, "there is no memory for the index now") : E_OK;
 }
 
 void
@@ -61,20 +66,25 @@ search_fields_fini(struct search_fields *fields)
     }
 }
 
-bool
-search_words_read(struct slice blob, struct buf *room, struct rank_words *words)
+enum err
+search_words_read(struct slice blob, struct buf *room, struct rank_words *words, struct fault *f)
 {
     size_t sum = 0;
 
+    if (blob.len < sizeof words->counts || blob.len % sizeof(uint32_t)) {
+        return fault_set(f, E_REFUSED, "the index is damaged");
+    }
     buf_reset(room);
     buf_add_slice(room, blob); /* Where it lies now it need not be aligned. */
-    if (room->failed || blob.len < sizeof words->counts || blob.len % sizeof(uint32_t)) {
-        return false;
+    if (room->failed) {
+        return fault_set(f, E_OVERLOAD, "there is no memory for the index now");
     }
     memcpy(words->counts, room->data, sizeof words->counts);
     for (int i = 0; i < FIELD_COUNT; i++) {
         sum += words->counts[i];
     }
     words->hashes = (const uint32_t *)(const void *)(room->data + sizeof words->counts);
-    return sum == (blob.len - sizeof words->counts) / sizeof(uint32_t);
+    return sum == (blob.len - sizeof words->counts) / sizeof(uint32_t)
+               ? E_OK
+               : fault_set(f, E_REFUSED, "the index is damaged");
 }

@@ -65,9 +65,11 @@ rank_chunk(struct search_run *s, int64_t chunk, struct candidate *c, struct faul
     if (err) {
         return err;
     }
-    if (!row || !search_words_read(sql_slice(ask, 0), &s->reader->room, &words)) {
+    err = row ? search_words_read(sql_slice(ask, 0), &s->reader->room, &words, f)
+              : fault_set(f, E_REFUSED, "the index is damaged");
+    if (err) {
         sqlite3_reset(ask);
-        return fault_set(f, E_REFUSED, "the index is damaged");
+        return err;
     }
     path = sql_slice(ask, 3);
     *c = (struct candidate){

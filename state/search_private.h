@@ -88,12 +88,14 @@ struct search_fields {
 struct search_about {
     struct slice title, path, tags; /* Tags with blanks between. */
 };
-/* Empties 'fields' and fills them with what there is of a chunk. */
-void search_fields_fill(struct search_fields *fields, const struct search_about *about,
-                        const struct chunk *chunk);
+/* Empties 'fields' and fills them with what there is of a chunk.  E_OVERLOAD: then they are not
+ * whole, and not what stands in the index. */
+enum err search_fields_fill(struct search_fields *fields, const struct search_about *about,
+                            const struct chunk *chunk, struct fault *f);
 void search_fields_fini(struct search_fields *fields);
-/* Reads the stored form of a chunk's words, by way of 'room', where 'hashes' lies then; false if it
- * is damaged, or there was no memory. */
-bool search_words_read(struct slice blob, struct buf *room, struct rank_words *words);
+/* Reads the stored form of a chunk's words, by way of 'room', where 'hashes' lies then.  E_REFUSED
+ * if it is damaged; E_OVERLOAD, which says nothing against the index. */
+enum err search_words_read(struct slice blob, struct buf *room, struct rank_words *words,
+                           struct fault *f);
 
 #endif
