@@ -235,6 +235,20 @@ fault_points_choose(struct fault_points *points, size_t most, unsigned long turn
 }
 
 void
+fault_points_part(struct fault_points *points, unsigned long part, unsigned long parts)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < points->count; i++) {
+        if (points->at[i].key % parts == part - 1) {
+            points->at[kept++] = points->at[i];
+        }
+    }
+    points->count = kept;
+    qsort(points->at, points->count, sizeof *points->at, by_first);
+}
+
+void
 fault_points_fini(struct fault_points *points)
 {
     free(points->at);

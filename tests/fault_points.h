@@ -30,6 +30,9 @@ struct fault_points fault_points_calls(unsigned long calls);
 /* Leaves at most 'most' of them, the 'turn'-th part of all (modulo how many parts there are, which
  * is returned), ordered by 'first'. */
 unsigned long fault_points_choose(struct fault_points *points, size_t most, unsigned long turn);
+/* Leaves the 'part'-th (from 1) of 'parts' parts, ordered by 'first'.  A point is in the same part
+ * whichever others there are, so that all parts are all points, though each is of another run. */
+void fault_points_part(struct fault_points *points, unsigned long part, unsigned long parts);
 void fault_points_fini(struct fault_points *points);
 
 /* For each of 'count' sites of 'program', as a plan has them: adds to 'names' what functions they

@@ -572,12 +572,18 @@ play_points(struct bench *b, const struct scenario *scenario, const struct fault
 {
     const char *text = getenv("FAULT_OFFSET");
     struct fault_points points = find_points(b, scenario, !options->each);
-    unsigned long offset = text ? strtoul(text, NULL, 10) : 0,
-                  parts = fault_points_choose(
-                      &points, options->points ? options->points : points.count, offset);
+    unsigned long offset = text ? strtoul(text, NULL, 10) : 0, part = options->part, parts;
 
+    if (part) {
+        parts = options->parts;
+        fault_points_part(&points, part, parts);
+    } else {
+        parts =
+            fault_points_choose(&points, options->points ? options->points : points.count, offset);
+        part = offset % parts + 1;
+    }
     play_shares(b, &(struct share){scenario, options, &points, offset / parts});
-    printf("%s: part %lu of %lu:", scenario->name, offset % parts + 1, parts);
+    printf("%s: part %lu of %lu:", scenario->name, part, parts);
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
         if (b->tally->counts[i]) {
             printf(" %lu %s;", b->tally->counts[i], outcome_names[i]);
@@ -620,6 +626,10 @@ read_arguments(struct fault_options *o, int argc, char **argv)
         if (strcmp(argv[i], "--all") == 0 || strcmp(argv[i], "--each") == 0) {
             o->points = 0;
             o->each = o->each || argv[i][2] == 'e';
+        } else if (sscanf(argv[i], "%lu/%lu", &o->part, &o->parts) == 2) {
+            if (!o->part || o->part > o->parts) {
+                harness_give_up(argv[i]);
+            }
         } else if (!o->scenario) {
             o->scenario = argv[i];
         } else {

@@ -92,10 +92,12 @@ struct fault_options {
                         * tells; 0: all, with all. */
     bool each;         /* Points are all calls, one by one; else the call paths that there are. */
     const char *scenario, *point; /* The only one; null: all. */
+    unsigned long part, parts;    /* Of all points, the part-th of so many parts; 0: no parts. */
 };
 /* Plays the scenarios, prints a line for each and the figures, and returns how many findings there
- * were.  Arguments: [--all | --each] [SCENARIO [POINT]]: all call paths, or each single call; a
- * point is named as a finding names it.  FAULT_OFFSET=N in the environment: the N-th choice. */
+ * were.  Arguments: [--all | --each [PART/PARTS]] [SCENARIO [POINT]]: all call paths, or each
+ * single call, or a part of them, so that what takes long can be done in pieces; a point is named
+ * as a finding names it.  FAULT_OFFSET=N in the environment: the N-th choice. */
 unsigned faults_play(struct fault_options options, int argc, char **argv);
 
 #endif

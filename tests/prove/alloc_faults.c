@@ -2,7 +2,7 @@
  * few that stay the same until what leads to them changes, or the N-th few with FAULT_OFFSET=N (0);
  * with --all the first on each call path, on all cores at once; with --each each.
  *
- *     alloc_faults [--all | --each] [SCENARIO [POINT]]
+ *     alloc_faults [--all | --each [PART/PARTS]] [SCENARIO [POINT]]
  */
 #include "tests/fault_rig.h"
 

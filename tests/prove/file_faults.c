@@ -3,7 +3,7 @@
  * changes, or the N-th few with FAULT_OFFSET=N (0); with --all the first on each call path, on all
  * cores at once; with --each each.
  *
- *     file_faults [--all | --each] [SCENARIO [POINT]]
+ *     file_faults [--all | --each [PART/PARTS]] [SCENARIO [POINT]]
  */
 #include "tests/fault_rig.h"
 
