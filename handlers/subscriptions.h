@@ -40,6 +40,15 @@ bool subscriptions_next_tenant(struct dispatcher *d, const char *after,
  * new ones. */
 void subscriptions_end(struct dispatcher *d);
 
+/* ---- Tasks ----
+ *
+ * Who follows a task is a listener among the others, but what becomes of a task is not published in
+ * state/changes.  News there is a name, which may be told late and once for many, for whoever hears
+ * it asks how things are.  The notification of a task is how it is: each status, in its order, with
+ * the result.  To be told late, that would have to be kept for each listener.  And it is told where
+ * the order is known, with TASK and perhaps INFLIGHT held: so who does not read cannot be ended on
+ * the spot either, but is marked, told nothing more, and ended by subscriptions_sweep(). */
+
 /* Tells those who follow the task 'id' how it is: 'members', JSON members of the notification with
  * a comma behind them.  The caller may hold what may be held while CHANGES is taken. */
 void subscriptions_tell_task(struct dispatcher *d, const char *id, const char *members);
@@ -47,6 +56,8 @@ void subscriptions_tell_task(struct dispatcher *d, const char *id, const char *m
 bool subscriptions_follow(struct dispatcher *d, const char *id);
 /* Ends those that did not read what they were told of tasks.  The caller holds no lock. */
 void subscriptions_sweep(struct dispatcher *d);
+
+/* ---- Both eras ---- */
 
 /* What is the same for clients of both eras: the method of a notification, behind "notifications/";
  * its params, with a comma behind them or nothing; and the lists that can change, bits by enum
