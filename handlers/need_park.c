@@ -120,7 +120,7 @@ tell_host_locked(struct request *req, bool parked) REQUIRES(LC_INFLIGHT)
 }
 
 void
-asks_leave_locked(struct request *req)
+asks_leave_locked(struct request *req) REQUIRES(LC_INFLIGHT)
 {
     if (atomic_load(&req->progress) == REQUEST_CANCELLED) {
         needs_cancel_locked(req, "the call was cancelled");

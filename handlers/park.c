@@ -10,13 +10,13 @@
 /* ---- INFLIGHT held ---- */
 
 bool
-park_goes_on_locked(const struct request *req)
+park_goes_on_locked(const struct request *req) REQUIRES(LC_INFLIGHT)
 {
     return atomic_load(&req->progress) == REQUEST_RUNNING;
 }
 
 void
-park_locked(struct request *req, enum parked why)
+park_locked(struct request *req, enum parked why) REQUIRES(LC_INFLIGHT)
 {
     assert(!req->parked && park_goes_on_locked(req));
     req->parked = why;
@@ -26,13 +26,13 @@ park_locked(struct request *req, enum parked why)
 }
 
 bool
-park_holds_locked(const struct request *req, enum parked why)
+park_holds_locked(const struct request *req, enum parked why) REQUIRES(LC_INFLIGHT)
 {
     return req->parked == why && park_goes_on_locked(req);
 }
 
 void
-park_take_locked(struct request *req, struct taken *taken)
+park_take_locked(struct request *req, struct taken *taken) REQUIRES(LC_INFLIGHT)
 {
     if (req->parked == PARKED_CLIENT) {
         asks_leave_locked(req);
