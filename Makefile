@@ -50,8 +50,9 @@ BASE       := $(sort $(wildcard state/base/*.c))
 STATE      := $(sort $(wildcard state/*.c))
 HANDLERS   := $(sort $(wildcard handlers/*.c))
 TRANSPORTS := $(sort $(wildcard transports/*.c))
+EDIT       := $(sort $(wildcard server/edit/*.c))
 SERVER     := $(sort $(filter-out server/main.c,$(wildcard server/*.c)))
-LIBRARY    := $(BASE) $(STATE) $(HANDLERS) $(TRANSPORTS) $(SERVER)
+LIBRARY    := $(BASE) $(STATE) $(HANDLERS) $(TRANSPORTS) $(EDIT) $(SERVER)
 TEST_HELP  := $(sort $(wildcard tests/*.c))
 
 # Test programs by folder: modules; transports over real sockets and pipes; many threads and crashes;

@@ -1,9 +1,9 @@
 /* setup.c -- reads, edits and writes one file of a client. */
 #include "server/setup.h"
 
-#include "server/edit_json.h"
-#include "server/edit_toml.h"
-#include "server/edit_yaml.h"
+#include "server/edit/edit_json.h"
+#include "server/edit/edit_toml.h"
+#include "server/edit/edit_yaml.h"
 
 #include <errno.h>
 #include <libgen.h>

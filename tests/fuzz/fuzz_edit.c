@@ -6,10 +6,10 @@
  * was.  The first byte is the format: 'j', 't' or 'y', or any.
  *
  * Run by "make fuzz-edit"; finds are kept in tests/fuzz/corpus/edit. */
-#include "server/edit_json.h"
-#include "server/edit_toml.h"
-#include "server/edit_yaml.h"
-#include "server/toml.h"
+#include "server/edit/edit_json.h"
+#include "server/edit/edit_toml.h"
+#include "server/edit/edit_yaml.h"
+#include "server/edit/toml.h"
 #include "state/yaml.h"
 
 #include <stdio.h>

@@ -23,7 +23,7 @@ done
 # And they are where they belong: a function whose name says that a lock is held tells clang which.
 found=$(awk '/^[a-z_]+_locked\(/ { name = $0; text = ""; at = FILENAME ":" FNR }
     name { text = text $0; if (/^[{]/ || /;$/) { if (text !~ /REQUIRES/) print at ": " name; name = "" } }' \
-    state/base/*.c state/*.c handlers/*.c transports/*.c server/*.c)
+    state/base/*.c state/*.c handlers/*.c transports/*.c server/edit/*.c server/*.c)
 if [ -z "$found" ]; then
     echo "ok annotations_on_locked_functions"
 else

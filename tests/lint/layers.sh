@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Who may include whom: server > transports > handlers > state > state/base, each library in the modules that are
-# there for it, and a private header in the files of its own module.
+# Who may include whom: server > transports > handlers > state > state/base, and server > server/edit > state/yaml, state/base;
+# each library in the modules that are there for it, and a private header in the files of its own module.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
@@ -30,10 +30,11 @@ only state/base 'state/base/[a-z0-9_]+\.h'
 only state      'state/(base/)?[a-z0-9_]+\.h'
 only handlers   '(handlers|state|state/base)/[a-z0-9_]+\.h'
 only transports 'transports/[a-z0-9_]+\.h|handlers/(dispatch|relay_client|request)\.h|state/base/[a-z0-9_]+\.h|state/(settings|config|metrics|relay|mcp_session|version|traffic|access|scope|bus_event|bus_pattern|bus_reader)\.h'
-only server     'server/[a-z0-9_]+\.h|transports/(transport|bridge|ws_client)\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
+only server/edit '(server/edit|state/base)/[a-z0-9_]+\.h|state/yaml\.h'
+only server     'server/(edit/)?[a-z0-9_]+\.h|transports/(transport|bridge|ws_client)\.h|handlers/(dispatch|tools)\.h|state/(base/)?[a-z0-9_]+\.h'
 
 # Every include is written from the root of the tree.
-result layers_from_the_root "$(for d in state/base state handlers transports server tests tests/unit; do
+result layers_from_the_root "$(for d in state/base state handlers transports server/edit server tests tests/unit; do
     includes $d '"[^/"]+"'; done)"
 
 # library NAME HEADER-PATTERN FILES-THAT-MAY
@@ -60,7 +61,7 @@ result private_headers "$(grep -rnE --include='*.[ch]' '^#include "[a-z/_]+_priv
                         !(header == "handlers/dispatch" && base ~ /^handlers\//)) print }')"
 
 # Every header can be included alone and twice.
-result headers_are_whole "$(for h in state/base/*.h state/*.h handlers/*.h transports/*.h server/*.h; do
+result headers_are_whole "$(for h in state/base/*.h state/*.h handlers/*.h transports/*.h server/edit/*.h server/*.h; do
     printf '#include "%s"\n#include "%s"\n' "$h" "$h" |
         gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -fsyntax-only -x c - 2>&1 | grep -m1 error |
         sed "s|^|$h: |"; done)"

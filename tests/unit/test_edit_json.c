@@ -1,5 +1,5 @@
 /* test_edit_json.c -- one member is set or taken out, and every other byte stays. */
-#include "server/edit_json.h"
+#include "server/edit/edit_json.h"
 #include "tests/check.h"
 #include "tests/edit_rig.h"
 

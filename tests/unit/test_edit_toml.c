@@ -1,6 +1,6 @@
 /* test_edit_toml.c -- one table is set or taken out, and every other byte stays; TOML is read. */
-#include "server/edit_toml.h"
-#include "server/toml.h"
+#include "server/edit/edit_toml.h"
+#include "server/edit/toml.h"
 #include "tests/check.h"
 #include "tests/edit_rig.h"
 

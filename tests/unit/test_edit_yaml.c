@@ -1,5 +1,5 @@
 /* test_edit_yaml.c -- one member of a map is set or taken out, and every other line stays. */
-#include "server/edit_yaml.h"
+#include "server/edit/edit_yaml.h"
 #include "tests/check.h"
 #include "tests/edit_rig.h"
 

@@ -2,9 +2,9 @@
  *
  * What lines mean in YAML depends on those around them, so what comes out is read again: if
  * anything but the member means something else then, nothing has been done. */
-#include "server/edit_yaml.h"
+#include "server/edit/edit_yaml.h"
 
-#include "server/edit.h"
+#include "server/edit/edit.h"
 #include "state/yaml.h"
 
 /* What of the path is there. */

@@ -1,5 +1,5 @@
 /* edit.c -- see edit.h. */
-#include "server/edit.h"
+#include "server/edit/edit.h"
 
 void
 edit_position(struct slice text, size_t at, unsigned *line, unsigned *column)

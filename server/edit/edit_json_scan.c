@@ -1,8 +1,8 @@
 /* edit_json_scan.c -- reads JSON with comments, and notes where one member lies. */
-#include "server/edit_json_scan.h"
+#include "server/edit/edit_json_scan.h"
 
-#include "server/edit.h"
-#include "server/edit_json.h"
+#include "server/edit/edit.h"
+#include "server/edit/edit_json.h"
 
 #include <jansson.h>
 

@@ -1,8 +1,8 @@
 /* edit_toml.c -- finds the lines of a table, and writes others. */
-#include "server/edit_toml.h"
+#include "server/edit/edit_toml.h"
 
-#include "server/edit.h"
-#include "server/toml.h"
+#include "server/edit/edit.h"
+#include "server/edit/toml.h"
 
 /* The lines of the table, and of those below it: several places, if others are between them. */
 #define SPANS_MAX 32u

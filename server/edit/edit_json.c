@@ -1,8 +1,8 @@
 /* edit_json.c -- writes what edit_json_scan.c has found the place of. */
-#include "server/edit_json.h"
+#include "server/edit/edit_json.h"
 
-#include "server/edit.h"
-#include "server/edit_json_scan.h"
+#include "server/edit/edit.h"
+#include "server/edit/edit_json_scan.h"
 
 /* How the file is written, and the white space before the line that is written in. */
 struct style {
