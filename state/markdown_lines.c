@@ -1,33 +1,11 @@
 /* markdown_lines.c -- see markdown_lines.h.
  *
- * Two passes: split, then classify from top to bottom.  A fence looks ahead for its end once and
- * marks everything up to it.  Nested fences are a habit of agents that show a Markdown file inside
- * a Markdown file; CommonMark would end the outer fence at the inner one's end and open a new one
- * at the outer one's, hiding the rest of the list.  If the nested reading does not come out even,
- * the plain one is taken, from there on for the whole text, which keeps the work linear. */
-#include "state/markdown_lines.h"
+ * Two passes: split, then classify from top to bottom. */
+#include "state/markdown_lines_private.h"
 
 #include "state/base/rune.h"
 
-#define LIST_DEPTH 16u
-#define FENCE_DEPTH 8u
 #define INDENT_MAX 1000u
-
-struct scan {
-    struct mdl_line *lines;
-    size_t count;
-    unsigned short content[LIST_DEPTH]; /* Columns at which the texts of open list items begin. */
-    size_t depth;
-    bool flat;       /* A nested reading of a fence has failed. */
-    bool no_comment; /* A comment was not closed: "<!--" is text from here on. */
-    unsigned unclosed;
-};
-
-struct fence {
-    char mark; /* '`' or '~'; 0 if the line is no fence. */
-    size_t len;
-    struct slice info;
-};
 
 struct slice
 mdl_trim(struct slice text)
@@ -81,10 +59,8 @@ mdl_skip_symbols(struct slice text)
     return text;
 }
 
-/* The columns before the first character of 'raw', tabs going to multiples of four, and in '*rest'
- * what follows, without blanks at the end. */
-static unsigned short
-indent_of(struct slice raw, struct slice *rest)
+unsigned short
+mdl_indent_of(struct slice raw, struct slice *rest)
 {
     unsigned column = 0;
     size_t i = 0;
@@ -99,8 +75,8 @@ indent_of(struct slice raw, struct slice *rest)
     return (unsigned short)column;
 }
 
-static size_t
-run_of(struct slice text, char c)
+size_t
+mdl_run_of(struct slice text, char c)
 {
     size_t n = 0;
 
@@ -108,103 +84,6 @@ run_of(struct slice text, char c)
         n++;
     }
     return n;
-}
-
-static struct fence
-fence_of(struct slice text)
-{
-    struct fence fence = {.mark = 0};
-    size_t len;
-
-    if (text.len < 3 || (text.data[0] != '`' && text.data[0] != '~')) {
-        return fence;
-    }
-    len = run_of(text, text.data[0]);
-    fence.info = mdl_trim((struct slice){text.data + len, text.len - len});
-    if (len < 3 || (text.data[0] == '`' && fence.info.len > 0 &&
-                    memchr(fence.info.data, '`', fence.info.len))) {
-        return fence;
-    }
-    fence.mark = text.data[0];
-    fence.len = len;
-    return fence;
-}
-
-static bool
-is_markdown(struct slice info)
-{
-    size_t word = 0;
-
-    while (word < info.len && info.data[word] != ' ' && info.data[word] != '{') {
-        word++;
-    }
-    info.len = word;
-    return slice_is(info, "markdown") || slice_is(info, "md") || slice_is(info, "mdx");
-}
-
-/* The line that ends the fence opened on line 'at', whose list item's text begins at column
- * 'floor': a closing fence, or the line before the item ends, or the last one.  '*closed' tells the
- * first.  With 'nested', fences inside fences of kind markdown count. */
-static size_t
-fence_end(const struct scan *s, size_t at, struct fence open, unsigned floor, bool nested,
-          bool *closed)
-{
-    bool markdown[FENCE_DEPTH] = {nested && is_markdown(open.info)};
-    size_t depth = 1;
-
-    *closed = false;
-    for (size_t i = at + 1; i < s->count; i++) {
-        struct slice rest;
-        unsigned short indent = indent_of(s->lines[i].raw, &rest);
-        struct fence fence;
-
-        if (rest.len == 0) {
-            continue;
-        }
-        if (indent < floor) {
-            return i - 1;
-        }
-        fence = fence_of(rest);
-        if (fence.mark != open.mark || fence.len < open.len) {
-            continue;
-        }
-        if (fence.info.len > 0) {
-            if (markdown[depth - 1] && depth < FENCE_DEPTH) {
-                markdown[depth++] = is_markdown(fence.info);
-            }
-        } else if (--depth == 0) {
-            *closed = true;
-            return i;
-        }
-    }
-    return s->count - 1;
-}
-
-/* Marks the fence that opens on line 'at'.  Returns its last line. */
-static size_t
-take_fence(struct scan *s, size_t at, struct fence open, unsigned floor)
-{
-    bool closed = false;
-    size_t end = at;
-
-    if (!s->flat && is_markdown(open.info)) {
-        end = fence_end(s, at, open, floor, true, &closed);
-        s->flat = !closed;
-    }
-    if (!closed) {
-        end = fence_end(s, at, open, floor, false, &closed);
-    }
-    s->lines[at].kind = MDL_FENCE;
-    s->lines[at].text = open.info;
-    for (size_t i = at + 1; i <= end; i++) {
-        s->lines[i].kind = MDL_CODE;
-    }
-    if (closed) {
-        s->lines[end].kind = MDL_FENCE_END;
-    } else if (end + 1 == s->count) {
-        s->unclosed = s->lines[at].number;
-    }
-    return end;
 }
 
 static bool
@@ -215,7 +94,7 @@ holds(struct slice text, const char *word)
 
 /* If line 'at' begins a comment that ends, marks it and stores its last line in '*end'. */
 static bool
-take_comment(struct scan *s, size_t at, struct slice rest, size_t *end)
+take_comment(struct mdl_scan *s, size_t at, struct slice rest, size_t *end)
 {
     if (s->no_comment || rest.len < 4 || memcmp(rest.data, "<!--", 4) != 0) {
         return false;
@@ -261,7 +140,7 @@ is_letter(char c)
 static bool
 take_heading(struct mdl_line *line, struct slice text)
 {
-    size_t level = run_of(text, '#');
+    size_t level = mdl_run_of(text, '#');
     struct slice rest = {text.data + level, text.len - level};
 
     if (level == 0 || level > 6) {
@@ -324,7 +203,7 @@ take_box(struct mdl_line *line)
 
 /* Closes the list items whose text begins right of 'column'. */
 static void
-close_items(struct scan *s, unsigned column)
+close_items(struct mdl_scan *s, unsigned column)
 {
     while (s->depth > 0 && s->content[s->depth - 1] > column) {
         s->depth--;
@@ -332,7 +211,7 @@ close_items(struct scan *s, unsigned column)
 }
 
 static bool
-take_item(struct scan *s, struct mdl_line *line, unsigned short indent, struct slice text)
+take_item(struct mdl_scan *s, struct mdl_line *line, unsigned short indent, struct slice text)
 {
     size_t len = marker_len(text);
     struct slice rest;
@@ -341,7 +220,7 @@ take_item(struct scan *s, struct mdl_line *line, unsigned short indent, struct s
     if (len == 0) {
         return false;
     }
-    gap = indent_of((struct slice){text.data + len, text.len - len}, &rest);
+    gap = mdl_indent_of((struct slice){text.data + len, text.len - len}, &rest);
     content = indent + (unsigned)len + (gap == 0 || gap > 4 ? 1 : gap);
     close_items(s, indent);
     if (s->depth < LIST_DEPTH) {
@@ -358,15 +237,16 @@ take_item(struct scan *s, struct mdl_line *line, unsigned short indent, struct s
  * text:
  * "**Time:** 2 hours" with a rule right under it is what agents write, and no heading. */
 static unsigned char
-underline_level(const struct scan *s, size_t at)
+underline_level(const struct mdl_scan *s, size_t at)
 {
     struct slice rest, above;
     size_t marks;
 
-    if (at >= s->count || s->depth > 0 || indent_of(s->lines[at].raw, &rest) > 3 || rest.len < 2) {
+    if (at >= s->count || s->depth > 0 || mdl_indent_of(s->lines[at].raw, &rest) > 3 ||
+        rest.len < 2) {
         return 0;
     }
-    marks = run_of(rest, rest.data[0]);
+    marks = mdl_run_of(rest, rest.data[0]);
     if (marks != rest.len || (rest.data[0] != '=' && rest.data[0] != '-')) {
         return 0;
     }
@@ -382,7 +262,7 @@ underline_level(const struct scan *s, size_t at)
 }
 
 static void
-take_text(struct scan *s, size_t at, unsigned short indent, struct slice text, bool after_blank)
+take_text(struct mdl_scan *s, size_t at, unsigned short indent, struct slice text, bool after_blank)
 {
     struct mdl_line *line = &s->lines[at];
     unsigned char level;
@@ -402,21 +282,21 @@ take_text(struct scan *s, size_t at, unsigned short indent, struct slice text, b
 
 /* Classifies line 'at', and more if it opens something.  Returns the next line to look at. */
 static size_t
-classify(struct scan *s, size_t at)
+classify(struct mdl_scan *s, size_t at)
 {
     struct mdl_line *line = &s->lines[at];
     const struct mdl_line *above = at > 0 ? line - 1 : NULL;
     bool after_blank = !above || (above->kind != MDL_TEXT && above->kind != MDL_ITEM);
     struct slice rest;
-    unsigned short indent = indent_of(line->raw, &rest);
-    struct fence fence = fence_of(rest);
+    unsigned short indent = mdl_indent_of(line->raw, &rest);
+    struct mdl_fence fence = mdl_fence_of(rest);
     size_t end;
 
     if (rest.len == 0) {
         line->kind = MDL_BLANK;
     } else if (fence.mark) {
         close_items(s, indent);
-        return take_fence(s, at, fence, s->depth > 0 ? s->content[s->depth - 1] : 0) + 1;
+        return mdl_take_fence(s, at, fence, s->depth > 0 ? s->content[s->depth - 1] : 0) + 1;
     } else if (indent <= 3 && take_comment(s, at, rest, &end)) {
         return end + 1;
     } else if (is_break(rest)) {
@@ -425,9 +305,9 @@ classify(struct scan *s, size_t at)
     } else if (indent <= 3 && take_heading(line, rest)) {
         close_items(s, indent);
     } else if (take_item(s, line, indent, rest)) {
-        fence = fence_of(line->text);
+        fence = mdl_fence_of(line->text);
         if (fence.mark) {
-            return take_fence(s, at, fence, s->content[s->depth - 1]) + 1;
+            return mdl_take_fence(s, at, fence, s->content[s->depth - 1]) + 1;
         }
     } else {
         take_text(s, at, indent, rest, after_blank);
@@ -459,7 +339,7 @@ refuse_bytes(struct slice text, struct fault *f)
 
 /* Fills 's' with the lines of 'text', not yet classified. */
 static enum err
-split(struct scan *s, struct slice text, struct fault *f)
+split(struct mdl_scan *s, struct slice text, struct fault *f)
 {
     size_t count = text.len > 0;
     size_t at = 0;
@@ -495,7 +375,7 @@ split(struct scan *s, struct slice text, struct fault *f)
 enum err
 mdl_lines_read(struct mdl_lines *md, struct slice text, struct fault *f)
 {
-    struct scan s = {.lines = NULL};
+    struct mdl_scan s = {.lines = NULL};
     enum err err = refuse_bytes(text, f);
 
     *md = (struct mdl_lines)MDL_LINES_INIT;
