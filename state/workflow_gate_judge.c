@@ -1,10 +1,9 @@
-/* workflow_gate_judge.c -- judges an evidence by a gate, and tells the outcome in two forms.  See
- * workflow_gate.h.
+/* workflow_gate_judge.c -- judges an evidence by a gate.  See workflow_gate.h.
  *
  * DESIGN.  Judging gathers findings; only at the end are they softened, overridden and told.  Each
  * finding holds its public sentence and its full one, so that what a client may read is decided at
  * the place where it is known: the type of a field that was tried may be told, a rule never. */
-#include "state/workflow_gate_private.h"
+#include "state/workflow_gate_judge_private.h"
 
 #include "state/base/rune.h"
 
@@ -12,31 +11,6 @@
 
 #define UNKNOWN_TOLD_MAX 50u /* Fields that are in no schema, told one by one. */
 #define REASON_BYTES_MAX 2000u
-#define STEPS_TOLD_MAX 5u
-#define REMEDIES_TOLD_MAX 3u
-
-struct finding {
-    const char *kind;
-    bool warning; /* Else an error. */
-    bool hard;    /* An error that neither leniency nor an override takes away. */
-    char *text;   /* The public sentence; owned. */
-    char *step;   /* What to do next, for an error; owned. */
-    json_t *full; /* Everything; owned. */
-};
-
-struct judge {
-    const struct gate *gate;
-    const json_t *evidence; /* As submitted. */
-    json_t *plain; /* Without wrappings; integral floats of integer fields made integers. */
-    const struct gate_context *context;
-    struct expr_budget budget;
-    struct finding *findings;
-    size_t count;
-    json_t *missing, *failed; /* Names. */
-    bool overridden;
-    const char *reason;   /* Of the override; borrowed. */
-    struct fault machine; /* For want of what nothing is known, if its code is not E_OK. */
-};
 
 /* Adds a finding about 'field' (null: about none); 'text' and 'step' are taken over, 'step' may be
  * null.  Returns its full form, borrowed, for more members. */
@@ -343,109 +317,6 @@ apply_override(struct judge *j)
     }
 }
 
-static json_t *
-submitted_names(const struct judge *j)
-{
-    json_t *names = json_array(), *value;
-    const char *name;
-
-    json_object_foreach(j->plain, name, value) {
-        json_array_append_new(names, json_stringn(name, rune_cut(slice_of(name), GATE_NAME_MAX)));
-    }
-    return names;
-}
-
-/* The public sentences of the errors, or of the warnings. */
-static json_t *
-sentences(const struct judge *j, bool warnings)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < j->count; i++) {
-        if (j->findings[i].warning == warnings) {
-            json_array_append_new(list, json_string(j->findings[i].text));
-        }
-    }
-    return list;
-}
-
-/* The first errors in one text, and what to do about the first few. */
-static void
-tell_next(const struct judge *j, json_t *result)
-{
-    struct buf remedy = BUF_INIT;
-    json_t *steps = json_array();
-    size_t told = 0;
-    char *text;
-
-    for (size_t i = 0; i < j->count && told < STEPS_TOLD_MAX; i++) {
-        const struct finding *f = &j->findings[i];
-        if (f->warning) {
-            continue;
-        }
-        if (told < REMEDIES_TOLD_MAX) {
-            buf_addf(&remedy, "%s%s", told ? "; " : "", f->text);
-        }
-        told++;
-        json_array_append_new(steps, json_string(f->step));
-    }
-    text = buf_steal(&remedy);
-    json_object_set_new(result, "remediation", json_string(text ? text : ""));
-    json_object_set_new(result, "next_steps", steps);
-    free(text);
-}
-
-static json_t *
-public_form(const struct judge *j, bool passed)
-{
-    json_t *result = json_pack(
-        "{s:b, s:o, s:o, s:{s:o, s:O, s:O, s:b, s:s, s:s?}, s:b}", "checkpoint_passed", passed,
-        "errors", sentences(j, false), "warnings", sentences(j, true), "diagnostics",
-        "fields_submitted", submitted_names(j), "fields_missing", j->missing, "fields_failed",
-        j->failed, "strict_mode", j->gate->strict, "gate_source", gate_source_name(j->gate),
-        "validation_timestamp", j->context->now, "overridden", j->overridden);
-
-    if (j->reason) {
-        json_object_set_new(result, "override_reason", json_string(j->reason));
-    }
-    tell_next(j, result);
-    return result;
-}
-
-static json_t *
-required_names(const struct gate *gate)
-{
-    json_t *names = json_array();
-
-    for (size_t i = 0; i < gate->field_count; i++) {
-        if (gate->fields[i].required) {
-            json_array_append_new(names, json_string(gate->fields[i].name));
-        }
-    }
-    return names;
-}
-
-static json_t *
-full_form(const struct judge *j, bool passed)
-{
-    json_t *findings = json_array();
-
-    for (size_t i = 0; i < j->count; i++) {
-        const struct finding *f = &j->findings[i];
-        json_object_set_new(f->full, "severity", json_string(f->warning ? "warning" : "error"));
-        json_object_set_new(f->full, "text", json_string(f->text));
-        json_array_append(findings, f->full);
-    }
-    return json_pack("{s:b, s:b, s:s?, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:O, s:O, s:o, s:s?}",
-                     "passed", passed, "overridden", j->overridden, "override_reason", j->reason,
-                     "gate_source", gate_source_name(j->gate), "gate_file", j->gate->file,
-                     "strict_mode", j->gate->strict, "allow_override", j->gate->allow_override,
-                     "needs_approval", j->gate->needs_approval, "fields_submitted",
-                     submitted_names(j), "fields_required", required_names(j->gate),
-                     "fields_missing", j->missing, "fields_failed", j->failed, "findings", findings,
-                     "validation_timestamp", j->context->now);
-}
-
 /* Unwraps the evidence, and makes 3.0 in an integer field the integer that it counts as. */
 static json_t *
 judged_evidence(const struct gate *gate, const json_t *evidence)
@@ -513,8 +384,8 @@ gate_evaluate(const struct gate *gate, const json_t *evidence, const struct gate
     apply_override(&j);
     result->passed = !has_errors(&j);
     result->overridden = j.overridden;
-    result->validation_result = public_form(&j, result->passed);
-    result->diagnostic = full_form(&j, result->passed);
+    result->validation_result = judge_public_form(&j, result->passed);
+    result->diagnostic = judge_full_form(&j, result->passed);
     judge_fini(&j);
     return E_OK;
 }
