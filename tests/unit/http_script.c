@@ -14,48 +14,6 @@ struct fake_clock fake;
 struct transport *transport;
 unsigned port;
 
-void
-answer(struct sink *sink, int status, struct slice body)
-{
-    struct reply reply = {.body = body, .status = status};
-
-    sink->class->answer(sink, &reply);
-    sink->class->unref(sink);
-}
-
-static bool
-starts(struct slice s, const char *word)
-{
-    return s.len >= strlen(word) && memcmp(s.data, word, strlen(word)) == 0;
-}
-
-struct late {
-    struct sink *sink;
-    char text[64];
-};
-
-static void *
-answer_late(void *arg)
-{
-    struct late *late = arg;
-
-    answer(late->sink, 200, slice_of(late->text));
-    free(late);
-    return NULL;
-}
-
-static void
-answer_big(struct sink *sink)
-{
-    struct buf big = BUF_INIT;
-
-    CHECK(buf_reserve(&big, 4000000));
-    memset(big.data, 'x', 4000000);
-    big.len = 4000000;
-    answer(sink, 200, buf_slice(&big));
-    buf_fini(&big);
-}
-
 static void
 hear(struct dispatcher *d, const struct envelope *env)
 {
@@ -74,33 +32,27 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
 {
     hear(d, env);
     atomic_fetch_add(&d->taken, 1);
-    if (starts(body, "hold")) {
+    if (script_starts(body, "hold")) {
         atomic_store(&d->held, sink);
         sem_post(&d->holding);
-    } else if (starts(body, "release")) {
-        answer(atomic_exchange(&d->held, NULL), 200, SLICE("released"));
-        answer(sink, 200, SLICE("done"));
-    } else if (starts(body, "thread") && d->thread_count < THREADS_MAX) {
-        struct late *late = xcalloc(1, sizeof *late);
-
-        late->sink = sink;
-        memcpy(late->text, body.data, body.len < 63 ? body.len : 63);
-        pthread_create(&d->threads[d->thread_count++], NULL, answer_late, late);
-    } else if (starts(body, "note")) {
-        answer(sink, 202, SLICE_NONE);
-    } else if (starts(body, "big")) {
-        answer_big(sink);
-    } else if (starts(body, "session")) {
-        sink->class->answer(
+    } else if (script_starts(body, "release")) {
+        script_answer(atomic_exchange(&d->held, NULL), 200, SLICE("released"));
+        script_answer(sink, 200, SLICE("done"));
+    } else if (script_starts(body, "thread")) {
+        script_answer_late(&d->late, sink, NULL, &(struct reply){.body = body, .status = 200});
+    } else if (script_starts(body, "note")) {
+        script_answer(sink, 202, SLICE_NONE);
+    } else if (script_starts(body, "big")) {
+        script_answer_big(sink, 200, 4000000);
+    } else if (script_starts(body, "session")) {
+        script_answer_with(
             sink,
             &(struct reply){.body = SLICE("{}"), .status = 200, .session_id = SLICE("abc123")});
-        sink->class->unref(sink);
-    } else if (starts(body, "busy")) {
-        sink->class->answer(sink,
-                            &(struct reply){.body = SLICE("{}"), .status = 429, .retry_after = 3});
-        sink->class->unref(sink);
+    } else if (script_starts(body, "busy")) {
+        script_answer_with(sink,
+                           &(struct reply){.body = SLICE("{}"), .status = 429, .retry_after = 3});
     } else {
-        answer(sink, 200, body);
+        script_answer(sink, 200, body);
     }
 }
 
@@ -114,14 +66,14 @@ dispatch_tool(struct dispatcher *d, const struct envelope *env, struct slice too
     atomic_fetch_add(&d->tools, 1);
     snprintf(text, sizeof text, "tool %.*s(%.*s)", (int)tool.len, tool.data, (int)arguments.len,
              arguments.data);
-    answer(sink, 200, slice_of(text));
+    script_answer(sink, 200, slice_of(text));
 }
 
 void
 dispatch_tools(struct dispatcher *d, const struct envelope *env, struct sink *sink)
 {
     hear(d, env);
-    answer(sink, 200, SLICE("{\"tools\":[]}"));
+    script_answer(sink, 200, SLICE("{\"tools\":[]}"));
 }
 
 void
@@ -129,7 +81,7 @@ dispatch_resource(struct dispatcher *d, const struct envelope *env, struct slice
                   struct sink *sink)
 {
     hear(d, env);
-    answer(sink, 200, uri.len ? uri : SLICE("none"));
+    script_answer(sink, 200, uri.len ? uri : SLICE("none"));
 }
 
 void
@@ -137,7 +89,7 @@ dispatch_event(struct dispatcher *d, const struct envelope *env, struct slice bo
                struct sink *sink)
 {
     hear(d, env);
-    answer(sink, 200, body);
+    script_answer(sink, 200, body);
 }
 
 void
@@ -169,7 +121,7 @@ dispatch_end(struct dispatcher *d, const struct envelope *env, struct sink *sink
 {
     hear(d, env);
     atomic_fetch_add(&d->ended, 1);
-    answer(sink, 204, SLICE_NONE);
+    script_answer(sink, 204, SLICE_NONE);
 }
 
 void
@@ -188,12 +140,6 @@ dispatch_gone(struct dispatcher *d, const struct envelope *env, const struct sin
 
 /* ---- One transport ---- */
 
-void
-set(enum setting setting, const char *text)
-{
-    CHECK(settings_set(settings, setting, text, ORIGIN_OPTION, NULL) == E_OK);
-}
-
 int
 prepare(void **state)
 {
@@ -203,6 +149,7 @@ prepare(void **state)
     sem_init(&dispatcher.holding, 0, 0);
     sem_init(&dispatcher.gone, 0, 0);
     sem_init(&dispatcher.room, 0, 0);
+    script_late_init(&dispatcher.late);
     fake_clock_init(&fake);
     settings = settings_create();
     return 0;
@@ -235,9 +182,6 @@ stop_at(int64_t deadline_ns)
         http_transport.stop(transport, deadline_ns);
     }
     transport = NULL;
-    for (; dispatcher.thread_count; dispatcher.thread_count--) {
-        pthread_join(dispatcher.threads[dispatcher.thread_count - 1], NULL);
-    }
 }
 
 int
@@ -245,6 +189,7 @@ finish(void **state)
 {
     (void)state;
     stop_at(INT64_MAX);
+    script_late_fini(&dispatcher.late);
     settings_unref(settings);
     sem_destroy(&dispatcher.holding);
     sem_destroy(&dispatcher.gone);
@@ -281,15 +226,6 @@ expect(struct client *c, int status, const char *body)
     }
 }
 
-void
-expect_header(const struct response *r, const char *name, const char *value)
-{
-    char *got = client_header(r, name);
-
-    CHECK_STR(got, value);
-    free(got);
-}
-
 struct response
 ask(struct client *c, const char *text)
 {
@@ -315,12 +251,6 @@ check_alive(void)
 }
 
 /* ---- Streams ---- */
-
-enum err
-say(struct sink *sink, const char *text)
-{
-    return sink->class->send(sink, &(struct event){.body = slice_of(text)});
-}
 
 struct sink *
 hold(struct client *c, const char *version)

@@ -9,13 +9,13 @@
 #include "state/settings.h"
 #include "tests/fakes.h"
 #include "tests/http_client.h"
+#include "tests/script.h"
 #include "transports/http_private.h"
 
 #include <semaphore.h>
 
 #define SECOND ((int64_t)1000000000)
 #define TOKEN "0123456789012345678901234567890123456789012"
-#define THREADS_MAX 256
 #define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, prepare, finish)
 #define JSON "Content-Type: application/json\r\n"
 #define HOST "Host: localhost\r\n"
@@ -35,9 +35,8 @@ struct dispatcher {
     sem_t holding, gone, room;
     _Atomic unsigned taken, tools, ended;
     const struct sink *_Atomic gone_sink, *_Atomic drained;
-    pthread_t threads[THREADS_MAX];
-    unsigned thread_count; /* Of the transport's thread. */
-    char heard[256];       /* What the envelope said; read after the answer. */
+    struct script_late late;
+    char heard[256]; /* What the envelope said; read after the answer. */
 };
 
 extern struct dispatcher dispatcher;
@@ -49,21 +48,17 @@ extern unsigned port;
 int prepare(void **state);
 void start_on(int fd, const char *token);
 void start(const char *token);
-void set(enum setting setting, const char *text);
 void stop_at(int64_t deadline_ns);
 int finish(void **state);
 char *post(const char *body);
 void send_post(struct client *c, const char *body);
 void expect(struct client *c, int status, const char *body);
-void expect_header(const struct response *r, const char *name, const char *value);
 /* Sends 'text' on a connection of its own and reads one answer. */
 struct response ask(struct client *c, const char *text);
 int status_of(const char *text);
 /* Still served, whatever happened before. */
 void check_alive(void);
-enum err say(struct sink *sink, const char *text);
 /* Sends "hold" for a stream and waits until dispatch has it. */
 struct sink *hold(struct client *c, const char *version);
-void answer(struct sink *sink, int status, struct slice body);
 
 #endif

@@ -11,6 +11,7 @@
 #include "tests/http_client.h"
 #include "tests/key_server.h"
 #include "tests/no_relay.h"
+#include "tests/script.h"
 #include "tests/tokens.h"
 #include "transports/http_private.h"
 
@@ -29,25 +30,10 @@ struct dispatcher {
     struct sink *_Atomic held;
     sem_t holding, gone;
     _Atomic unsigned taken;
-    pthread_t thread;
-    bool threaded;
+    struct script_late late;
 };
 
-static void
-answer_with(struct sink *sink, const struct reply *reply)
-{
-    sink->class->answer(sink, reply);
-    sink->class->unref(sink);
-}
-
 static const struct reply lacks = {.body = {"{}", 2}, .status = 403, .scope = {"tandem:write", 12}};
-
-static void *
-answer_late(void *sink)
-{
-    answer_with(sink, &lacks);
-    return NULL;
-}
 
 static void
 tell_who(const struct envelope *env, struct sink *sink)
@@ -55,7 +41,7 @@ tell_who(const struct envelope *env, struct sink *sink)
     char *text = xasprintf("%.*s|%.*s", (int)env->principal.len, env->principal.data,
                            (int)env->scopes.len, env->scopes.data ? env->scopes.data : "");
 
-    answer_with(sink, &(struct reply){.body = slice_of(text), .status = 200});
+    script_answer(sink, 200, slice_of(text));
     free(text);
 }
 
@@ -68,9 +54,9 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
         atomic_store(&d->held, sink);
         sem_post(&d->holding);
     } else if (slice_is(body, "lacks")) {
-        answer_with(sink, &lacks);
+        script_answer_with(sink, &lacks);
     } else if (slice_is(body, "later")) {
-        d->threaded = pthread_create(&d->thread, NULL, answer_late, sink) == 0;
+        script_answer_late(&d->late, sink, NULL, &lacks);
     } else {
         tell_who(env, sink);
     }
@@ -187,12 +173,6 @@ free_keys(void **state)
     return 0;
 }
 
-static void
-set(enum setting setting, const char *text)
-{
-    CHECK(settings_set(settings, setting, text, ORIGIN_OPTION, NULL) == E_OK);
-}
-
 static int
 prepare(void **state)
 {
@@ -200,14 +180,15 @@ prepare(void **state)
     memset(&dispatcher, 0, sizeof dispatcher);
     sem_init(&dispatcher.holding, 0, 0);
     sem_init(&dispatcher.gone, 0, 0);
+    script_late_init(&dispatcher.late);
     fake_clock_init(&fake);
     atomic_store(&fake.wall_ns, TOKEN_NOW * SECOND);
     key_server_start(&keys);
     key_server_say(&keys, 200, first_set);
     settings = settings_create();
-    set(SETTING_auth, "jwt");
-    set(SETTING_jwt_issuer, TOKEN_ISSUER "/tenant");
-    set(SETTING_jwt_resource, TOKEN_AUDIENCE);
+    script_set(settings, SETTING_auth, "jwt");
+    script_set(settings, SETTING_jwt_issuer, TOKEN_ISSUER "/tenant");
+    script_set(settings, SETTING_jwt_resource, TOKEN_AUDIENCE);
     return 0;
 }
 
@@ -245,9 +226,7 @@ finish(void **state)
     transport = NULL;
     access_destroy(access_);
     access_ = NULL;
-    if (dispatcher.threaded) {
-        pthread_join(dispatcher.thread, NULL);
-    }
+    script_late_fini(&dispatcher.late);
     settings_unref(settings);
     key_server_stop(&keys);
     sem_destroy(&dispatcher.holding);
@@ -278,15 +257,6 @@ send_post(struct client *c, char *token, const char *body)
     free(token);
 }
 
-static void
-expect_header(const struct response *r, const char *name, const char *value)
-{
-    char *got = client_header(r, name);
-
-    CHECK_STR(got, value);
-    free(got);
-}
-
 /* Sends 'text', which is stolen, on a connection of its own, and checks status and challenge. */
 static void
 expect(char *text, int status, const char *challenge)
@@ -298,7 +268,7 @@ expect(char *text, int status, const char *challenge)
     CHECK(client_sends(&c, text));
     r = client_next(&c);
     CHECK_INT(r.status, status);
-    expect_header(&r, "WWW-Authenticate", challenge);
+    script_expect_header(&r, "WWW-Authenticate", challenge);
     client_close(&c);
     free(text);
 }
@@ -437,9 +407,9 @@ documents_are_open_to_all(void **state)
                                "\",\"authorization_servers\":[\"" TOKEN_ISSUER "/tenant\"],"
                                "\"scopes_supported\":[\"tandem:read\",\"tandem:write\"],"
                                "\"bearer_methods_supported\":[\"header\"]}"));
-        expect_header(&r, "Content-Type", "application/json");
-        expect_header(&r, "Access-Control-Allow-Origin", "*");
-        expect_header(&r, "Cache-Control", "public, max-age=3600");
+        script_expect_header(&r, "Content-Type", "application/json");
+        script_expect_header(&r, "Access-Control-Allow-Origin", "*");
+        script_expect_header(&r, "Cache-Control", "public, max-age=3600");
         free(text);
     }
     CHECK(client_sends(&c, "OPTIONS /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\n" HOST
@@ -447,11 +417,12 @@ documents_are_open_to_all(void **state)
                            "Access-Control-Request-Method: GET\r\n\r\n"));
     r = client_next(&c);
     CHECK_INT(r.status, 204);
-    expect_header(&r, "Access-Control-Allow-Origin", "*");
+    script_expect_header(&r, "Access-Control-Allow-Origin", "*");
     CHECK(client_sends(&c, "GET /.well-known/oauth-authorization-server HTTP/1.1\r\n" HOST "\r\n"));
     r = client_next(&c);
     CHECK_INT(r.status, 302);
-    expect_header(&r, "Location", TOKEN_ISSUER "/.well-known/oauth-authorization-server/tenant");
+    script_expect_header(&r, "Location",
+                         TOKEN_ISSUER "/.well-known/oauth-authorization-server/tenant");
     client_close(&c);
     expect(xstrdup("GET /.well-known/oauth-protected-resource/other HTTP/1.1\r\n" HOST "\r\n"), 404,
            "");
@@ -466,7 +437,7 @@ static void
 without_an_authorization_server_there_are_none(void **state)
 {
     (void)state;
-    set(SETTING_auth, "none");
+    script_set(settings, SETTING_auth, "none");
     start(NULL);
     expect(xstrdup("GET /.well-known/oauth-protected-resource HTTP/1.1\r\n" HOST "\r\n"), 404, "");
     expect(xstrdup("GET /.well-known/oauth-authorization-server HTTP/1.1\r\n" HOST "\r\n"), 404,
@@ -480,9 +451,9 @@ a_resource_at_the_root_and_few_scopes(void **state)
     struct response r;
 
     (void)state;
-    set(SETTING_jwt_resource, "https://tandem.example.com");
-    set(SETTING_jwt_issuer, TOKEN_ISSUER "/");
-    set(SETTING_jwt_scopes, "");
+    script_set(settings, SETTING_jwt_resource, "https://tandem.example.com");
+    script_set(settings, SETTING_jwt_issuer, TOKEN_ISSUER "/");
+    script_set(settings, SETTING_jwt_scopes, "");
     start(keys.url);
     client_open(&c, port);
     CHECK(client_sends(&c, "GET /.well-known/oauth-protected-resource HTTP/1.1\r\n" HOST "\r\n"));
@@ -492,7 +463,7 @@ a_resource_at_the_root_and_few_scopes(void **state)
                            "\"scopes_supported\":[],\"bearer_methods_supported\":[\"header\"]}"));
     CHECK(client_sends(&c, "GET /.well-known/oauth-authorization-server HTTP/1.1\r\n" HOST "\r\n"));
     r = client_next(&c);
-    expect_header(&r, "Location", TOKEN_ISSUER "/.well-known/oauth-authorization-server");
+    script_expect_header(&r, "Location", TOKEN_ISSUER "/.well-known/oauth-authorization-server");
     client_close(&c);
 }
 
@@ -656,8 +627,8 @@ without_keys_nobody_is_refused_for_good(void **state)
     send_post(&c, token_good(&first, ""), "{}");
     r = client_next(&c);
     CHECK_INT(r.status, 503);
-    expect_header(&r, "Retry-After", "5");
-    expect_header(&r, "WWW-Authenticate", "");
+    script_expect_header(&r, "Retry-After", "5");
+    script_expect_header(&r, "WWW-Authenticate", "");
     client_close(&c);
 }
 
@@ -690,7 +661,7 @@ a_stream_ends_with_its_token(void **state)
     CHECK(client_until(&c, "0\r\n\r\n", 10));
     sem_wait(&dispatcher.gone); /* As if the peer had left. */
     CHECK(sink->class->send(sink, &(struct event){.body = SLICE("two")}) == E_CANCELLED);
-    answer_with(sink, &(struct reply){.status = 204});
+    script_answer(sink, 204, SLICE_NONE);
     CHECK(client_is_closed(&c));
     client_close(&c);
     free(text);

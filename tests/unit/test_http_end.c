@@ -29,7 +29,7 @@ peers_that_leave_during_a_call(void **state)
         sink = atomic_exchange(&dispatcher.held, NULL);
         CHECK(sink == atomic_load(&dispatcher.gone_sink));
         check_alive();
-        answer(sink, abrupt ? 204 : 200, abrupt ? SLICE_NONE : SLICE("too late"));
+        script_answer(sink, abrupt ? 204 : 200, abrupt ? SLICE_NONE : SLICE("too late"));
         check_alive();
     }
 }
@@ -72,7 +72,7 @@ peers_that_only_stop_sending(void **state)
     sem_wait(&dispatcher.holding);
     shutdown(c.fd, SHUT_WR);
     sem_wait(&dispatcher.gone);
-    answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("after all"));
+    script_answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("after all"));
     expect(&c, 200, "after all");
     expect(&c, 200, "pipelined");
     CHECK(client_is_closed(&c));
@@ -83,7 +83,7 @@ peers_that_only_stop_sending(void **state)
     sem_wait(&dispatcher.holding);
     shutdown(c.fd, SHUT_WR);
     sem_wait(&dispatcher.gone);
-    answer(atomic_exchange(&dispatcher.held, NULL), 204, SLICE_NONE);
+    script_answer(atomic_exchange(&dispatcher.held, NULL), 204, SLICE_NONE);
     CHECK(client_is_closed(&c));
     client_close(&c);
 }
@@ -155,7 +155,7 @@ the_end_waits_for_calls(void **state)
     expect(&idle, 200, NULL);
     CHECK(pthread_create(&thread, NULL, stop_in_time, &deadline) == 0);
     CHECK(client_is_closed(&idle) && client_is_closed(&partial));
-    answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("done"));
+    script_answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("done"));
     r = client_next(&busy);
     CHECK(r.status == 200 && r.close && slice_is(r.body, "done"));
     CHECK(client_is_closed(&busy));
@@ -189,16 +189,16 @@ the_end_does_not_wait_for_ever(void **state)
     CHECK(client_sends(&idle, "GET /hea"));
     CHECK(pthread_create(&thread, NULL, stop_in_time, &deadline) == 0);
     CHECK(client_is_closed(&idle)); /* So it has begun. */
-    answer(held[1], 200, SLICE("in time"));
+    script_answer(held[1], 200, SLICE("in time"));
     expect(&calls[1], 200, "in time");
-    answer(held[2], 204, SLICE_NONE); /* Cancelled. */
+    script_answer(held[2], 204, SLICE_NONE); /* Cancelled. */
     expect(&calls[2], 202, "");
     fake_clock_pass(&fake, 6 * SECOND);
     expect(&calls[0], 503, NULL);
     CHECK(client_is_closed(&calls[0]));
     pthread_join(thread, NULL);
     /* The transport is gone; the call's answer finds that out by itself. */
-    answer(held[0], 200, SLICE("too late"));
+    script_answer(held[0], 200, SLICE("too late"));
     client_close(&calls[0]);
     client_close(&calls[1]);
     client_close(&calls[2]);

@@ -24,8 +24,8 @@ who_is_too_slow_is_told(void **state)
     };
 
     (void)state;
-    set(SETTING_limits_keep_alive,
-        "1s"); /* For a quick tick; nobody here is idle after a request. */
+    script_set(settings, SETTING_limits_keep_alive,
+               "1s"); /* For a quick tick; nobody here is idle after a request. */
     start(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct client c;
@@ -54,7 +54,7 @@ drops_do_not_make_a_stream(void **state)
     struct client head, body;
 
     (void)state;
-    set(SETTING_limits_keep_alive, "1s");
+    script_set(settings, SETTING_limits_keep_alive, "1s");
     start(NULL);
     client_open(&head, port);
     client_open(&body, port);
@@ -84,7 +84,7 @@ idle_connections_are_closed(void **state)
     struct client c;
 
     (void)state;
-    set(SETTING_limits_keep_alive, "1s");
+    script_set(settings, SETTING_limits_keep_alive, "1s");
     start(NULL);
     client_open(&c, port);
     CHECK(client_sends(&c, "GET /health HTTP/1.1\r\n" HOST "\r\n"));
@@ -101,7 +101,7 @@ idle_connections_are_closed(void **state)
     sem_wait(&dispatcher.holding);
     fake_clock_pass(&fake, 1000 * SECOND);
     check_alive();
-    answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("late"));
+    script_answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("late"));
     expect(&c, 200, "late");
     client_close(&c);
 }
@@ -115,7 +115,7 @@ answers_that_nobody_reads(void **state)
     size_t got = 0;
 
     (void)state;
-    set(SETTING_limits_keep_alive, "1s");
+    script_set(settings, SETTING_limits_keep_alive, "1s");
     start(TOKEN);
     client_open(&reader, port);
     client_open(&sleeper, port);
@@ -154,7 +154,7 @@ connections_beyond_the_limit_wait(void **state)
     struct client clients[9];
 
     (void)state;
-    set(SETTING_limits_connections, "8");
+    script_set(settings, SETTING_limits_connections, "8");
     start(NULL);
     for (int i = 0; i < 8; i++) {
         client_open(&clients[i], port);
@@ -180,7 +180,7 @@ strangers_do_not_fill_the_house(void **state)
     struct client strangers[4], friend, late;
 
     (void)state;
-    set(SETTING_limits_unchecked, "4");
+    script_set(settings, SETTING_limits_unchecked, "4");
     start(TOKEN);
     client_open(&friend, port);
     send_post(&friend, "known");

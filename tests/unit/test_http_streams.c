@@ -16,11 +16,11 @@ events_then_the_answer_then_the_next_request(void **state)
     start(TOKEN);
     sink = hold(&c, "1.1");
     for (int round = 0; round < 2; round++) {
-        CHECK_INT(say(sink, "one"), E_OK);
+        CHECK_INT(script_say(sink, "one"), E_OK);
         CHECK(client_until(&c, "\r\n\r\n", 10)); /* At once, long before the answer. */
         CHECK(client_until(&c, "data: one\n\n\r\n", 10));
-        CHECK_INT(say(sink, "two"), E_OK);
-        answer(sink, 400, SLICE("last"));
+        CHECK_INT(script_say(sink, "two"), E_OK);
+        script_answer(sink, 400, SLICE("last"));
         CHECK(client_until(&c, "event: message\ndata: two\n\n", 10));
         CHECK(client_until(&c, "data: last\n\n\r\n0\r\n\r\n", 10));
         send_post(&c, "plain");
@@ -30,16 +30,16 @@ events_then_the_answer_then_the_next_request(void **state)
         sem_wait(&dispatcher.holding);
         sink = atomic_exchange(&dispatcher.held, NULL);
     }
-    CHECK_INT(say(sink, "x"), E_OK);
-    answer(sink, 204, SLICE_NONE); /* Cancelled: the stream ends without an answer. */
+    CHECK_INT(script_say(sink, "x"), E_OK);
+    script_answer(sink, 204, SLICE_NONE); /* Cancelled: the stream ends without an answer. */
     r = client_next(&c);
     CHECK_INT(r.status, 200);
     CHECK(slice_is(r.body, "event: message\ndata: x\n\n"));
-    expect_header(&r, "Content-Type", "text/event-stream");
-    expect_header(&r, "Cache-Control", "no-cache, no-transform");
-    expect_header(&r, "X-Accel-Buffering", "no");
-    expect_header(&r, "Transfer-Encoding", "chunked");
-    expect_header(&r, "Content-Length", "");
+    script_expect_header(&r, "Content-Type", "text/event-stream");
+    script_expect_header(&r, "Cache-Control", "no-cache, no-transform");
+    script_expect_header(&r, "X-Accel-Buffering", "no");
+    script_expect_header(&r, "Transfer-Encoding", "chunked");
+    script_expect_header(&r, "Content-Length", "");
     client_close(&c);
 }
 
@@ -52,8 +52,8 @@ a_stream_for_http_1_0_ends_with_its_connection(void **state)
     (void)state;
     start(TOKEN);
     sink = hold(&c, "1.0");
-    CHECK_INT(say(sink, "one"), E_OK);
-    answer(sink, 200, SLICE("two"));
+    CHECK_INT(script_say(sink, "one"), E_OK);
+    script_answer(sink, 200, SLICE("two"));
     CHECK(client_until(&c,
                        "Connection: close\r\n\r\nevent: message\ndata: one\n\n"
                        "event: message\ndata: two\n\n",
@@ -73,8 +73,8 @@ events_are_for_who_takes_them(void **state)
     client_open(&c, port);
     send_post(&c, "hold");
     sem_wait(&dispatcher.holding);
-    CHECK_INT(say(dispatcher.held, "one"), E_REFUSED);
-    answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("{}"));
+    CHECK_INT(script_say(dispatcher.held, "one"), E_REFUSED);
+    script_answer(atomic_exchange(&dispatcher.held, NULL), 200, SLICE("{}"));
     expect(&c, 200, "{}");
     client_close(&c);
 }
@@ -89,13 +89,13 @@ a_silent_stream_is_kept_open(void **state)
     (void)state;
     start(TOKEN);
     sink = hold(&c, "1.1");
-    CHECK_INT(say(sink, "one"), E_OK);
+    CHECK_INT(script_say(sink, "one"), E_OK);
     CHECK(client_until(&c, "data: one\n\n\r\n", 10));
     for (int i = 0; i < 3; i++) {
         fake_clock_pass(&fake, 15 * SECOND);
         CHECK(client_until(&c, "6\r\n: ka\n\n\r\n", 10));
     }
-    answer(sink, 200, SLICE("two"));
+    script_answer(sink, 200, SLICE("two"));
     CHECK(client_until(&c, "data: two\n\n\r\n0\r\n\r\n", 10));
     client_close(&c);
 }
@@ -114,7 +114,7 @@ who_does_not_read_its_stream_is_closed(void **state)
     start(TOKEN);
     sink = hold(&c, "1.1");
     while (sem_trywait(&dispatcher.gone) != 0) {
-        enum err err = say(sink, much); /* Until the socket is full some are taken again. */
+        enum err err = script_say(sink, much); /* Until the socket is full some are taken again. */
 
         CHECK(err == E_OK || err == E_LIMIT || err == E_CANCELLED);
         refused += err == E_LIMIT;
@@ -125,8 +125,8 @@ who_does_not_read_its_stream_is_closed(void **state)
     }
     CHECK(refused > 0);
     CHECK(dispatcher.gone_sink == sink);
-    CHECK_INT(say(sink, "more"), E_CANCELLED);
-    answer(sink, 200, SLICE("late"));
+    CHECK_INT(script_say(sink, "more"), E_CANCELLED);
+    script_answer(sink, 200, SLICE("late"));
     client_close(&c);
     check_alive();
     free(much);
@@ -142,11 +142,11 @@ few_small_events_wait(void **state)
     (void)state;
     start(TOKEN);
     sink = hold(&c, "1.1");
-    while (taken < 100000 && say(sink, "small") == E_OK) {
+    while (taken < 100000 && script_say(sink, "small") == E_OK) {
         taken++;
     }
     CHECK(taken >= SINK_WAITING_MESSAGES);
-    answer(sink, 200, SLICE("end"));
+    script_answer(sink, 200, SLICE("end"));
     for (unsigned i = 0; i < taken; i++) {
         CHECK(client_until(&c, "data: small\n\n", 10));
     }
@@ -163,12 +163,12 @@ closing_a_stream_is_told(void **state)
     (void)state;
     start(TOKEN);
     sink = hold(&c, "1.1");
-    CHECK_INT(say(sink, "one"), E_OK);
+    CHECK_INT(script_say(sink, "one"), E_OK);
     CHECK(client_until(&c, "data: one\n\n", 10));
     client_close(&c);
     sem_wait(&dispatcher.gone);
     CHECK(dispatcher.gone_sink == sink);
-    answer(sink, 204, SLICE_NONE);
+    script_answer(sink, 204, SLICE_NONE);
     check_alive();
 }
 
@@ -195,7 +195,7 @@ a_get_is_for_a_session_and_for_who_reads_streams(void **state)
         struct response r = ask(&c, text);
 
         CHECK_INT(r.status, rows[i].status);
-        expect_header(&r, "Allow", r.status == 405 ? "GET, POST, DELETE" : "");
+        script_expect_header(&r, "Allow", r.status == 405 ? "GET, POST, DELETE" : "");
         client_close(&c);
         free(text);
     }
@@ -253,7 +253,7 @@ an_empty_last_event_id_is_none(void **state)
     start(TOKEN);
     sink = open_get(&c, "Last-Event-ID: \r\n");
     CHECK_STR(dispatcher.heard, "s|");
-    answer(sink, 404, SLICE("{}"));
+    script_answer(sink, 404, SLICE("{}"));
     expect(&c, 404, "{}"); /* What dispatch refuses is no stream. */
     client_close(&c);
 }
@@ -271,7 +271,7 @@ room_is_told_after_want_of_it(void **state)
     memset(much, 'x', 200000);
     start(TOKEN);
     sink = open_get(&c, "");
-    while (say(sink, much) == E_OK) {
+    while (script_say(sink, much) == E_OK) {
         sent++;
     }
     for (unsigned i = 0; i < sent; i++) {
@@ -279,9 +279,9 @@ room_is_told_after_want_of_it(void **state)
     }
     sem_wait(&dispatcher.room);
     CHECK(dispatcher.drained == sink);
-    CHECK_INT(say(sink, "small"), E_OK);
+    CHECK_INT(script_say(sink, "small"), E_OK);
     CHECK(client_until(&c, "data: small\n\n\r\n", 10));
-    answer(sink, 204, SLICE_NONE);
+    script_answer(sink, 204, SLICE_NONE);
     CHECK(client_until(&c, "0\r\n\r\n", 10));
     client_close(&c);
     free(much);

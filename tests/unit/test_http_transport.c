@@ -55,7 +55,7 @@ every_route_has_its_methods(void **state)
                 fail_msg("%s: %d", text, r.status);
             }
             if (r.status == 405) {
-                expect_header(&r, "Allow", rows[i].allow);
+                script_expect_header(&r, "Allow", rows[i].allow);
             }
             client_close(&c);
             free(text);
@@ -75,11 +75,11 @@ metrics_are_open_if_the_settings_say_so(void **state)
     start(TOKEN);
     CHECK_INT(status_of("GET /metrics HTTP/1.1\r\n" HOST "\r\n"), 401);
     CHECK_INT(status_of("GET /metrics HTTP/1.1\r\n" HOST BEARER "\r\n"), 200);
-    set(SETTING_metrics_open, "true");
+    script_set(settings, SETTING_metrics_open, "true");
     r = ask(&c, "GET /metrics HTTP/1.1\r\n" HOST "\r\n");
     CHECK_INT(r.status, 200);
     CHECK(slice_is(r.body, "metrics 1\n"));
-    expect_header(&r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    script_expect_header(&r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     client_close(&c);
     CHECK_INT(status_of("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 403);
     CHECK_INT(status_of("GET /api/tools HTTP/1.1\r\n" HOST "\r\n"), 401);
@@ -173,8 +173,8 @@ hosts_and_origins(void **state)
     };
 
     (void)state;
-    set(SETTING_allow_host, "one.example, two.example:99");
-    set(SETTING_allow_origin, "https://app.example");
+    script_set(settings, SETTING_allow_host, "one.example, two.example:99");
+    script_set(settings, SETTING_allow_origin, "https://app.example");
     start(NULL);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf text = BUF_INIT;
@@ -235,7 +235,7 @@ tokens(void **state)
         if (r.status != rows[i].status) {
             fail_msg("%s: %d", text, r.status);
         }
-        expect_header(&r, "WWW-Authenticate", rows[i].challenge);
+        script_expect_header(&r, "WWW-Authenticate", rows[i].challenge);
         CHECK(!memmem(r.body.data, r.body.len, TOKEN, strlen(TOKEN)));
         client_close(&c);
         free(text);
@@ -296,10 +296,10 @@ media_types_and_accept(void **state)
         if (r.status != rows[i].status) {
             fail_msg("%s: %d", text, r.status);
         }
-        expect_header(&r, "Content-Type", rows[i].type);
+        script_expect_header(&r, "Content-Type", rows[i].type);
         if (strcmp(rows[i].type, "text/event-stream") == 0) {
             CHECK(slice_is(r.body, "event: message\ndata: {}\n\n"));
-            expect_header(&r, "X-Accel-Buffering", "no");
+            script_expect_header(&r, "X-Accel-Buffering", "no");
         }
         client_close(&c);
         free(text);
@@ -322,18 +322,18 @@ refusals_are_told_as_the_path_wants(void **state)
     client_close(&c);
     r = ask(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON "\r\n");
     CHECK_INT(r.status, 411);
-    CHECK(r.close && starts(r.body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,"));
+    CHECK(r.close && script_starts(r.body, "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,"));
     client_close(&c);
     r = ask(&c, "POST /api/tools/x HTTP/1.1\r\n" HOST JSON "\r\n");
     CHECK_INT(r.status, 411);
     CHECK(slice_is(r.body,
                    "{\"code\":\"length_required\",\"message\":\"a body needs Content-Length, or "
                    "chunks\"}"));
-    expect_header(&r, "X-Content-Type-Options", "nosniff");
+    script_expect_header(&r, "X-Content-Type-Options", "nosniff");
     client_close(&c);
     r = ask(&c, "BREW /pot HTTP/1.1\r\n" HOST "\r\n");
     CHECK_INT(r.status, 501);
-    CHECK(r.close && starts(r.body, "{\"code\":\"unknown_method\""));
+    CHECK(r.close && script_starts(r.body, "{\"code\":\"unknown_method\""));
     CHECK(client_is_closed(&c));
     client_close(&c);
     CHECK_INT(status_of("POST /api/tools/x HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"), 415);
@@ -346,29 +346,30 @@ answers_to_pages_of_listed_origins(void **state)
     struct response r;
 
     (void)state;
-    set(SETTING_allow_origin, "https://app.example");
+    script_set(settings, SETTING_allow_origin, "https://app.example");
     start(TOKEN);
     r = ask(&c, "OPTIONS /mcp HTTP/1.1\r\n" HOST "Origin: https://app.example\r\n"
                 "Access-Control-Request-Method: POST\r\n"
                 "Access-Control-Request-Headers: content-type, mcp-param-region, x-evil\r\n\r\n");
     CHECK_INT(r.status, 204);
-    expect_header(&r, "Access-Control-Allow-Origin", "https://app.example");
-    expect_header(&r, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
-    expect_header(&r, "Access-Control-Allow-Headers",
-                  "Content-Type, Accept, Authorization, MCP-Protocol-Version, Mcp-Session-Id, "
-                  "Mcp-Method, Mcp-Name, Last-Event-ID, X-Client-ID, mcp-param-region");
-    expect_header(&r, "Content-Length", "");
+    script_expect_header(&r, "Access-Control-Allow-Origin", "https://app.example");
+    script_expect_header(&r, "Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
+    script_expect_header(
+        &r, "Access-Control-Allow-Headers",
+        "Content-Type, Accept, Authorization, MCP-Protocol-Version, Mcp-Session-Id, "
+        "Mcp-Method, Mcp-Name, Last-Event-ID, X-Client-ID, mcp-param-region");
+    script_expect_header(&r, "Content-Length", "");
     CHECK(client_sends(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON "Origin: https://app.example\r\n"
                            "Content-Length: 2\r\n\r\n{}"));
     r = client_next(&c);
     CHECK_INT(r.status, 401);
-    expect_header(&r, "Access-Control-Allow-Origin", "https://app.example");
-    expect_header(&r, "Vary", "Origin");
-    expect_header(&r, "Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate");
+    script_expect_header(&r, "Access-Control-Allow-Origin", "https://app.example");
+    script_expect_header(&r, "Vary", "Origin");
+    script_expect_header(&r, "Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate");
     send_post(&c, "{}");
     r = client_next(&c);
     CHECK_INT(r.status, 200);
-    expect_header(&r, "Access-Control-Allow-Origin", "");
+    script_expect_header(&r, "Access-Control-Allow-Origin", "");
     client_close(&c);
     /* From its own page there is nothing to ask. */
     CHECK_INT(status_of("OPTIONS /mcp HTTP/1.1\r\n" HOST "\r\n"), 405);
@@ -387,15 +388,15 @@ what_dispatch_is_told(void **state)
             "mcp-session-id: s1\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
             "Mcp-Name:   a b  \r\nMcp-Param-Region: us\r\nContent-Length: 7\r\n\r\nsession");
     CHECK_INT(r.status, 200);
-    expect_header(&r, "Mcp-Session-Id", "abc123");
+    script_expect_header(&r, "Mcp-Session-Id", "abc123");
     CHECK_STR(dispatcher.heard, "token|s1|2026-07-28|tools/call|a b|us");
     CHECK(client_sends(&c, "POST /mcp HTTP/1.1\r\n" HOST JSON BEARER
                            "Mcp-Name: a\r\nMcp-Method: x\r\nMcp-Name: b\r\nMcp-Name: a\r\n"
                            "Mcp-Method: y\r\nContent-Length: 4\r\n\r\nbusy"));
     r = client_next(&c);
     CHECK_INT(r.status, 429);
-    expect_header(&r, "Retry-After", "3");
-    expect_header(&r, "Mcp-Session-Id", "");
+    script_expect_header(&r, "Retry-After", "3");
+    script_expect_header(&r, "Mcp-Session-Id", "");
     CHECK_STR(dispatcher.heard, "token|||x, y|a, b, a|");
     CHECK(client_sends(&c, "POST /api/tools/current_date?x HTTP/1.1\r\n" HOST JSON BEARER
                            "Content-Length: 2\r\n\r\n{}"));
@@ -415,8 +416,8 @@ what_dispatch_is_told(void **state)
     send_post(&c, "note");
     r = client_next(&c);
     CHECK(r.status == 202 && r.body.len == 0);
-    expect_header(&r, "Content-Length", "0");
-    expect_header(&r, "Date", "Tue, 14 Nov 2023 22:13:20 GMT");
+    script_expect_header(&r, "Content-Length", "0");
+    script_expect_header(&r, "Date", "Tue, 14 Nov 2023 22:13:20 GMT");
     client_close(&c);
 }
 
@@ -516,7 +517,7 @@ two_hundred_connections(void **state)
     struct client clients[200];
 
     (void)state;
-    set(SETTING_limits_unchecked, "200");
+    script_set(settings, SETTING_limits_unchecked, "200");
     start(TOKEN);
     for (int i = 0; i < 200; i++) {
         client_open(&clients[i], port);
@@ -574,11 +575,11 @@ old_clients_and_last_requests(void **state)
     struct response r;
 
     (void)state;
-    set(SETTING_limits_requests, "3");
+    script_set(settings, SETTING_limits_requests, "3");
     start(NULL);
     r = ask(&c, "GET /health HTTP/1.0\r\n" HOST "Connection: keep-alive\r\n\r\n");
     CHECK(r.status == 200 && !r.close);
-    expect_header(&r, "Connection", "keep-alive");
+    script_expect_header(&r, "Connection", "keep-alive");
     CHECK(client_sends(&c, "GET /health HTTP/1.0\r\n" HOST "\r\nGET /health HTTP/1.0\r\n"));
     r = client_next(&c);
     CHECK(r.status == 200 && r.close && client_is_closed(&c));
@@ -591,7 +592,7 @@ old_clients_and_last_requests(void **state)
     CHECK(client_is_closed(&c));
     client_close(&c);
     r = ask(&c, "HEAD /api/tools HTTP/1.1\r\n" HOST "\r\n");
-    expect_header(&r, "Content-Length", "12");
+    script_expect_header(&r, "Content-Length", "12");
     CHECK(client_sends(&c, "GET /health HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"));
     expect(&c, 200, "{\"status\":\"ok\"}");
     CHECK(client_is_closed(&c));

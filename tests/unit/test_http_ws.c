@@ -10,6 +10,7 @@
 #include "state/settings.h"
 #include "tests/fakes.h"
 #include "tests/no_relay.h"
+#include "tests/script.h"
 #include "tests/threads.h"
 #include "tests/ws_client.h"
 #include "transports/transport.h"
@@ -38,68 +39,9 @@ struct dispatcher {
     struct sink *held[HELD_MAX];
     unsigned held_count;
     sem_t holding, gone;
-    _Atomic unsigned taken, left, wrong, running;
+    _Atomic unsigned taken, left, wrong;
+    struct script_late late;
 };
-
-static void
-answer(struct sink *sink, struct slice body)
-{
-    struct reply reply = {.body = body, .status = 200};
-
-    sink->class->answer(sink, &reply);
-    sink->class->unref(sink);
-}
-
-static bool
-starts(struct slice s, const char *word)
-{
-    return s.len >= strlen(word) && memcmp(s.data, word, strlen(word)) == 0;
-}
-
-struct late {
-    struct dispatcher *d;
-    struct sink *sink;
-    char text[64];
-};
-
-static void *
-answer_late(void *arg)
-{
-    struct late *late = arg;
-    struct dispatcher *d = late->d;
-
-    late->sink->class->send(late->sink, &(struct event){.body = SLICE("event")});
-    answer(late->sink, slice_of(late->text));
-    free(late);
-    atomic_fetch_sub(&d->running, 1);
-    return NULL;
-}
-
-static void
-begin_late(struct dispatcher *d, struct sink *sink, struct slice body)
-{
-    struct late *late = xcalloc(1, sizeof *late);
-    pthread_t thread;
-
-    late->d = d;
-    late->sink = sink;
-    memcpy(late->text, body.data, body.len < 63 ? body.len : 63);
-    atomic_fetch_add(&d->running, 1);
-    pthread_create(&thread, NULL, answer_late, late);
-    pthread_detach(thread);
-}
-
-static void
-answer_big(struct sink *sink)
-{
-    struct buf big = BUF_INIT;
-
-    CHECK(buf_reserve(&big, 4000000));
-    memset(big.data, 'x', 4000000);
-    big.len = 4000000;
-    answer(sink, buf_slice(&big));
-    buf_fini(&big);
-}
 
 static void
 fill(struct sink *sink)
@@ -112,7 +54,7 @@ fill(struct sink *sink)
         count++;
     }
     snprintf(told, sizeof told, "took %u", count);
-    answer(sink, slice_of(told));
+    script_answer(sink, 200, slice_of(told));
 }
 
 void
@@ -123,21 +65,21 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
                                     env->session->id[0] != '\0' ||
                                     !slice_is(env->principal, "token"));
     atomic_fetch_add(&d->taken, 1);
-    if (starts(body, "hold")) {
+    if (script_starts(body, "hold")) {
         pthread_mutex_lock(&d->mutex);
         d->held[d->held_count++] = sink;
         pthread_mutex_unlock(&d->mutex);
         sem_post(&d->holding);
-    } else if (starts(body, "thread")) {
-        begin_late(d, sink, body);
-    } else if (starts(body, "note")) {
-        answer(sink, SLICE_NONE);
-    } else if (starts(body, "big")) {
-        answer_big(sink);
-    } else if (starts(body, "full")) {
+    } else if (script_starts(body, "thread")) {
+        script_answer_late(&d->late, sink, "event", &(struct reply){.body = body, .status = 200});
+    } else if (script_starts(body, "note")) {
+        script_answer(sink, 200, SLICE_NONE);
+    } else if (script_starts(body, "big")) {
+        script_answer_big(sink, 200, 4000000);
+    } else if (script_starts(body, "full")) {
         fill(sink);
     } else {
-        answer(sink, body);
+        script_answer(sink, 200, body);
     }
 }
 
@@ -245,12 +187,6 @@ count_descriptors(void)
 }
 
 static void
-set(enum setting setting, const char *text)
-{
-    CHECK(settings_set(settings, setting, text, ORIGIN_OPTION, NULL) == E_OK);
-}
-
-static void
 start(void)
 {
     struct transport_context context = {
@@ -273,6 +209,7 @@ prepare(void **state)
     pthread_mutex_init(&dispatcher.mutex, NULL);
     sem_init(&dispatcher.holding, 0, 0);
     sem_init(&dispatcher.gone, 0, 0);
+    script_late_init(&dispatcher.late);
     fake_clock_init(&fake);
     settings = settings_create();
     descriptors = count_descriptors();
@@ -293,7 +230,7 @@ release_all(void)
 {
     pthread_mutex_lock(&dispatcher.mutex);
     while (dispatcher.held_count) {
-        answer(dispatcher.held[--dispatcher.held_count], SLICE("released"));
+        script_answer(dispatcher.held[--dispatcher.held_count], 200, SLICE("released"));
     }
     pthread_mutex_unlock(&dispatcher.mutex);
 }
@@ -304,9 +241,7 @@ finish(void **state)
     (void)state;
     release_all();
     stop_at(INT64_MAX);
-    while (atomic_load(&dispatcher.running)) {
-        poll(NULL, 0, 1); /* Threads that are detached. */
-    }
+    script_late_fini(&dispatcher.late);
     CHECK_INT(atomic_load(&dispatcher.wrong), 0);
     CHECK_INT(count_descriptors(), descriptors);
     settings_unref(settings);
@@ -519,7 +454,7 @@ connections_count_with_the_others(void **state)
     struct client ws[8], http;
 
     (void)state;
-    set(SETTING_limits_connections, "8");
+    script_set(settings, SETTING_limits_connections, "8");
     start();
     for (int i = 0; i < 8; i++) {
         join(&ws[i]);
@@ -546,8 +481,8 @@ the_silent_are_pinged_and_closed(void **state)
     struct ws_frame f;
 
     (void)state;
-    set(SETTING_limits_ws_ping, "1s");
-    set(SETTING_limits_head_time, "1s"); /* So that it is looked at often. */
+    script_set(settings, SETTING_limits_ws_ping, "1s");
+    script_set(settings, SETTING_limits_head_time, "1s"); /* So that it is looked at often. */
     start();
     join(&c);
     fake_clock_pass(&fake, SECOND + 1);
@@ -604,7 +539,7 @@ who_does_not_read_is_not_listened_to_and_is_told(void **state)
     char *message;
 
     (void)state;
-    set(SETTING_limits_head_time, "1s");
+    script_set(settings, SETTING_limits_head_time, "1s");
     start();
     join(&silent);
     join(&c);

@@ -6,6 +6,7 @@
 #include "state/base/log.h"
 #include "state/mcp_session.h"
 #include "state/settings.h"
+#include "tests/script.h"
 #include "transports/transport.h"
 
 #include <dirent.h>
@@ -21,6 +22,7 @@
 
 #define NEVER INT64_MAX
 #define MS 1000000
+#define BIG 100000 /* Bytes of a "big" answer. */
 
 /* The dispatcher of this program: a line's first word says what becomes of it. */
 struct dispatcher {
@@ -30,40 +32,14 @@ struct dispatcher {
     size_t unread_max;         /* Most of the difference ever seen; the transport's thread. */
     struct sink *_Atomic held; /* Of the last "hold". */
     sem_t holding;
-    pthread_t threads[64];
-    unsigned thread_count;
+    struct script_late late;
 };
 
 static void
 answer(struct dispatcher *d, struct sink *sink, struct slice body)
 {
-    struct reply reply = {.body = body};
-
     atomic_fetch_add(&d->answered, body.len);
-    sink->class->answer(sink, &reply);
-    sink->class->unref(sink);
-}
-
-static bool
-starts(struct slice s, const char *word)
-{
-    return s.len >= strlen(word) && memcmp(s.data, word, strlen(word)) == 0;
-}
-
-struct late {
-    struct dispatcher *d;
-    struct sink *sink;
-    char text[64];
-};
-
-static void *
-answer_late(void *arg)
-{
-    struct late *late = arg;
-
-    answer(late->d, late->sink, slice_of(late->text));
-    free(late);
-    return NULL;
+    script_answer(sink, 0, body);
 }
 
 void
@@ -76,27 +52,19 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
     atomic_fetch_add(&d->wrong, env->transport != TRANSPORT_STDIO || !env->session ||
                                     env->session->id[0] != '\0' || env->principal.len != 0);
     atomic_fetch_add(&d->taken, 1);
-    if (starts(body, "hold")) {
+    if (script_starts(body, "hold")) {
         atomic_store(&d->held, sink);
         sem_post(&d->holding);
-    } else if (starts(body, "thread")) {
-        struct late *late = xcalloc(1, sizeof *late);
-
-        *late = (struct late){.d = d, .sink = sink};
-        memcpy(late->text, body.data, body.len < 63 ? body.len : 63);
-        pthread_create(&d->threads[d->thread_count++], NULL, answer_late, late);
-    } else if (starts(body, "note")) {
+    } else if (script_starts(body, "thread")) {
+        atomic_fetch_add(&d->answered, body.len);
+        script_answer_late(&d->late, sink, NULL, &(struct reply){.body = body});
+    } else if (script_starts(body, "note")) {
         answer(d, sink, SLICE_NONE);
-    } else if (starts(body, "lines")) {
+    } else if (script_starts(body, "lines")) {
         answer(d, sink, SLICE("{\n\"a\":\n1}\n"));
-    } else if (starts(body, "big")) {
-        struct buf big = BUF_INIT;
-
-        CHECK(buf_reserve(&big, 100000));
-        memset(big.data, 'x', 100000);
-        big.len = 100000;
-        answer(d, sink, buf_slice(&big));
-        buf_fini(&big);
+    } else if (script_starts(body, "big")) {
+        atomic_fetch_add(&d->answered, BIG);
+        script_answer_big(sink, 0, BIG);
     } else {
         answer(d, sink, body);
     }
@@ -167,6 +135,7 @@ set_up(struct fixture *x)
     sem_init(&x->ended, 0, 0);
     sem_init(&x->go, 0, 0);
     sem_init(&x->d.holding, 0, 0);
+    script_late_init(&x->d.late);
 }
 
 static void
@@ -249,9 +218,7 @@ static void
 finish(struct fixture *x, int64_t deadline_ns)
 {
     stdio_transport.stop(x->transport, deadline_ns);
-    for (unsigned i = 0; i < x->d.thread_count; i++) {
-        pthread_join(x->d.threads[i], NULL);
-    }
+    script_late_fini(&x->d.late);
     CHECK_INT(x->d.wrong, 0);
     CHECK_INT(fcntl(x->in, F_GETFL), x->in_flags);
     CHECK_INT(fcntl(x->out, F_GETFL), x->out_flags);
@@ -503,7 +470,7 @@ unread_answers_stop_the_reading(void **state)
 {
     struct fixture x;
     struct fault f = FAULT_INIT;
-    enum { CALLS = 300, ANSWER = 100000, QUEUE = 1 << 20, PIPE = 1 << 16 };
+    enum { CALLS = 300, QUEUE = 1 << 20, PIPE = 1 << 16 };
 
     (void)state;
     begin_pipes(&x);
@@ -514,7 +481,7 @@ unread_answers_stop_the_reading(void **state)
     }
     for (int i = 0; i < CALLS; i++) {
         char *line = next_line(&x);
-        CHECK(line && strlen(line) == ANSWER);
+        CHECK(line && strlen(line) == BIG);
         free(line);
     }
     send_text(&x, "and on\n");
@@ -522,7 +489,7 @@ unread_answers_stop_the_reading(void **state)
     expect_end(&x, NEVER);
     CHECK_INT(x.d.taken, CALLS + 1);
     /* What was on its way: the queue, one answer over it, the pipe, and what next_line() holds. */
-    CHECK(x.d.unread_max <= QUEUE + ANSWER + PIPE + 2 * (ANSWER + 65536));
+    CHECK(x.d.unread_max <= QUEUE + BIG + PIPE + 2 * (BIG + 65536));
     CHECK(x.d.unread_max >= QUEUE / 2);
 }
 
@@ -540,6 +507,7 @@ static void
 stop_waits_for_the_call_in_flight(void **state)
 {
     struct fixture x;
+    pthread_t thread;
 
     (void)state;
     for (int round = 0; round < 50; round++) {
@@ -547,8 +515,9 @@ stop_waits_for_the_call_in_flight(void **state)
         begin_on(&x);
         send_text(&x, "hold\necho\n");
         expect_line(&x, "echo"); /* So the call is held. */
-        pthread_create(&x.d.threads[x.d.thread_count++], NULL, release_held, &x);
+        CHECK_INT(pthread_create(&thread, NULL, release_held, &x), 0);
         finish(&x, NEVER);
+        pthread_join(thread, NULL);
         expect_line(&x, "held");
         CHECK(next_line(&x) == NULL);
         CHECK_INT(x.d.gone, 0);

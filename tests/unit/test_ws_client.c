@@ -6,6 +6,7 @@
 #include "state/settings.h"
 #include "tests/http_client.h"
 #include "tests/no_relay.h"
+#include "tests/script.h"
 #include "transports/transport.h"
 #include "transports/ws_client.h"
 
@@ -29,8 +30,7 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
         d->silent = sink;
         return;
     }
-    sink->class->answer(sink, &(struct reply){.body = body, .status = 200});
-    sink->class->unref(sink);
+    script_answer(sink, 200, body);
 }
 
 void
