@@ -1,6 +1,7 @@
 /* harness.c -- projects that vanish, findings, times. */
 #include "tests/harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -314,5 +315,24 @@ harness_count_files(const char *root, const char *part)
         count += w.entries[i].kind == FTW_F && slash && strstr(slash, part);
     }
     walk_fini(&w);
+    return count;
+}
+
+unsigned
+harness_descriptors(pid_t pid)
+{
+    char path[64];
+    unsigned count = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    dir = opendir(path);
+    if (!dir) {
+        harness_give_up(path);
+    }
+    while (readdir(dir)) {
+        count++;
+    }
+    closedir(dir);
     return count;
 }

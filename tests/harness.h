@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Ends the test program: something that it needs could not be had; errno says why. */
 void harness_give_up(const char *what) __attribute__((noreturn));
@@ -71,6 +72,8 @@ void harness_remove(const char *root);
 void harness_show_log(const char *root);
 /* Counts the files beneath 'root' whose name holds 'part'. */
 unsigned harness_count_files(const char *root, const char *part);
+/* How many entries /proc has for the descriptors of a process: for what is compared. */
+unsigned harness_descriptors(pid_t pid);
 
 /* The packs that tests use. */
 #define PACK_BUG_FIX "deploy/example/.tandem/workflows/bug_fix_v1"

@@ -59,6 +59,21 @@ server_info_read(const char *root, struct server_info *info, const char **why)
     return whole;
 }
 
+const char *
+server_left(const char *root)
+{
+    struct server_info info;
+    const char *why;
+
+    if (server_info_read(root, &info, &why)) {
+        return "server.json";
+    }
+    if (strcmp(why, "no server.json") != 0) {
+        return why;
+    }
+    return harness_count_files(root, ".tmp") ? "a temporary file" : "";
+}
+
 /* The folder that the tests were started in, where TANDEM is relative to. */
 static void
 binary_path(char out[PATH_SIZE])

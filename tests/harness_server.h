@@ -19,6 +19,10 @@ struct server_info {
 /* False, with why in '*why' (borrowed for ever), if there is no whole, valid server.json. */
 bool server_info_read(const char *root, struct server_info *info, const char **why);
 
+/* What an ended server has left that it should not: "" for nothing, else what, borrowed for ever.
+ */
+const char *server_left(const char *root);
+
 struct server {
     char root[HARNESS_ROOT];
     pid_t pid;

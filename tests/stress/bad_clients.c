@@ -3,7 +3,6 @@
 #include "tests/check.h"
 #include "tests/crowd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -12,17 +11,6 @@
 #include <unistd.h>
 
 static const char *const packs[] = {PACK_BUG_FIX, NULL};
-
-static void
-check_nothing_left(const char *root)
-{
-    struct server_info info;
-    const char *why;
-
-    CHECK(!server_info_read(root, &info, &why));
-    CHECK_STR(why, "no server.json");
-    CHECK_INT(harness_count_files(root, ".tmp"), 0);
-}
 
 #define SLOW_EACH 15
 
@@ -175,27 +163,10 @@ slow_clients_hold_nobody_up(void **state)
            (double)samples_percentile(&alone, 99) / MS);
     CHECK_INT(findings_tell(&findings), 0);
     CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     samples_fini(&alone);
     samples_fini(&among);
     harness_remove(root);
-}
-
-static unsigned
-count_descriptors(pid_t pid)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *dir;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    dir = opendir(path);
-    CHECK(dir);
-    while (readdir(dir)) {
-        count++;
-    }
-    closedir(dir);
-    return count;
 }
 
 /* Waits until the server has 'want' descriptors open, no more. */
@@ -204,7 +175,7 @@ wait_for_descriptors(pid_t pid, unsigned want)
 {
     int64_t deadline = in_time();
 
-    while (count_descriptors(pid) > want) {
+    while (harness_descriptors(pid) > want) {
         CHECK(now_ns() < deadline);
         look_again_soon();
     }
@@ -228,7 +199,7 @@ clients_that_vanish_leave_nothing(void **state)
     fake_git_init(&git, root);
     server_start(&s, root, &(struct server_options){.path_first = git.folder});
     CHECK(mcp_open(&peer, &s.info, MCP_LEGACY, 0, &findings));
-    descriptors = count_descriptors(s.pid) + 1; /* The control connection. */
+    descriptors = harness_descriptors(s.pid) + 1; /* The control connection. */
     crowd_fill(&s, &crowd, &git);
     for (int i = 0; i < CROWD_EACH; i++) {
         if (i % 2) { /* Half of them with a reset. */
@@ -255,7 +226,7 @@ clients_that_vanish_leave_nothing(void **state)
     samples_fini(&peer.samples);
     crowd_leave(&crowd);
     CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     harness_remove(root);
 }
 
@@ -277,7 +248,7 @@ an_ide_that_vanishes_ends_the_server(void **state)
     server_close_stdin(&s);
     fake_git_release(&git);
     CHECK_INT(server_wait(&s, in_time()), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     harness_remove(root);
 }
 
@@ -360,7 +331,7 @@ an_ide_that_does_not_read_is_not_read_either(void **state)
     take_answers(&s, sent, &rest);
     CHECK_INT(findings_tell(&findings), 0);
     CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     samples_fini(&others);
     buf_fini(&rest);
     harness_remove(root);

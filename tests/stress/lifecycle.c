@@ -92,17 +92,6 @@ tell_to_end(struct server *s, int signal_number)
     }
 }
 
-static void
-check_nothing_left(const char *root)
-{
-    struct server_info info;
-    const char *why;
-
-    CHECK(!server_info_read(root, &info, &why));
-    CHECK_STR(why, "no server.json");
-    CHECK_INT(harness_count_files(root, ".tmp"), 0);
-}
-
 /* Calls in flight have as long as there is, where it is not the point how long they have. */
 static const char *const patient[] = {"--drain", "1m", NULL};
 
@@ -136,7 +125,7 @@ ends_with_50_calls_in_flight(int signal_number, const char *name)
     }
     CHECK_INT(status, 0);
     CHECK_INT(drained.results, 2 * CROWD_EACH);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     crowd_leave(&crowd);
     harness_remove(root);
 }
@@ -186,7 +175,7 @@ patience_ends(void **state)
            drained.refusals, (double)(now_ns() - start) / MS);
     CHECK_INT(drained.results, 0); /* None waited until git's own time was over. */
     CHECK_INT(drained.refusals, 2 * CROWD_EACH);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     fake_git_release(&git);
     crowd_leave(&crowd);
     harness_remove(root);
@@ -265,7 +254,7 @@ twenty_at_once_have_ports_of_their_own(void **state)
     }
     for (int i = 0; i < MANY; i++) {
         CHECK_INT(server_end(&servers[i]), 0);
-        check_nothing_left(roots[i]);
+        CHECK_STR(server_left(roots[i]), "");
         harness_remove(roots[i]);
     }
 }
@@ -319,10 +308,10 @@ a_second_server_refuses_and_names_the_first(void **state)
         CHECK(server_alive(&first));
     }
     CHECK_INT(server_end(&first), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     server_start(&second, root, NULL); /* Now there is place. */
     CHECK_INT(server_end(&second), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     harness_remove(root);
 }
 
@@ -359,7 +348,7 @@ the_next_server_waits_for_one_that_ends(void **state)
     json_decref(answer);
     CHECK(server_info_read(root, &info, &why) && info.pid == second.pid);
     CHECK_INT(server_end(&second), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     harness_remove(root);
 }
 
@@ -385,7 +374,7 @@ killed_servers_leave_nothing_in_the_way(void **state)
     }
     server_start(&s, root, NULL);
     CHECK_INT(server_end(&s), 0);
-    check_nothing_left(root);
+    CHECK_STR(server_left(root), "");
     harness_remove(root);
 }
 
@@ -447,7 +436,7 @@ the_discovery_file_is_never_seen_half_written(void **state)
            rounds);
     CHECK_INT(findings_tell(&w.findings), 0);
     CHECK(w.whole >= rounds);
-    check_nothing_left(w.root);
+    CHECK_STR(server_left(w.root), "");
     harness_remove(w.root);
 }
 

@@ -7,7 +7,6 @@
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
-#include <dirent.h>
 #include <stdio.h>
 
 #define THREADS 4
@@ -85,23 +84,6 @@ run_visitor(void *arg)
     return NULL;
 }
 
-static unsigned
-count_descriptors(pid_t pid)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *dir;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    dir = opendir(path);
-    CHECK(dir);
-    while (readdir(dir)) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
 /* What is left once all connections are gone; the last may still be on their way out. */
 static unsigned
 settled_descriptors(pid_t pid, unsigned want)
@@ -109,7 +91,7 @@ settled_descriptors(pid_t pid, unsigned want)
     int64_t deadline = now_ns() + PATIENCE;
     unsigned count;
 
-    while ((count = count_descriptors(pid)) > want && now_ns() < deadline) {
+    while ((count = harness_descriptors(pid)) > want && now_ns() < deadline) {
         look_again_soon();
     }
     return count;
@@ -150,7 +132,7 @@ a_long_life_leaves_no_trace(void **state)
     server_start(&s, root, &(struct server_options){.args = args});
     CHECK(mcp_open(&looker, &s.info, MCP_MODERN, THREADS, &findings));
     await_watch(&looker);
-    descriptors = count_descriptors(s.pid); /* With the one of 'looker'. */
+    descriptors = harness_descriptors(s.pid); /* With the one of 'looker'. */
     for (int part = 0; part < PARTS; part++) {
         for (unsigned i = 0; i < THREADS; i++) {
             visitors[i] = (struct visitor){&s.info, &findings, .lives = lives, .number = i};

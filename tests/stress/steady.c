@@ -10,7 +10,6 @@
 #include "tests/check.h"
 #include "tests/harness_http.h"
 
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -209,23 +208,6 @@ run_asker(void *arg)
 
 /* ---- What is looked at ---- */
 
-static unsigned
-count_descriptors(pid_t pid)
-{
-    char path[64];
-    unsigned count = 0;
-    DIR *dir;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    dir = opendir(path);
-    CHECK(dir);
-    while (readdir(dir)) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
 /* The line that fits best: sums of it. */
 struct fit {
     double n, x, y, xx, xy; /* x: seconds; y: bytes. */
@@ -239,7 +221,7 @@ static void
 look(struct fit *fit, const struct server *s, double x, unsigned half)
 {
     size_t resident = server_resident(s);
-    unsigned descriptors = count_descriptors(s->pid);
+    unsigned descriptors = harness_descriptors(s->pid);
     double y = (double)resident;
 
     fit->first = fit->n > 0 ? fit->first : resident;

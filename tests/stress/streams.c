@@ -7,7 +7,6 @@
 #include "tests/harness_http.h"
 #include "tests/http_client.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -90,23 +89,6 @@ open_modern(struct client *c)
     CHECK(client_until(c, "subscriptions/acknowledged", SECONDS));
 }
 
-static unsigned
-count_descriptors(void)
-{
-    char path[64];
-    unsigned found = 0;
-    DIR *dir;
-
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)server.pid);
-    dir = opendir(path);
-    CHECK(dir);
-    while (readdir(dir)) {
-        found++;
-    }
-    closedir(dir);
-    return found;
-}
-
 /* Opens them, and returns what one costs of the server's memory. */
 static size_t
 open_all(struct client *clients)
@@ -148,7 +130,7 @@ many_streams_are_told_and_leave_nothing(void **state)
     server_start(&server, root, &(struct server_options){.args = args});
     CHECK(mcp_open(&peer, &server.info, MCP_MODERN, 0, &findings));
     work_meanwhile(&peer);
-    descriptors = count_descriptors();
+    descriptors = harness_descriptors(server.pid);
     cost = open_all(clients);
     samples_fini(&peer.samples);
     work_meanwhile(&peer);
@@ -164,7 +146,8 @@ many_streams_are_told_and_leave_nothing(void **state)
         client_close(&clients[i]);
     }
     deadline = now_ns() + PATIENCE;
-    while (count_descriptors() > descriptors + 2) { /* What files it has open changes. */
+    while (harness_descriptors(server.pid) >
+           descriptors + 2) { /* What files it has open changes. */
         CHECK(now_ns() < deadline);
         look_again_soon();
     }

@@ -3,11 +3,11 @@
 #include "tests/check.h"
 
 #include "state/mcp_session.h"
+#include "tests/harness.h"
 #include "tests/http_client.h"
 #include "tests/http_rig.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -246,20 +246,6 @@ an_ended_session_is_gone(void **state)
 
 /* ---- Losing and flooding ---- */
 
-static unsigned
-count_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    CHECK(folder);
-    while (readdir(folder)) {
-        count++;
-    }
-    closedir(folder);
-    return count;
-}
-
 /* Clients that never end what they began: sessions stay few, and those idle for long make room. */
 static void
 a_flood_of_sessions_is_bounded_and_passes(void **state)
@@ -300,7 +286,7 @@ clients_that_vanish_leave_nothing(void **state)
 
     (void)state;
     begin(id); /* What is opened once is open now. */
-    before = count_descriptors();
+    before = harness_descriptors(getpid());
     for (size_t len = 0; len <= sizeof request - 1; len++) {
         client_open(&c, rig.port);
         client_send(&c, (struct slice){request, len});
@@ -312,7 +298,7 @@ clients_that_vanish_leave_nothing(void **state)
         CHECK_INT(ask(&c, "GET", "", "").status, 405);
         buf_reset(&c.in);
         c.at = 0;
-    } while (count_descriptors() > before + 2);
+    } while (harness_descriptors(getpid()) > before + 2);
     client_close(&c);
 }
 

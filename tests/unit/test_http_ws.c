@@ -9,13 +9,13 @@
 #include "state/mcp_session.h"
 #include "state/settings.h"
 #include "tests/fakes.h"
+#include "tests/harness.h"
 #include "tests/no_relay.h"
 #include "tests/script.h"
 #include "tests/threads.h"
 #include "tests/ws_client.h"
 #include "transports/transport.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -23,7 +23,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#define SECOND ((int64_t)1000000000)
 #define TOKEN "0123456789012345678901234567890123456789012"
 #define HELD_MAX 16
 
@@ -173,19 +172,6 @@ static struct transport *transport;
 static unsigned port;
 static unsigned descriptors;
 
-static unsigned
-count_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    while (readdir(dir)) {
-        count++;
-    }
-    closedir(dir);
-    return count;
-}
-
 static void
 start(void)
 {
@@ -212,7 +198,7 @@ prepare(void **state)
     script_late_init(&dispatcher.late);
     fake_clock_init(&fake);
     settings = settings_create();
-    descriptors = count_descriptors();
+    descriptors = harness_descriptors(getpid());
     return 0;
 }
 
@@ -243,7 +229,7 @@ finish(void **state)
     stop_at(INT64_MAX);
     script_late_fini(&dispatcher.late);
     CHECK_INT(atomic_load(&dispatcher.wrong), 0);
-    CHECK_INT(count_descriptors(), descriptors);
+    CHECK_INT(harness_descriptors(getpid()), descriptors);
     settings_unref(settings);
     sem_destroy(&dispatcher.holding);
     sem_destroy(&dispatcher.gone);
