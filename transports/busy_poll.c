@@ -12,13 +12,17 @@ busy_poll_decide(struct busy_poll *b, int64_t now_ns)
 {
     bool soon = now_ns - b->last_ns <= BUSY_POLL_NS;
 
+    if (b->looks && !b->came && now_ns - b->turn_ns >= BUSY_POLL_AWAY_NS) {
+        b->off_until_ns = now_ns + BUSY_POLL_OFF_NS;
+    }
     if (b->came) {
-        b->looks = b->may && soon;
+        b->looks = b->may && soon && now_ns >= b->off_until_ns;
         b->last_ns = now_ns;
         b->came = false;
     } else {
         b->looks = b->looks && soon;
     }
+    b->turn_ns = now_ns;
     return b->looks;
 }
 

@@ -8,7 +8,9 @@
  * vain, and a loop with nothing to do, or with a message now and then, sleeps as ever.
  *
  * Where there is one processor to run on, whoever would send the next message could not run
- * meanwhile: the loop always sleeps.
+ * meanwhile: the loop always sleeps.  And where a look takes far longer than it can, the processor
+ * was taken away meanwhile, by others who need it or because a container's share of it is used up:
+ * then the loop sleeps each time for a second, before it tries again.
  *
  * One thread, the loop's. */
 #ifndef TANDEM_TRANSPORTS_BUSY_POLL_H
@@ -20,12 +22,18 @@
 
 /* Some four times what it takes to be woken, and less than a hop to a worker and back takes. */
 #define BUSY_POLL_NS (INT64_C(50) * 1000)
+/* A look that took this long did not have a processor to itself, */
+#define BUSY_POLL_AWAY_NS (INT64_C(1000) * 1000)
+/* and there are none for this long. */
+#define BUSY_POLL_OFF_NS (INT64_C(1000) * 1000 * 1000)
 
 struct busy_poll {
-    bool may;        /* There is more than one processor. */
-    bool looks;      /* Rather than sleeps. */
-    bool came;       /* Something did, in this turn. */
-    int64_t last_ns; /* When it last did. */
+    bool may;             /* There is more than one processor. */
+    bool looks;           /* Rather than sleeps. */
+    bool came;            /* Something did, in this turn. */
+    int64_t last_ns;      /* When it last did. */
+    int64_t turn_ns;      /* When the last turn ended. */
+    int64_t off_until_ns; /* Sleeps until then. */
 };
 
 /* Makes 'b' for a loop that this thread, or one of the same processors, will run. */

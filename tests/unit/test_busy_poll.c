@@ -74,6 +74,26 @@ one_processor_always_sleeps(void **state)
     }
 }
 
+static void
+who_loses_the_processor_sleeps_for_a_second(void **state)
+{
+    struct busy_poll b = two_processors();
+    int64_t now = START_NS, lost;
+
+    (void)state;
+    looks_after_message(&b, now);
+    assert_true(looks_after_message(&b, now += 1000));
+    assert_false(busy_poll_decide(&b, lost = now += BUSY_POLL_AWAY_NS));
+    do {
+        now += BUSY_POLL_NS;
+        assert_int_equal(looks_after_message(&b, now), now >= lost + BUSY_POLL_OFF_NS);
+    } while (now < lost + BUSY_POLL_OFF_NS);
+    /* A turn that takes long because something came is no such look. */
+    busy_poll_came(&b);
+    assert_false(busy_poll_decide(&b, now += BUSY_POLL_AWAY_NS));
+    assert_true(looks_after_message(&b, now + 1));
+}
+
 #define ROUNDS 1000
 
 struct round {
@@ -117,6 +137,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(quick_messages_are_looked_for),
     cmocka_unit_test(slow_messages_never_cost_a_look),
     cmocka_unit_test(a_look_in_vain_ends_in_sleep),
+    cmocka_unit_test(who_loses_the_processor_sleeps_for_a_second),
     cmocka_unit_test(one_processor_always_sleeps),
     cmocka_unit_test(runs_until_no_handle_is_left),
 };
