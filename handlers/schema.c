@@ -57,13 +57,12 @@ schema_out_of_bounds(const struct check *c, const struct place *at, const char *
     return fault_set(c->fault, E_TOO_LARGE, "%s: %s", path, what);
 }
 
-/* Finds the keyword 'name', or KEYWORD_COUNT. */
-static enum keyword
-find_keyword(const char *name, size_t len)
+enum keyword
+schema_find_keyword(struct slice name)
 {
-#define ROW(NAME, TEXT, RULE)                                                 \
-    if (len == sizeof TEXT - 1 && memcmp(name, TEXT, sizeof TEXT - 1) == 0) { \
-        return KEYWORD_##NAME;                                                \
+#define ROW(NAME, TEXT, RULE)                                                           \
+    if (name.len == sizeof TEXT - 1 && memcmp(name.data, TEXT, sizeof TEXT - 1) == 0) { \
+        return KEYWORD_##NAME;                                                          \
     }
     SCHEMA_KEYWORDS(ROW)
 #undef ROW
@@ -85,7 +84,8 @@ check_keywords(struct check *c, struct node *n)
     uint64_t there = 0; /* Bits by keyword. */
 
     for (void *at = json_object_iter(schema); at; at = json_object_iter_next(schema, at)) {
-        enum keyword keyword = find_keyword(json_object_iter_key(at), json_object_iter_key_len(at));
+        enum keyword keyword = schema_find_keyword(
+            (struct slice){json_object_iter_key(at), json_object_iter_key_len(at)});
         if (keyword < KEYWORD_COUNT) {
             n->keyword[keyword] = json_object_iter_value(at);
             there |= (uint64_t)1 << keyword;

@@ -59,6 +59,9 @@ enum keyword {
         KEYWORD_COUNT
 };
 
+/* Finds a keyword, or KEYWORD_COUNT. */
+enum keyword schema_find_keyword(struct slice name);
+
 /* One call of schema_validate(). */
 struct check {
     const json_t *root;

@@ -8,6 +8,8 @@
 
 #include "handlers/request.h"
 
+struct content;
+
 /*      name              answered in        */
 #define OWN_TOOLS(ROW)                            \
     ROW(current_date, "tool_info.c")              \
@@ -134,12 +136,6 @@ enum tool_hint {
     HINT_OPEN_WORLD = 8,
 };
 
-/* What a tool's result is. */
-enum gives {
-    GIVES_OBJECT,  /* A structured result, told as structuredContent and, once more, as text. */
-    GIVES_CONTENT, /* An array of content blocks: text, images, audio, resources. */
-};
-
 /* Whether a call may go on as a task (tasks.h). */
 enum task_support {
     TASK_FORBIDDEN,
@@ -159,7 +155,6 @@ struct tool {
      * was done, though the hints do not say so of all calls; may be null. */
     bool (*repeatable)(struct slice arguments);
     enum runs runs;
-    enum gives gives;
     enum task_support task;
     bool task_late;    /* Modern: it becomes one where it calls tasks_begin(), if it does. */
     const char *needs; /* A capability that a modern client must declare, or null. */
@@ -171,12 +166,15 @@ struct tool {
     /* Adds to 'blocks' those that tell more of a structured result than it does as text, such as
      * links to the resources it names, for revisions that know such; may be null.  Pure. */
     void (*add_blocks)(const json_t *result, json_t *blocks);
-    /* Answers one call.  'args' is borrowed, has passed the input schema, and is an object.  On
-     * E_OK
-     * '*result' is a new object, the structured result, or a new array of content blocks, as
-     * 'gives' says.  On error it may be a new object too: what to tell instead of the plain {code,
-     * message, remedy} of 'f', which is filled in any case. */
+    /* Answers one call, with a structured result, told as structuredContent and, once more, as
+     * text. 'args' is borrowed, has passed the input schema, and is an object.  On E_OK '*result'
+     * is a new object.  On error it may be a new object too: what to tell instead of the plain
+     * {code, message, remedy} of 'f', which is filled in any case. */
     enum err (*call)(struct request *req, const json_t *args, json_t **result, struct fault *f);
+    /* In the place of call(): answers with blocks of content (content.h): text, images, audio,
+     * resources.  What was added is taken away again where it fails. */
+    enum err (*tell)(struct request *req, const json_t *args, struct content *content,
+                     struct fault *f);
 };
 
 #define ROW(NAME, FILE) extern const struct tool tool_##NAME;

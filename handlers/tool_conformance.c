@@ -16,119 +16,70 @@ static const char image[] = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACkl
 static const char sound[] = "UklGRiwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQgAAACAgICAgICAgA"
                             "==";
 
-/* A block of 'text', a string, stolen. */
-static json_t *
-block_of(json_t *text)
-{
-    json_t *block = json_must(json_object());
-
-    json_put_text(block, "type", "text");
-    json_put(block, "text", text);
-    return block;
-}
-
-static json_t *
-text_block(const char *text)
-{
-    return block_of(json_text(text));
-}
-
-static json_t *
-media_block(const char *type, const char *data, const char *mime)
-{
-    return json_must(json_pack("{s:s, s:s, s:s}", "type", type, "data", data, "mimeType", mime));
-}
-
-static json_t *
-resource_block(const char *uri, const char *mime, const char *text)
-{
-    return json_must(json_pack("{s:s, s:{s:s, s:s, s:s}}", "type", "resource", "resource", "uri",
-                               uri, "mimeType", mime, "text", text));
-}
-
-/* An array of one block, stolen. */
-static json_t *
-only(json_t *block)
-{
-    json_t *blocks = json_must(json_array());
-
-    json_add(blocks, block);
-    return blocks;
-}
-
-json_t *
-conformance_told(char *text)
-{
-    json_t *content = only(text_block(text));
-
-    free(text);
-    return content;
-}
-
 static enum err
-simple_text(struct request *req, const json_t *args, json_t **result, struct fault *f)
+simple_text(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)args, (void)f;
-    *result = only(text_block("This is a simple text response for testing."));
+    content_text(content, SLICE("This is a simple text response for testing."));
     return E_OK;
 }
 
 static enum err
-image_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+image_content(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)args, (void)f;
-    *result = only(media_block("image", image, "image/png"));
+    content_image(content, image, "image/png");
     return E_OK;
 }
 
 static enum err
-audio_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+audio_content(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)args, (void)f;
-    *result = only(media_block("audio", sound, "audio/wav"));
+    content_audio(content, sound, "audio/wav");
     return E_OK;
 }
 
 static enum err
-embedded_resource(struct request *req, const json_t *args, json_t **result, struct fault *f)
+embedded_resource(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)args, (void)f;
-    *result = only(resource_block("test://embedded-resource", "text/plain",
-                                  "This is an embedded resource content."));
+    content_resource(content, "test://embedded-resource", "text/plain",
+                     "This is an embedded resource content.");
     return E_OK;
 }
 
 static enum err
-multiple_content(struct request *req, const json_t *args, json_t **result, struct fault *f)
+multiple_content(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)args, (void)f;
-    *result = only(text_block("Multiple content types test:"));
-    json_add(*result, media_block("image", image, "image/png"));
-    json_add(*result, resource_block("test://mixed-content-resource", "application/json",
-                                     "{\"test\":\"data\",\"value\":123}"));
+    content_text(content, SLICE("Multiple content types test:"));
+    content_image(content, image, "image/png");
+    content_resource(content, "test://mixed-content-resource", "application/json",
+                     "{\"test\":\"data\",\"value\":123}");
     return E_OK;
 }
 
 static enum err
-error_handling(struct request *req, const json_t *args, json_t **result, struct fault *f)
+error_handling(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
-    (void)req, (void)args, (void)result;
+    (void)req, (void)args, (void)content;
     return fault_set(f, E_STATE, "This tool intentionally returns an error for testing");
 }
 
 static enum err
-with_progress(struct request *req, const json_t *args, json_t **result, struct fault *f)
+with_progress(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)args, (void)f;
     request_progress(req, 0, 100, "Completed step 0 of 100");
     request_progress(req, 50, 100, "Completed step 50 of 100");
     request_progress(req, 100, 100, "Completed step 100 of 100");
-    *result = only(text_block("Told 0, 50 and 100 of 100."));
+    content_text(content, SLICE("Told 0, 50 and 100 of 100."));
     return E_OK;
 }
 
 static enum err
-with_logging(struct request *req, const json_t *args, json_t **result, struct fault *f)
+with_logging(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     static const char *const texts[] = {"Tool execution started", "Tool processing data",
                                         "Tool execution completed"};
@@ -139,12 +90,13 @@ with_logging(struct request *req, const json_t *args, json_t **result, struct fa
         request_log(req, MCP_LEVEL_INFO, req->tool->name, data);
         json_decref(data);
     }
-    *result = only(text_block("Logged three messages of level info to whoever wanted them."));
+    content_text(content, SLICE("Logged three messages of level info to whoever wanted them."));
     return E_OK;
 }
 
 static enum err
-trigger_tool_change(struct request *req, const json_t *args, json_t **result, struct fault *f)
+trigger_tool_change(struct request *req, const json_t *args, struct content *content,
+                    struct fault *f)
 {
     struct tools *tools = req->dispatcher->tools;
     bool changed = tools_show_changing(tools, true) || tools_show_changing(tools, false);
@@ -153,39 +105,36 @@ trigger_tool_change(struct request *req, const json_t *args, json_t **result, st
     if (changed) {
         changes_publish(state_changes(req->state), CHANGE_TOOLS);
     }
-    *result = only(text_block("The list of tools has changed."));
+    content_text(content, SLICE("The list of tools has changed."));
     return E_OK;
 }
 
 static enum err
-trigger_prompt_change(struct request *req, const json_t *args, json_t **result, struct fault *f)
+trigger_prompt_change(struct request *req, const json_t *args, struct content *content,
+                      struct fault *f)
 {
     (void)args, (void)f;
     fixtures_change_prompts(req);
     changes_publish(state_changes(req->state), CHANGE_PROMPTS);
-    *result = only(text_block("The list of prompts has changed."));
+    content_text(content, SLICE("The list of prompts has changed."));
     return E_OK;
 }
 
 static enum err
-echo(struct request *req, const json_t *args, json_t **result, struct fault *f)
+echo(struct request *req, const json_t *args, struct content *content, struct fault *f)
+{
+    const json_t *text = json_object_get(args, "text");
+
+    (void)req, (void)f;
+    content_text(content, (struct slice){json_string_value(text), json_string_length(text)});
+    return E_OK;
+}
+
+static enum err
+any_arguments(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)f;
-    *result = only(block_of(json_incref(json_object_get(args, "text"))));
-    return E_OK;
-}
-
-static enum err
-any_arguments(struct request *req, const json_t *args, json_t **result, struct fault *f)
-{
-    char *text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
-
-    (void)req;
-    if (!text) {
-        return fault_set(f, E_INTERNAL, "there is no memory for the answer");
-    }
-    *result = only(text_block(text));
-    free(text);
+    content_told(content, json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS));
     return E_OK;
 }
 
@@ -216,8 +165,7 @@ any_arguments(struct request *req, const json_t *args, json_t **result, struct f
         .input_schema = NO_ARGUMENTS,             \
         .hints = HINT_READ_ONLY,                  \
         .runs = RUNS,                             \
-        .gives = GIVES_CONTENT,                   \
-        .call = CALL,                             \
+        .tell = CALL,                             \
     };
 PLAIN_TOOLS(ROW)
 #undef ROW
@@ -233,8 +181,7 @@ const struct tool tool_echo = {
                     "\"additionalProperties\":false}",
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
-    .gives = GIVES_CONTENT,
-    .call = echo,
+    .tell = echo,
 };
 
 const struct tool tool_json_schema_2020_12_tool = {
@@ -257,9 +204,8 @@ const struct tool tool_json_schema_2020_12_tool = {
         "\"additionalProperties\":false}",
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
-    .gives = GIVES_CONTENT,
     .any_schema = true,
-    .call = any_arguments,
+    .tell = any_arguments,
 };
 
 const struct tool tool_test_header_tool = {
@@ -272,8 +218,7 @@ const struct tool tool_test_header_tool = {
                     "\"additionalProperties\":false}",
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
-    .gives = GIVES_CONTENT,
-    .call = any_arguments,
+    .tell = any_arguments,
 };
 
 const struct tool tool_test_missing_capability = {
@@ -284,7 +229,6 @@ const struct tool tool_test_missing_capability = {
     .input_schema = NO_ARGUMENTS,
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
-    .gives = GIVES_CONTENT,
     .needs = "sampling",
-    .call = simple_text,
+    .tell = simple_text,
 };

@@ -2,13 +2,12 @@
 #ifndef TANDEM_TOOL_CONFORMANCE_H
 #define TANDEM_TOOL_CONFORMANCE_H
 
+#include "handlers/content.h"
 #include "handlers/need.h"
 #include "handlers/tool.h"
 
 #define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
 
-/* One text block, in an array, new; 'text' is stolen. */
-json_t *conformance_told(char *text);
 /* A question by a form of one member, which is required. */
 struct need conformance_form(const char *key, const char *message, const char *member,
                              const char *type);

@@ -58,9 +58,9 @@ action(const struct need *n)
     return words[n->outcome];
 }
 
-/* What was said in a form, or what was done instead; new. */
-static json_t *
-told_form(const struct need *n)
+/* Tells what was said in a form, or what was done instead. */
+static void
+tell_form(struct content *told, const struct need *n)
 {
     char *content = n->answer ? json_dumps(n->answer, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     char *text =
@@ -68,7 +68,7 @@ told_form(const struct need *n)
                   n->said ? ", said=" : "", n->said ? n->said : "");
 
     free(content);
-    return conformance_told(text);
+    content_told(told, text);
 }
 
 /* The first text of a model's answer. */
@@ -105,32 +105,32 @@ add_roots(struct buf *out, const struct need *n)
 /* ---- Tools of both eras ---- */
 
 static enum err
-sampling(struct request *req, const json_t *args, json_t **result, struct fault *f)
+sampling(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = ask_model("reply", json_string_value(json_object_get(args, "prompt")));
     enum err err = need(req, &n, 1, f);
 
     if (!err) {
-        *result = conformance_told(xasprintf("LLM response: %s", sampled_text(&n)));
+        content_told(content, xasprintf("LLM response: %s", sampled_text(&n)));
     }
     return err;
 }
 
 /* Asks one form, and tells what came of it. */
 static enum err
-ask_and_tell(struct request *req, json_t *params, json_t **result, struct fault *f)
+ask_and_tell(struct request *req, json_t *params, struct content *content, struct fault *f)
 {
     struct need n = {.key = "form", .kind = NEED_FORM, .params = params};
     enum err err = need(req, &n, 1, f);
 
     if (!err) {
-        *result = told_form(&n);
+        tell_form(content, &n);
     }
     return err;
 }
 
 static enum err
-elicitation(struct request *req, const json_t *args, json_t **result, struct fault *f)
+elicitation(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     json_t *schema = json_must(json_pack(
         "{s:s, s:{s:{s:s, s:s}, s:{s:s, s:s}}, s:[s, s]}", "type", "object", "properties",
@@ -138,21 +138,21 @@ elicitation(struct request *req, const json_t *args, json_t **result, struct fau
         "description", "User's email address", "required", "username", "email"));
 
     return ask_and_tell(req, need_form(json_string_value(json_object_get(args, "message")), schema),
-                        result, f);
+                        content, f);
 }
 
 /* Forms whose schemas the suite reads, as they are written there. */
 static enum err
-ask_schema(struct request *req, const char *schema, json_t **result, struct fault *f)
+ask_schema(struct request *req, const char *schema, struct content *content, struct fault *f)
 {
     return ask_and_tell(req,
                         need_form("Please review and update the form fields.",
                                   json_must(json_loads(schema, 0, NULL))),
-                        result, f);
+                        content, f);
 }
 
 static enum err
-defaults(struct request *req, const json_t *args, json_t **result, struct fault *f)
+defaults(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)args;
     return ask_schema(
@@ -165,11 +165,11 @@ defaults(struct request *req, const json_t *args, json_t **result, struct fault 
         "\"enum\":[\"active\",\"inactive\",\"pending\"],\"default\":\"active\"},"
         "\"verified\":{\"type\":\"boolean\",\"description\":\"Verification status\","
         "\"default\":true}},\"required\":[]}",
-        result, f);
+        content, f);
 }
 
 static enum err
-enums(struct request *req, const json_t *args, json_t **result, struct fault *f)
+enums(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)args;
     return ask_schema(
@@ -188,39 +188,39 @@ enums(struct request *req, const json_t *args, json_t **result, struct fault *f)
         "{\"const\":\"value1\",\"title\":\"First Choice\"},"
         "{\"const\":\"value2\",\"title\":\"Second Choice\"},"
         "{\"const\":\"value3\",\"title\":\"Third Choice\"}]}}},\"required\":[]}",
-        result, f);
+        content, f);
 }
 
 /* ---- Tools of the modern era's rounds ---- */
 
 static enum err
-ask_name(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_name(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = conformance_form("user_name", "What is your name?", "name", "string");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
     if (!err) {
-        *result = conformance_told(xasprintf("Hello, %s!", form_text(&n, "name")));
+        content_told(content, xasprintf("Hello, %s!", form_text(&n, "name")));
     }
     return err;
 }
 
 static enum err
-ask_capital(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_capital(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = ask_model("capital_question", "What is the capital of France?");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
     if (!err) {
-        *result = conformance_told(xasprintf("The model said: %s", sampled_text(&n)));
+        content_told(content, xasprintf("The model said: %s", sampled_text(&n)));
     }
     return err;
 }
 
 static enum err
-ask_client_roots(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_client_roots(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = ask_roots("client_roots");
     enum err err = need(req, &n, 1, f);
@@ -229,26 +229,26 @@ ask_client_roots(struct request *req, const json_t *args, json_t **result, struc
     (void)args;
     if (!err) {
         add_roots(&text, &n);
-        *result = conformance_told(buf_steal(&text));
+        content_told(content, buf_steal(&text));
     }
     return err;
 }
 
 static enum err
-ask_ok(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_ok(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = conformance_form("confirm", "Please confirm.", "ok", "boolean");
     enum err err = need(req, &n, 1, f);
 
     (void)args;
     if (!err) { /* The state was ours: else we would not have come here. */
-        *result = conformance_told(xasprintf("state-ok: %s", action(&n)));
+        content_told(content, xasprintf("state-ok: %s", action(&n)));
     }
     return err;
 }
 
 static enum err
-ask_many(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_many(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n[] = {
         conformance_form("user_name", "What is your name?", "name", "string"),
@@ -262,13 +262,13 @@ ask_many(struct request *req, const json_t *args, json_t **result, struct fault 
     if (!err) {
         buf_addf(&text, "%s, %s. ", sampled_text(&n[1]), form_text(&n[0], "name"));
         add_roots(&text, &n[2]);
-        *result = conformance_told(buf_steal(&text));
+        content_told(content, buf_steal(&text));
     }
     return err;
 }
 
 static enum err
-ask_twice(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_twice(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need first = conformance_form("step1", "Step 1: what is your name?", "name", "string");
     enum err err = need(req, &first, 1, f);
@@ -281,15 +281,15 @@ ask_twice(struct request *req, const json_t *args, json_t **result, struct fault
     second = conformance_form("step2", "Step 2: what is your favourite colour?", "color", "string");
     err = need(req, &second, 1, f);
     if (!err) {
-        *result = conformance_told(
-            xasprintf("%s likes %s.", form_text(&first, "name"), form_text(&second, "color")));
+        content_told(content, xasprintf("%s likes %s.", form_text(&first, "name"),
+                                        form_text(&second, "color")));
     }
     return err;
 }
 
 /* Asks only for what the client can do, but for something. */
 static enum err
-ask_possible(struct request *req, const json_t *args, json_t **result, struct fault *f)
+ask_possible(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n[3];
     size_t count = 0;
@@ -307,14 +307,14 @@ ask_possible(struct request *req, const json_t *args, json_t **result, struct fa
     }
     err = need(req, n, count, f);
     if (!err) {
-        *result = conformance_told(xasprintf("%zu questions were answered.", count));
+        content_told(content, xasprintf("%zu questions were answered.", count));
     }
     return err;
 }
 
 /* Not the suite's: a page that must have been visited, which the caller says. */
 static enum err
-visit(struct request *req, const json_t *args, json_t **result, struct fault *f)
+visit(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need page = {.key = "visit", .kind = NEED_URL};
     enum err err = E_OK;
@@ -327,7 +327,7 @@ visit(struct request *req, const json_t *args, json_t **result, struct fault *f)
         err = err ? fault_set(f, err, "the client cannot be told now") : E_OK;
     }
     if (!err) {
-        *result = conformance_told(xasprintf("Visited: %s", action(&page)));
+        content_told(content, xasprintf("Visited: %s", action(&page)));
     }
     return err;
 }
@@ -359,8 +359,7 @@ visit(struct request *req, const json_t *args, json_t **result, struct fault *f)
         .input_schema = SCHEMA,                     \
         .hints = HINT_READ_ONLY,                    \
         .runs = WORKER,                             \
-        .gives = GIVES_CONTENT,                     \
-        .call = CALL,                               \
+        .tell = CALL,                               \
     };
 ROWS(ROW)
 #undef ROW

@@ -6,14 +6,16 @@
 
 /* Goes on without a connection, if its client knows to come back for the answer. */
 static enum err
-reconnection(struct request *req, const json_t *args, json_t **result, struct fault *f)
+reconnection(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     bool paused = request_pause_stream(req, RETRY_MS);
 
     (void)args, (void)f;
-    *result = conformance_told(xstrdup(
-        paused ? "The connection was ended during the call; the answer waited for the next one."
-               : "The connection was kept: this client does not come back to a stream."));
+    content_told(
+        content,
+        xstrdup(
+            paused ? "The connection was ended during the call; the answer waited for the next one."
+                   : "The connection was kept: this client does not come back to a stream."));
     return E_OK;
 }
 
@@ -25,6 +27,5 @@ const struct tool tool_test_reconnection = {
     .input_schema = NO_ARGUMENTS,
     .hints = HINT_READ_ONLY,
     .runs = WORKER,
-    .gives = GIVES_CONTENT,
-    .call = reconnection,
+    .tell = reconnection,
 };

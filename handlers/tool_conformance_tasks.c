@@ -9,16 +9,16 @@
 #define SECOND INT64_C(1000000000)
 
 static enum err
-greet(struct request *req, const json_t *args, json_t **result, struct fault *f)
+greet(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     (void)req, (void)f;
-    *result =
-        conformance_told(xasprintf("Hello, %s!", json_string_value(json_object_get(args, "name"))));
+    content_told(content,
+                 xasprintf("Hello, %s!", json_string_value(json_object_get(args, "name"))));
     return E_OK;
 }
 
 static enum err
-slow_compute(struct request *req, const json_t *args, json_t **result, struct fault *f)
+slow_compute(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     const char *label = json_string_value(json_object_get(args, "label"));
     int64_t seconds = json_integer_value(json_object_get(args, "seconds"));
@@ -28,30 +28,31 @@ slow_compute(struct request *req, const json_t *args, json_t **result, struct fa
     err = wait_until(req, req->started_ns + seconds * SECOND, f);
     if (!err) {
         request_progress(req, (double)seconds, (double)seconds, "computed");
-        *result = conformance_told(
-            xasprintf("%s: computed for %d s", label ? label : "done", (int)seconds));
+        content_told(content,
+                     xasprintf("%s: computed for %d s", label ? label : "done", (int)seconds));
     }
     return err;
 }
 
 static enum err
-failing_job(struct request *req, const json_t *args, json_t **result, struct fault *f)
+failing_job(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     enum err err = wait_until(req, req->started_ns + SECOND, f);
 
-    (void)args, (void)result;
+    (void)args, (void)content;
     return err ? err : fault_set(f, E_STATE, "This job intentionally fails.");
 }
 
 static enum err
-protocol_error_job(struct request *req, const json_t *args, json_t **result, struct fault *f)
+protocol_error_job(struct request *req, const json_t *args, struct content *content,
+                   struct fault *f)
 {
-    (void)req, (void)args, (void)result;
+    (void)req, (void)args, (void)content;
     return fault_set(f, E_PARAMS, "This job intentionally ends in a protocol error.");
 }
 
 static enum err
-confirm_delete(struct request *req, const json_t *args, json_t **result, struct fault *f)
+confirm_delete(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     const char *file = json_string_value(json_object_get(args, "filename"));
     char *question = xasprintf("Delete %s?", file);
@@ -62,14 +63,13 @@ confirm_delete(struct request *req, const json_t *args, json_t **result, struct 
     if (!err) {
         bool confirmed = json_is_true(json_object_get(n.answer, "confirm"));
 
-        *result =
-            conformance_told(xasprintf(confirmed ? "%s would be deleted." : "%s stays.", file));
+        content_told(content, xasprintf(confirmed ? "%s would be deleted." : "%s stays.", file));
     }
     return err;
 }
 
 static enum err
-multi_input(struct request *req, const json_t *args, json_t **result, struct fault *f)
+multi_input(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n[] = {
         conformance_form("name", "What is your name?", "name", "string"),
@@ -82,14 +82,14 @@ multi_input(struct request *req, const json_t *args, json_t **result, struct fau
         const char *name = json_string_value(json_object_get(n[0].answer, "name"));
         bool confirmed = json_is_true(json_object_get(n[1].answer, "confirm"));
 
-        *result = conformance_told(
-            xasprintf("%s: %s", name ? name : "(nobody)", confirmed ? "goes on" : "stays"));
+        content_told(content, xasprintf("%s: %s", name ? name : "(nobody)",
+                                        confirmed ? "goes on" : "stays"));
     }
     return err;
 }
 
 static enum err
-with_task(struct request *req, const json_t *args, json_t **result, struct fault *f)
+with_task(struct request *req, const json_t *args, struct content *content, struct fault *f)
 {
     struct need n = conformance_form("user_name", "What is your name?", "name", "string");
     enum err err = need(req, &n, 1, f);
@@ -99,7 +99,7 @@ with_task(struct request *req, const json_t *args, json_t **result, struct fault
     if (!err) {
         const char *name = json_string_value(json_object_get(n.answer, "name"));
 
-        *result = conformance_told(xasprintf("Hello, %s!", name ? name : "whoever you are"));
+        content_told(content, xasprintf("Hello, %s!", name ? name : "whoever you are"));
     }
     return err;
 }
@@ -114,8 +114,7 @@ const struct tool tool_greet = {
         "is greeted.\"}},\"required\":[\"name\"],\"additionalProperties\":false}",
     .hints = HINT_READ_ONLY,
     .runs = INLINE,
-    .gives = GIVES_CONTENT,
-    .call = greet,
+    .tell = greet,
 };
 
 const struct tool tool_slow_compute = {
@@ -131,8 +130,7 @@ const struct tool tool_slow_compute = {
     .hints = HINT_READ_ONLY,
     .runs = WORKER,
     .task = TASK_OPTIONAL,
-    .gives = GIVES_CONTENT,
-    .call = slow_compute,
+    .tell = slow_compute,
 };
 
 const struct tool tool_confirm_delete = {
@@ -146,8 +144,7 @@ const struct tool tool_confirm_delete = {
     .hints = HINT_READ_ONLY,
     .runs = WORKER,
     .task = TASK_OPTIONAL,
-    .gives = GIVES_CONTENT,
-    .call = confirm_delete,
+    .tell = confirm_delete,
 };
 
 /* clang-format off */
@@ -170,8 +167,7 @@ const struct tool tool_confirm_delete = {
         .runs = WORKER,                                    \
         .task = SUPPORT,                                   \
         .task_late = LATE,                                 \
-        .gives = GIVES_CONTENT,                            \
-        .call = CALL,                                      \
+        .tell = CALL,                                      \
     };
 PLAIN_TOOLS(ROW)
 #undef ROW

@@ -4,6 +4,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/schema.h"
+#include "handlers/schema_plain.h"
 #include "state/base/log.h"
 #include "state/settings.h"
 
@@ -137,6 +138,7 @@ add_entry(struct tools *t, const struct tool *tool)
     e->name = slice_of(tool->name);
     e->input =
         parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
+    e->plain = schema_plain_create(e->input);
     if (param_headers_create(e->input, &e->headers, &f) != E_OK) {
         log_error("a tool's headers are no good", F_STR("tool", tool->name), F_STR("why", f.text));
         abort();
@@ -194,6 +196,7 @@ tools_destroy(struct tools *t)
     if (t) {
         for (size_t i = 0; i < t->count; i++) {
             param_headers_destroy(t->entries[i].headers);
+            schema_plain_destroy(t->entries[i].plain);
             json_decref(t->entries[i].input);
             json_decref(t->entries[i].output);
         }

@@ -9,6 +9,7 @@
 #include "handlers/era.h"
 #include "handlers/json_slice.h"
 #include "handlers/schema.h"
+#include "handlers/schema_plain.h"
 #include "handlers/tools_private.h"
 #include "state/base/json_put.h"
 
@@ -124,7 +125,8 @@ at_hand_find(struct request *req)
     /* What is wrong with the arguments is told on a worker, as of every tool. */
     if (value->raw.len <= AT_HAND_ARGUMENTS_MAX &&
         rpc_load(value, "arguments", &args, &unused) == E_OK && args &&
-        schema_validate(e->input, args, "arguments", &unused) == E_OK) {
+        (schema_plain_fits(e->plain, args) ||
+         schema_validate(e->input, args, "arguments", &unused) == E_OK)) {
         req->at_hand = req->tool->at_hand(req, args);
     }
     json_decref(args);

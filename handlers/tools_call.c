@@ -9,6 +9,7 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/schema.h"
+#include "handlers/schema_plain.h"
 #include "handlers/tasks.h"
 #include "handlers/tools_at_hand.h"
 #include "state/base/json_put.h"
@@ -213,7 +214,41 @@ drop_nulls(const json_t *schema, json_t *args)
     }
 }
 
-/* Loads and checks the arguments and calls the tool.  As struct tool's call(). */
+/* Loads and checks the arguments.  '*args' is a new object, or null. */
+static enum err
+load_arguments(struct request *req, const struct tool_entry *e, json_t **args, struct fault *f)
+{
+    enum err err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", args, f);
+
+    if (!err && !*args) {
+        *args = json_must(json_object());
+    }
+    if (!err && !schema_plain_fits(e->plain, *args)) {
+        drop_nulls(e->input, *args);
+        err = schema_validate(e->input, *args, "arguments", f);
+    }
+    return err && err != E_OVERLOAD ? E_ARGUMENT : err; /* Whatever the cause: it can be mended. */
+}
+
+/* Calls a tool that answers with content.  As its tell(). */
+static enum err
+tell_content(struct request *req, const json_t *args, struct fault *f)
+{
+    struct content content;
+    enum err err;
+
+    content_init(&content, req);
+    err = req->tool->tell(req, args, &content, f);
+    if (err) {
+        content_drop(&content);
+    } else {
+        content_end(&content);
+    }
+    return err;
+}
+
+/* Loads and checks the arguments and calls the tool.  '*result' is as its call() says; what its
+ * tell() says is in 'req->out'. */
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
@@ -222,18 +257,9 @@ call_tool(struct request *req, json_t **result, struct fault *f)
     enum err err;
 
     *result = NULL;
-    err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, f);
-    if (!err && !args) {
-        args = json_must(json_object());
-    }
+    err = load_arguments(req, e, &args, f);
     if (!err) {
-        drop_nulls(e->input, args);
-        err = schema_validate(e->input, args, "arguments", f);
-    }
-    if (err && err != E_OVERLOAD) {
-        err = E_ARGUMENT; /* Whatever else the cause: the caller can mend it. */
-    } else if (!err) {
-        err = req->tool->call(req, args, result, f);
+        err = req->tool->tell ? tell_content(req, args, f) : req->tool->call(req, args, result, f);
     }
     if (!err) {
         err = check_result(req, e->output, *result, f);
@@ -282,19 +308,15 @@ add_more_blocks(struct request *req, const json_t *result)
     json_decref(blocks);
 }
 
-/* Adds what a call gave to the result, or, in the same form, what went wrong. */
+/* Adds the structured result of a call, or, in the same form, what went wrong. */
 static void
-add_content(struct request *req, enum err err, const json_t *result)
+add_result(struct request *req, enum err err, const json_t *result)
 {
     bool structured = era_knows(req, REVISION_2025_06_18);
     struct buf text = BUF_INIT;
 
-    request_member(req, "content");
-    if (!err && req->tool->gives == GIVES_CONTENT) {
-        json_write(&req->out, result);
-        return;
-    }
     add_given(&text, result, &req->fault);
+    request_member(req, "content");
     buf_adds(&req->out, "[{\"type\":\"text\",\"text\":");
     buf_add_json(&req->out, buf_slice(&text));
     buf_addc(&req->out, '}');
@@ -322,12 +344,12 @@ tools_call(struct request *req)
         return E_OK;
     }
     err = call_tool(req, &result, &req->fault);
-    if (!err && req->tool->gives == GIVES_CONTENT) {
-        content_fit(result, req->revision);
+    if (!err && req->tool->tell) {
+        return E_OK;
     }
     if (!err || err_info(err)->told != ERR_TOLD_PROTOCOL) {
         req->tool_failed = err != E_OK;
-        add_content(req, err, result);
+        add_result(req, err, result);
         err = E_OK;
     }
     json_decref(result);
@@ -343,7 +365,7 @@ tools_refuse(struct request *req, enum err err)
     }
     era_begin_result(req);
     req->tool_failed = true;
-    add_content(req, err, NULL);
+    add_result(req, err, NULL);
     return true;
 }
 
@@ -351,15 +373,18 @@ enum err
 tools_rest(struct request *req)
 {
     json_t *result = NULL;
-    enum err err = call_tool(req, &result, &req->fault);
-    bool blocks = !err && req->tool->gives == GIVES_CONTENT;
+    enum err err;
 
-    if (blocks) {
-        buf_adds(&req->out, "{\"content\":");
+    if (req->tool->tell) { /* Content is a member: of this object. */
+        buf_addc(&req->out, '{');
+        req->result_start = req->out.len;
     }
-    add_given(&req->out, result, &req->fault);
-    if (blocks) {
+    err = call_tool(req, &result, &req->fault);
+    if (!err && req->tool->tell) {
         buf_addc(&req->out, '}');
+    } else {
+        buf_reset(&req->out);
+        add_given(&req->out, result, &req->fault);
     }
     json_decref(result);
     return err;

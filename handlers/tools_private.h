@@ -24,6 +24,7 @@ struct tool_entry {
     const struct tool *tool;
     struct slice name;             /* The tool's. */
     json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
+    struct schema_plain *plain;    /* Owned: 'input', made ready. */
     struct param_headers *headers; /* Owned; null if no argument is a header too. */
 };
 
