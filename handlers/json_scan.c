@@ -1,9 +1,9 @@
 /* json_scan.c -- the strict pass over JSON text.
  *
- * DESIGN.  What is open is a bit per level (object or array) on the stack, so the walk over a value
- * does not recurse, and its cost is linear in the bytes whatever they are.  Strings are most of a
- * message: their plain stretches are skipped as plain.h says.  No load reaches past the end of the
- * text.  Pure: any thread. */
+ * DESIGN.  What is open is a byte per level (what will close it) on the stack, so the walk over a
+ * value does not recurse, and its cost is linear in the bytes whatever they are.  Strings are most
+ * of a message: their plain stretches are skipped as plain.h says.  No load reaches past the end of
+ * the text.  Pure: any thread. */
 #include "handlers/json_scan.h"
 
 #include "state/base/plain.h"
@@ -204,8 +204,8 @@ scan_rare_escape(struct json_scan *s, const unsigned char *p, struct json_text *
     return next;
 }
 
-/* Steps over the rest of a string whose contents begin at 'first' and are plain up to 'p'. */
-static const unsigned char *
+/* Steps over the rest of a string whose contents are plain up to 'p'. */
+static const unsigned char *__attribute__((noinline))
 scan_string_rest(struct json_scan *s, const unsigned char *p, struct json_text *text)
 {
     struct plain_walk walk;
@@ -317,13 +317,14 @@ static inline const unsigned char *
 scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
 {
     unsigned char c = at(s, p);
-    struct json_text text;
+    struct json_text text NOT_CLEARED;
 
     count_value(s, p);
-    switch (c) {
-    case '"':
+    if (c == '"') { /* Most are. */
         *kind = KIND_STRING;
         return scan_string(s, p, &text);
+    }
+    switch (c) {
     case 't':
         *kind = KIND_TRUE;
         return scan_word(s, p, "true", 4);
@@ -357,9 +358,11 @@ scan_name(struct json_scan *s, const unsigned char *p, struct json_text *name)
     if (name->nul) {
         blemish(s, FLAW_NUL_NAME, begin);
     }
-    p = skip_blanks(s, p);
-    if (at(s, p) != ':') {
-        return broken(s, FLAW_COLON, p);
+    if (at(s, p) != ':') { /* Hardly ever a blank is before it. */
+        p = skip_blanks(s, p);
+        if (at(s, p) != ':') {
+            return broken(s, FLAW_COLON, p);
+        }
     }
     return skip_blanks(s, p + 1);
 }
@@ -386,29 +389,25 @@ go_down(struct json_scan *s, const unsigned char *p)
 }
 
 /* Steps over the object or array that begins at 'p', with all that is in it. */
-static const unsigned char *
+static const unsigned char *__attribute__((noinline))
 scan_container(struct json_scan *s, const unsigned char *p)
 {
-    uint64_t objects[JSON_DEPTH_TOP / 64 + 1] = {0};
+    unsigned char closes[JSON_DEPTH_TOP + 1] NOT_CLEARED; /* By depth. */
     const unsigned outside = s->depth;
-    struct json_text name;
+    struct json_text name NOT_CLEARED;
     enum json_kind kind;
-    bool object = false;
+    unsigned char close = 0;
 
     for (;;) {
         unsigned char c = at(s, p);
         if (is_container(c)) {
-            uint64_t bit;
             if (!go_down(s, p)) {
                 return NULL;
             }
-            object = c == '{';
-            bit = (uint64_t)1 << s->depth % 64;
-            objects[s->depth / 64] &= ~bit;
-            objects[s->depth / 64] |= object ? bit : 0;
+            close = closes[s->depth] = c == '{' ? '}' : ']';
             p = skip_blanks(s, p + 1);
-            if (at(s, p) != (object ? '}' : ']')) {
-                if (object && !(p = scan_name(s, p, &name))) {
+            if (at(s, p) != close) {
+                if (close == '}' && !(p = scan_name(s, p, &name))) {
                     return NULL;
                 }
                 continue;
@@ -423,16 +422,16 @@ scan_container(struct json_scan *s, const unsigned char *p)
                 p = skip_blanks(s, p + 1);
                 break;
             }
-            if (c != (object ? '}' : ']')) {
-                return broken(s, object ? FLAW_IN_OBJECT : FLAW_IN_ARRAY, p);
+            if (c != close) {
+                return broken(s, close == '}' ? FLAW_IN_OBJECT : FLAW_IN_ARRAY, p);
             }
             p++;
             if (--s->depth == outside) {
                 return p;
             }
-            object = objects[s->depth / 64] >> s->depth % 64 & 1;
+            close = closes[s->depth];
         }
-        if (object && !(p = scan_name(s, p, &name))) {
+        if (close == '}' && !(p = scan_name(s, p, &name))) {
             return NULL;
         }
     }
@@ -519,8 +518,10 @@ json_scan_enter(struct json_scan *s)
 static inline enum json_step
 next_in(struct json_scan *s, bool first, unsigned char close, enum json_flaw flaw)
 {
-    unsigned char c = json_scan_peek(s);
+    const unsigned char *p = skip_blanks(s, s->p);
+    unsigned char c = at(s, p);
 
+    s->p = p;
     if (c == close) {
         s->p++;
         s->depth--;
@@ -528,10 +529,10 @@ next_in(struct json_scan *s, bool first, unsigned char close, enum json_flaw fla
     }
     if (!first) {
         if (c != ',') {
-            broken(s, flaw, s->p);
+            broken(s, flaw, p);
             return STEP_BROKEN;
         }
-        s->p = skip_blanks(s, s->p + 1);
+        s->p = skip_blanks(s, p + 1);
     }
     return STEP_VALUE;
 }

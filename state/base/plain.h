@@ -34,41 +34,6 @@ plain_odd(__m128i chunk)
     return (unsigned)_mm_movemask_epi8(odd);
 }
 
-static inline const unsigned char *
-plain_skip_wide(const unsigned char *p, const unsigned char *end)
-{
-    while (end - p >= 16) {
-        unsigned odd = plain_odd(_mm_loadu_si128((const __m128i *)(const void *)p));
-
-        if (odd) {
-            return p + __builtin_ctz(odd);
-        }
-        p += 16;
-    }
-    return p;
-}
-#else
-static inline const unsigned char *
-plain_skip_wide(const unsigned char *p, const unsigned char *end)
-{
-    const uint64_t ones = ~(uint64_t)0 / 0xFF, tops = ones * 0x80;
-
-    while (end - p >= 8) {
-        uint64_t chunk, quote, backslash, del;
-
-        memcpy(&chunk, p, sizeof chunk);
-        quote = chunk ^ ones * '"';
-        backslash = chunk ^ ones * '\\';
-        del = chunk ^ ones * 0x7F;
-        /* Borrows may mark a byte after the first odd one, never hide the first one. */
-        if (((chunk - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones) | chunk) &
-            tops) {
-            break;
-        }
-        p += 8;
-    }
-    return p;
-}
 #endif
 
 enum plain_stop {
@@ -174,7 +139,33 @@ plain_copy(char *to, const unsigned char *p, const unsigned char *next, const un
 static inline const unsigned char *
 plain_skip(const unsigned char *p, const unsigned char *end)
 {
-    p = plain_skip_wide(p, end);
+#if defined(__SSE2__) && !defined(PLAIN_PORTABLE)
+    while (end - p >= 16) {
+        unsigned odd = plain_odd(_mm_loadu_si128((const __m128i *)(const void *)p));
+
+        if (odd) {
+            return p + __builtin_ctz(odd);
+        }
+        p += 16;
+    }
+#else
+    const uint64_t ones = ~(uint64_t)0 / 0xFF, tops = ones * 0x80;
+
+    while (end - p >= 8) {
+        uint64_t chunk, quote, backslash, del;
+
+        memcpy(&chunk, p, sizeof chunk);
+        quote = chunk ^ ones * '"';
+        backslash = chunk ^ ones * '\\';
+        del = chunk ^ ones * 0x7F;
+        /* Borrows may mark a byte after the first odd one, never hide the first one. */
+        if (((chunk - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones) | chunk) &
+            tops) {
+            break;
+        }
+        p += 8;
+    }
+#endif
     while (p < end && plain_is(*p)) {
         p++;
     }
