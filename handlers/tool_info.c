@@ -24,10 +24,10 @@ server_section(const struct state *state)
     int64_t up_ms = (clock_mono(o->clock) - state_started_mono(state)) / 1000000;
 
     clock_format_utc(state_started_wall(state), started);
-    return json_pack("{s:s, s:s, s:s, s:f, s:i, s:s, s:s, s:s?}", "name", TANDEM_NAME, "version",
-                     TANDEM_VERSION, "transport_mode", o->mode, "uptime_seconds",
+    return json_pack("{s:s, s:s, s:s, s:f, s:i, s:s, s:s, s:s?, s:s?}", "name", TANDEM_NAME,
+                     "version", TANDEM_VERSION, "transport_mode", o->mode, "uptime_seconds",
                      (double)up_ms / 1000, "pid", (int)getpid(), "started_at", started, "instance",
-                     o->instance, "sandbox", o->sandbox);
+                     o->instance, "sandbox", o->sandbox, "managed_by", o->manager);
 }
 
 static json_t *

@@ -1,4 +1,5 @@
-/* cmd_doctor.c -- "tandem doctor": whether the clients that are set up will find this server.
+/* cmd_doctor.c -- "tandem doctor": whether the clients that are set up will find this server, and
+ * what its sandbox would be.
  *
  * It looks from their side: reads the entry that a client has, runs the command that stands there
  * as an editor would, or asks the URL, and says what mends what is wrong. */
@@ -6,6 +7,7 @@
 #include "server/handshake.h"
 #include "server/reach.h"
 #include "server/report.h"
+#include "server/sandbox.h"
 #include "server/setup_token.h"
 #include "state/version.h"
 
@@ -227,6 +229,42 @@ look_at_file(struct doctor *d, const struct setup_client *client, enum setup_sco
     setup_fini(&setup);
 }
 
+/* What a server would give up here: see serve_sandbox.c. */
+static void
+look_at_sandbox(struct doctor *d)
+{
+    const int wanted = d->context->settings->sandbox;
+    struct fault files = FAULT_INIT, calls = FAULT_INIT;
+    const char *mark = "ok", *text = "auto: a server is shut in";
+    unsigned abi;
+    bool whole = sandbox_knows_files(&abi, &files) == E_OK;
+
+    whole = sandbox_knows_calls(&calls) == E_OK && whole;
+    if (wanted == SANDBOX_OFF) {
+        mark = "note";
+        text = "off: a server keeps all that its user may do, though it needs little of that";
+    } else if (!whole && wanted == SANDBOX_ON) {
+        mark = "BAD";
+        text = "on: a server refuses to start, for not all of it is there";
+        d->findings++;
+    } else if (!whole) {
+        mark = "note";
+        text = "auto: a server does without what is not there";
+    } else if (wanted == SANDBOX_ON) {
+        text = "on: a server is shut in";
+    }
+    printf("%-4s %-15s %s\n", mark, "sandbox", text);
+    if (abi) {
+        printf("     files: Landlock, ABI %u\n", abi);
+    } else {
+        printf("     files: %s\n", files.text);
+    }
+    printf("     system calls: %s\n", calls.code ? calls.text : "seccomp");
+    if (wanted == SANDBOX_ON && !whole) {
+        puts("     let it do what it can, with --sandbox auto, or run it where there is both");
+    }
+}
+
 static int
 run(struct invocation *invocation)
 {
@@ -255,6 +293,7 @@ run(struct invocation *invocation)
                "one; \"tandem setup\" lists the clients\n",
                only ? "of that name " : "");
     }
+    look_at_sandbox(&doctor);
     if (doctor.findings) {
         printf("%u finding%s\n", doctor.findings, doctor.findings == 1 ? "" : "s");
     } else {
@@ -267,10 +306,12 @@ run(struct invocation *invocation)
 const struct command command_doctor = {
     .name = "doctor",
     .usage = "[CLIENT]",
-    .summary = "check that the clients that are set up reach this server",
+    .summary = "check the clients that are set up, and what of the sandbox this system has",
     .details = "Runs the command of each entry as an editor does, without an environment and in "
                "the folder /, or asks its URL; shakes hands in both eras of MCP; says what is "
-               "wrong, and what mends it. Status 1 if anything is.",
+               "wrong, and what mends it. Then what of the sandbox a server here would have: "
+               "whether the kernel has Landlock and filters of system calls, and what the setting "
+               "makes of that. Status 1 if anything is wrong.",
     .most_args = 1,
     .run = run,
 };

@@ -115,6 +115,7 @@ print_info(const struct reach *r, const char *url, const json_t *info)
     print_text("pid", json_object_get(server, "pid"));
     print_text("version", json_object_get(server, "version"));
     print_text("mode", json_object_get(server, "transport_mode"));
+    print_text("managed by", json_object_get(server, "managed_by"));
     print_text("started", json_object_get(server, "started_at"));
     print_uptime(json_number_value(json_object_get(server, "uptime_seconds")));
     print_text("project", json_object_get(json_object_get(info, "project"), "name"));
@@ -180,8 +181,11 @@ run(struct invocation *invocation)
                     (long)reach.discovery.pid, reach.discovery.url);
         }
     } else if (!err && reach.discovery.pid) {
-        printf("%-12s %ld\n%-12s %s\n%-12s %s\n", "pid", (long)reach.discovery.pid, "mode", "stdio",
-               "started", reach.discovery.started_at ? reach.discovery.started_at : "?");
+        const struct discovery *d = &reach.discovery;
+
+        printf("%-12s %ld\n%-12s stdio\n%-12s %s\n%-12s %s\n", "pid", (long)d->pid, "mode",
+               "managed by", d->managed_by ? d->managed_by : "?", "started",
+               d->started_at ? d->started_at : "?");
     } else if (!err) {
         err = fault_set(&f, E_NOT_FOUND, "no server runs for this project: %s", reach.absent.text);
         fault_remedy(&f, "start one with: tandem serve");
@@ -199,7 +203,10 @@ const struct command command_status = {
     .name = "status",
     .usage = "",
     .summary = "tell whether the project's server runs, where, and how it is",
-    .details = "",
+    .details =
+        "\"managed by\" says who has started the server, and ends it: systemd with the unit, a "
+        "container, another service manager, the client on its standard input with the name "
+        "of that process, a terminal, or nobody.",
     .options = own_options,
     .run = run,
 };

@@ -44,6 +44,7 @@ core_open(const struct core_options *o, struct core *core, struct fault *f)
         .instance = o->instance,
         .git = o->git,
         .sandbox = o->sandbox,
+        .manager = o->manager,
         .environment = environ,
     };
     struct dispatch_limits limits = {

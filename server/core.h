@@ -27,6 +27,7 @@ struct core_options {
     const char *instance;
     struct aside *git;   /* Who asks git for this process; null: it does so itself. */
     const char *sandbox; /* What of it holds (serve_sandbox.c). */
+    const char *manager; /* Who manages it (manager.h). */
 };
 
 /* Makes all three. */

@@ -142,8 +142,9 @@ discovery_token(struct dir *data, char token[TOKEN_SIZE], struct fault *f)
 void
 discovery_fini(struct discovery *d)
 {
-    char *owned[] = {d->version,    d->transport, d->host,         d->socket,       d->path, d->url,
-                     d->started_at, d->instance,  d->project_name, d->project_root, d->token};
+    char *owned[] = {d->version,      d->transport,    d->host,       d->socket,
+                     d->path,         d->url,          d->started_at, d->instance,
+                     d->project_name, d->project_root, d->token,      d->managed_by};
 
     if (d->token) {
         explicit_bzero(d->token, strlen(d->token));
@@ -220,12 +221,12 @@ discovery_write(struct dir *data, const struct discovery *d, struct fault *f)
     char *ws = discovery_ws_url(d->url);
     json_t *root = json_pack(
         "{s:s, s:s?, s:s?, s:o, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:I, s:s?, s:{s:s?, s:s?}, "
-        "s:s?}",
+        "s:s?, s:s?}",
         "version", d->version ? d->version : TANDEM_VERSION, "transport", d->transport, "host",
         d->host, "port", d->port ? json_integer(d->port) : json_null(), "socket", d->socket, "path",
         d->path, "url", d->url, "ws_url", ws, "pid", (int)d->pid, "started_at", d->started_at,
         "start_ticks", (json_int_t)d->start_ticks, "instance", d->instance, "project", "name",
-        d->project_name, "root", d->project_root, "token", d->token);
+        d->project_name, "root", d->project_root, "managed_by", d->managed_by, "token", d->token);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     enum err err;
 
@@ -272,6 +273,7 @@ parse(struct slice text, struct discovery *d, struct fault *f)
         .instance = take_string(root, "instance"),
         .project_name = take_string(project, "name"),
         .project_root = take_string(project, "root"),
+        .managed_by = take_string(root, "managed_by"),
         .token = take_string(root, "token"),
     };
     if (!json_is_object(root)) {

@@ -39,7 +39,8 @@ struct discovery {
     pid_t pid;
     uint64_t start_ticks; /* When the process started; 0 if it was not told. */
     char *started_at, *instance, *project_name, *project_root;
-    char *token; /* Null if none is asked for. */
+    char *managed_by; /* Who manages it: server/manager.h. */
+    char *token;      /* Null if none is asked for. */
 };
 #define DISCOVERY_INIT \
     {                  \

@@ -42,16 +42,29 @@ known_access(unsigned abi)
 }
 
 enum err
+sandbox_knows_files(unsigned *abi, struct fault *f)
+{
+    long known = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    if (abi) {
+        *abi = known > 0 ? (unsigned)known : 0;
+    }
+    return known > 0
+               ? E_OK
+               : fault_set(f, E_NOT_READY, "this kernel has no Landlock, or it is switched off");
+}
+
+enum err
 sandbox_open(struct sandbox *s, bool abstract, struct fault *f)
 {
     struct ruleset ruleset = {.files = 0};
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    unsigned abi;
+    enum err err = sandbox_knows_files(&abi, f);
 
-    *s = (struct sandbox){.fd = -1};
-    if (abi < 1) {
-        return fault_set(f, E_NOT_READY, "this kernel has no Landlock, or it is switched off");
+    *s = (struct sandbox){.fd = -1, .abi = abi};
+    if (err) {
+        return err;
     }
-    s->abi = (unsigned)abi;
     ruleset.files = known_access(s->abi);
     ruleset.scopes = SCOPE_SIGNALS | (abstract ? 0 : SCOPE_ABSTRACT_SOCKETS);
     s->fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset,

@@ -27,6 +27,13 @@ struct sandbox {
     int failed;   /* An errno: something could not be listed. */
 };
 
+/* Whether this system can do the first at all, and, in '*abi' (may be null), what its kernel knows
+ * of Landlock: from 3 on it also holds truncate() back, from 6 on signals and abstract sockets.
+ * E_NOT_READY. */
+enum err sandbox_knows_files(unsigned *abi, struct fault *f);
+/* The same of the second, as far as that can be told without doing it.  E_NOT_READY. */
+enum err sandbox_knows_calls(struct fault *f);
+
 /* Begins the list of what may be reached.  Other processes' abstract Unix sockets only if
  * 'abstract' says so; other processes are sent no signals (both from the kernel's ABI 6 on).
  * E_NOT_READY: this kernel has no Landlock, or it is switched off; E_IO. */

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -111,6 +112,22 @@ static struct sock_filter steps[] = {
 };
 /* clang-format on */
 #endif
+
+enum err
+sandbox_knows_calls(struct fault *f)
+{
+#ifdef ARCH
+    const uint32_t action = SECCOMP_RET_ERRNO;
+
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0
+               ? E_OK
+               : fault_set(f, E_NOT_READY,
+                           "this kernel has no such filters, or lets none be set: %s",
+                           strerror(errno));
+#else
+    return fault_set(f, E_NOT_READY, "there is no filter of system calls for this machine");
+#endif
+}
 
 enum err
 sandbox_filter_calls(struct fault *f)

@@ -69,6 +69,7 @@ announce(struct server *s, struct fault *f)
     d->version = xstrdup(TANDEM_VERSION);
     d->project_name = xstrdup(s->context->project.name);
     d->project_root = xstrdup(s->context->project.root);
+    d->managed_by = xstrdup(s->manager);
     err = discovery_write(s->context->project.data, d, f);
     s->announced = !err;
     return err;
@@ -192,8 +193,8 @@ start(struct server *s, struct fault *f)
         err = discovery_of_this_process(&s->discovery, f);
     }
     if (!err) {
-        const struct core_options options = {s->context, s->mode, s->discovery.instance, s->git,
-                                             s->sandbox};
+        const struct core_options options = {s->context, s->mode,    s->discovery.instance,
+                                             s->git,     s->sandbox, s->manager};
 
         err = core_open(&options, &s->core, f);
     }
@@ -253,6 +254,15 @@ feel_pulse(struct server *s)
     pulse_add_pool(&s->pulse, s->core.pool);
 }
 
+static void
+find_manager(struct server *s)
+{
+    struct manager_signs signs = {.notified = notify_on(&s->notify), .client = s->stdio};
+
+    manager_look(&signs);
+    manager_tell(&signs, s->manager);
+}
+
 int
 serve_run(struct context *context)
 {
@@ -275,6 +285,7 @@ serve_run(struct context *context)
     s.terminal = !notify_on(&s.notify) && serve_may_hang_up();
     config_listen(context->config, config_changed, NULL);
     serve_choose_transports(&s);
+    find_manager(&s);
     if (activation_take(&s.activation, &f) || start(&s, &f)) {
         report_fault(stderr, &f);
         status = STATUS_FAILED;

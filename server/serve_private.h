@@ -9,6 +9,7 @@
 #include "server/core.h"
 #include "server/discovery.h"
 #include "server/listen.h"
+#include "server/manager.h"
 #include "server/notify.h"
 #include "server/pulse.h"
 #include "server/second.h"
@@ -42,8 +43,9 @@ struct server {
     struct listener listeners[TRANSPORT_SOCKETS_MAX]; /* The first is announced. */
     size_t listener_count;
     struct core core;
-    struct aside *git;     /* Owned; null while this process may ask git itself. */
-    const char *sandbox;   /* What of it holds. */
+    struct aside *git;   /* Owned; null while this process may ask git itself. */
+    const char *sandbox; /* What of it holds. */
+    char manager[MANAGER_TEXT_SIZE];
     struct access *access; /* Owned; null unless tokens are an authorization server's. */
     struct transport *http_transport, *stdio_transport;
 };

@@ -55,6 +55,7 @@ struct state_options {
     const char *instance;     /* Random id of this run, repeated in the discovery file. */
     const char *sandbox;      /* What the server has given up: "files and system calls", "files",
                                * "system calls" or "none". */
+    const char *manager;      /* Who manages the server: server/manager.h. */
     const char *embed_key;    /* What the provider of vectors wants to see, never told; or null. */
     char *const *environment; /* As environ(7): what tenants' settings may name; may be null. */
 };

@@ -187,6 +187,7 @@ with_a_server() {
     is_private p/.tandem/server.json
     is_private p/.tandem/token
     run 0 status --root p && has "$out" "pid          $pid" && has "$out" "http://127.0.0.1:"
+    has "$out" "managed by   " && has "$(cat p/.tandem/server.json)" '"managed_by": "'
     run 0 status --json --root p && has "$out" '"url": "http://127.0.0.1:'
     run 0 call get_server_info --root p && has "$out" "\"pid\": $pid"
     run 0 tools --root p && has "$out" "current_date"

@@ -196,6 +196,8 @@ the_doctor_sees_what_a_client_sees() {
     run 0 setup vscode --write
     run 0 setup goose --write
     run 0 doctor && has "$out" "ok   vscode" && has "$out" "ok   goose" && has "$out" "in both eras" && has "$out" "no finding"
+    run 0 doctor vscode && has "$out" "sandbox         auto: a server " && has "$out" "     system calls: "
+    run 0 doctor vscode --sandbox off && has "$out" "note sandbox         off: a server keeps all"
     sed -i 's/"serve"/"serv"/' "$project/.vscode/mcp.json"
     run 1 doctor && has "$out" "BAD  vscode" && has "$out" "it could not start" && has "$out" "ok   goose" && has "$out" "1 finding"
     sed -i 's|"command": .*|"command": "tandem",|' "$project/.vscode/mcp.json"

@@ -186,7 +186,7 @@ tools_work_under_the_profile() {
         wait_for finds $i
     done
     inside serve /usr/bin/tandem tools >/dev/null || problem="tools"
-    inside serve /usr/bin/tandem status >/dev/null || problem="status"
+    inside serve /usr/bin/tandem status | grep -q "^managed by  *container" || problem="status"
     inside serve /usr/bin/tandem settings >/dev/null || problem="settings"
     wait_for inside serve /usr/bin/tandem healthcheck --ready
 }

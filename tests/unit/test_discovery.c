@@ -58,6 +58,7 @@ sample(void)
         .url = strdup("http://127.0.0.1:4242/mcp"),
         .project_name = strdup("demo"),
         .project_root = strdup("/somewhere/demo"),
+        .managed_by = strdup("terminal (pts/3)"),
         .token = strdup("sesame"),
     };
     CHECK_INT(discovery_of_this_process(&d, NULL), E_OK);
@@ -87,6 +88,7 @@ what_is_written_is_read(void **unused)
     CHECK_INT(strlen(r.instance), 32);
     CHECK_STR(r.project_name, "demo");
     CHECK_STR(r.project_root, "/somewhere/demo");
+    CHECK_STR(r.managed_by, "terminal (pts/3)");
     CHECK_STR(r.token, "sesame");
     CHECK(!r.socket);
     discovery_fini(&r);

@@ -9,10 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -366,6 +369,55 @@ half_a_list_is_none(void **state)
     CHECK_INT(run_apart(list_nothing_real), 0);
 }
 
+/* As on a kernel, or in a container, that has neither. */
+static int
+look_without_both(void)
+{
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof steps / sizeof *steps, .filter = steps};
+    struct sandbox s;
+    unsigned abi = 9;
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+        return NOT_HERE;
+    }
+    return sandbox_knows_files(&abi, NULL) != E_NOT_READY || abi != 0 ? 1
+           : sandbox_knows_calls(NULL) != E_NOT_READY                 ? 2
+           : sandbox_open(&s, false, NULL) != E_NOT_READY             ? 3
+           : sandbox_filter_calls(NULL) != E_NOT_READY                ? 4
+                                                                      : 0;
+}
+
+/* What is told before anything is done is what comes of doing it. */
+static int
+look_and_do(void)
+{
+    struct sandbox s;
+    unsigned abi;
+    enum err files = sandbox_knows_files(&abi, NULL), calls = sandbox_knows_calls(NULL);
+
+    if (sandbox_open(&s, false, NULL) != files || (!files && s.abi != abi)) {
+        return 1;
+    }
+    sandbox_close(&s);
+    return sandbox_filter_calls(NULL) == calls ? 0 : 2;
+}
+
+static void
+what_the_system_has_is_known_before(void **state)
+{
+    (void)state;
+    CHECK_INT(run_apart(look_without_both), 0);
+    CHECK_INT(run_apart(look_and_do), 0);
+}
+
 static int
 set_up(void **state)
 {
@@ -395,6 +447,7 @@ main(void)
         cmocka_unit_test(needed_calls_pass),
         cmocka_unit_test(dangerous_calls_are_refused),
         cmocka_unit_test(half_a_list_is_none),
+        cmocka_unit_test(what_the_system_has_is_known_before),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
