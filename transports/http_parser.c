@@ -23,7 +23,7 @@ const struct slice parser_methods[] = {
 };
 
 const struct header_row parser_headers[] = {
-#define ROW(NAME, TEXT, TIMES) [HTTP_HEADER_##NAME] = {{TEXT, sizeof TEXT - 1}, TIMES},
+#define ROW(NAME, TEXT, LETTER, TIMES) [HTTP_HEADER_##NAME] = {{TEXT, sizeof TEXT - 1}, TIMES},
     HTTP_HEADERS(ROW)
 #undef ROW
 };
@@ -68,38 +68,23 @@ parser_refuse(struct http_parser *p, enum http_refusal why)
 }
 
 enum line
-parser_next_line(struct http_parser *p, size_t len, size_t limit, unsigned classes,
+parser_stop_line(struct http_parser *p, size_t len, size_t at, bool visible,
                  enum http_refusal too_long, enum http_refusal bad)
 {
-    size_t stop = p->line + limit < len ? p->line + limit : len;
-    size_t at = http_run(p->data, p->scan, stop, classes);
-
     p->scan = (uint32_t)at;
-    if (at == len) {
+    if (at == len || (p->data[at] == '\r' && at + 1 == len)) {
         return LINE_MORE;
     }
     if (p->data[at] == '\r') {
-        if (at + 1 == len) {
-            return LINE_MORE;
-        }
-        if (p->data[at + 1] == '\n') {
-            p->line_len = (uint32_t)(at - p->line);
-            p->scan = (uint32_t)at + 2;
-            return LINE_WHOLE;
-        }
         parser_refuse(p, HTTP_REFUSED_BARE_CR);
     } else if (p->data[at] == '\n') {
         parser_refuse(p, HTTP_REFUSED_BARE_LF);
     } else {
-        parser_refuse(p, http_is(p->data[at], classes) ? too_long : bad);
+        bool allowed = http_is(p->data[at], visible ? HTTP_VISIBLE : HTTP_FIELD);
+
+        parser_refuse(p, allowed ? too_long : bad);
     }
     return LINE_REFUSED;
-}
-
-struct slice
-parser_line(const struct http_parser *p)
-{
-    return (struct slice){p->data + p->line, p->line_len};
 }
 
 enum http_event
@@ -146,6 +131,13 @@ struct slice
 http_target_authority(const struct http_parser *p)
 {
     return p->authority.len ? parser_slice(p, p->authority) : SLICE_NONE;
+}
+
+struct slice
+http_host(const struct http_parser *p, unsigned *port)
+{
+    *port = p->port;
+    return p->host.len ? parser_slice(p, p->host) : SLICE_NONE;
 }
 
 struct slice

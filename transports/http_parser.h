@@ -105,34 +105,34 @@ enum http_method {
 const char *http_method_name(enum http_method method);
 
 /* clang-format off */
-/* Headers that are found by number, the most usual first.  One that may come ONCE and comes again is remembered as
- * repeated; what is read is then the first. */
+/* Headers that are found by number, through their length and first letter, lower case: no two have both in common.
+ * One that may come ONCE and comes again is remembered as repeated; what is read is then the first. */
 #define HTTP_HEADERS(ROW)                                                                      \
-    ROW(HOST,                 "Host",                           ONCE)                          \
-    ROW(AUTHORIZATION,        "Authorization",                  ONCE)                          \
-    ROW(CONTENT_TYPE,         "Content-Type",                   ONCE)                          \
-    ROW(CONTENT_LENGTH,       "Content-Length",                 ONCE)                          \
-    ROW(ACCEPT,               "Accept",                         MANY)                          \
-    ROW(PROTOCOL_VERSION,     "MCP-Protocol-Version",           ONCE)                          \
-    ROW(SESSION_ID,           "Mcp-Session-Id",                 ONCE)                          \
-    ROW(MCP_METHOD,           "Mcp-Method",                     ONCE)                          \
-    ROW(MCP_NAME,             "Mcp-Name",                       ONCE)                          \
-    ROW(CONNECTION,           "Connection",                     MANY)                          \
-    ROW(ORIGIN,               "Origin",                         ONCE)                          \
-    ROW(CONTENT_ENCODING,     "Content-Encoding",               MANY)                          \
-    ROW(TRANSFER_ENCODING,    "Transfer-Encoding",              ONCE)                          \
-    ROW(UPGRADE,              "Upgrade",                        MANY)                          \
-    ROW(EXPECT,               "Expect",                         MANY)                          \
-    ROW(LAST_EVENT_ID,        "Last-Event-ID",                  ONCE)                          \
-    ROW(CLIENT_ID,            "X-Client-ID",                    ONCE)                          \
-    ROW(WS_KEY,               "Sec-WebSocket-Key",              ONCE)                          \
-    ROW(WS_VERSION,           "Sec-WebSocket-Version",          ONCE)                          \
-    ROW(WS_PROTOCOL,          "Sec-WebSocket-Protocol",         MANY)                          \
-    ROW(WS_EXTENSIONS,        "Sec-WebSocket-Extensions",       MANY)                          \
-    ROW(CORS_METHOD,          "Access-Control-Request-Method",  ONCE)                          \
-    ROW(CORS_HEADERS,         "Access-Control-Request-Headers", MANY)
+    ROW(HOST,                 "Host",                          'h', ONCE)                      \
+    ROW(AUTHORIZATION,        "Authorization",                 'a', ONCE)                      \
+    ROW(CONTENT_TYPE,         "Content-Type",                  'c', ONCE)                      \
+    ROW(CONTENT_LENGTH,       "Content-Length",                'c', ONCE)                      \
+    ROW(ACCEPT,               "Accept",                        'a', MANY)                      \
+    ROW(PROTOCOL_VERSION,     "MCP-Protocol-Version",          'm', ONCE)                      \
+    ROW(SESSION_ID,           "Mcp-Session-Id",                'm', ONCE)                      \
+    ROW(MCP_METHOD,           "Mcp-Method",                    'm', ONCE)                      \
+    ROW(MCP_NAME,             "Mcp-Name",                      'm', ONCE)                      \
+    ROW(CONNECTION,           "Connection",                    'c', MANY)                      \
+    ROW(ORIGIN,               "Origin",                        'o', ONCE)                      \
+    ROW(CONTENT_ENCODING,     "Content-Encoding",              'c', MANY)                      \
+    ROW(TRANSFER_ENCODING,    "Transfer-Encoding",             't', ONCE)                      \
+    ROW(UPGRADE,              "Upgrade",                       'u', MANY)                      \
+    ROW(EXPECT,               "Expect",                        'e', MANY)                      \
+    ROW(LAST_EVENT_ID,        "Last-Event-ID",                 'l', ONCE)                      \
+    ROW(CLIENT_ID,            "X-Client-ID",                   'x', ONCE)                      \
+    ROW(WS_KEY,               "Sec-WebSocket-Key",             's', ONCE)                      \
+    ROW(WS_VERSION,           "Sec-WebSocket-Version",         's', ONCE)                      \
+    ROW(WS_PROTOCOL,          "Sec-WebSocket-Protocol",        's', MANY)                      \
+    ROW(WS_EXTENSIONS,        "Sec-WebSocket-Extensions",      's', MANY)                      \
+    ROW(CORS_METHOD,          "Access-Control-Request-Method", 'a', ONCE)                      \
+    ROW(CORS_HEADERS,         "Access-Control-Request-Headers", 'a', MANY)
 enum http_header {
-#define ROW(NAME, TEXT, TIMES) HTTP_HEADER_##NAME,
+#define ROW(NAME, TEXT, LETTER, TIMES) HTTP_HEADER_##NAME,
     HTTP_HEADERS(ROW)
 #undef ROW
     HTTP_HEADER_COUNT
@@ -182,9 +182,11 @@ struct http_parser {
     uint32_t repeated; /* Bits by enum http_header. */
     uint64_t chunk_left;
     struct http_span path, query, authority, body;
+    struct http_span host; /* Of the Host header, without its port. */
+    unsigned port;         /* Its port; 0 for none. */
     unsigned count;
     unsigned char known[HTTP_HEADER_COUNT];     /* Number of the first in 'fields', from 1. */
-    struct http_field fields[HTTP_HEADERS_TOP]; /* Set up to 'count' only. */
+    struct http_field fields[HTTP_HEADERS_TOP + 1]; /* Set up to 'count' only; one too many fits. */
 };
 
 /* Makes 'p' ready for the first byte of a request.  'limits' is borrowed as long as 'p' is used. */
@@ -211,6 +213,8 @@ struct slice http_path(const struct http_parser *p);
 struct slice http_query(const struct http_parser *p);
 /* Host and port of an absolute target; null data for a plain path. */
 struct slice http_target_authority(const struct http_parser *p);
+/* What the Host header says, taken apart as by http_authority(); null data if there is none. */
+struct slice http_host(const struct http_parser *p, unsigned *port);
 /* After HTTP_WHOLE. */
 struct slice http_body(const struct http_parser *p);
 

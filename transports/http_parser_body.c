@@ -90,7 +90,7 @@ read_chunk_line(struct http_parser *p)
 static enum line
 parse_chunk_line(struct http_parser *p, size_t len)
 {
-    enum line line = parser_next_line(p, len, HTTP_CHUNK_LINE_MAX, HTTP_FIELD,
+    enum line line = parser_next_line(p, len, HTTP_CHUNK_LINE_MAX, false,
                                       HTTP_REFUSED_EXTENSIONS_LARGE, HTTP_REFUSED_CHUNK_SIZE);
 
     if (line == LINE_WHOLE) {
@@ -149,10 +149,9 @@ static enum line
 parse_trailer(struct http_parser *p, size_t len)
 {
     size_t budget = p->limits->headers - p->trailer_bytes;
-    enum line line = parser_next_line(p, len, budget > 2 ? budget - 2 : 0, HTTP_FIELD,
+    enum line line = parser_next_line(p, len, budget > 2 ? budget - 2 : 0, false,
                                       HTTP_REFUSED_HEADERS_LARGE, HTTP_REFUSED_CONTROL);
-    struct slice name, value;
-    enum http_header header;
+    struct http_field trailer;
 
     if (line != LINE_WHOLE) {
         return line;
@@ -166,7 +165,7 @@ parse_trailer(struct http_parser *p, size_t len)
         return LINE_REFUSED;
     }
     p->trailer_bytes += p->line_len + 2;
-    if (!parser_split_header(p, &name, &value, &header)) {
+    if (!parser_split_header(p, &trailer)) {
         return LINE_REFUSED;
     }
     p->line = p->scan;

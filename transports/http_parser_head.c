@@ -1,10 +1,11 @@
 /* http_parser_head.c -- the head of a request: its first line and its headers. */
 #include "transports/http_parser_private.h"
 
-/* Length and first letter of each known name, to pass over most of them quickly. */
-#define KEY(LEN, FIRST) ((uint16_t)((LEN) << 8 | ((FIRST) | 0x20)))
-static const uint16_t header_keys[] = {
-#define ROW(NAME, TEXT, TIMES) KEY(sizeof TEXT - 1, TEXT[0]),
+/* The known headers by length and first letter, counted from 1.  The compiler refuses a second one
+ * in the same place. */
+#define PLACE(LEN, LETTER) ((LEN) << 5 | ((LETTER)&31))
+static const unsigned char header_places[32 << 5] = {
+#define ROW(NAME, TEXT, LETTER, TIMES) [PLACE(sizeof TEXT - 1, LETTER)] = HTTP_HEADER_##NAME + 1,
     HTTP_HEADERS(ROW)
 #undef ROW
 };
@@ -94,15 +95,15 @@ read_version(struct http_parser *p, struct slice version)
     return parser_refuse(p, version.data[5] == '2' ? HTTP_REFUSED_HTTP2 : HTTP_REFUSED_VERSION);
 }
 
-static void
-find_method(struct http_parser *p, struct slice name)
+static enum http_method
+find_method(struct slice name)
 {
     for (int m = HTTP_METHOD_NONE + 1; m < HTTP_METHOD_COUNT; m++) {
         if (slice_equal(name, parser_methods[m])) {
-            p->method = (enum http_method)m;
-            return;
+            return (enum http_method)m;
         }
     }
+    return HTTP_METHOD_NONE;
 }
 
 /* METHOD SP TARGET SP VERSION, with single spaces. */
@@ -111,6 +112,7 @@ read_request_line(struct http_parser *p)
 {
     struct slice line = parser_line(p), method, target, version;
     const char *space = memchr(line.data, ' ', line.len), *second;
+    enum http_method found;
 
     if (!space) {
         return parser_refuse(p, HTTP_REFUSED_LINE);
@@ -118,7 +120,8 @@ read_request_line(struct http_parser *p)
     method = (struct slice){line.data, (size_t)(space - line.data)};
     target.data = space + 1;
     second = memchr(target.data, ' ', line.len - method.len - 1);
-    if (!second || !http_token(method)) {
+    found = find_method(method);
+    if (!second || (found == HTTP_METHOD_NONE && !http_token(method))) {
         return parser_refuse(p, HTTP_REFUSED_LINE);
     }
     target.len = (size_t)(second - target.data);
@@ -129,8 +132,8 @@ read_request_line(struct http_parser *p)
     if (!read_version(p, version)) {
         return false;
     }
-    find_method(p, method);
-    if (p->method == HTTP_METHOD_NONE) {
+    p->method = found;
+    if (found == HTTP_METHOD_NONE) {
         return parser_refuse(p, HTTP_REFUSED_METHOD);
     }
     return read_target(p, target);
@@ -141,19 +144,13 @@ read_request_line(struct http_parser *p)
 static bool
 read_length(struct http_parser *p, struct slice value)
 {
-    uint64_t length = 0;
+    uint64_t length;
 
     if (p->chunked) {
         return parser_refuse(p, HTTP_REFUSED_BOTH_LENGTHS);
     }
-    if (value.len == 0 || http_run(value.data, 0, value.len, HTTP_DIGIT) != value.len) {
+    if (!slice_number(value, &length) || length > INT64_MAX) {
         return parser_refuse(p, HTTP_REFUSED_LENGTH);
-    }
-    for (size_t i = 0; i < value.len; i++) {
-        if (length > (INT64_MAX - 9) / 10) {
-            return parser_refuse(p, HTTP_REFUSED_LENGTH);
-        }
-        length = length * 10 + (unsigned)(value.data[i] - '0');
     }
     p->length = length;
     p->has_body = true;
@@ -179,10 +176,13 @@ read_coding(struct http_parser *p, struct slice value)
 static bool
 read_host(struct http_parser *p, struct slice value)
 {
-    struct slice host;
-    unsigned port;
+    struct slice name;
 
-    return http_authority(value, &host, &port) || parser_refuse(p, HTTP_REFUSED_HOST);
+    if (!http_authority(value, &name, &p->port)) {
+        return parser_refuse(p, HTTP_REFUSED_HOST);
+    }
+    p->host = parser_span(p, name);
+    return true;
 }
 
 static bool
@@ -196,10 +196,12 @@ read_expectation(struct http_parser *p, struct slice value)
 }
 
 /* What a known header means for the parser itself. */
-static bool
-read_known(struct http_parser *p, enum http_header header, bool again, struct slice value)
+static inline bool
+read_known(struct http_parser *p, const struct http_field *field, bool again)
 {
-    switch (header) {
+    struct slice value = parser_slice(p, field->value);
+
+    switch (field->header) {
     case HTTP_HEADER_HOST:
         return again ? parser_refuse(p, HTTP_REFUSED_HOST_REPEATED) : read_host(p, value);
     case HTTP_HEADER_CONTENT_LENGTH:
@@ -213,74 +215,129 @@ read_known(struct http_parser *p, enum http_header header, bool again, struct sl
     }
 }
 
-static enum http_header
-find_known(struct slice name)
-{
-    uint16_t key = name.len < 256 ? KEY(name.len, (unsigned char)name.data[0]) : 0;
+#define FOLDED UINT64_C(0x2020202020202020)
 
-    for (unsigned h = 0; h < HTTP_HEADER_COUNT; h++) {
-        if (header_keys[h] == key && http_same(name, parser_headers[h].name)) {
-            return (enum http_header)h;
+/* As http_same(), eight bytes at a time, where one is a header's name that is known, letters and
+ * hyphens, and the other came in a line: what is the same as one of these but for bit 5 is it in
+ * another case, or a control byte, of which lines have none. */
+static inline bool
+same_name(const char *name, const char *known, size_t len)
+{
+    uint64_t a, b;
+
+    if (len < 8) {
+        return http_same((struct slice){name, len}, (struct slice){known, len});
+    }
+    for (size_t i = 0; i < len; i += 8) {
+        size_t at = i + 8 <= len ? i : len - 8; /* The last eight may have been looked at. */
+
+        memcpy(&a, name + at, sizeof a);
+        memcpy(&b, known + at, sizeof b);
+        if ((a | FOLDED) != (b | FOLDED)) {
+            return false;
         }
     }
-    return HTTP_HEADER_COUNT;
+    return true;
 }
 
-bool
-parser_split_header(struct http_parser *p, struct slice *name, struct slice *value,
-                    enum http_header *header)
+/* The known header whose name the first 'len' bytes of 'line' are. */
+static inline enum http_header
+find_known(const char *line, size_t len)
 {
-    struct slice line = parser_line(p);
-    const char *end = memchr(line.data, ':', line.len);
-    size_t colon = end ? (size_t)(end - line.data) : 0;
+    unsigned known = len < 32 ? header_places[PLACE(len, (unsigned char)line[0])] : 0;
 
-    *header = colon ? find_known((struct slice){line.data, colon}) : HTTP_HEADER_COUNT;
-    if (*header == HTTP_HEADER_COUNT) { /* Else its characters need no look. */
-        colon = http_run(line.data, 0, line.len, HTTP_TOKEN);
+    return known && same_name(line, parser_headers[known - 1].name.data, len)
+               ? (enum http_header)(known - 1)
+               : HTTP_HEADER_COUNT;
+}
+
+/* Where the first colon of a whole line is, its length if it has none.  Behind the line lies CRLF,
+ * so that nearly all names lie in the first sixteen bytes that may be looked at. */
+static inline size_t
+find_colon(struct slice line)
+{
+    size_t at = 0;
+
+#if defined(__SSE2__)
+    for (; line.len + 2 - at >= 16; at += 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)(line.data + at));
+        unsigned colons = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8(':')));
+
+        if (colons) {
+            return at + (unsigned)__builtin_ctz(colons);
+        }
     }
+#endif
+    while (at < line.len && line.data[at] != ':') {
+        at++;
+    }
+    return at < line.len ? at : line.len;
+}
+
+/* A line whose name is none that is known: whether it is a name, 'colon' bytes long. */
+static bool
+check_name(struct http_parser *p, struct slice line, size_t colon)
+{
+    size_t end = http_run(line.data, 0, line.len, HTTP_TOKEN);
 
     if (line.data[0] == ' ' || line.data[0] == '\t') {
         return parser_refuse(p, HTTP_REFUSED_FOLD);
     }
-    if (colon == 0 || colon == line.len || line.data[colon] != ':') {
-        bool blank = colon > 0 && colon < line.len &&
-                     (line.data[colon] == ' ' || line.data[colon] == '\t') &&
-                     memchr(line.data, ':', line.len);
+    if (end == 0 || end != colon || colon == line.len) {
+        bool blank = end > 0 && colon < line.len &&
+                     (line.data[end] == ' ' || line.data[end] == '\t');
 
         return parser_refuse(p, blank ? HTTP_REFUSED_SPACE_COLON : HTTP_REFUSED_NAME);
     }
-    *name = (struct slice){line.data, colon};
-    *value = http_trim((struct slice){line.data + colon + 1, line.len - colon - 1});
     return true;
 }
 
-static bool
+static inline bool
+split_header(struct http_parser *p, struct http_field *field)
+{
+    struct slice line = parser_line(p);
+    size_t colon = find_colon(line);
+    struct slice value;
+
+    field->header = colon < line.len ? find_known(line.data, colon) : HTTP_HEADER_COUNT;
+    if (field->header == HTTP_HEADER_COUNT && !check_name(p, line, colon)) {
+        return false;
+    }
+    value = http_trim((struct slice){line.data + colon + 1, line.len - colon - 1});
+    field->name = (struct http_span){p->line, (uint32_t)colon};
+    field->value = parser_span(p, value);
+    return true;
+}
+
+bool
+parser_split_header(struct http_parser *p, struct http_field *field)
+{
+    return split_header(p, field);
+}
+
+static inline bool
 read_header(struct http_parser *p)
 {
-    struct slice name, value;
-    enum http_header header;
-    bool again = false;
+    struct http_field *field = &p->fields[p->count]; /* There is always room for one more. */
+    bool again;
 
-    if (!parser_split_header(p, &name, &value, &header)) {
+    if (!split_header(p, field)) {
         return false;
     }
     if (p->count == p->limits->count) {
         return parser_refuse(p, HTTP_REFUSED_HEADERS_MANY);
     }
-    p->fields[p->count++] =
-        (struct http_field){parser_span(p, name), parser_span(p, value), header};
-    if (header == HTTP_HEADER_COUNT) {
+    p->count++;
+    if (field->header == HTTP_HEADER_COUNT) {
         return true;
     }
-    if (p->known[header] == 0) {
-        p->known[header] = (unsigned char)p->count;
-    } else {
-        again = true;
-        if (parser_headers[header].times == ONCE) {
-            p->repeated |= UINT32_C(1) << header;
-        }
+    again = p->known[field->header] != 0;
+    if (!again) {
+        p->known[field->header] = (unsigned char)p->count;
+    } else if (parser_headers[field->header].times == ONCE) {
+        p->repeated |= UINT32_C(1) << field->header;
     }
-    return read_known(p, header, again, value);
+    return read_known(p, field, again);
 }
 
 /* All headers are there. */
@@ -309,7 +366,7 @@ parser_head(struct http_parser *p, size_t len)
     enum line line;
 
     while (p->state == STATE_LINE) {
-        line = parser_next_line(p, len, p->limits->line, HTTP_VISIBLE, HTTP_REFUSED_LINE_LONG,
+        line = parser_next_line(p, len, p->limits->line, true, HTTP_REFUSED_LINE_LONG,
                                 HTTP_REFUSED_CONTROL);
         if (line != LINE_WHOLE) {
             return line == LINE_MORE ? HTTP_MORE : HTTP_REFUSED;
@@ -329,7 +386,7 @@ parser_head(struct http_parser *p, size_t len)
     while (p->state == STATE_HEADERS) {
         size_t budget = p->limits->headers - p->header_bytes;
 
-        line = parser_next_line(p, len, budget > 2 ? budget - 2 : 0, HTTP_FIELD,
+        line = parser_next_line(p, len, budget > 2 ? budget - 2 : 0, false,
                                 HTTP_REFUSED_HEADERS_LARGE, HTTP_REFUSED_CONTROL);
         if (line != LINE_WHOLE) {
             return line == LINE_MORE ? HTTP_MORE : HTTP_REFUSED;

@@ -45,17 +45,36 @@ parser_span(const struct http_parser *p, struct slice s)
 bool parser_refuse(struct http_parser *p, enum http_refusal why);
 
 enum line { LINE_MORE, LINE_WHOLE, LINE_REFUSED };
-/* Looks for the end of the line that begins at p->line, which may have 'limit' bytes of 'classes'.
- * Once it is whole, 'line_len' is set and 'scan' is the next line's place. */
-enum line parser_next_line(struct http_parser *p, size_t len, size_t limit, unsigned classes,
+/* The same where the run of its bytes has ended at 'at', and not with CRLF. */
+enum line parser_stop_line(struct http_parser *p, size_t len, size_t at, bool visible,
                            enum http_refusal too_long, enum http_refusal bad);
-/* The line that is whole, without its end. */
-struct slice parser_line(const struct http_parser *p);
+/* Looks for the end of the line that begins at p->line, which may have 'limit' bytes that are
+ * visible, or any that a header may have.  Once it is whole, 'line_len' is set and 'scan' is the
+ * next line's place. */
+static inline enum line
+parser_next_line(struct http_parser *p, size_t len, size_t limit, bool visible,
+                 enum http_refusal too_long, enum http_refusal bad)
+{
+    size_t stop = p->line + limit < len ? p->line + limit : len;
+    size_t at = http_line_run(p->data, p->scan, stop, visible);
 
-/* NAME ":" OWS VALUE OWS, of a header or trailer, and which it is, HTTP_HEADER_COUNT for none that
- * is known; false after a refusal. */
-bool parser_split_header(struct http_parser *p, struct slice *name, struct slice *value,
-                         enum http_header *header);
+    if (len - at < 2 || p->data[at] != '\r' || p->data[at + 1] != '\n') {
+        return parser_stop_line(p, len, at, visible, too_long, bad);
+    }
+    p->line_len = (uint32_t)(at - p->line);
+    p->scan = (uint32_t)at + 2;
+    return LINE_WHOLE;
+}
+/* The line that is whole, without its end. */
+static inline struct slice
+parser_line(const struct http_parser *p)
+{
+    return (struct slice){p->data + p->line, p->line_len};
+}
+
+/* Takes the whole line of a header or trailer apart: NAME ":" OWS VALUE OWS.  False after a refusal.
+ */
+bool parser_split_header(struct http_parser *p, struct http_field *field);
 /* Takes what is new of a head: HTTP_MORE, HTTP_HEAD or HTTP_REFUSED. */
 enum http_event parser_head(struct http_parser *p, size_t len);
 /* Takes what is new of a body: HTTP_MORE, HTTP_WHOLE or HTTP_REFUSED. */

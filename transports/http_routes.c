@@ -105,16 +105,13 @@ is_own_port(const struct http_server *s, unsigned port)
 /* The names that are always this machine's own, with its port or none; and those of the settings,
  * with the port given there, or any if none is. */
 static bool
-host_allowed(const struct http_server *s, struct slice authority)
+host_allowed(const struct http_server *s, struct slice host, unsigned port)
 {
     static const struct slice own[] = {{"localhost", 9}, {"127.0.0.1", 9}, {"[::1]", 5}};
     const char *list = s->context.settings->allow_host;
-    struct slice host, item, item_host;
-    unsigned port, item_port;
+    struct slice item, item_host;
+    unsigned item_port;
 
-    if (!http_authority(authority, &host, &port)) {
-        return false;
-    }
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         if (http_same(host, own[i]) && (port == 0 || is_own_port(s, port))) {
             return true;
@@ -154,7 +151,7 @@ origin_is_own(const struct http_server *s, struct slice origin)
 
     return origin.len > scheme.len && http_same((struct slice){origin.data, scheme.len}, scheme) &&
            http_authority(rest, &host, &port) && is_own_port(s, port ? port : 80) &&
-           host_allowed(s, rest);
+           host_allowed(s, host, port);
 }
 
 static void
@@ -162,12 +159,15 @@ check_peer(struct connection *c, const struct http_parser *p, const struct route
            struct verdict *v)
 {
     const struct http_server *s = c->server;
-    struct slice host = http_header(p, HTTP_HEADER_HOST), target = http_target_authority(p);
-    struct slice origin = http_header(p, HTTP_HEADER_ORIGIN);
+    struct slice target = http_target_authority(p), origin = http_header(p, HTTP_HEADER_ORIGIN);
+    unsigned port, target_port;
+    struct slice host = http_host(p, &port), target_host;
 
     /* HTTP/1.0 may leave Host out; then nobody says which server was meant, and it is refused too.
      */
-    if (!host_allowed(s, host) || (target.data && !host_allowed(s, target))) {
+    if (!host.data || !host_allowed(s, host, port) ||
+        (target.data && !(http_authority(target, &target_host, &target_port) &&
+                          host_allowed(s, target_host, target_port)))) {
         http_refuse(v, 403, "host_refused", "this Host is not served here; allow_host adds one",
                     "%s", "");
         return;

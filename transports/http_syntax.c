@@ -3,10 +3,6 @@
 
 #include <stdint.h>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 /* Sixteen characters a line, the sums of their classes; a test derives it anew from the RFCs. */
 /* clang-format off */
 const unsigned char http_classes[256] = {
@@ -44,19 +40,6 @@ http_same(struct slice a, struct slice b)
         }
     }
     return true;
-}
-
-struct slice
-http_trim(struct slice s)
-{
-    while (s.len && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
-        s.len--;
-    }
-    return s;
 }
 
 bool
@@ -227,42 +210,6 @@ http_percent_ok(struct slice s)
         i += 2;
     }
     return true;
-}
-
-#if defined(__SSE2__)
-/* Bit i is set where byte i of the 16 at 'data' is of no line: a control character, for HTTP_FIELD
- * but the tab, for HTTP_VISIBLE also what is above ASCII. */
-static inline unsigned
-odd_16(const char *data, bool visible)
-{
-    __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)data);
-    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(chunk, _mm_set1_epi8(0x1F)), chunk);
-    __m128i del = _mm_cmpeq_epi8(chunk, _mm_set1_epi8(0x7F));
-    __m128i tab = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\t'));
-
-    return (unsigned)_mm_movemask_epi8(
-        _mm_or_si128(del, visible ? _mm_or_si128(low, chunk) : _mm_andnot_si128(tab, low)));
-}
-#endif
-
-size_t
-http_run(const char *data, size_t at, size_t end, unsigned classes)
-{
-#if defined(__SSE2__)
-    if (classes == HTTP_FIELD || classes == HTTP_VISIBLE) { /* Lines, nearly all of a head. */
-        for (; end - at >= 16; at += 16) {
-            unsigned odd = odd_16(data + at, classes == HTTP_VISIBLE);
-
-            if (odd) {
-                return at + (unsigned)__builtin_ctz(odd);
-            }
-        }
-    }
-#endif
-    while (at < end && http_is(data[at], classes)) {
-        at++;
-    }
-    return at;
 }
 
 static unsigned

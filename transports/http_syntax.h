@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "state/base/mem.h"
 
 /* clang-format off */
@@ -41,7 +45,18 @@ http_lower(char c)
 bool http_same(struct slice a, struct slice b);
 
 /* 's' without blanks and tabs at both ends. */
-struct slice http_trim(struct slice s);
+static inline struct slice
+http_trim(struct slice s)
+{
+    while (s.len && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s.data++;
+        s.len--;
+    }
+    while (s.len && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}
 
 /* True if 's' is one or more characters of a token. */
 bool http_token(struct slice s);
@@ -77,8 +92,36 @@ bool http_percent_ok(struct slice s);
  * percent-decoded; a '+' is one.  Returns how often it is there. */
 unsigned http_query_find(struct slice query, const char *name, struct buf *value);
 
-/* Finds the length of the run of bytes of 'classes' that begins at data[at]; returns its end, at
- * most 'end'. */
-size_t http_run(const char *data, size_t at, size_t end, unsigned classes);
+/* Finds the end of the run of bytes of 'classes' that begins at data[at], at most 'end'. */
+static inline size_t
+http_run(const char *data, size_t at, size_t end, unsigned classes)
+{
+    while (at < end && http_is(data[at], classes)) {
+        at++;
+    }
+    return at;
+}
+
+/* As http_run() with HTTP_VISIBLE, or else HTTP_FIELD, but sixteen bytes at a time: of these are
+ * lines, nearly all of a head.  The two are told apart where this is compiled in. */
+static inline size_t
+http_line_run(const char *data, size_t at, size_t end, bool visible)
+{
+#if defined(__SSE2__)
+    for (; end - at >= 16; at += 16) {
+        __m128i chunk = _mm_loadu_si128((const __m128i *)(const void *)(data + at));
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(chunk, _mm_set1_epi8(0x1F)), chunk);
+        __m128i del = _mm_cmpeq_epi8(chunk, _mm_set1_epi8(0x7F));
+        __m128i tab = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\t'));
+        unsigned odd = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(del, visible ? _mm_or_si128(low, chunk) : _mm_andnot_si128(tab, low)));
+
+        if (odd) {
+            return at + (unsigned)__builtin_ctz(odd);
+        }
+    }
+#endif
+    return http_run(data, at, end, visible ? HTTP_VISIBLE : HTTP_FIELD);
+}
 
 #endif

@@ -706,14 +706,14 @@ classes_are_those_of_the_rfcs(void **state)
         CHECK(http_is(byte, HTTP_HOST) == (unreserved || in("!$&'()*+;=", c)));
         CHECK(http_is(byte, HTTP_VISIBLE) == visible);
         CHECK(http_is(byte, HTTP_FIELD) == (visible || c == '\t' || c >= 0x80));
-        /* At every place, since runs are looked at sixteen bytes at a time. */
+        /* At every place, since lines are looked at sixteen bytes at a time. */
         for (size_t at = 0; at < 40; at++) {
             char text[40];
 
             memset(text, 'x', sizeof text);
             text[at] = byte;
-            CHECK(http_run(text, 0, 40, HTTP_FIELD) == (http_is(byte, HTTP_FIELD) ? 40 : at));
-            CHECK(http_run(text, 0, 40, HTTP_VISIBLE) == (visible ? 40 : at));
+            CHECK(http_line_run(text, 0, 40, false) == (http_is(byte, HTTP_FIELD) ? 40 : at));
+            CHECK(http_line_run(text, 0, 40, true) == (visible ? 40 : at));
             CHECK(http_run(text, 0, 40, HTTP_TOKEN) == (http_is(byte, HTTP_TOKEN) ? 40 : at));
         }
     }
