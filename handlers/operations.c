@@ -2,10 +2,8 @@
 #include "handlers/operations.h"
 
 #include "handlers/methods.h"
-#include "handlers/tool.h"
+#include "handlers/tools.h"
 #include "state/base/json_put.h"
-
-#include <assert.h>
 
 static const struct tool *const tools[] = {
 #define ROW(NAME, FILE) &tool_##NAME,
@@ -49,20 +47,10 @@ operations_destroy(struct operations *o)
 static size_t
 subject_of(const struct request *req)
 {
-    size_t i = 0;
-
-    if (req->tool) {
-        while (tools[i] != req->tool) {
-            i++;
-            assert(i < TOOLS_TOP);
-        }
-        return METHODS_TOP + i;
+    if (req->entry) {
+        return METHODS_TOP + tools_number(req->entry);
     }
-    while (i < METHODS_TOP - 1 &&
-           !(req->method && strcmp(method_names[i], req->method->name) == 0)) {
-        i++;
-    }
-    return i;
+    return req->method ? method_number(req->method) : METHODS_TOP - 1;
 }
 
 static struct histogram *

@@ -66,6 +66,7 @@ struct request_wait {
 
 struct method;
 struct tool;
+struct tool_entry;
 
 struct request {
     struct job job;                /* First: a worker's job is the request. */
@@ -82,6 +83,7 @@ struct request {
     struct mcp_stream *stream;   /* Borrowed: 'sink', if a client may come back to it; else null. */
     const struct method *method; /* Its row; null for what has none. */
     const struct tool *tool;     /* tools/call: the tool that was asked for. */
+    const struct tool_entry *entry; /* Borrowed: its place in the registry. */
     enum scope scope;            /* What the token lacks, once that is why it fails. */
     enum dialect dialect;
     bool batched; /* One message of a batch. */

@@ -128,14 +128,32 @@ log_unknown_groups(const char *list)
 
 /* ---- The registry ---- */
 
-static void
-add_entry(struct tools *t, const struct tool *tool)
+/* Where a name is looked for first.  Names begin alike, by what they are about. */
+static size_t
+first_place(struct slice name)
 {
+    const unsigned char *text = (const unsigned char *)name.data;
+
+    return name.len ? (name.len * 31 + text[name.len / 2] * 7u + text[name.len - 1]) % TOOL_PLACES
+                    : 0;
+}
+
+static void
+add_entry(struct tools *t, unsigned number)
+{
+    const struct tool *tool = rows[number];
     struct tool_entry *e = &t->entries[t->count++];
     struct fault f = FAULT_INIT;
+    size_t place;
 
     e->tool = tool;
+    e->number = number;
     e->name = slice_of(tool->name);
+    place = first_place(e->name);
+    while (t->places[place]) {
+        place = (place + 1) % TOOL_PLACES;
+    }
+    t->places[place] = (unsigned char)t->count;
     e->input =
         parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
     e->plain = schema_plain_create(e->input);
@@ -175,9 +193,9 @@ tools_create(const char *enabled)
 
     enabled = enabled ? enabled : "core";
     log_unknown_groups(enabled);
-    for (size_t i = 0; i < TOOL_COUNT; i++) {
+    for (unsigned i = 0; i < TOOL_COUNT; i++) {
         if (tool_enabled(enabled, rows[i])) {
-            add_entry(t, rows[i]);
+            add_entry(t, i);
         }
     }
     if (t->count && t->entries[t->count - 1].tool == &tool_test_changing_tool) {
@@ -290,8 +308,10 @@ tools_row(struct slice name)
 const struct tool_entry *
 tools_find(const struct tools *t, struct slice name)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        const struct tool_entry *e = &t->entries[i];
+    const struct tool_entry *e;
+
+    for (size_t i = first_place(name); t->places[i]; i = (i + 1) % TOOL_PLACES) {
+        e = &t->entries[t->places[i] - 1];
         if (slice_equal(name, e->name)) {
             return e == t->changing && !atomic_load(&t->shown) ? NULL : e;
         }
@@ -299,13 +319,8 @@ tools_find(const struct tools *t, struct slice name)
     return NULL;
 }
 
-const struct tool_entry *
-tools_entry(const struct tools *t, const struct tool *tool)
+unsigned
+tools_number(const struct tool_entry *e)
 {
-    const struct tool_entry *e = t->entries;
-
-    while (e->tool != tool) {
-        e++;
-    }
-    return e;
+    return e->number;
 }

@@ -7,6 +7,7 @@
 #include "handlers/tool.h"
 
 struct tools;
+struct tool_entry;
 
 /* The tools of 'groups', a list as in the settings, or null for "core".  Parses their schemas; one
  * that breaks the schema profile is a bug and aborts.  A name that is no group's adds nothing, as
@@ -37,6 +38,8 @@ bool tools_refuse(struct request *req, enum err err);
 
 /* The row of that name, whichever groups are enabled; null if there is none.  Borrowed for ever. */
 const struct tool *tools_row(struct slice name);
+/* The number of a tool's row in TOOLS. */
+unsigned tools_number(const struct tool_entry *e);
 /* Whether a call may be made again when nobody knows if it was done: it reads, or doing it twice is
  * doing it once. */
 bool tools_repeatable(const struct rpc_message *call);

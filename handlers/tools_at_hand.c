@@ -117,7 +117,7 @@ at_hand_write(const struct tool *tool, const json_t *result, const char *number)
 bool
 at_hand_find(struct request *req)
 {
-    const struct tool_entry *e = tools_entry(req->dispatcher->tools, req->tool);
+    const struct tool_entry *e = req->entry;
     const struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
     struct fault unused NOT_CLEARED;
     json_t *args = NULL;

@@ -19,12 +19,13 @@
 
 LOG_MODULE("tools");
 
-static const struct tool *
-find_tool(const struct request *req, struct slice name)
+/* Finds the tool that is asked for; false if there is none now. */
+static bool
+find_tool(struct request *req, struct slice name)
 {
-    const struct tool_entry *e = tools_find(req->dispatcher->tools, name);
-
-    return e ? e->tool : NULL;
+    req->entry = tools_find(req->dispatcher->tools, name);
+    req->tool = req->entry ? req->entry->tool : NULL;
+    return req->tool != NULL;
 }
 
 static enum err
@@ -54,7 +55,7 @@ tools_check_rate(struct request *req)
 static enum err
 check_param_headers(struct request *req)
 {
-    const struct tool_entry *e = tools_entry(req->dispatcher->tools, req->tool);
+    const struct tool_entry *e = req->entry;
     json_t *args = NULL;
     enum err err;
 
@@ -116,8 +117,7 @@ tools_prepare(struct request *req, enum runs *runs)
     if (err) {
         goto out;
     }
-    req->tool = find_tool(req, text);
-    if (!req->tool) {
+    if (!find_tool(req, text)) {
         err = unknown_tool(req, text);
     } else if (arguments->kind != KIND_NONE && arguments->kind != KIND_OBJECT) {
         err = fault_set(&req->fault, E_PARAMS, "params.arguments is no object");
@@ -143,8 +143,7 @@ tools_find_rest(struct request *req, struct slice name, struct slice arguments)
     struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
     struct json_scan scan;
 
-    req->tool = find_tool(req, name);
-    if (!req->tool) {
+    if (!find_tool(req, name)) {
         return unknown_tool(req, name);
     }
     if (arguments.len == 0) {
@@ -252,7 +251,7 @@ tell_content(struct request *req, const json_t *args, struct fault *f)
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
-    const struct tool_entry *e = tools_entry(req->dispatcher->tools, req->tool);
+    const struct tool_entry *e = req->entry;
     json_t *args = NULL;
     enum err err;
 

@@ -19,9 +19,14 @@ enum { TOOL_COUNT = TOOLS(ROW) };
 /* Which members of a tool the revisions know: one text of the list for each step. */
 enum list_form { LIST_PLAIN, LIST_ANNOTATED, LIST_STRUCTURED, LIST_TASKS, LIST_FORM_COUNT };
 
+/* Places to look for a name: a few times as many as there are tools. */
+#define TOOL_PLACES 256
+_Static_assert(TOOL_COUNT <= TOOL_PLACES / 2, "most names are found where they are looked for");
+
 /* A tool that is enabled. */
 struct tool_entry {
     const struct tool *tool;
+    unsigned number;               /* Of its row in TOOLS. */
     struct slice name;             /* The tool's. */
     json_t *input, *output;        /* Owned, immutable; 'output' may be null. */
     struct schema_plain *plain;    /* Owned: 'input', made ready. */
@@ -31,15 +36,14 @@ struct tool_entry {
 struct tools {
     struct tool_entry entries[TOOL_COUNT];
     size_t count;
+    unsigned char places[TOOL_PLACES]; /* Numbers of entries, from 1, by their names; 0: free. */
     const struct tool_entry *changing; /* The one that comes and goes: the last; or null. */
     _Atomic bool shown;                /* It is there now. */
     /* Owned: the JSON array of tools/list, without it and with it. */
     char *lists[LIST_FORM_COUNT][2];
 };
 
-/* The entry of a tool that is there now, or null. */
+/* The entry of a tool that is there now, or null.  Borrowed from 't'. */
 const struct tool_entry *tools_find(const struct tools *t, struct slice name);
-/* That of a tool that was found before, whether or not it is there still. */
-const struct tool_entry *tools_entry(const struct tools *t, const struct tool *tool);
 
 #endif

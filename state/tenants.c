@@ -369,8 +369,6 @@ tenants_get(struct tenants *t, const char *id, int64_t deadline_ns, struct tenan
 bool
 tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pin)
 {
-    int64_t now_ns = clock_mono(t->options.clock);
-
     *pin = (struct tenant_pin){.tenant = NULL};
     if (!slots_peek(t->slots, id, &pin->slot)) {
         return false;
@@ -378,7 +376,8 @@ tenants_peek(struct tenants *t, const char *id, bool ever, struct tenant_pin *pi
     pin->tenant = pin->slot.value;
     if (!pin->tenant->config ||
         (!ever &&
-         (is_old(t, pin->tenant) || now_ns - atomic_load(&pin->tenant->looked_ns) >= PEEK_NS))) {
+         (is_old(t, pin->tenant) ||
+          clock_mono(t->options.clock) - atomic_load(&pin->tenant->looked_ns) >= PEEK_NS))) {
         tenants_unpin(t, pin);
         return false;
     }

@@ -216,10 +216,17 @@ let_in(struct connection *c)
 static bool
 is_secret(struct slice shown, const char *secret, size_t len)
 {
-    volatile unsigned char different = shown.len != len;
+    volatile uint64_t different = shown.len ^ len;
+    size_t common = shown.len < len ? shown.len : len, i = 0;
+    uint64_t a, b;
 
-    for (size_t i = 0; i < shown.len && i < len; i++) {
-        different = (unsigned char)(different | (shown.data[i] ^ secret[i]));
+    for (; common - i >= sizeof a; i += sizeof a) {
+        memcpy(&a, shown.data + i, sizeof a);
+        memcpy(&b, secret + i, sizeof b);
+        different |= a ^ b;
+    }
+    for (; i < common; i++) {
+        different |= (unsigned char)(shown.data[i] ^ secret[i]);
     }
     return !different;
 }

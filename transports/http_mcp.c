@@ -102,15 +102,17 @@ http_mcp(struct connection *c, const struct http_parser *p)
         return;
     }
     http_fill_envelope(c, p, &env);
-    /* All of them fit in what the head may hold, so 'room' never moves under an earlier slice. */
-    if (p->repeated && !buf_reserve(&room, c->server->parser_limits.headers * 2)) {
-        connection_refuse(c, true, 503, "overloaded", "there is no memory for this now", NULL);
-        return;
+    if (p->repeated) {
+        /* All of them fit in what the head may hold: 'room' never moves under an earlier slice. */
+        if (!buf_reserve(&room, c->server->parser_limits.headers * 2)) {
+            connection_refuse(c, true, 503, "overloaded", "there is no memory for this now", NULL);
+            return;
+        }
+        env.session_id = joined(p, HTTP_HEADER_SESSION_ID, &room);
+        env.protocol_version = joined(p, HTTP_HEADER_PROTOCOL_VERSION, &room);
+        env.method = joined(p, HTTP_HEADER_MCP_METHOD, &room);
+        env.name = joined(p, HTTP_HEADER_MCP_NAME, &room);
     }
-    env.session_id = joined(p, HTTP_HEADER_SESSION_ID, &room);
-    env.protocol_version = joined(p, HTTP_HEADER_PROTOCOL_VERSION, &room);
-    env.method = joined(p, HTTP_HEADER_MCP_METHOD, &room);
-    env.name = joined(p, HTTP_HEADER_MCP_NAME, &room);
     if (p->method == HTTP_METHOD_GET) {
         open_stream(c, p, &env, joined(p, HTTP_HEADER_LAST_EVENT_ID, &room));
     } else if (p->method == HTTP_METHOD_DELETE) {
