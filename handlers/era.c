@@ -31,7 +31,7 @@ era_revision_text(enum revision revision)
 enum revision
 era_revision(struct slice text)
 {
-    for (int i = 0; i < REVISION_COUNT; i++) {
+    for (int i = REVISION_COUNT - 1; i >= 0; i--) { /* The latest are the most usual. */
         if (slice_equal(text, revisions[i].text)) {
             return (enum revision)i;
         }
@@ -114,6 +114,19 @@ check_optional_meta(struct request *req)
     return E_OK;
 }
 
+/* The version that a modern message names, unescaped, in 'room' if need be; what does not fit there
+ * is no version, and equals no header. */
+static struct slice
+version_said(struct slice raw, char *room, size_t size)
+{
+    struct slice usual = revisions[REVISION_2026_07_28].text;
+
+    if (raw.len == usual.len + 2 && memcmp(raw.data + 1, usual.data, usual.len) == 0) {
+        return usual; /* As nearly all write it: there is nothing to unescape. */
+    }
+    return json_string_into(raw, room, size) < 0 ? SLICE_NONE : slice_of(room);
+}
+
 /* Checks the required keys of a modern message, and that header and body agree. */
 static enum err
 decide_modern(struct request *req)
@@ -146,8 +159,7 @@ decide_modern(struct request *req)
                          "params._meta[\"io.modelcontextprotocol/clientCapabilities\"] is missing, "
                          "or no object");
     }
-    /* What does not fit is no version, and equals no header. */
-    text = json_string_into(version->raw, room, sizeof room) < 0 ? SLICE_NONE : slice_of(room);
+    text = version_said(version->raw, room, sizeof room);
     if (http && !slice_equal(text, req->env.protocol_version)) {
         return fault_set(&req->fault, E_HEADERS,
                          "the MCP-Protocol-Version header and _meta name different versions");

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define SECOND_NS INT64_C(1000000000)
+#define DATE_LEN (sizeof "Sun, 06 Nov 1994 08:49:37 GMT\r\n" - 1)
 /* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. */
 #define SMALL_BODY 2048
 #define REFUSAL_MAX 8192 /* More than a fault's texts take as JSON: telling it needs no memory. */
@@ -172,8 +173,8 @@ first_line(int status)
     return lines[i].text;
 }
 
-/* The time of day as HTTP tells it, made once a second. */
-static const char *
+/* The time of day as HTTP tells it, made once a second, with the line's end. */
+static struct slice
 date(struct http_server *s)
 {
     if (s->now_ns >= s->date_until_ns) {
@@ -185,20 +186,12 @@ date(struct http_server *s)
         struct tm tm;
 
         gmtime_r(&t, &tm);
-        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT", days[tm.tm_wday],
+        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT\r\n", days[tm.tm_wday],
                  (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
                  (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
         s->date_until_ns = s->now_ns + SECOND_NS - wall_ns % SECOND_NS;
     }
-    return s->date;
-}
-
-void
-http_add(struct buf *head, struct slice text)
-{
-    assert(text.len < head->size - head->len);
-    memcpy(head->data + head->len, text.data, text.len);
-    head->len += text.len;
+    return (struct slice){s->date, DATE_LEN};
 }
 
 void
@@ -219,8 +212,7 @@ void
 http_add_head(struct connection *c, struct buf *head, int status)
 {
     http_add(head, first_line(status));
-    http_add(head, slice_of(date(c->server)));
-    http_add(head, SLICE("\r\n"));
+    http_add(head, date(c->server));
     if (c->origin.len) {
         http_add_line(head,
                       "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
@@ -232,15 +224,15 @@ http_add_head(struct connection *c, struct buf *head, int status)
 static void
 add_length(struct buf *head, size_t length)
 {
-    char digits[24], *p = digits + sizeof digits;
+    char line[26] NOT_CLEARED, *end = line + sizeof line, *p = end - 2;
 
+    memcpy(p, "\r\n", 2);
     do {
         *--p = (char)('0' + length % 10);
         length /= 10;
     } while (length);
     http_add(head, SLICE("Content-Length: "));
-    http_add(head, (struct slice){p, (size_t)(digits + sizeof digits - p)});
-    http_add(head, SLICE("\r\n"));
+    http_add(head, (struct slice){p, (size_t)(end - p)});
 }
 
 /* printf() would take ten times as long for it: of the 41,000 instructions of a small call, 5,000

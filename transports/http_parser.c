@@ -146,20 +146,6 @@ http_body(const struct http_parser *p)
     return parser_slice(p, p->body);
 }
 
-struct slice
-http_header(const struct http_parser *p, enum http_header header)
-{
-    unsigned n = p->known[header];
-
-    return n ? parser_slice(p, p->fields[n - 1].value) : SLICE_NONE;
-}
-
-bool
-http_header_repeated(const struct http_parser *p, enum http_header header)
-{
-    return (p->repeated & UINT32_C(1) << header) != 0;
-}
-
 bool
 http_header_next(const struct http_parser *p, unsigned *i, struct slice *name, struct slice *value)
 {

@@ -218,10 +218,26 @@ struct slice http_host(const struct http_parser *p, unsigned *port);
 /* After HTTP_WHOLE. */
 struct slice http_body(const struct http_parser *p);
 
+static inline struct slice
+parser_slice(const struct http_parser *p, struct http_span span)
+{
+    return (struct slice){p->data + span.at, span.len};
+}
+
 /* The value of a header, without blanks around it; null data if it is not there. */
-struct slice http_header(const struct http_parser *p, enum http_header header);
+static inline struct slice
+http_header(const struct http_parser *p, enum http_header header)
+{
+    unsigned n = p->known[header];
+
+    return n ? parser_slice(p, p->fields[n - 1].value) : SLICE_NONE;
+}
 /* Whether a header that may come once came again. */
-bool http_header_repeated(const struct http_parser *p, enum http_header header);
+static inline bool
+http_header_repeated(const struct http_parser *p, enum http_header header)
+{
+    return (p->repeated & UINT32_C(1) << header) != 0;
+}
 /* Stores name and value of the next header, '*i' counting from 0; false after the last. */
 bool http_header_next(const struct http_parser *p, unsigned *i, struct slice *name,
                       struct slice *value);

@@ -29,12 +29,6 @@ extern const struct header_row parser_headers[];
 /* By enum http_method. */
 extern const struct slice parser_methods[];
 
-static inline struct slice
-parser_slice(const struct http_parser *p, struct http_span span)
-{
-    return (struct slice){p->data + span.at, span.len};
-}
-
 static inline struct http_span
 parser_span(const struct http_parser *p, struct slice s)
 {

@@ -15,6 +15,7 @@
 #ifndef TANDEM_HTTP_PRIVATE_H
 #define TANDEM_HTTP_PRIVATE_H
 
+#include <assert.h>
 #include <uv.h>
 
 #include "handlers/dispatch.h"
@@ -212,8 +213,15 @@ void connection_answer(struct connection *c, int status, const char *type, const
  * with {code, message}. */
 void connection_refuse(struct connection *c, bool mcp, int status, const char *word,
                        const char *text, const char *extra);
-/* Adds to a head, which has room for it. */
-void http_add(struct buf *head, struct slice text);
+/* Adds to a head, which has room for it.  Inline, for most of it is text whose length the compiler
+ * knows. */
+static inline void
+http_add(struct buf *head, struct slice text)
+{
+    assert(text.len < head->size - head->len);
+    memcpy(head->data + head->len, text.data, text.len);
+    head->len += text.len;
+}
 void http_add_line(struct buf *head, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Adds the lines that every head has: the first, and what tells when and to whom. */
 void http_add_head(struct connection *c, struct buf *head, int status);
