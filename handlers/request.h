@@ -84,7 +84,7 @@ struct request {
     const struct method *method; /* Its row; null for what has none. */
     const struct tool *tool;     /* tools/call: the tool that was asked for. */
     const struct tool_entry *entry; /* Borrowed: its place in the registry. */
-    enum scope scope;            /* What the token lacks, once that is why it fails. */
+    enum scope scope;               /* What the token lacks, once that is why it fails. */
     enum dialect dialect;
     bool batched; /* One message of a batch. */
     enum era era;

@@ -186,9 +186,10 @@ date(struct http_server *s)
         struct tm tm;
 
         gmtime_r(&t, &tm);
-        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT\r\n", days[tm.tm_wday],
-                 (unsigned)tm.tm_mday % 100, months[tm.tm_mon], (tm.tm_year + 1900) % 10000,
-                 (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+        snprintf(s->date, sizeof s->date, "%s, %02u %s %04d %02u:%02u:%02u GMT\r\n",
+                 days[tm.tm_wday], (unsigned)tm.tm_mday % 100, months[tm.tm_mon],
+                 (tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+                 (unsigned)tm.tm_sec % 100);
         s->date_until_ns = s->now_ns + SECOND_NS - wall_ns % SECOND_NS;
     }
     return (struct slice){s->date, DATE_LEN};

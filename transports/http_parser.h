@@ -185,7 +185,7 @@ struct http_parser {
     struct http_span host; /* Of the Host header, without its port. */
     unsigned port;         /* Its port; 0 for none. */
     unsigned count;
-    unsigned char known[HTTP_HEADER_COUNT];     /* Number of the first in 'fields', from 1. */
+    unsigned char known[HTTP_HEADER_COUNT];         /* Number of the first in 'fields', from 1. */
     struct http_field fields[HTTP_HEADERS_TOP + 1]; /* Set up to 'count' only; one too many fits. */
 };
 

@@ -284,8 +284,8 @@ check_name(struct http_parser *p, struct slice line, size_t colon)
         return parser_refuse(p, HTTP_REFUSED_FOLD);
     }
     if (end == 0 || end != colon || colon == line.len) {
-        bool blank = end > 0 && colon < line.len &&
-                     (line.data[end] == ' ' || line.data[end] == '\t');
+        bool blank =
+            end > 0 && colon < line.len && (line.data[end] == ' ' || line.data[end] == '\t');
 
         return parser_refuse(p, blank ? HTTP_REFUSED_SPACE_COLON : HTTP_REFUSED_NAME);
     }

@@ -66,7 +66,8 @@ parser_line(const struct http_parser *p)
     return (struct slice){p->data + p->line, p->line_len};
 }
 
-/* Takes the whole line of a header or trailer apart: NAME ":" OWS VALUE OWS.  False after a refusal.
+/* Takes the whole line of a header or trailer apart: NAME ":" OWS VALUE OWS.  False after a
+ * refusal.
  */
 bool parser_split_header(struct http_parser *p, struct http_field *field);
 /* Takes what is new of a head: HTTP_MORE, HTTP_HEAD or HTTP_REFUSED. */
