@@ -429,9 +429,11 @@ static enum err
 send_to_worker(struct request *req, struct slice body)
 {
     struct dispatcher *d = req->dispatcher;
-    struct request *copy = copy_request(req, body);
+    struct request *copy;
     enum err err;
 
+    request_begin_stream(req);
+    copy = copy_request(req, body);
     if (!copy) {
         return fault_set(&req->fault, E_OVERLOAD, "there is no memory for this call now");
     }
@@ -459,12 +461,10 @@ send_to_worker(struct request *req, struct slice body)
     return err;
 }
 
-/* Puts a stream in front of the sink of a legacy request whose client takes events: it may lose its
- * connection, and come back for what it missed. */
-static void
-begin_stream(struct request *req)
+void
+request_begin_stream(struct request *req)
 {
-    if (req->env.events && req->session && req->session->streams && !req->batched &&
+    if (!req->stream && req->env.events && req->session && req->session->streams && !req->batched &&
         req->message.kind == RPC_REQUEST) {
         req->stream =
             mcp_stream_begin(req->session, era_knows(req, REVISION_2025_11_25), req->sink);
@@ -488,10 +488,8 @@ refused_as_tool(struct request *req, enum err err)
 static enum err
 prepare(struct request *req, enum runs *runs)
 {
-    enum err err;
+    enum err err = req->method->prepare ? req->method->prepare(req, runs) : E_OK;
 
-    begin_stream(req);
-    err = req->method->prepare ? req->method->prepare(req, runs) : E_OK;
     return err ? err : request_check_scope(req, req->method->scope);
 }
 

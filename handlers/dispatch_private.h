@@ -35,6 +35,11 @@ void request_init(struct request *req, struct dispatcher *d, const struct envelo
                   struct sink *sink, enum dialect dialect);
 /* Lets go of all a request holds, after its answer. */
 void request_fini(struct request *req);
+/* Puts a stream in front of the sink of a legacy request whose client takes events, if none is
+ * there: it may lose its connection, and come back for what it missed.  For what goes to a worker,
+ * or sends something ahead of its answer; a small call took 1,100 of 21,300 instructions for one
+ * that nobody needed. */
+void request_begin_stream(struct request *req);
 /* Answers a request that has run, or could not: the one place where an answer leaves. */
 void request_finish(struct request *req, enum err err);
 /* Answers with 'body', or with the error in its fault. */

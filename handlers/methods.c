@@ -18,9 +18,3 @@ method_find(struct slice name)
     }
     return NULL;
 }
-
-unsigned
-method_number(const struct method *method)
-{
-    return (unsigned)(method - methods);
-}

@@ -55,8 +55,6 @@ struct method {
 
 /* The row of a method, or null. */
 const struct method *method_find(struct slice name);
-/* Its number in METHODS. */
-unsigned method_number(const struct method *method);
 
 /* Prototypes come from the table too. */
 #define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, SCOPE, KIND) enum err HANDLE(struct request *req);

@@ -47,10 +47,16 @@ operations_destroy(struct operations *o)
 static size_t
 subject_of(const struct request *req)
 {
+    size_t i = 0;
+
     if (req->entry) {
         return METHODS_TOP + tools_number(req->entry);
     }
-    return req->method ? method_number(req->method) : METHODS_TOP - 1;
+    while (i < METHODS_TOP - 1 &&
+           !(req->method && strcmp(method_names[i], req->method->name) == 0)) {
+        i++;
+    }
+    return i;
 }
 
 static struct histogram *

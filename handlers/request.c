@@ -95,6 +95,7 @@ send_note(struct request *req, struct buf *note)
     if (req->bytes) {
         inflight_send(req->dispatcher->inflight, req, &event);
     } else {
+        request_begin_stream(req);
         req->sink->class->send(req->sink, &event); /* On the transport's thread: none can end it. */
     }
 }

@@ -179,7 +179,11 @@ tenant_resolve(struct request *req)
     req->tenant_bound = bound.len > 0;
     req->tenant_named = asked[0] || bound.len > 0;
     if (!err) {
-        tenant_set(req, slice_of(asked[0] ? asked : usual(req, s->tenant_default_id, bound, room)));
+        const char *id = asked[0] ? asked : usual(req, s->tenant_default_id, bound, room);
+
+        if (id != s->tenant_default_id) { /* Which it has had from the beginning. */
+            tenant_set(req, slice_of(id));
+        }
     }
     buf_fini(&listed);
     return err;

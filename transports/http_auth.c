@@ -339,10 +339,12 @@ http_check_token(struct connection *c, const struct http_parser *p, bool own, st
     } else if (c->server->auth && !own) {
         check_issued(c, value, v);
     } else {
-        if (value.data && !is_bearer(value)) {
-            value = SLICE("Bearer "); /* Something was shown, and it is no good. */
+        struct slice shown = credentials(value);
+
+        if (value.data && !shown.data) {
+            shown = SLICE(""); /* Something was shown, and it is no good. */
         }
-        check_own(c, own ? context->own_token : context->token, credentials(value), v);
+        check_own(c, own ? context->own_token : context->token, shown, v);
     }
 }
 

@@ -107,7 +107,7 @@ is_own_port(const struct http_server *s, unsigned port)
 static bool
 host_allowed(const struct http_server *s, struct slice host, unsigned port)
 {
-    static const struct slice own[] = {{"localhost", 9}, {"127.0.0.1", 9}, {"[::1]", 5}};
+    static const struct slice own[] = {{"127.0.0.1", 9}, {"localhost", 9}, {"[::1]", 5}};
     const char *list = s->context.settings->allow_host;
     struct slice item, item_host;
     unsigned item_port;
