@@ -1,8 +1,13 @@
-/* memory.c -- the n-th allocation fails, for every n: each message is still answered once, whole
- * and with its id, or the process ends with the line that says why.  D8.
+/* memory.c -- the n-th allocation of a scene fails, for every n of each: each message is still
+ * answered once, whole and with its id, in that scene and in those that follow, or the process ends
+ * with the line that says why.  D8.
  *
  * malloc() is ours here, which sanitizers do not allow: under them there is nothing to do.  Each n
- * has a process of its own, made by fork() before there are threads. */
+ * has a process of its own, made by fork() before there are threads.  It plays what the scene
+ * needs, the scene, and, should it still be there, the rest: nearly all end of their fault, so that
+ * the rest is played by few.  Most allocations are those with which libcrypto begins, which has a
+ * scene of its own that needs neither threads nor a disk, and is over before the others.  Several
+ * play at a time, because each of them mostly waits for its threads and for the disk. */
 #include "tests/check.h"
 
 #include "handlers/dispatch_private.h"
@@ -10,6 +15,7 @@
 #include "state/base/json_put.h"
 #include "state/base/log.h"
 #include "state/crypto.h"
+#include "state/digest.h"
 #include "state/mcp_session.h"
 #include "tests/fakes.h"
 #include "tests/tree.h"
@@ -19,6 +25,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,7 +79,7 @@ realloc(void *old, size_t size)
 #endif
 
 /* What is said, and what must be in a good answer. */
-static const struct {
+static const struct message {
     const char *text;
     const char *id; /* As the answer has it; null for a notification. */
 } messages[] = {
@@ -103,6 +110,8 @@ static const struct {
      "9"},
     {"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/li", ""},
 };
+#define MESSAGES (sizeof messages / sizeof messages[0])
+#define OPENING 2 /* Of them: without these the others are refused. */
 
 static void
 wrong(const char *what, const char *sent, const char *got)
@@ -219,6 +228,14 @@ disarm(void)
     countdown = 0;
 }
 
+/* What a scene is played on. */
+struct stage {
+    struct fake_project project;
+    struct pool *pool;
+    struct dispatcher *dispatcher;
+    struct envelope env; /* Of a connection by stdio. */
+};
+
 static const char *
 play(struct dispatcher *d, const struct envelope *env, const char *text)
 {
@@ -231,10 +248,54 @@ play(struct dispatcher *d, const struct envelope *env, const char *text)
     return body;
 }
 
+static void
+play_message(struct stage *s, const struct message *m)
+{
+    const char *body = play(s->dispatcher, &s->env, m->text);
+
+    if (m->id) {
+        check_answer(m->text, m->id, body);
+    } else if (*body) {
+        wrong("an answer to a notification", m->text, body);
+    }
+}
+
+static void
+play_batch(struct stage *s)
+{
+    static const char batch[] = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"},"
+                                "{\"jsonrpc\":\"2.0\",\"method\":\"x\"},"
+                                "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\","
+                                "\"params\":{\"name\":\"get_server_info\"}}]";
+
+    atomic_store(&s->env.session->revision, REVISION_2025_03_26); /* If initialize failed. */
+    check_batch(batch, play(s->dispatcher, &s->env, batch));
+}
+
+/* A tool as a script calls it. */
+static void
+play_script(struct stage *s)
+{
+    json_t *answer;
+
+    arm();
+    dispatch_tool(s->dispatcher, &s->env, SLICE("pos_workflow"),
+                  SLICE("{\"action\":\"list_workflows\"}"), new_answer());
+    wait_for_answer("list_workflows");
+    disarm();
+    answer = json_loads(keeper.body, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(answer)) {
+        wrong("no JSON for a script", "list_workflows", keeper.body);
+    }
+    json_decref(answer);
+}
+
 /* A legacy call over HTTP that says something ahead of its answer, and comes back for that. */
 static void
-play_stream(struct dispatcher *d, struct state *state)
+play_stream(struct stage *s)
 {
+    struct dispatcher *d = s->dispatcher;
+    struct state *state = s->project.state;
     static const char call[] =
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
         "\"name\":\"test_tool_with_progress\",\"_meta\":{\"progressToken\":1}}}";
@@ -267,7 +328,7 @@ look(struct request *first, void *arg)
 
     *q = (struct quiet){true, !first};
     for (const struct request *r = first; r; r = r->next) {
-        q->none_runs = q->none_runs && (r->parked || r->waiting);
+        q->none_runs = q->none_runs && r->parked != PARKED_NOT;
     }
 }
 
@@ -290,8 +351,10 @@ play_quietly(struct dispatcher *d, const struct envelope *env, const char *text,
 
 /* A task that asks two things, is told both, and is cancelled should it not have ended by then. */
 static void
-play_task(struct dispatcher *d, const struct envelope *env)
+play_task(struct stage *s)
 {
+    struct dispatcher *d = s->dispatcher;
+    const struct envelope *env = &s->env;
     static const char meta[] =
         "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
         "\"io.modelcontextprotocol/clientCapabilities\":{\"elicitation\":{},"
@@ -324,68 +387,108 @@ play_task(struct dispatcher *d, const struct envelope *env)
     }
 }
 
-/* In a process of its own. */
+/* ---- Scenes ---- */
+
+/* Those that are more than a message, in the order in which they follow it. */
+static void (*const scenes[])(struct stage *s) = {play_batch, play_script, play_stream, play_task};
+#define SCENES (MESSAGES + sizeof scenes / sizeof scenes[0])
+
 static void
-scenario(long n)
+play_scene(struct stage *s, size_t scene)
 {
-    static const char batch[] = "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"},"
-                                "{\"jsonrpc\":\"2.0\",\"method\":\"x\"},"
-                                "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\","
-                                "\"params\":{\"name\":\"get_server_info\"}}]";
-    struct dispatch_limits limits = {
+    if (scene < MESSAGES) {
+        play_message(s, &messages[scene]);
+    } else {
+        scenes[scene - MESSAGES](s);
+    }
+}
+
+static void
+set_up(struct stage *s)
+{
+    const struct dispatch_limits limits = {
         .json = JSON_LIMITS_INIT,
         .calls = 64,
         .calls_per_session = 8,
         .call_ns = 60000000000,
         .groups = "core,conformance",
     };
-    struct envelope env = {.transport = TRANSPORT_STDIO};
-    struct fake_project project;
-    struct dispatcher *d;
-    struct pool *pool;
-    json_t *script;
 
     setenv("PATH", "/nonexistent", 1); /* No git: its time would be most of all. */
-    fake_project_init(&project, NULL);
-    pool = pool_create(1, 0, 8);
-    d = dispatcher_create(project.state, pool, &limits);
-    env.session = mcp_session_of_connection();
-    held = n;
-    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
-        const char *body = play(d, &env, messages[i].text);
-
-        if (messages[i].id) {
-            check_answer(messages[i].text, messages[i].id, body);
-        } else if (*body) {
-            wrong("an answer to a notification", messages[i].text, body);
-        }
-    }
-    atomic_store(&env.session->revision, REVISION_2025_03_26); /* If initialize failed. */
-    check_batch(batch, play(d, &env, batch));
-    arm();
-    dispatch_tool(d, &env, SLICE("pos_workflow"), SLICE("{\"action\":\"list_workflows\"}"),
-                  new_answer());
-    wait_for_answer("list_workflows");
-    disarm();
-    script = json_loads(keeper.body, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(script)) {
-        wrong("no JSON for a script", "list_workflows", keeper.body);
-    }
-    json_decref(script);
-    play_stream(d, project.state);
-    play_task(d, &env);
-    dispatch_end_all(d);
-    pool_destroy(pool);
-    dispatcher_destroy(d);
-    mcp_session_unref(env.session);
-    fake_project_fini(&project);
-    _exit(failed ? 0 : 2); /* 2: fewer than n allocations. */
+    fake_project_init(&s->project, NULL);
+    s->pool = pool_create(1, 0, 8);
+    s->dispatcher = dispatcher_create(s->project.state, s->pool, &limits);
+    s->env =
+        (struct envelope){.transport = TRANSPORT_STDIO, .session = mcp_session_of_connection()};
 }
 
-/* Runs one scenario; what it wrote on standard error is left in 'said'.  Returns waitpid()'s
- * status. */
+static void
+tear_down(struct stage *s)
+{
+    dispatch_end_all(s->dispatcher);
+    pool_destroy(s->pool);
+    dispatcher_destroy(s->dispatcher);
+    mcp_session_unref(s->env.session);
+    fake_project_fini(&s->project);
+}
+
+/* A scene without a stage: libcrypto begins, with thousands of allocations of its own. */
+#define CRYPTO SCENES
+
+static void
+begin_crypto(void)
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    if (!digest_make(SLICE("text"), digest)) {
+        wrong("no digest", "text", "");
+    }
+}
+
+static void
+begin_crypto_with_fault(void)
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    arm();
+    digest_make(SLICE("text"), digest);
+    disarm();
+    begin_crypto(); /* Whatever it told. */
+}
+
+#define FEWER 2 /* Exit status: the scene has fewer than n allocations. */
+
+/* In a process of its own. */
+static void
+play_fault(size_t scene, long n)
+{
+    struct stage s;
+
+    held = n;
+    if (scene == CRYPTO) {
+        begin_crypto_with_fault();
+        _exit(failed ? 0 : FEWER);
+    }
+    held = 0;
+    set_up(&s);
+    for (size_t i = 0; i < OPENING && i < scene; i++) {
+        play_scene(&s, i);
+    }
+    held = n;
+    play_scene(&s, scene);
+    if (!failed) {
+        _exit(FEWER);
+    }
+    for (size_t i = scene + 1; i < SCENES; i++) {
+        play_scene(&s, i);
+    }
+    tear_down(&s);
+    _exit(0);
+}
+
+/* Plays one; what it wrote on standard error is left in 'said'.  Returns waitpid()'s status. */
 static int
-run(long n, char *said, size_t size)
+run(size_t scene, long n, char *said, size_t size)
 {
     int fds[2], status;
     size_t len = 0;
@@ -398,7 +501,7 @@ run(long n, char *said, size_t size)
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(fds[1], STDERR_FILENO);
-        scenario(n);
+        play_fault(scene, n);
     }
     close(fds[1]);
     while ((got = read(fds[0], said + len, size - 1 - len)) > 0) {
@@ -412,53 +515,142 @@ run(long n, char *said, size_t size)
     return status;
 }
 
+/* What the processes count that play a scene: in memory that they share. */
+struct tally {
+    _Atomic unsigned told, ended, wrong;
+};
+
+static void
+count(struct tally *t, size_t scene, long n, int status, const char *said)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        t->told++;
+    } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
+               (strstr(said, "out of memory, ending") ||
+                /* jansson 2.14, where its buffer for a string cannot grow. */
+                strstr(said, "lex_scan_string: Assertion"))) {
+        t->ended++;
+    } else {
+        print_error("scene %zu, allocation %ld: status %#x: %s\n", scene, n, (unsigned)status,
+                    said);
+        t->wrong++;
+    }
+}
+
+/* Every 'step'-th allocation of a scene, until there are no more. */
+static void
+fail_some(struct tally *t, size_t scene, long first, long step)
+{
+    char said[4096];
+
+    for (long n = first; !t->wrong; n += step) {
+        int status = run(scene, n, said, sizeof said);
+
+        if (WIFEXITED(status) && WEXITSTATUS(status) == FEWER) {
+            return;
+        }
+        count(t, scene, n, status, said);
+    }
+}
+
+/* Each allocation of a scene. */
+static void
+fail_each(struct tally *t, size_t scene)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), processes = cores > 0 ? 2 * cores : 2;
+    unsigned before = t->told + t->ended;
+
+    fflush(NULL);
+    for (long i = 0; i < processes; i++) {
+        pid_t pid = fork();
+
+        if (pid < 0) {
+            abort();
+        }
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            fail_some(t, scene, i + 1, processes);
+            fflush(NULL);
+            _exit(0);
+        }
+    }
+    for (int status; processes; processes--) {
+        t->wrong += wait(&status) < 0 || status != 0;
+    }
+    CHECK_INT(t->wrong, 0);
+    CHECK(t->told + t->ended > before);
+}
+
 static void
 every_allocation_fails_once(void **state)
 {
-    struct tree *folder = tree_create(); /* Who ends for want of memory leaves its project. */
-    unsigned survived = 0, ended = 0;
-    char said[4096];
-    long n = 0;
+    const char *before = getenv("TMPDIR");
+    struct tree *folder;
+    struct tally *t;
+    char *kept;
 
     (void)state;
-    setenv("TMPDIR", tree_path(folder), 1);
-    log_configure(LOG_OFF, LOG_TEXT);
-    for (n = 1; OURS; n++) {
-        int status = run(n, said, sizeof said);
-
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
-            break;
-        }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            survived++;
-        } else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
-                   (strstr(said, "out of memory, ending") ||
-                    /* jansson 2.14, where its buffer for a string cannot grow. */
-                    strstr(said, "lex_scan_string: Assertion"))) {
-            ended++;
-        } else {
-            fail_msg("allocation %ld: status %#x: %s", n, (unsigned)status, said);
-        }
+    if (!OURS) {
+        skip();
     }
-    printf("%ld allocations failed, one at a time: %u told, %u ended the process cleanly\n", n - 1,
-           survived, ended);
+    kept = before ? xstrdup(before) : NULL;
+    folder = tree_create(); /* Who ends for want of memory leaves its project. */
+    t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(t != MAP_FAILED);
+    setenv("TMPDIR", tree_path(folder), 1);
+    fail_each(t, CRYPTO);
+    begin_crypto(); /* For all that follow. */
+    for (size_t scene = 0; scene < SCENES; scene++) {
+        fail_each(t, scene);
+    }
+    if (kept) {
+        setenv("TMPDIR", kept, 1);
+    } else {
+        unsetenv("TMPDIR");
+    }
+    printf("%u allocations failed, one at a time: %u told, %u ended the process cleanly\n",
+           t->told + t->ended, t->told, t->ended);
     tree_destroy(folder);
-    CHECK(!OURS || survived > 20);
+    CHECK(t->told > 20);
+    munmap(t, sizeof *t);
+    free(kept);
 }
 
-/* With a number: only that one, in this process, for a debugger. */
+/* The last test: no process can be made of this one afterwards. */
+static void
+all_scenes_hold_without_a_fault(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    set_up(&s);
+    for (size_t scene = 0; scene < SCENES; scene++) {
+        play_scene(&s, scene);
+    }
+    tear_down(&s);
+    CHECK(!failed);
+}
+
+/* With the number of a scene and of an allocation: only that one, in this process, for a debugger.
+ */
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(all_scenes_hold_without_a_fault),
     };
 
     json_prepare();
     crypto_prepare();
-    if (argc > 1) {
-        log_configure(LOG_OFF, LOG_TEXT);
-        scenario(strtol(argv[1], NULL, 10));
+    log_configure(LOG_OFF, LOG_TEXT);
+    if (argc > 2) {
+        size_t scene = strtoul(argv[1], NULL, 10);
+
+        if (scene < SCENES) {
+            begin_crypto();
+        }
+        play_fault(scene < SCENES ? scene : CRYPTO, strtol(argv[2], NULL, 10));
     }
     return CHECK_RUN(tests);
 }
