@@ -635,9 +635,30 @@ check_knows_the_helpdesk() {
     run 0 check desk/.tandem/helpdesk/index.jsonl && has "$out" "1 checked: 0 errors"
 }
 
+# Whatever the umask of who starts it.
+what_it_writes_is_its_owner_s() {
+    local before loose
+    mkdir -p own/.tandem/standards && cp -r "$(dirname "$(dirname "$script")")/../deploy/example/.tandem/workflows" own/.tandem/
+    printf '# Locks\n\nOne at a time.\n' >own/.tandem/standards/locks.md
+    chmod -R go= own
+    before=$(umask)
+    umask 000
+    TANDEM_QUOTA_SERVICES=build=5/minute serve own
+    umask "$before"
+    run 0 call pos_workflow action=start workflow_type=bug_fix_v1 target_file=src/a.c --root own
+    run 0 call acquire_quota service=build --root own
+    run 0 call record_tool_outcome tool_name=build output='error: x is not there' exit_code:=1 --root own
+    until run 0 call search_standards query=locks --explain --root own && [[ $out == *"generation 1"* ]]; do :; done
+    loose=$(find own/.tandem -perm /077 | xargs)
+    kill "${servers[-1]}" && ends "${servers[-1]}"
+    loose+=$(find own/.tandem -perm /077 | xargs)
+    [ -z "$loose" ] || problem="others may read or write $loose"
+    has "$(find own/.tandem -type f)" own/.tandem/index/ && has "$(find own/.tandem -type f)" own/.tandem/state/
+}
+
 for name in mistakes_have_status_2 help_goes_to_standard_output settings_say_where_they_come_from \
     a_broken_file_names_line_and_column without_a_server with_a_server one_server_a_project windows_need_the_project_s_own_token \
-    a_server_without_http_takes_no_windows \
+    a_server_without_http_takes_no_windows what_it_writes_is_its_owner_s \
     a_given_token_is_the_only_one what_waits_is_answered_once a_signal_ends_it_and_cleans_up a_killed_server_is_no_server a_unix_socket ports_are_not_shared \
     a_race_for_one_project_has_one_winner the_range_can_be_exhausted a_wider_address_must_be_meant \
     a_loose_token_is_refused a_weak_state_key_is_refused the_prior_art_is_served_in_place end_of_input_is_the_end \

@@ -121,6 +121,8 @@ is_held_as_it_says() {
         has "$(status)" "$set: 0000000000000000"
     done
     [ "$(id -u)" -ne 0 ] || has "$(status)" "Uid: 65532 65532 65532 65532"
+    # What it knows is nobody's to look at, not even of its own user: else its environment would be that user's.
+    [ "$(id -u)" -ne 0 ] || [ "$(stat -c %u "/proc/$server/environ")" = 0 ] || problem="its memory is open to its user"
     has "$(call get_server_info)" '"sandbox": "files and system calls"'
     # Of those at one place the last counts.
     local writable
