@@ -14,7 +14,9 @@ struct asks_limits {
 
 struct asks;
 
+/* A new one; the limits are copied, and of their secret a key is made. */
 struct asks *asks_create(const struct asks_limits *limits);
+/* Null is ignored. */
 void asks_destroy(struct asks *a);
 
 /* What a client declared, from its capabilities (raw JSON): bits of enum asks_can. */
@@ -40,6 +42,8 @@ enum asks_step {
     ASKS_OVER,   /* It was cancelled or ended meanwhile. */
     ASKS_PARKED, /* It is not the caller's any more. */
 };
+/* Parks it, or writes what asks a modern client: the step says whose it is now.  Only the thread
+ * that has run it. */
 enum asks_step asks_settle(struct request *req);
 /* What waits for its client is being taken: its waiting is over.  If it was cancelled, so are its
  * questions. */

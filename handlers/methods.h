@@ -60,6 +60,8 @@ const struct method *method_find(struct slice name);
 #define ROW(NAME, HANDLE, PREPARE, ERAS, SESSION, SCOPE, KIND) enum err HANDLE(struct request *req);
 METHODS(ROW)
 #undef ROW
+/* What a row wants checked before its method runs, on the transport's thread; may change
+ * '*runs'.  An error is the answer. */
 enum err tools_prepare(struct request *req, enum runs *runs);
 enum err offers_prepare(struct request *req, enum runs *runs);
 enum err resources_prepare(struct request *req, enum runs *runs);

@@ -15,6 +15,7 @@
 
 struct operations;
 
+/* A new one, all 0. */
 struct operations *operations_create(void);
 /* Null is ignored. */
 void operations_destroy(struct operations *o);

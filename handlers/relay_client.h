@@ -50,6 +50,8 @@ struct relay_client_options {
     unsigned heartbeat_s;       /* How often the owner sees whether it is there. */
 };
 
+/* A new client, for relay_client_close(); the options are copied, with the envelope as far as it
+ * is needed. */
 struct relay_client *relay_client_open(const struct relay_client_options *options);
 /* It has left: it is told nothing more, and may come back. */
 void relay_client_close(struct relay_client *client);

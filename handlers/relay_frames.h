@@ -28,6 +28,7 @@ struct relay_welcome {
     const struct bus_patterns *patterns;
     unsigned heartbeat_s;
 };
+/* Frames of the server, added to 'out' as JSON text. */
 void relay_write_welcome(struct buf *out, const struct relay_welcome *welcome);
 void relay_write_subscribed(struct buf *out, const struct bus_patterns *patterns);
 /* The frame of an event is its text between these two: what is the same for all who are told is

@@ -47,6 +47,7 @@ struct discovery {
         .url = NULL    \
     }
 
+/* Frees what it holds, and wipes the token. */
 void discovery_fini(struct discovery *d);
 /* The place of 'url' for WebSocket, new; null if there is none: a Unix socket, or null itself. */
 char *discovery_ws_url(const char *url);

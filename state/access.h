@@ -23,6 +23,7 @@ struct grant {
     char *tenants;   /* Their ids, with blanks between them; null if tokens do not say. */
     char *client;    /* Who asked for the token; for logs; may be null. */
 };
+/* Takes a reference, and returns it. */
 struct grant *grant_ref(struct grant *g);
 /* Null is ignored. */
 void grant_unref(struct grant *g);
@@ -61,6 +62,7 @@ struct access_counters {
     uint64_t remembered, verified, refused; /* Answers: from memory; by verifying; no good. */
     size_t size;
 };
+/* What is counted, as it is now. */
 struct access_counters access_counters(struct access *a);
 
 #endif

@@ -111,6 +111,7 @@ struct budget_counters {
     uint64_t tokens; /* Counted since the start. */
     uint64_t saves, save_failures;
 };
+/* What is counted, as it is now. */
 struct budget_counters budget_counters(struct budget *b);
 
 #endif

@@ -46,6 +46,7 @@ struct bus_options {
         .replay_ns = INT64_C(300000000000)                                               \
     }
 
+/* A new one; the options are copied. */
 struct bus *bus_create(const struct bus_options *options);
 /* Stops the thread, if there is one.  All readers must be closed.  Null is ignored. */
 void bus_destroy(struct bus *bus);
@@ -81,6 +82,7 @@ const char *published_name(enum published published);
  * E_ARGUMENT. */
 enum err bus_check_topic(struct slice topic, struct fault *f);
 
+/* Names this run of the sequence; borrowed, set once. */
 const char *bus_epoch(const struct bus *bus);
 /* The number of the newest event; 0 before the first. */
 uint64_t bus_seq(struct bus *bus);
@@ -98,6 +100,7 @@ void bus_set_filters(struct bus *bus, const struct bus_patterns *filters);
 /* Stores a copy in '*filters', which must be empty and is the caller's to free. */
 void bus_filters(struct bus *bus, struct bus_patterns *filters);
 
+/* While it is off nothing is published. */
 void bus_enable(struct bus *bus, bool enabled);
 /* As it was made, for tests: what is kept and counted is forgotten, as are filters; the sequence
  * goes on, and subscribers and readers stay. */
@@ -134,6 +137,7 @@ struct bus_stats {
     uint64_t read, unread, refused, overflows;
     uint64_t lock_acquisitions, lock_waits;
 };
+/* What is counted, as it is now. */
 struct bus_stats bus_stats(struct bus *bus);
 
 #endif

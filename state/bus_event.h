@@ -26,6 +26,7 @@ struct bus_event {
     char *memory;
 };
 
+/* Takes a reference, and returns it. */
 struct bus_event *bus_event_ref(struct bus_event *event);
 /* Null is ignored. */
 void bus_event_unref(struct bus_event *event);

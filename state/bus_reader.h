@@ -112,6 +112,7 @@ struct bus_reader_stats {
     size_t replay;                 /* and of the past. */
     uint64_t last_seq;             /* Of the newest event that was taken; 0 before the first. */
 };
+/* What is counted, as it is now. */
 struct bus_reader_stats bus_reader_stats(struct bus_reader *reader);
 
 #endif

@@ -64,6 +64,7 @@ struct listener {
     struct listener *next, *prev;
 };
 
+/* A new one, to which nobody listens. */
 struct changes *changes_create(void);
 /* Nobody may be listening.  Null is ignored. */
 void changes_destroy(struct changes *c);

@@ -25,6 +25,7 @@ struct config_texts {
     unsigned line[SETTING_COUNT]; /* Of the file; else 0. */
 };
 
+/* Frees what it holds; it can be used again, empty. */
 void config_texts_fini(struct config_texts *texts);
 /* Notes that 'setting' is to be 'text'.  A second text of a LIST is added to the first, any other
  * replaces it. */
@@ -97,6 +98,7 @@ struct config_counters {
     uint64_t refused; /* Of them, those that were no good. */
     uint64_t version; /* Of the snapshot in force. */
 };
+/* What is counted, as it is now. */
 struct config_counters config_counters(struct config *c);
 
 /* Checks the text of a configuration file for "tandem check". */

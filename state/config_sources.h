@@ -17,6 +17,7 @@ struct config_sources {
     _Atomic uint64_t reads, refused;          /* Times that they were read; and were no good. */
 };
 
+/* Frees what it holds. */
 void config_sources_fini(struct config_sources *sources);
 /* Builds the snapshot that is to come after 'old' (null: the first) out of the sources, without
  * what was set at run time for 'but' (-1: with all of it).  Errors as config_create(). */

@@ -31,6 +31,7 @@ enum err embed_queries_get(struct embed_queries *q, const char *text, int64_t de
                            struct query_vector *vector, struct fault *f);
 void embed_queries_release(struct embed_queries *q, struct query_vector *vector);
 
+/* Of the vectors that are kept. */
 struct slots_counters embed_queries_counters(struct embed_queries *q);
 
 #endif

@@ -101,6 +101,7 @@ enum helpdesk_state {
     HELPDESK_STATES(ROW)
 #undef ROW
 };
+/* As it is told; borrowed for ever. */
 const char *helpdesk_state_name(enum helpdesk_state state);
 
 struct helpdesk_status {
@@ -125,6 +126,7 @@ void helpdesk_status(struct helpdesk *h, const char *index, struct helpdesk_stat
 struct helpdesk_totals {
     uint64_t loads, failures, searches;
 };
+/* What is counted, as it is now. */
 struct helpdesk_totals helpdesk_totals(struct helpdesk *h);
 /* Of the table of indexes. */
 struct slots_counters helpdesk_counters(struct helpdesk *h);

@@ -25,6 +25,7 @@ struct helpdesk_remote_options {
     const struct clock *clock; /* Borrowed. */
 };
 
+/* A new one, which has fetched nothing yet. */
 struct helpdesk_remote *helpdesk_remote_create(const struct helpdesk_remote_options *options);
 /* Null is ignored. */
 void helpdesk_remote_destroy(struct helpdesk_remote *r);

@@ -53,6 +53,7 @@ void jwks_refresh(struct jwks *j);
 struct jwks_counters {
     uint64_t looks, failures, changes;
 };
+/* What is counted, as it is now. */
 struct jwks_counters jwks_counters(struct jwks *j);
 
 #endif

@@ -64,6 +64,7 @@ struct learnings_counters {
     uint64_t unloaded;          /* Times that somebody's lessons were taken out of memory. */
     size_t targets, bytes;      /* Known, and of their lessons in memory, now. */
 };
+/* What is counted, as it is now. */
 struct learnings_counters learnings_counters(struct learnings *l);
 
 #endif

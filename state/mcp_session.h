@@ -69,6 +69,7 @@ struct mcp_sessions_counters {
     uint64_t started, ended, expired, refused;
 };
 
+/* A new table; 'clock' is borrowed and must outlive it, 'limits' are copied. */
 struct mcp_sessions *mcp_sessions_create(const struct clock *clock,
                                          const struct mcp_session_limits *limits);
 /* Nobody may hold a session.  Null is ignored. */

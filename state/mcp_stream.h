@@ -38,6 +38,7 @@ struct mcp_streams_counters {
     uint64_t sent, replayed, dropped;
 };
 
+/* What all sets share; 'clock' is borrowed and must outlive it, 'limits' are copied. */
 struct mcp_streams *mcp_streams_create(const struct clock *clock,
                                        const struct mcp_stream_limits *limits);
 /* All sets have been destroyed.  Null is ignored. */

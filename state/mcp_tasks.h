@@ -68,6 +68,7 @@ struct mcp_tasks_class {
     void (*ended)(void *arg, struct mcp_task *task);
 };
 
+/* A new table; 'clock' is borrowed and must outlive it, 'limits' are copied. */
 struct mcp_tasks *mcp_tasks_create(const struct clock *clock, const struct mcp_task_limits *limits);
 /* Null is ignored.  Tasks that are still held live on. */
 void mcp_tasks_destroy(struct mcp_tasks *t);

@@ -120,6 +120,7 @@ struct quota_counters {
     uint64_t counters;                       /* In memory, now. */
     uint64_t lock_acquisitions, lock_waits;
 };
+/* What is counted, as it is now. */
 struct quota_counters quota_counters(struct quota *q);
 
 /* All that a tenant may use, at one moment. */
@@ -131,6 +132,8 @@ struct quota_summary {
     bool reduced;
     int64_t updated_ns; /* Wall. */
 };
+/* Fills 'summary', for quota_summary_fini(), with all services of the settings and of 'own', the
+ * tenant's.  E_NOT_READY: ask again; or what is wrong with 'own'. */
 enum err quota_summary(struct quota *q, const char *tenant, const json_t *own,
                        struct quota_summary *summary, struct fault *f);
 void quota_summary_fini(struct quota_summary *summary);

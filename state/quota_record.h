@@ -17,6 +17,7 @@ enum quota_record_kind {
     RECORD_KIND_COUNT,
 };
 
+/* Writes one, with its check sum. */
 void quota_record_put(enum quota_record_kind kind, const struct quota_add *add,
                       unsigned char out[QUOTA_RECORD_SIZE]);
 /* False if the bytes are no whole record of that kind. */

@@ -23,6 +23,7 @@ struct quota_row {
 
 enum quota_part { PART_EVEN, PART_ODD, PART_BASE, PART_COUNT };
 
+/* A new, empty table. */
 struct quota_rows *quota_rows_create(void);
 /* Null is ignored. */
 void quota_rows_destroy(struct quota_rows *rows);

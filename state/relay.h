@@ -27,6 +27,7 @@ struct relay_options {
     int64_t keep_ns;           /* and how long one that has left is known. */
 };
 
+/* A new one, without cards; the options are copied. */
 struct relay *relay_create(const struct relay_options *options);
 /* Every card has been left.  Null is ignored. */
 void relay_destroy(struct relay *r);
@@ -68,6 +69,7 @@ struct relay_counters {
     unsigned connected, known;
     uint64_t connections, resumed, refused;
 };
+/* What is counted, as it is now. */
 struct relay_counters relay_counters(struct relay *r);
 
 #endif

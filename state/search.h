@@ -88,6 +88,7 @@ struct search_status {
     bool embeds;       /* There is an embedder, and this is how far it is: */
     struct search_embed_status vectors;
 };
+/* How the index is, and what its caches have counted, now. */
 void search_status(struct search *s, struct search_status *status);
 struct slots_counters search_counters(struct search *s);
 /* Of the vectors of questions; all 0 without an embedder. */

@@ -36,6 +36,7 @@ struct search_embed_status {
     uint64_t failures;
     char trouble[512]; /* Why the last batch failed; empty if it did not. */
 };
+/* How far it is, now. */
 void search_embed_status(struct search_embed *s, struct search_embed_status *status);
 
 #endif

@@ -27,6 +27,7 @@ struct search_look {
     {                             \
         .problems = PROBLEMS_INIT \
     }
+/* Frees what it holds; it can be used again, empty. */
 void search_look_fini(struct search_look *told);
 
 /* Makes the generation 'number' after 'old' (or null) in '*store', counted; null if nothing has

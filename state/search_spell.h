@@ -23,6 +23,7 @@ struct spelling_set {
     struct spelling_seen *seen; /* Owned. */
 };
 
+/* Notes a word of a passage, once however often it comes; copied. */
 void spelling_note(struct spelling_set *set, const struct word *word);
 /* Adds what was noted to the table, and takes out of it what no passage has any more.  Errors as
  * sql_do(). */

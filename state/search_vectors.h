@@ -58,6 +58,7 @@ struct search_vectors_info {
     size_t count, there;
     unsigned dimension;
 };
+/* What there is of them. */
 struct search_vectors_info search_vectors_info(const struct search_vectors *v);
 
 struct vector_near {

@@ -399,6 +399,7 @@ void settings_adopt(struct settings *s, const struct settings *from, enum settin
 /* Whether 'setting' has the same value in both. */
 bool settings_same(const struct settings *a, const struct settings *b, enum setting setting);
 
+/* Takes a reference, and returns it. */
 struct settings *settings_ref(struct settings *s);
 /* Null is ignored. */
 void settings_unref(struct settings *s);

@@ -80,6 +80,7 @@ void state_destroy(struct state *state);
  * ending.  Any thread. */
 void state_give_up(struct state *state);
 
+/* What it was made with; borrowed from the state. */
 const struct state_options *state_options(const struct state *state);
 const struct clock *state_clock(const struct state *state);
 /* Where the project's standards are (standards.h).  Borrowed from the state. */

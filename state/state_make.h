@@ -21,6 +21,7 @@ struct named_sources {
     struct skill_source all[SKILLS_SOURCES_MAX];
     size_t count;
 };
+/* Fills 'n', for state_forget_names(); the paths of settings are borrowed from 'o'. */
 void state_name_sources(const struct state_options *o, struct named_sources *n);
 void state_forget_names(struct named_sources *n);
 

@@ -160,6 +160,7 @@ struct tenants_counters {
     struct slots_counters cache; /* 'load_failures' of files that could not be used. */
     struct tenant_guard_counters guard;
 };
+/* What is counted, as it is now. */
 struct tenants_counters tenants_counters(struct tenants *t);
 
 #endif

@@ -13,6 +13,7 @@ struct traffic {
     _Atomic int64_t accepted, refused; /* Since the start. */
 };
 
+/* A new one, all 0. */
 struct traffic *traffic_create(void);
 /* Null is ignored. */
 void traffic_destroy(struct traffic *t);

@@ -78,6 +78,7 @@ struct watch_counters {
     size_t unwatched;               /* Folders that are only looked at. */
     uint64_t events, tellings;
 };
+/* What is counted, as it is now. */
 struct watch_counters watch_counters(struct watch *w);
 
 #endif

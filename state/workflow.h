@@ -108,6 +108,7 @@ struct workflow_counters {
     uint64_t action_acquisitions, action_waits; /* Of the sessions' action locks. */
     uint64_t saves, conflicts, started, resumed, deleted, cleaned, set_aside;
 };
+/* What is counted, as it is now. */
 struct workflow_counters workflow_counters(struct workflow *w);
 
 #endif

@@ -64,6 +64,7 @@ enum err gate_derive(const struct gate_hints *hints, struct gate **gate, struct 
 /* Tier 3: a new reference to a gate that accepts anything, and says so in a warning. */
 struct gate *gate_permissive(void);
 
+/* Takes a reference, and returns it. */
 struct gate *gate_ref(struct gate *gate);
 /* Null is ignored. */
 void gate_unref(struct gate *gate);

@@ -14,6 +14,7 @@
 
 struct workflow_gates;
 
+/* A new, empty one. */
 struct workflow_gates *workflow_gates_create(void);
 /* Null is ignored. */
 void workflow_gates_destroy(struct workflow_gates *g);

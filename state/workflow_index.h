@@ -38,6 +38,7 @@ void session_summary_unref(struct session_summary *s);
 
 struct workflow_index;
 
+/* A new, empty one. */
 struct workflow_index *workflow_index_create(void);
 /* Null is ignored. */
 void workflow_index_destroy(struct workflow_index *ix);
@@ -71,6 +72,7 @@ bool workflow_index_unfinished(struct workflow_index *ix, const char *pack, cons
 struct workflow_index_counts {
     size_t all, by_state[RECORD_STATE_COUNT];
 };
+/* How many there are, in all and in each state. */
 struct workflow_index_counts workflow_index_counts(const struct workflow_index *ix)
     REQUIRES(LC_WF_START);
 /* All summaries, each a new reference, in a new array of '*count'; unsorted. */

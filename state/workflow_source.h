@@ -77,6 +77,7 @@ struct wf_source {
     size_t task_count, criterion_count, done_count; /* Of all tasks. */
 };
 
+/* Takes a reference, and returns it. */
 struct wf_source *wf_source_ref(struct wf_source *source);
 /* Null is ignored. */
 void wf_source_unref(struct wf_source *source);

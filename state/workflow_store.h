@@ -149,6 +149,7 @@ struct workflow_store_counters {
     uint64_t action_acquisitions, action_waits; /* Of all action locks. */
     uint64_t saves, conflicts, started, resumed, deleted, cleaned, set_aside;
 };
+/* What is counted, as it is now. */
 struct workflow_store_counters workflow_store_counters(struct workflow_store *store);
 
 #endif

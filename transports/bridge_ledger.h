@@ -41,6 +41,7 @@ struct ledger {
     struct ledger_question *questions; /* Requests of the server that wait for the client. */
 };
 
+/* An empty ledger; the options are copied.  Its end frees all that is written down. */
 void ledger_init(struct ledger *l, const struct ledger_options *options);
 void ledger_fini(struct ledger *l);
 

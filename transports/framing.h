@@ -28,6 +28,7 @@ enum framing_event {
     FRAMING_TOO_LONG, /* A line over the limit; told once, its rest is skipped up to its LF. */
 };
 
+/* Nothing was handed over yet.  Its end frees the unfinished line. */
 void framing_init(struct framing *fr, size_t max_line);
 void framing_fini(struct framing *fr);
 /* Hands over 'bytes', borrowed until framing_next() has returned FRAMING_MORE, which must come

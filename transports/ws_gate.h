@@ -40,6 +40,7 @@ struct ws_gate {
     unsigned code;       /* The first bytes of a close frame's payload. */
 };
 
+/* At the beginning of a connection, whose messages may have 'max' bytes. */
 void ws_gate_init(struct ws_gate *g, size_t max);
 /* Looks at the next 'len' bytes, takes out of them what shall not pass, and returns how many are
  * left at 'data'.  A violation passes no more, nor anything after it: then 'refused' is the code to

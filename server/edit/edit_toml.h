@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+/* As edit_json_set(), edit_json_remove() and edit_json_get(). */
 enum err edit_toml_set(struct slice text, const char *const *path, size_t depth,
                        const json_t *value, struct buf *out, struct fault *f);
 enum err edit_toml_remove(struct slice text, const char *const *path, size_t depth, struct buf *out,

@@ -34,6 +34,7 @@ struct file_identity {
     int64_t mtime_ns;
 };
 
+/* Whether a file is the same, unchanged. */
 static inline bool
 file_identity_equal(const struct file_identity *a, const struct file_identity *b)
 {

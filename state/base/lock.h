@@ -92,6 +92,7 @@ struct lock_counters {
     uint64_t acquisitions, waits;
 };
 
+/* A free lock of that rank. */
 void lock_init(struct lock *l, enum lock_rank rank);
 /* Nobody may hold or want it. */
 void lock_fini(struct lock *l);
@@ -108,6 +109,7 @@ void lock_release_(struct lock *l, enum lock_rank rank);
 #define LOCK(NAME, L) lock_acquire_##NAME(L)
 #define UNLOCK(NAME, L) lock_release_##NAME(L)
 
+/* Who ends one has made sure that nobody waits. */
 void cond_init(struct cond *c);
 void cond_fini(struct cond *c);
 /* Waits until woken or until 'deadline_ns' on the monotonic clock (INT64_MAX: for ever); false if

@@ -54,12 +54,14 @@ struct slice {
 #define SLICE(LITERAL) ((struct slice){"" LITERAL, sizeof(LITERAL) - 1})
 #define SLICE_NONE ((struct slice){NULL, 0})
 
+/* All of 'text', borrowed; null is an empty one. */
 static inline struct slice
 slice_of(const char *text)
 {
     return (struct slice){text, text ? strlen(text) : 0};
 }
 
+/* Whether it is that text, or that slice, byte by byte. */
 static inline bool
 slice_is(struct slice s, const char *text)
 {
@@ -101,6 +103,7 @@ struct buf {
 #define BUF_INIT {.data = NULL}
 /* clang-format on */
 
+/* Frees what it holds; it can be used again, empty. */
 void buf_fini(struct buf *b);
 /* Empties 'b', keeping its memory. */
 void buf_reset(struct buf *b);
@@ -119,6 +122,7 @@ buf_add(struct buf *b, const void *data, size_t len)
         buf_add_growing(b, data, len);
     }
 }
+/* The same for one byte, a text, and what printf() makes; 'failed' without memory. */
 static inline void
 buf_addc(struct buf *b, char c)
 {

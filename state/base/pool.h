@@ -46,6 +46,7 @@ struct pool_counters {
         uint64_t taken; /* Jobs that a worker has taken so far. */
     } lanes[LANE_COUNT];
 };
+/* What is counted, as it is now. */
 struct pool_counters pool_counters(struct pool *p);
 
 #endif

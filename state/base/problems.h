@@ -30,6 +30,7 @@ struct problems {
 #define PROBLEMS_INIT {.items = NULL}
 /* clang-format on */
 
+/* Frees what it holds. */
 void problems_fini(struct problems *p);
 /* Adds one; 'p' may be null, then nothing happens.  'file' is copied, and may be null. */
 void problems_add(struct problems *p, enum problem_severity severity, const char *file,
