@@ -306,7 +306,7 @@ run(struct invocation *invocation)
 const struct command command_doctor = {
     .name = "doctor",
     .usage = "[CLIENT]",
-    .summary = "check the clients that are set up, and what of the sandbox this system has",
+    .summary = "check the clients that are set up, and the sandbox here",
     .details = "Runs the command of each entry as an editor does, without an environment and in "
                "the folder /, or asks its URL; shakes hands in both eras of MCP; says what is "
                "wrong, and what mends it. Then what of the sandbox a server here would have: "
