@@ -58,8 +58,9 @@ void relay_client_close(struct relay_client *client);
 
 /* Takes a text of the client.  relay_client_fill() is to be called soon after it. */
 void relay_client_take(struct relay_client *client, struct slice text);
-/* Sends what waits in the bus, as far as there is room. */
-void relay_client_fill(struct relay_client *client);
+/* Sends what waits in the bus, as far as there is room.  True if there is more; else what comes
+ * from then on wakes. */
+bool relay_client_fill(struct relay_client *client);
 /* Says farewell; it is told nothing more. */
 void relay_client_leave(struct relay_client *client, const char *reason);
 /* Why its connection is to be closed once all is sent, borrowed for ever; null: it is not. */

@@ -20,19 +20,20 @@
 
 struct relay_client {
     _Atomic unsigned refs; /* The owner's, and one an event that is being published. */
+    /* What each event that it is told touches stands together. */
     struct relay_client_options options; /* 'env' is not used. */
-    struct envelope env;                 /* Whose events it sees, and for whom it publishes. */
-    struct buf texts;                    /* What its slices are of. */
-    char client_id[TENANT_ID_SIZE];      /* Asked for by hello. */
-    struct rate rate;
-    int64_t began_ns;
-    struct bus_reader *reader; /* Owned; null before hello. */
-    struct relay_card *card;   /* Its own, likewise. */
-    struct bus_patterns patterns;
+    struct bus_reader *reader;           /* Owned; null before hello. */
+    struct relay_card *card;             /* Its own, likewise. */
+    const char *over;                    /* Why it ends; borrowed for ever. */
     bool nothing;  /* It has unsubscribed from all: an empty set would stand for everything. */
     bool complete; /* None was missing before what it is told of the past. */
     struct relay_tally tally;
-    const char *over; /* Why it ends; borrowed for ever. */
+    int64_t began_ns;
+    struct envelope env;            /* Whose events it sees, and for whom it publishes. */
+    struct buf texts;               /* What its slices are of. */
+    char client_id[TENANT_ID_SIZE]; /* Asked for by hello. */
+    struct rate rate;
+    struct bus_patterns patterns;
 };
 
 /* relay_client.c */

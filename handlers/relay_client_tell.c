@@ -18,21 +18,13 @@ relay_client_tell_all(struct relay_client *c, const char *topic, json_t *data)
     events_tell_relay(state_bus(c->options.dispatcher->state), topic, c->reader, name, data);
 }
 
-static void
-wake(void *arg)
-{
-    struct relay_client *c = arg;
-
-    c->options.class->wake(c->options.owner);
-}
-
 enum err
 relay_client_read(struct relay_client *c, struct bus_reader_options *options,
                   struct bus_reader **reader, struct bus_reader_start *start, struct fault *f)
 {
     options->take_bytes = RELAY_ROOM;
-    options->wake = wake;
-    options->arg = c;
+    options->wake = c->options.class->wake;
+    options->arg = c->options.owner;
     return dispatch_read_events(c->options.dispatcher, &c->env, options, reader, start, f);
 }
 
@@ -131,15 +123,28 @@ tell_items(struct relay_client *c, const struct bus_item *items, size_t count)
     }
 }
 
-void
+/* Tells the card that so many events were sent, and what is known of the reader since. */
+static void
+keep_tally(struct relay_client *c, size_t sent, const struct bus_reader_stats *stats)
+{
+    c->tally.sent = sent;
+    c->tally.dropped = stats->dropped - c->tally.dropped;
+    c->tally.buffered = stats->waiting;
+    relay_tell(relay_client_relay(c), c->card, &c->tally);
+    c->tally.dropped = stats->dropped;
+}
+
+bool
 relay_client_fill(struct relay_client *c)
 {
-    struct bus_item items[BATCH];
+    struct bus_item items[BATCH] NOT_CLEARED;
     struct bus_reader_stats stats;
-    size_t count, sent = 0;
+    bool more = c->reader && !c->over;
+    size_t sent = 0;
 
-    while (c->reader && !c->over && c->options.class->waiting(c->options.owner) < RELAY_ROOM &&
-           (count = bus_reader_take(c->reader, items, BATCH)) > 0) {
+    while (more && c->options.class->waiting(c->options.owner) < RELAY_ROOM) {
+        size_t count = bus_reader_take(c->reader, items, BATCH, &stats);
+
         if (!c->nothing) {
             tell_items(c, items, count);
         }
@@ -147,13 +152,10 @@ relay_client_fill(struct relay_client *c)
             sent += items[i].kind == BUS_ITEM_EVENT;
             bus_event_unref(items[i].event);
         }
+        more = !stats.empty && !c->over;
     }
     if (sent && c->card) {
-        stats = bus_reader_stats(c->reader);
-        c->tally.sent = sent;
-        c->tally.dropped = stats.dropped - c->tally.dropped;
-        c->tally.buffered = stats.waiting;
-        relay_tell(relay_client_relay(c), c->card, &c->tally);
-        c->tally.dropped = stats.dropped;
+        keep_tally(c, sent, &stats);
     }
+    return more;
 }

@@ -15,6 +15,7 @@ struct gap {
     uint64_t from, to; /* Both included; 'from' 0: there is none. */
 };
 
+/* What each event touches stands together. */
 struct bus_reader {
     struct bus *bus; /* Borrowed; set once, as are the next four. */
     char *tenant;    /* Owned, or null. */
@@ -22,27 +23,39 @@ struct bus_reader {
     void (*wake)(void *arg);
     void *arg;
     struct bus_reader *next GUARDED_BY(LC_BUS), **self GUARDED_BY(LC_BUS);
-    struct bus_patterns patterns GUARDED_BY(LC_BUS);
+    enum { ON, ENDING, OVER } life GUARDED_BY(LC_BUS);
+    bool told GUARDED_BY(LC_BUS); /* The owner will look. */
+    /* What came since it was opened. */
+    struct bus_event **ring GUARDED_BY(LC_BUS); /* Owned; options.queue places. */
+    unsigned first GUARDED_BY(LC_BUS), count GUARDED_BY(LC_BUS);
+    size_t bytes GUARDED_BY(LC_BUS);
+    struct gap gap GUARDED_BY(LC_BUS);
     /* What it was opened with. */
     struct gap past GUARDED_BY(LC_BUS);
     struct bus_event **replay GUARDED_BY(LC_BUS); /* Owned; null once it is handed out. */
     size_t replay_at GUARDED_BY(LC_BUS), replay_count GUARDED_BY(LC_BUS);
-    /* What came since. */
-    struct gap gap GUARDED_BY(LC_BUS);
-    struct bus_event **ring GUARDED_BY(LC_BUS); /* Owned; options.queue places. */
-    unsigned first GUARDED_BY(LC_BUS), count GUARDED_BY(LC_BUS);
-    size_t bytes GUARDED_BY(LC_BUS);
-    bool told GUARDED_BY(LC_BUS); /* The owner will look. */
-    enum { ON, ENDING, OVER } life GUARDED_BY(LC_BUS);
-    enum bus_over over GUARDED_BY(LC_BUS);            /* Why. */
     struct bus_reader_stats stats GUARDED_BY(LC_BUS); /* The members that count. */
+    struct bus_patterns patterns GUARDED_BY(LC_BUS);
+    enum bus_over over GUARDED_BY(LC_BUS); /* Why. */
 };
 
 static bool
 sees_locked(const struct bus_reader *r, const struct bus_event *event) REQUIRES(LC_BUS)
 {
-    return bus_event_is_for(event, r->tenant) && bus_patterns_match(&r->patterns, event->topic) &&
-           bus_patterns_match(&r->bus->outside, event->topic);
+    return bus_event_is_for(event, r->tenant) && bus_patterns_match(&r->patterns, event->topic);
+}
+
+/* Whether readers may read it at all: the same for all of them. */
+static bool
+is_outside(const struct bus *bus, const struct bus_event *event)
+{
+    return bus_patterns_match(&bus->outside, event->topic);
+}
+
+static bool
+sees_kept_locked(const struct bus_reader *r, const struct bus_event *event) REQUIRES(LC_BUS)
+{
+    return sees_locked(r, event) && is_outside(r->bus, event);
 }
 
 /* ---- What is new ---- */
@@ -110,7 +123,9 @@ push_locked(struct bus_reader *r, struct bus_event *event) REQUIRES(LC_BUS)
 void
 bus_readers_push_locked(struct bus *bus, struct bus_event *event) REQUIRES(LC_BUS)
 {
-    for (struct bus_reader *r = bus->readers; r; r = r->next) {
+    struct bus_reader *r = is_outside(bus, event) ? bus->readers : NULL;
+
+    for (; r; r = r->next) {
         if (r->life == ON && sees_locked(r, event)) {
             push_locked(r, event);
         }
@@ -142,7 +157,8 @@ skip_to_last_locked(struct bus_reader *r, unsigned last) REQUIRES(LC_BUS)
     unsigned back = bus->count;
 
     while (back > 0 && last > 0) {
-        last -= sees_locked(r, bus_kept_locked(bus, --back));
+        back--;
+        last -= sees_kept_locked(r, bus_kept_locked(bus, back));
     }
     return back;
 }
@@ -157,7 +173,7 @@ pick_locked(struct bus_reader *r, unsigned back, struct bus_reader_start *start)
     for (; back < bus->count; back++) {
         struct bus_event *event = bus_kept_locked(bus, back);
 
-        if (sees_locked(r, event)) {
+        if (sees_kept_locked(r, event)) {
             start->from = start->from ? start->from : event->seq;
             r->replay[r->replay_count++] = bus_event_ref(event);
         }
@@ -337,6 +353,25 @@ take_one_locked(struct bus_reader *r, struct bus_item *item) REQUIRES(LC_BUS)
     return true;
 }
 
+static bool
+is_empty_locked(const struct bus_reader *r) REQUIRES(LC_BUS)
+{
+    return !r->past.from && r->replay_at == r->replay_count && !r->gap.from && !r->count &&
+           r->life != ENDING;
+}
+
+static struct bus_reader_stats
+stats_locked(const struct bus_reader *r) REQUIRES(LC_BUS)
+{
+    struct bus_reader_stats s = r->stats;
+
+    s.waiting = r->count;
+    s.waiting_bytes = r->bytes;
+    s.replay = r->replay_count - r->replay_at;
+    s.empty = is_empty_locked(r);
+    return s;
+}
+
 /* Events that are not kept for others any more are freed here, under the lock: no more than a
  * reader's queue holds, and only when somebody asks for a replay. */
 static void
@@ -365,7 +400,8 @@ bus_reader_rewind(struct bus_reader *r, uint64_t seq, struct bus_reader_start *s
 }
 
 size_t
-bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max)
+bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max,
+                struct bus_reader_stats *stats)
 {
     size_t taken = 0, bytes = 0;
 
@@ -378,8 +414,9 @@ bus_reader_take(struct bus_reader *r, struct bus_item *items, size_t max)
     if (r->replay && r->replay_at == r->replay_count) {
         end_replay_locked(r);
     }
-    if (!taken) {
-        r->told = false;
+    r->told = !is_empty_locked(r);
+    if (stats) {
+        *stats = stats_locked(r);
     }
     UNLOCK(BUS, &r->bus->lock);
     return taken;
@@ -444,10 +481,7 @@ bus_reader_stats(struct bus_reader *r)
     struct bus_reader_stats s;
 
     LOCK(BUS, &r->bus->lock);
-    s = r->stats;
-    s.waiting = r->count;
-    s.waiting_bytes = r->bytes;
-    s.replay = r->replay_count - r->replay_at;
+    s = stats_locked(r);
     UNLOCK(BUS, &r->bus->lock);
     return s;
 }

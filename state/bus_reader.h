@@ -15,7 +15,7 @@
  * functions for any that holds no lock.  'wake' makes the owner take soon.  It is called by
  * whoever publishes, under the lock of the bus, so that it is never called once the reader is
  * closed: it may send a wake (uv_async_send, keeper_stir, an outbox's), take locks behind BUS, and
- * nothing else.  It comes once until the owner has found nothing more to take.  The events that are
+ * nothing else.  It comes once until the owner has taken all there is.  The events that are
  * handed out are counted, and are let go whenever and wherever the owner likes: all readers share
  * one text. */
 #ifndef TANDEM_BUS_READER_H
@@ -88,9 +88,21 @@ struct bus_item {
     uint64_t from, to;
 };
 
-/* Stores up to 'max' of what comes next, within 'take_bytes', and returns how many.  0: there is
- * nothing, and what comes from then on wakes. */
-size_t bus_reader_take(struct bus_reader *reader, struct bus_item *items, size_t max);
+struct bus_reader_stats {
+    uint64_t taken, dropped;
+    size_t waiting, waiting_bytes; /* Of what is published; */
+    size_t replay;                 /* and of the past. */
+    uint64_t last_seq;             /* Of the newest event that was taken; 0 before the first. */
+    bool empty;                    /* There is nothing to take. */
+};
+/* What is counted, as it is now. */
+struct bus_reader_stats bus_reader_stats(struct bus_reader *reader);
+
+/* Stores up to 'max' of what comes next, within 'take_bytes', and returns how many; and what is
+ * known of it then in '*stats' (may be null): where that is empty, what comes from then on
+ * wakes. */
+size_t bus_reader_take(struct bus_reader *reader, struct bus_item *items, size_t max,
+                       struct bus_reader_stats *stats);
 
 /* Begins anew behind 'seq' of this run, in one step, without giving up its place: what it has is
  * dropped, and told again as far as it is kept.  Its owner takes at once.  By the thread that
@@ -105,14 +117,5 @@ void bus_reader_choose(struct bus_reader *reader, const struct bus_patterns *pat
 bool bus_readers_next_tenant(struct bus *bus, const char *after, char tenant[TENANT_ID_SIZE]);
 /* All readers of 'tenant' are over, and what they have not taken is dropped.  Returns how many. */
 unsigned bus_readers_end(struct bus *bus, const char *tenant);
-
-struct bus_reader_stats {
-    uint64_t taken, dropped;
-    size_t waiting, waiting_bytes; /* Of what is published; */
-    size_t replay;                 /* and of the past. */
-    uint64_t last_seq;             /* Of the newest event that was taken; 0 before the first. */
-};
-/* What is counted, as it is now. */
-struct bus_reader_stats bus_reader_stats(struct bus_reader *reader);
 
 #endif

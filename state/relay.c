@@ -5,13 +5,18 @@
 #include "state/base/lock.h"
 #include "state/base/random.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 struct relay_card {
+    /* Its client's own: one thread writes them, for each that is told, and takes no lock. */
+    _Atomic uint64_t sent, dropped, acked, buffered;
+    _Atomic int64_t active_ns;
+    /* The rest is under the lock. */
     UT_hash_handle hh; /* By id; in the order in which they came. */
     char id[RELAY_ID_SIZE];
-    int64_t left_ns; /* Monotonic; 0 while it is connected. */
-    struct relay_view view;
+    int64_t left_ns;        /* Monotonic; 0 while it is connected. */
+    struct relay_view view; /* Without what is above. */
 };
 
 struct relay {
@@ -127,7 +132,7 @@ relay_enter(struct relay *r, struct slice id, const char *tenant, struct relay_c
     if (own) {
         own->left_ns = 0;
         own->view.connected = true;
-        own->view.active_ns = wall_ns;
+        atomic_store(&own->active_ns, wall_ns);
         r->counters.connected++;
         r->counters.connections++;
     } else {
@@ -153,7 +158,7 @@ relay_leave(struct relay *r, struct relay_card *card)
     LOCK(RELAY, &r->lock);
     card->left_ns = now_ns > 0 ? now_ns : 1;
     card->view.connected = false;
-    card->view.tally.buffered = 0;
+    atomic_store(&card->buffered, 0);
     r->counters.connected--;
     sweep_locked(r, now_ns);
     UNLOCK(RELAY, &r->lock);
@@ -165,18 +170,35 @@ relay_card_id(const struct relay_card *card)
     return card->id;
 }
 
+/* Adds to what only this thread writes. */
+static void
+add(_Atomic uint64_t *number, uint64_t more)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
 void
 relay_tell(struct relay *r, struct relay_card *card, const struct relay_tally *tally)
 {
-    int64_t wall_ns = clock_wall(r->options.clock);
+    add(&card->sent, tally->sent);
+    add(&card->dropped, tally->dropped);
+    atomic_store_explicit(&card->acked, tally->acked, memory_order_relaxed);
+    atomic_store_explicit(&card->buffered, tally->buffered, memory_order_relaxed);
+    atomic_store_explicit(&card->active_ns, clock_wall(r->options.clock), memory_order_relaxed);
+}
 
-    LOCK(RELAY, &r->lock);
-    card->view.tally.sent += tally->sent;
-    card->view.tally.dropped += tally->dropped;
-    card->view.tally.acked = tally->acked;
-    card->view.tally.buffered = tally->buffered;
-    card->view.active_ns = wall_ns;
-    UNLOCK(RELAY, &r->lock);
+static struct relay_view
+view_locked(struct relay_card *card) REQUIRES(LC_RELAY)
+{
+    struct relay_view view = card->view;
+
+    view.active_ns = atomic_load(&card->active_ns);
+    view.tally = (struct relay_tally){.sent = atomic_load(&card->sent),
+                                      .dropped = atomic_load(&card->dropped),
+                                      .acked = atomic_load(&card->acked),
+                                      .buffered = atomic_load(&card->buffered)};
+    return view;
 }
 
 size_t
@@ -187,7 +209,7 @@ relay_views(struct relay *r, const char *tenant, struct relay_view *views, size_
     LOCK(RELAY, &r->lock);
     for (struct relay_card *card = r->cards; card && count < max; card = card->hh.next) {
         if (!tenant || strcmp(card->view.tenant, tenant) == 0) {
-            views[count++] = card->view;
+            views[count++] = view_locked(card);
         }
     }
     UNLOCK(RELAY, &r->lock);

@@ -48,7 +48,8 @@ struct relay_tally {
     uint64_t sent, dropped, acked; /* Events; events dropped before; the newest it has confirmed. */
     uint64_t buffered;             /* That wait for it now. */
 };
-/* Adds what was sent and dropped since; puts the others in the place of what was known. */
+/* Adds what was sent and dropped since; puts the others in the place of what was known.  Takes no
+ * lock: whoever looks meanwhile may see some of them before the others. */
 void relay_tell(struct relay *r, struct relay_card *card, const struct relay_tally *tally);
 
 /* One card as others may see it. */

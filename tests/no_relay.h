@@ -29,10 +29,11 @@ relay_client_take(struct relay_client *client, struct slice text)
     (void)client, (void)text;
 }
 
-void
+bool
 relay_client_fill(struct relay_client *client)
 {
     (void)client;
+    return false;
 }
 
 void

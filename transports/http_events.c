@@ -146,7 +146,8 @@ feed(struct connection *c)
     c->feed->feeding = true;
     while (more && c->state == HANDLING && !c->out.len && rounds++ < ROUNDS) {
         struct bus_item items[AT_ONCE];
-        size_t count = bus_reader_take(c->feed->reader, items, AT_ONCE);
+        struct bus_reader_stats left;
+        size_t count = bus_reader_take(c->feed->reader, items, AT_ONCE, &left);
         struct buf text = BUF_INIT;
 
         for (size_t i = 0; i < count; i++) {
@@ -161,10 +162,8 @@ feed(struct connection *c)
             connection_end_stream(c, &(struct reply){.status = 200});
         } else if (count) {
             http_stream_write(c, &text);
-        } else {
-            rounds = ROUNDS; /* What comes now wakes us. */
-            more = false;
         }
+        more = more && !left.empty; /* What comes from then on wakes us. */
         buf_fini(&text);
     }
     if (c->feed) { /* It has not been closed meanwhile. */

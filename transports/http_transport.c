@@ -136,14 +136,17 @@ http_server_wake(struct connection *c)
     struct http_server *s = c->server;
     struct connection *first;
 
-    if (!atomic_exchange(&c->woken, true)) {
-        connection_ref(c);
-        first = atomic_load(&s->woken);
-        do {
-            c->next_woken = first;
-        } while (!atomic_compare_exchange_weak(&s->woken, &first, c));
+    if (atomic_exchange(&c->woken, true)) {
+        return; /* Whoever put it into the list wakes the loop. */
     }
-    uv_async_send(&s->wake);
+    connection_ref(c);
+    first = atomic_load(&s->woken);
+    do {
+        c->next_woken = first;
+    } while (!atomic_compare_exchange_weak(&s->woken, &first, c));
+    if (!first) { /* Else, whoever began it. */
+        uv_async_send(&s->wake);
+    }
 }
 
 static struct answer *

@@ -31,7 +31,7 @@ LOG_MODULE("ws");
 static int64_t
 now(const struct connection *c)
 {
-    return clock_mono(c->server->context.clock);
+    return c->server->now_ns;
 }
 
 /* ---- What is watched ---- */
@@ -43,6 +43,14 @@ static bool
 is_welcome(const struct websocket *ws)
 {
     return outbox_bytes(ws->outbox) <= SINK_WAITING_BYTES;
+}
+
+/* The same, as libwebsockets is told it. */
+static bool
+tell_welcome(struct websocket *ws)
+{
+    ws->unwelcome = !is_welcome(ws);
+    return !ws->unwelcome;
 }
 
 /* Whether more of the client's bytes may be taken. */
@@ -178,7 +186,7 @@ take_part(void *owner, struct slice bytes, bool last)
 
     if (last && ws->message.len == 0) {
         take_message(ws, bytes); /* It came in one piece, which is the rule. */
-        return is_welcome(ws);
+        return tell_welcome(ws);
     }
     buf_add_slice(&ws->message, bytes);
     if (ws->message.failed) {
@@ -188,14 +196,14 @@ take_part(void *owner, struct slice bytes, bool last)
         take_message(ws, buf_slice(&ws->message));
         buf_fini(&ws->message);
     }
-    return is_welcome(ws);
+    return tell_welcome(ws);
 }
 
 /* Likewise. */
 static bool
 on_welcome(void *owner)
 {
-    return is_welcome(owner);
+    return tell_welcome(owner);
 }
 
 /* Likewise: the client has begun to close. */
@@ -226,7 +234,7 @@ go_on(struct connection *c)
     if (c->state == WEBSOCKET && c->out.failed) {
         connection_close(c);
     } else if (c->state == WEBSOCKET) {
-        if (is_welcome(c->websocket)) {
+        if (c->websocket->unwelcome && is_welcome(c->websocket)) {
             ws_channel_listen(c->websocket->channel);
         }
         watch(c);
@@ -239,6 +247,7 @@ on_pair(uv_poll_t *poll, int status, int events)
     struct websocket *ws = poll->data;
     struct connection *c = ws->connection;
 
+    c->server->now_ns = clock_mono(c->server->context.clock);
     if (status < 0) { /* It ended before it had read all; what it said is still there. */
         ws->polled = 0;
         buf_fini(&c->in);

@@ -15,22 +15,23 @@
 struct websocket {
     struct connection *connection; /* Borrowed: it closes this first. */
     struct ws_use use;
-    struct outbox *outbox;      /* The use's; borrowed. */
+    struct outbox *outbox; /* The use's; borrowed. */
+    bool begun;            /* The handshake is answered. */
+    bool whole;            /* What libwebsockets has said and was written ends with a frame. */
+    bool full;             /* The socket has not taken all that is in the outbox. */
+    bool unwelcome;        /* libwebsockets was told to bring no message for now. */
+    bool draining;         /* Closes once nothing is in flight. */
+    bool failing;          /* A close frame is on its way; nothing more is read. */
+    bool pinged;           /* Since it was heard last. */
+    int polled;
+    size_t front_sent; /* Bytes of the frame of the outbox's first message that it has. */
+    int64_t failing_ns;
+    int64_t heard_ns;           /* When the client last sent something. */
     struct ws_channel *channel; /* Owned. */
+    struct buf message;         /* The parts of one, until the last has come. */
     struct ws_gate gate;
     int fd; /* Our end of the channel's pair. */
     uv_poll_t poll;
-    int polled;
-    struct buf message; /* The parts of one, until the last has come. */
-    bool begun;         /* The handshake is answered. */
-    bool whole;         /* What libwebsockets has said and was written ends with a frame. */
-    bool full;          /* The socket has not taken all that is in the outbox. */
-    size_t front_sent;  /* Bytes of the frame of the outbox's first message that it has. */
-    bool draining;      /* Closes once nothing is in flight. */
-    bool failing;       /* A close frame is on its way; nothing more is read. */
-    int64_t failing_ns;
-    int64_t heard_ns; /* When the client last sent something. */
-    bool pinged;      /* Since then. */
 };
 
 static inline bool

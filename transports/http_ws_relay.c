@@ -108,15 +108,17 @@ take(void *self, struct slice message)
     relay_client_take(((struct relay_socket *)self)->client, message);
 }
 
-static void
+static bool
 fill(void *self, struct ws_batch *batch)
 {
     struct relay_socket *r = self;
+    bool more;
 
     r->batch = batch;
     r->spilled = false;
-    relay_client_fill(r->client);
+    more = relay_client_fill(r->client);
     r->batch = NULL;
+    return more;
 }
 
 static enum ws_close

@@ -19,7 +19,7 @@
 static int64_t
 now(const struct connection *c)
 {
-    return clock_mono(c->server->context.clock);
+    return c->server->now_ns;
 }
 
 bool
@@ -90,10 +90,10 @@ static bool
 write_outbox(struct connection *c)
 {
     struct websocket *ws = c->websocket;
-    struct bytes *messages[MESSAGES_AT_ONCE];
-    char heads[MESSAGES_AT_ONCE][WS_HEAD_MAX];
-    size_t head_lens[MESSAGES_AT_ONCE];
-    struct iovec parts[2 * MESSAGES_AT_ONCE];
+    struct bytes *messages[MESSAGES_AT_ONCE] NOT_CLEARED;
+    char heads[MESSAGES_AT_ONCE][WS_HEAD_MAX] NOT_CLEARED;
+    size_t head_lens[MESSAGES_AT_ONCE] NOT_CLEARED;
+    struct iovec parts[2 * MESSAGES_AT_ONCE] NOT_CLEARED;
     size_t count = outbox_peek(ws->outbox, messages, MESSAGES_AT_ONCE), skip = ws->front_sent;
     struct msghdr all = {.msg_iov = parts, .msg_iovlen = 2 * count};
     ssize_t n;
@@ -124,22 +124,20 @@ write_outbox(struct connection *c)
     return true;
 }
 
-/* Writes what waits elsewhere, as much as goes together.  False if there is nothing. */
+/* Writes what waits elsewhere, as much as goes together.  False if there is no more: then what
+ * comes wakes. */
 static bool
 write_rest(struct connection *c)
 {
     struct websocket *ws = c->websocket;
     struct ws_batch batch = {.data = c->server->scratch, .size = sizeof c->server->scratch};
+    bool more = ws->use.class->fill && ws->use.class->fill(ws->use.self, &batch);
 
-    if (!ws->use.class->fill) {
-        return false;
-    }
-    ws->use.class->fill(ws->use.self, &batch);
+    more = more || outbox_bytes(ws->outbox) > 0; /* What was too large to go together. */
     if (batch.len) {
         write_client(c, batch.data, batch.len);
-        return true;
     }
-    return outbox_bytes(ws->outbox) > 0; /* What is too large to go together. */
+    return more;
 }
 
 void

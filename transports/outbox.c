@@ -17,8 +17,8 @@ struct outbox {
     struct bytes **ring GUARDED_BY(LC_OUTBOX); /* Owned; the messages counted. */
     size_t room GUARDED_BY(LC_OUTBOX);
     size_t first GUARDED_BY(LC_OUTBOX), count GUARDED_BY(LC_OUTBOX);
-    _Atomic size_t bytes;            /* Changed under the lock. */
-    bool told GUARDED_BY(LC_OUTBOX); /* The owner will look. */
+    _Atomic size_t bytes; /* Changed under the lock, as is the next. */
+    _Atomic bool told;    /* The owner will look.  Without that it is empty. */
     bool closed GUARDED_BY(LC_OUTBOX);
 };
 
@@ -67,8 +67,8 @@ fits_locked(const struct outbox *ob, size_t len) REQUIRES(LC_OUTBOX)
 static void
 tell_locked(struct outbox *ob) REQUIRES(LC_OUTBOX)
 {
-    if (!ob->told && !ob->closed) {
-        ob->told = true;
+    if (!atomic_load(&ob->told) && !ob->closed) {
+        atomic_store(&ob->told, true);
         ob->wake(ob->arg);
     }
 }
@@ -129,7 +129,7 @@ void
 outbox_expect(struct outbox *ob)
 {
     LOCK(OUTBOX, &ob->lock);
-    ob->told = true;
+    atomic_store(&ob->told, true);
     UNLOCK(OUTBOX, &ob->lock);
 }
 
@@ -138,13 +138,16 @@ outbox_peek(struct outbox *ob, struct bytes **messages, size_t max)
 {
     size_t count;
 
+    if (!atomic_load(&ob->told)) {
+        return 0; /* Nothing has come since it was found empty, and what comes wakes. */
+    }
     LOCK(OUTBOX, &ob->lock);
     count = ob->count < max ? ob->count : max;
     for (size_t i = 0; i < count; i++) {
         messages[i] = *place_locked(ob, i);
     }
     if (ob->count == 0) {
-        ob->told = false;
+        atomic_store(&ob->told, false);
     }
     UNLOCK(OUTBOX, &ob->lock);
     return count;
@@ -179,7 +182,7 @@ pop(struct outbox *ob, size_t count, bool look)
         }
         empty = ob->count == 0;
         if (empty && look) {
-            ob->told = false;
+            atomic_store(&ob->told, false);
         }
         if (empty && ob->room > ROOM_KEPT) {
             resize_locked(ob, 0);

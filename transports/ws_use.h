@@ -15,8 +15,8 @@ struct ws_use_class {
     void (*take)(void *self, struct slice message);
     /* Puts what waits elsewhere into 'batch', or, where there is no room in it, from then on into
      * the outbox; null if nothing ever does.  After a wake or a message, and when there is room
-     * again, once the outbox is empty. */
-    void (*fill)(void *self, struct ws_batch *batch);
+     * again, once the outbox is empty.  True if there is more; else what comes wakes. */
+    bool (*fill)(void *self, struct ws_batch *batch);
     /* The code to close with, and '*why', borrowed for ever; or WS_CLOSE_NONE.  Asked after each of
      * the above, and about once a second. */
     enum ws_close (*judge)(void *self, const char **why);

@@ -98,7 +98,7 @@ read_all(void *arg)
 
     check(bus_reader_open(c->bus, &options, &reader, &begun, &f) == E_OK, "no reader");
     while (c->last < EVENTS) {
-        size_t count = bus_reader_take(reader, items, 32);
+        size_t count = bus_reader_take(reader, items, 32, NULL);
 
         for (size_t i = 0; i < count; i++) {
             if (items[i].kind == BUS_ITEM_GAP) {

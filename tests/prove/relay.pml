@@ -1,5 +1,5 @@
 /* relay.pml -- the relay's protocol: publishers who never wait, readers with a short queue each, and
- * one wake until the reader has found nothing more.  "make prove-models" walks through all states.
+ * one wake until the reader has taken all there is.  "make prove-models" walks through all states.
  *
  *   publisher       bus_publish() (state/bus.c) with bus_readers_push_locked() and push_locked()
  *                   (state/bus_reader.c): one step, for the lock BUS is held
@@ -85,6 +85,7 @@ proctype client(byte me)
 {
     byte known = 0; /* The number up to which it has been told, events and gaps. */
     byte from, to;  /* What it was handed; from 0: nothing. */
+    bool drained;   /* Nothing is left: what comes from then on wakes. */
 
     d_step { /* bus_reader_open(): the past is picked as it is registered. */
         open[me] = true;
@@ -97,7 +98,7 @@ proctype client(byte me)
         past_to[me] = seq
     }
     do
-    :: true -> /* TAKE: until there is nothing. */
+    :: true -> /* TAKE: until nothing is left. */
         d_step {
             from = 0;
             to = 0;
@@ -119,17 +120,16 @@ proctype client(byte me)
                 from = ring[me];
                 to = ring[me];
                 ring[me] = 0
-            :: else ->
+            :: else
+            fi;
+            drained = !lost[me] && !past[me] && !gap_from[me] && !ring[me];
 #ifndef PLANTED_SLEEP_UNLOCKED
-                told[me] = false
-#else
-                skip
+            told[me] = !drained
 #endif
-            fi
         }
 #ifdef PLANTED_SLEEP_UNLOCKED
         if
-        :: !from -> told[me] = false /* A step later: it may have come in between. */
+        :: drained -> told[me] = false /* A step later: it may have come in between. */
         :: else
         fi;
 #endif
@@ -137,7 +137,10 @@ proctype client(byte me)
         :: from ->
             assert(from == known + 1 && to >= from);
             known = to
-        :: else ->
+        :: else
+        fi;
+        if
+        :: drained ->
 #ifdef PLANTED_LATE_CLEAR
             woken[me] = false; /* What came since it looked is forgotten. */
 #endif
@@ -146,6 +149,7 @@ proctype client(byte me)
             :: atomic { !publishing && !woken[me] -> assert(known == seq); break }
             :: break
             fi
+        :: else
         fi
     :: break
     od;

@@ -448,7 +448,7 @@ drain(struct bus_reader *reader, uint64_t known)
     struct bus_item items[2];
     size_t count;
 
-    while ((count = bus_reader_take(reader, items, 2)) > 0) {
+    while ((count = bus_reader_take(reader, items, 2, NULL)) > 0) {
         for (size_t i = 0; i < count; i++) {
             if (items[i].kind == BUS_ITEM_GAP) {
                 SCHED_CHECK(items[i].from == known + 1 && items[i].to >= items[i].from);

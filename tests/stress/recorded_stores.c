@@ -206,7 +206,7 @@ drain(struct field *f, unsigned i)
     struct bus_item items[16];
     size_t count;
 
-    while ((count = bus_reader_take(f->readers[i], items, 16)) > 0) {
+    while ((count = bus_reader_take(f->readers[i], items, 16, NULL)) > 0) {
         for (size_t k = 0; k < count; k++) {
             note_item(f, i, &items[k]);
         }

@@ -237,7 +237,7 @@ the_relay_counts_its_clients(void **unused)
     json_decref(call(NULL, "publish_event", 200, "{\"topic\":\"a\"}"));
     CHECK(dispatch_read_events(dispatcher, &env, &options, &reader, &start, &f) == E_OK);
     CHECK_STR(bus_reader_tenant(reader), "acme");
-    CHECK_INT(bus_reader_take(reader, items, 4), 1);
+    CHECK_INT(bus_reader_take(reader, items, 4, NULL), 1);
     bus_event_unref(items[0].event);
     told = call(NULL, "get_relay_status", 200, "{}");
     CHECK_INT(number_of(told, "clients"), 1);

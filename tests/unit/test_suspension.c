@@ -66,7 +66,7 @@ is_over(struct bus_reader *reader)
 {
     struct bus_item item = {.kind = BUS_ITEM_EVENT};
 
-    while (item.kind != BUS_ITEM_OVER && bus_reader_take(reader, &item, 1) > 0) {
+    while (item.kind != BUS_ITEM_OVER && bus_reader_take(reader, &item, 1, NULL) > 0) {
         bus_event_unref(item.event);
     }
     CHECK(item.kind != BUS_ITEM_OVER || item.over == BUS_OVER_TENANT);
