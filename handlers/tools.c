@@ -35,7 +35,8 @@ parse_schema(const char *text, enum err (*check)(const json_t *, struct fault *)
 static void
 write_text_member(struct buf *out, const char *key, const char *text)
 {
-    buf_addf(out, "\"%s\":", key);
+    buf_add_json(out, slice_of(key));
+    buf_addc(out, ':');
     buf_add_json(out, slice_of(text));
     buf_addc(out, ',');
 }
@@ -49,9 +50,11 @@ write_tool(struct buf *out, const struct tool *tool, enum list_form form)
         write_text_member(out, "title", tool->title);
     }
     write_text_member(out, "description", tool->description);
-    buf_addf(out, "\"inputSchema\":%s", tool->input_schema);
+    buf_adds(out, "\"inputSchema\":");
+    buf_adds(out, tool->input_schema);
     if (form >= LIST_STRUCTURED && tool->output_schema) {
-        buf_addf(out, ",\"outputSchema\":%s", tool->output_schema);
+        buf_adds(out, ",\"outputSchema\":");
+        buf_adds(out, tool->output_schema);
     }
     if (form >= LIST_ANNOTATED) {
         buf_addf(out,
@@ -141,29 +144,66 @@ first_place(struct slice name)
 static void
 add_entry(struct tools *t, unsigned number)
 {
-    const struct tool *tool = rows[number];
-    struct tool_entry *e = &t->entries[t->count++];
-    struct fault f = FAULT_INIT;
+    struct tool_entry *e = &t->entries[t->count];
     size_t place;
 
-    e->tool = tool;
+    e->tool = rows[number];
     e->number = number;
-    e->name = slice_of(tool->name);
+    e->name = slice_of(e->tool->name);
+    e->schemas = &t->schemas[t->count++];
     place = first_place(e->name);
     while (t->places[place]) {
         place = (place + 1) % TOOL_PLACES;
     }
     t->places[place] = (unsigned char)t->count;
-    e->input =
+}
+
+static struct tool_schemas *
+schemas_create(const struct tool *tool)
+{
+    struct tool_schemas *s = xcalloc(1, sizeof *s);
+    struct fault f = FAULT_INIT;
+
+    s->input =
         parse_schema(tool->input_schema, tool->any_schema ? schema_check : schema_check_profile);
-    e->plain = schema_plain_create(e->input);
-    if (param_headers_create(e->input, &e->headers, &f) != E_OK) {
+    s->plain = schema_plain_create(s->input);
+    if (param_headers_create(s->input, &s->headers, &f) != E_OK) {
         log_error("a tool's headers are no good", F_STR("tool", tool->name), F_STR("why", f.text));
         abort();
     }
     if (tool->output_schema) {
-        e->output = parse_schema(tool->output_schema, schema_check_profile);
+        s->output = parse_schema(tool->output_schema, schema_check_profile);
     }
+    return s;
+}
+
+/* Null is ignored. */
+static void
+schemas_destroy(struct tool_schemas *s)
+{
+    if (s) {
+        param_headers_destroy(s->headers);
+        schema_plain_destroy(s->plain);
+        json_decref(s->input);
+        json_decref(s->output);
+        free(s);
+    }
+}
+
+const struct tool_schemas *
+tools_schemas(const struct tool_entry *e)
+{
+    struct tool_schemas *there = atomic_load(e->schemas);
+
+    if (!there) {
+        struct tool_schemas *made = schemas_create(e->tool);
+
+        if (atomic_compare_exchange_strong(e->schemas, &there, made)) {
+            return made;
+        }
+        schemas_destroy(made);
+    }
+    return there;
 }
 
 /* The JSON array of the first 'count' tools, new. */
@@ -181,9 +221,27 @@ write_list(const struct tools *t, enum list_form form, size_t count)
     buf_addc(&out, ']');
     text = buf_steal(&out);
     if (!text) {
-        out_of_memory(); /* Made at start, of what the binary holds. */
+        out_of_memory(); /* It is made of what the binary holds. */
     }
     return text;
+}
+
+static const char *
+list_text(struct tools *t, enum list_form form)
+{
+    bool shown = atomic_load(&t->shown);
+    _Atomic(char *) *list = &t->lists[form][shown];
+    char *there = atomic_load(list);
+
+    if (!there) {
+        char *made = write_list(t, form, t->count - (t->changing && !shown));
+
+        if (atomic_compare_exchange_strong(list, &there, made)) {
+            return made;
+        }
+        free(made);
+    }
+    return there;
 }
 
 struct tools *
@@ -201,10 +259,6 @@ tools_create(const char *enabled)
     if (t->count && t->entries[t->count - 1].tool == &tool_test_changing_tool) {
         t->changing = &t->entries[t->count - 1];
     }
-    for (int form = 0; form < LIST_FORM_COUNT; form++) {
-        t->lists[form][0] = write_list(t, (enum list_form)form, t->count - (t->changing != NULL));
-        t->lists[form][1] = write_list(t, (enum list_form)form, t->count);
-    }
     return t;
 }
 
@@ -213,10 +267,7 @@ tools_destroy(struct tools *t)
 {
     if (t) {
         for (size_t i = 0; i < t->count; i++) {
-            param_headers_destroy(t->entries[i].headers);
-            schema_plain_destroy(t->entries[i].plain);
-            json_decref(t->entries[i].input);
-            json_decref(t->entries[i].output);
+            schemas_destroy(t->schemas[i]);
         }
         for (int form = 0; form < LIST_FORM_COUNT; form++) {
             free(t->lists[form][0]);
@@ -244,12 +295,6 @@ tools_show_changing(struct tools *t, bool shown)
     return t->changing && atomic_exchange(&t->shown, shown) != shown;
 }
 
-static struct slice
-list_text(const struct tools *t, enum list_form form)
-{
-    return slice_of(t->lists[form][atomic_load(&t->shown)]);
-}
-
 bool
 tools_has_group(const struct tools *t, const char *group)
 {
@@ -262,9 +307,9 @@ tools_has_group(const struct tools *t, const char *group)
 }
 
 const char *
-tools_json(const struct tools *t)
+tools_json(struct tools *t)
 {
-    return list_text(t, LIST_STRUCTURED).data;
+    return list_text(t, LIST_STRUCTURED);
 }
 
 enum err
@@ -279,7 +324,7 @@ tools_list(struct request *req)
         fault_set(&req->fault, E_PARAMS, "this cursor is not one that tools/list gave");
         return fault_remedy(&req->fault, "leave 'cursor' out: all tools fit one page");
     }
-    request_add_raw(req, "tools", list_text(req->dispatcher->tools, form));
+    request_add_raw(req, "tools", slice_of(list_text(req->dispatcher->tools, form)));
     era_add_cache(req, 60000, true);
     return E_OK;
 }
@@ -289,7 +334,7 @@ tools_rest_list(struct request *req)
 {
     buf_addc(&req->out, '{');
     req->result_start = req->out.len;
-    request_add_raw(req, "tools", list_text(req->dispatcher->tools, LIST_STRUCTURED));
+    request_add_raw(req, "tools", slice_of(tools_json(req->dispatcher->tools)));
     buf_addc(&req->out, '}');
     return E_OK;
 }

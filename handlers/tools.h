@@ -1,6 +1,6 @@
 /* tools.h -- the tool registry: rows, parsed schemas, and the ready-made text of tools/list.
  *
- * Made once from TOOLS and immutable afterwards; any thread. */
+ * Made once from TOOLS; schemas and texts when they are first asked for.  Any thread. */
 #ifndef TANDEM_TOOLS_H
 #define TANDEM_TOOLS_H
 
@@ -9,9 +9,9 @@
 struct tools;
 struct tool_entry;
 
-/* The tools of 'groups', a list as in the settings, or null for "core".  Parses their schemas; one
- * that breaks the schema profile is a bug and aborts.  A name that is no group's adds nothing, as
- * settings written for other servers name groups of theirs; that is logged. */
+/* The tools of 'groups', a list as in the settings, or null for "core".  A schema that breaks the
+ * schema profile is a bug and aborts once its tool is called.  A name that is no group's adds
+ * nothing, as settings written for other servers name groups of theirs; that is logged. */
 struct tools *tools_create(const char *groups);
 void tools_destroy(struct tools *t);
 /* Whether the list may change while the server runs: only where a tool that changes it is there. */
@@ -23,7 +23,7 @@ unsigned tools_count(const struct tools *t);
 /* True if a tool of that group exists: if the settings enabled it. */
 bool tools_has_group(const struct tools *t, const char *group);
 /* The JSON array of tools/list as the latest revisions have it; borrowed from 't'. */
-const char *tools_json(const struct tools *t);
+const char *tools_json(struct tools *t);
 
 /* An agent in a loop must not starve the others: E_BUSY if the request's session or connection has
  * had its calls of this second.  For methods that cost files or time. */

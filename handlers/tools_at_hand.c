@@ -117,7 +117,7 @@ at_hand_write(const struct tool *tool, const json_t *result, const char *number)
 bool
 at_hand_find(struct request *req)
 {
-    const struct tool_entry *e = req->entry;
+    const struct tool_schemas *schemas = tools_schemas(req->entry);
     const struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
     struct fault unused NOT_CLEARED;
     json_t *args = NULL;
@@ -125,8 +125,8 @@ at_hand_find(struct request *req)
     /* What is wrong with the arguments is told on a worker, as of every tool. */
     if (value->raw.len <= AT_HAND_ARGUMENTS_MAX &&
         rpc_load(value, "arguments", &args, &unused) == E_OK && args &&
-        (schema_plain_fits(e->plain, args) ||
-         schema_validate(e->input, args, "arguments", &unused) == E_OK)) {
+        (schema_plain_fits(schemas->plain, args) ||
+         schema_validate(schemas->input, args, "arguments", &unused) == E_OK)) {
         req->at_hand = req->tool->at_hand(req, args);
     }
     json_decref(args);

@@ -55,16 +55,20 @@ tools_check_rate(struct request *req)
 static enum err
 check_param_headers(struct request *req)
 {
-    const struct tool_entry *e = req->entry;
+    const struct param_headers *headers;
     json_t *args = NULL;
     enum err err;
 
-    if (!e->headers || req->era != ERA_MODERN || !req->env.param_header) {
+    if (req->era != ERA_MODERN || !req->env.param_header) {
+        return E_OK;
+    }
+    headers = tools_schemas(req->entry)->headers;
+    if (!headers) {
         return E_OK;
     }
     err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &req->fault);
     if (!err) {
-        err = param_headers_check(e->headers, &req->env, args, &req->fault);
+        err = param_headers_check(headers, &req->env, args, &req->fault);
     }
     json_decref(args);
     return err;
@@ -215,16 +219,17 @@ drop_nulls(const json_t *schema, json_t *args)
 
 /* Loads and checks the arguments.  '*args' is a new object, or null. */
 static enum err
-load_arguments(struct request *req, const struct tool_entry *e, json_t **args, struct fault *f)
+load_arguments(struct request *req, const struct tool_schemas *schemas, json_t **args,
+               struct fault *f)
 {
     enum err err = rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", args, f);
 
     if (!err && !*args) {
         *args = json_must(json_object());
     }
-    if (!err && !schema_plain_fits(e->plain, *args)) {
-        drop_nulls(e->input, *args);
-        err = schema_validate(e->input, *args, "arguments", f);
+    if (!err && !schema_plain_fits(schemas->plain, *args)) {
+        drop_nulls(schemas->input, *args);
+        err = schema_validate(schemas->input, *args, "arguments", f);
     }
     return err && err != E_OVERLOAD ? E_ARGUMENT : err; /* Whatever the cause: it can be mended. */
 }
@@ -251,17 +256,17 @@ tell_content(struct request *req, const json_t *args, struct fault *f)
 static enum err
 call_tool(struct request *req, json_t **result, struct fault *f)
 {
-    const struct tool_entry *e = req->entry;
+    const struct tool_schemas *schemas = tools_schemas(req->entry);
     json_t *args = NULL;
     enum err err;
 
     *result = NULL;
-    err = load_arguments(req, e, &args, f);
+    err = load_arguments(req, schemas, &args, f);
     if (!err) {
         err = req->tool->tell ? tell_content(req, args, f) : req->tool->call(req, args, result, f);
     }
     if (!err) {
-        err = check_result(req, e->output, *result, f);
+        err = check_result(req, schemas->output, *result, f);
     }
     f->code = err;
     json_decref(args);

@@ -4,12 +4,13 @@
 
 #include "handlers/dispatch.h"
 #include "handlers/schema.h"
-#include "handlers/tools.h"
+#include "handlers/tools_private.h"
 #include "state/base/rune.h"
 #include "state/config.h"
 #include "state/mcp_session.h"
 #include "tests/tool_rig.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -294,6 +295,61 @@ groups_decide_which_tools_there_are(void **unused)
     CHECK(there);
 }
 
+/* One of many who ask for everything at the same moment, and what he got. */
+struct asker {
+    struct tools *tools;
+    pthread_barrier_t *begin;
+    const char *list;
+    const struct tool_schemas *schemas[TOOL_COUNT];
+};
+
+static void *
+ask_for_all(void *arg)
+{
+    struct asker *a = arg;
+
+    pthread_barrier_wait(a->begin);
+    a->list = tools_json(a->tools);
+    for (size_t i = 0; i < a->tools->count; i++) {
+        a->schemas[i] = tools_schemas(&a->tools->entries[i]);
+    }
+    return NULL;
+}
+
+static void
+what_is_made_when_asked_for_is_made_once(void **unused)
+{
+    enum { ASKERS = 8 };
+    struct tools *t = tools_create("full,conformance");
+    struct asker *askers = xcalloc(ASKERS, sizeof *askers);
+    pthread_t threads[ASKERS];
+    pthread_barrier_t begin;
+
+    (void)unused;
+    CHECK_INT(t->count, TOOL_COUNT);
+    pthread_barrier_init(&begin, NULL, ASKERS);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (struct asker){.tools = t, .begin = &begin};
+        CHECK_INT(pthread_create(&threads[i], NULL, ask_for_all, &askers[i]), 0);
+    }
+    for (int i = 0; i < ASKERS; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(askers[i].list == tools_json(t));
+        for (size_t row = 0; row < t->count; row++) {
+            const struct tool *tool = t->entries[row].tool;
+            const struct tool_schemas *s = askers[i].schemas[row];
+
+            CHECK(s == tools_schemas(&t->entries[row]));
+            CHECK(json_is_object(s->input));
+            CHECK_INT(json_is_object(s->output), tool->output_schema != NULL);
+            CHECK_INT(s->headers != NULL, strstr(tool->input_schema, "x-mcp-header") != NULL);
+        }
+    }
+    pthread_barrier_destroy(&begin);
+    free(askers);
+    tools_destroy(t);
+}
+
 static void
 the_list_tells_all_of_a_row(void **unused)
 {
@@ -478,6 +534,7 @@ main(void)
         cmocka_unit_test(the_core_is_cheap_in_every_revision),
         cmocka_unit_test(the_list_tells_all_of_a_row),
         cmocka_unit_test(groups_decide_which_tools_there_are),
+        cmocka_unit_test(what_is_made_when_asked_for_is_made_once),
         cmocka_unit_test(each_answer_is_what_was_promised),
         cmocka_unit_test(wrong_arguments_are_told_to_who_can_mend_them),
         cmocka_unit_test(nulls_are_left_out),
