@@ -88,9 +88,15 @@ core_keep(struct core *core, struct fault *f)
     if (!err) {
         state_keep(core->state, core->keeper);
         dispatch_keep(core->dispatcher, core->keeper);
-        err = search_start(state_search(core->state), f); /* Looks once changes are told of. */
+        err = search_prepare(state_search(core->state), f);
     }
     return err;
+}
+
+enum err
+core_start(struct core *core, struct fault *f)
+{
+    return state_start(core->state, f);
 }
 
 void

@@ -157,11 +157,11 @@ start_transports(struct server *s, struct fault *f)
     };
     enum err err = E_OK;
 
-    if (s->http) {
-        err = start_http(s, &context, f);
-    }
-    if (!err && s->stdio) {
+    if (s->stdio) { /* First: its client waits already. */
         err = stdio_transport.start(&context, &s->stdio_transport, f);
+    }
+    if (!err && s->http) {
+        err = start_http(s, &context, f);
     }
     return err;
 }
@@ -210,7 +210,7 @@ start(struct server *s, struct fault *f)
         err = start_transports(s, f);
         hide_memory(settings, true);
     }
-    return err;
+    return err ? err : core_start(&s->core, f);
 }
 
 static void

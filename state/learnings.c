@@ -228,9 +228,8 @@ learnings_counters(struct learnings *l)
 
 /* ---- Life ---- */
 
-UNSHARED enum err
-learnings_create(struct dir *data, const struct clock *clock, const char *home, bool thread,
-                 struct learnings **learnings, struct fault *f)
+UNSHARED struct learnings *
+learnings_create(struct dir *data, const struct clock *clock, const char *home)
 {
     struct learnings *l = xcalloc(1, sizeof *l);
 
@@ -240,14 +239,14 @@ learnings_create(struct dir *data, const struct clock *clock, const char *home, 
     lock_init(&l->lock, RANK_FAILURES);
     cond_init(&l->wanted);
     cond_init(&l->idle);
-    *learnings = l;
-    l->threaded = thread && thread_start(&l->thread, "tandem-lessons", learnings_run, l) == 0;
-    if (thread && !l->threaded) {
-        learnings_destroy(l);
-        *learnings = NULL;
-        return fault_set(f, E_IO, "there is no thread for lessons");
-    }
-    return E_OK;
+    return l;
+}
+
+enum err
+learnings_start(struct learnings *l, struct fault *f)
+{
+    l->threaded = thread_start(&l->thread, "tandem-lessons", learnings_run, l) == 0;
+    return l->threaded ? E_OK : fault_set(f, E_IO, "there is no thread for lessons");
 }
 
 UNSHARED void

@@ -34,10 +34,11 @@ struct learnings;
 bool learnings_target_valid(const char *target);
 
 /* New.  A reference to 'data' is taken; 'clock' is borrowed.  'home' is the tenant whose files are
- * right in the folder, copied.  With 'thread' it writes by itself, else by learnings_write().
- * E_IO without a thread. */
-enum err learnings_create(struct dir *data, const struct clock *clock, const char *home,
-                          bool thread, struct learnings **learnings, struct fault *f);
+ * right in the folder, copied.  It writes by learnings_write() until it is started. */
+struct learnings *learnings_create(struct dir *data, const struct clock *clock, const char *home);
+/* From here on a thread of its own writes.  At most once; others may use it meanwhile.  E_IO
+ * without a thread. */
+enum err learnings_start(struct learnings *l, struct fault *f);
 /* Writes what is not written, ends the thread, frees.  Null is ignored. */
 void learnings_destroy(struct learnings *l);
 

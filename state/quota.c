@@ -38,7 +38,6 @@ quota_create(const struct quota_options *options, struct quota **quota, struct f
     struct quota *q = xcalloc(1, sizeof *q);
     struct quota_rules *rules;
     enum err err = rules_of(options->settings, &rules, f);
-    int failed;
 
     *quota = NULL;
     if (err) {
@@ -59,12 +58,6 @@ quota_create(const struct quota_options *options, struct quota **quota, struct f
         q->next_id = (uint64_t)clock_wall(q->clock); /* As good, but for a shared store. */
     }
     q->jitter = q->next_id | 1;
-    failed = options->thread ? quota_thread_start(q) : 0;
-    if (failed) {
-        err = fault_set(f, E_IO, "there is no thread for quotas");
-        quota_destroy(q);
-        return err;
-    }
     *quota = q;
     return E_OK;
 }

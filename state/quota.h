@@ -44,12 +44,14 @@ struct quota_options {
     const struct settings *settings; /* Borrowed for the call: see quota_follow(). */
     struct quota_store *store;       /* Stolen. */
     struct bus *bus;                 /* Borrowed; null: nobody is told. */
-    bool thread; /* A thread of its own flushes and syncs; else quota_sync() and whoever finds that
-                    a sync is due. */
 };
 
-/* A new tracker.  E_ARGUMENT if the settings' rules are none; E_IO without a thread. */
+/* A new tracker, flushed and synced by quota_sync() and by whoever finds that a sync is due, until
+ * it is started.  E_ARGUMENT if the settings' rules are none. */
 enum err quota_create(const struct quota_options *options, struct quota **quota, struct fault *f);
+/* From here on a thread of its own flushes and syncs.  At most once; others may use it meanwhile.
+ * E_IO without a thread. */
+enum err quota_start(struct quota *q, struct fault *f);
 /* Ends the thread, syncs, closes the store, frees.  Nobody else may be using it.  Null is ignored.
  */
 void quota_destroy(struct quota *q);

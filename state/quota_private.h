@@ -42,7 +42,7 @@ struct quota {
     const struct clock *clock; /* Set once, as are all up to the lock. */
     struct quota_store *store;
     struct bus *bus;
-    bool threaded;
+    bool threaded GUARDED_BY(LC_QUOTA);
     pthread_t thread;
 
     struct lock lock;   /* RANK_QUOTA; guards all below. */
@@ -160,7 +160,6 @@ enum err quota_write(struct quota *q, struct visit *v, const struct quota_add *a
 bool quota_claim_sync(struct quota *q, int64_t mono_ns) REQUIRES(LC_QUOTA);
 /* Has it made: by the thread if there is one. */
 void quota_want_sync(struct quota *q) EXCLUDES(LC_QUOTA);
-int quota_thread_start(struct quota *q);
 void quota_thread_end(struct quota *q) EXCLUDES(LC_QUOTA);
 /* What the store has yet to take of one counter. */
 void quota_owed(const struct quota *q, const char *key, const struct quota_window *window,

@@ -295,14 +295,16 @@ quota_claim_sync(struct quota *q, int64_t mono_ns)
 void
 quota_want_sync(struct quota *q)
 {
-    if (!q->threaded) {
-        quota_sync(q, NULL, NULL); /* What fails has been told. */
-        return;
-    }
+    bool threaded;
+
     LOCK(QUOTA, &q->lock);
-    q->sync_asked = true;
+    threaded = q->threaded;
+    q->sync_asked = q->sync_asked || threaded;
     cond_signal(&q->wanted);
     UNLOCK(QUOTA, &q->lock);
+    if (!threaded) {
+        quota_sync(q, NULL, NULL); /* What fails has been told. */
+    }
 }
 
 /* ---- The thread ---- */
@@ -359,24 +361,37 @@ run(void *arg)
     return NULL;
 }
 
-int
-quota_thread_start(struct quota *q)
+static void
+set_threaded(struct quota *q, bool threaded)
 {
-    int failed = thread_start(&q->thread, "tandem-quota", run, q);
+    LOCK(QUOTA, &q->lock);
+    q->threaded = threaded;
+    UNLOCK(QUOTA, &q->lock);
+}
 
-    q->threaded = failed == 0;
-    return failed;
+enum err
+quota_start(struct quota *q, struct fault *f)
+{
+    set_threaded(q, true); /* Before it looks what there is to do. */
+    if (thread_start(&q->thread, "tandem-quota", run, q) != 0) {
+        set_threaded(q, false);
+        return fault_set(f, E_IO, "there is no thread for quotas");
+    }
+    return E_OK;
 }
 
 void
 quota_thread_end(struct quota *q)
 {
-    if (q->threaded) {
-        LOCK(QUOTA, &q->lock);
-        q->ending = true;
-        cond_signal(&q->wanted);
-        UNLOCK(QUOTA, &q->lock);
+    bool threaded;
+
+    LOCK(QUOTA, &q->lock);
+    threaded = q->threaded;
+    q->ending = true;
+    cond_signal(&q->wanted);
+    UNLOCK(QUOTA, &q->lock);
+    if (threaded) {
         pthread_join(q->thread, NULL);
-        q->threaded = false;
+        set_threaded(q, false);
     }
 }

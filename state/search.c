@@ -70,19 +70,22 @@ search_create(const struct search_options *options)
 }
 
 enum err
-search_start(struct search *s, struct fault *f)
+search_prepare(struct search *s, struct fault *f)
 {
     if (s->embed && (search_embed_start(s->embed, f) != E_OK ||
                      embed_queries_create(s->options.embedder, &s->queries, f) != E_OK)) {
         return E_IO;
     }
-    s->started = true;
+    s->prepared = true;
     search_stir(s);
-    if (thread_start(&s->thread, "search", search_run_thread, s) != 0) {
-        s->started = false;
-        return fault_set(f, E_IO, "there can be no thread for the search");
-    }
     return E_OK;
+}
+
+enum err
+search_start(struct search *s, struct fault *f)
+{
+    s->started = thread_start(&s->thread, "search", search_run_thread, s) == 0;
+    return s->started ? E_OK : fault_set(f, E_IO, "there can be no thread for the search");
 }
 
 UNSHARED void

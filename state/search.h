@@ -30,10 +30,13 @@ struct search_options {
     struct bus *bus;            /* Is told of each new index; borrowed; may be null. */
 };
 
-/* A new search, which looks at the files for each question until it is started.  Never null. */
+/* A new search, which looks at all files for each question until it is prepared.  Never null. */
 struct search *search_create(const struct search_options *options);
-/* Starts the thread that keeps an index: what a server does, which then stirs it.  At most once.
- * E_IO if there can be no thread. */
+/* Says that it will be started: a question that is asked before there is an index looks at some
+ * files only.  At most once, before others ask.  E_IO if there can be no threads for vectors. */
+enum err search_prepare(struct search *s, struct fault *f);
+/* Starts the thread that keeps an index, of one that is prepared: what a server does, which then
+ * stirs it.  At most once; others may ask meanwhile.  E_IO if there can be no thread. */
 enum err search_start(struct search *s, struct fault *f);
 /* Ends the thread within a moment, and frees.  Null is ignored. */
 void search_destroy(struct search *s);

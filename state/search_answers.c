@@ -142,7 +142,7 @@ scan(struct search *s, struct edition **edition, struct fault *f)
     struct search_place place = {
         .standards = &s->options.standards,
         .clock = s->options.clock,
-        .files_max = s->started ? SCAN_FILES : 0, /* Else nobody will look at the others. */
+        .files_max = s->prepared ? SCAN_FILES : 0, /* Else nobody will look at the others. */
         .stop = &s->stopping,
     };
     struct search_store *store = NULL;

@@ -58,7 +58,7 @@ edition_drop(struct search *s, struct edition *e)
     if (!was_last(e)) {
         return;
     }
-    if (e->scan || !s->started) {
+    if (e->scan || !s->prepared) {
         edition_free(e);
         return;
     }

@@ -30,9 +30,10 @@ struct search {
     struct search_options options;
     struct slots *answers;
     struct search_embed *embed;    /* Owned; null without an embedder, as is the next, */
-    struct embed_queries *queries; /* which is there once it is started. */
+    struct embed_queries *queries; /* which is there once it is prepared. */
     pthread_t thread;
-    bool started; /* Set before there are other threads. */
+    bool prepared; /* Set before there are other threads. */
+    bool started;  /* Of who starts and destroys. */
     _Atomic bool stopping;
 
     struct lock lock;

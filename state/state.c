@@ -114,6 +114,15 @@ state_keep(struct state *state, struct keeper *keeper)
     helpdesk_keep(state->helpdesk, keeper, o->settings->helpdesk_preload);
 }
 
+enum err
+state_start(struct state *state, struct fault *f)
+{
+    enum err err = quota_start(state->quota, f);
+
+    err = err ? err : learnings_start(state->learnings, f);
+    return err ? err : search_start(state->search, f);
+}
+
 void
 state_look(struct state *state)
 {

@@ -67,6 +67,9 @@ enum err state_create(const struct state_options *options, struct state **state,
 /* Has 'keeper', who must outlive it, watch the project's files and tell of what changes.  At most
  * once, before the first transport. */
 void state_keep(struct state *state, struct keeper *keeper);
+/* Starts the threads that write and look after what others do not wait for.  At most once, of one
+ * that is kept; others may use it meanwhile.  E_IO: there can be no thread. */
+enum err state_start(struct state *state, struct fault *f);
 /* Somebody says that files of the project have changed: packs, standards and skills are looked at
  * again, soon, and tenants' settings read again when they are asked for next.  No lock may be held.
  */

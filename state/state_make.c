@@ -172,7 +172,7 @@ make_quota(const struct state *state, struct fault *f)
 {
     const struct state_options *o = state_options(state);
     struct quota_options options = {
-        .clock = o->clock, .settings = o->settings, .bus = state_bus(state), .thread = true};
+        .clock = o->clock, .settings = o->settings, .bus = state_bus(state)};
     struct quota *quota = NULL;
 
     if (quota_journal_open(o->data, clock_wall(o->clock), &options.store, f) == E_OK) {
@@ -185,10 +185,9 @@ struct learnings *
 make_learnings(const struct state *state, struct fault *f)
 {
     const struct state_options *o = state_options(state);
-    struct learnings *learnings = NULL;
 
-    learnings_create(o->data, o->clock, o->settings->tenant_default_id, true, &learnings, f);
-    return learnings;
+    (void)f;
+    return learnings_create(o->data, o->clock, o->settings->tenant_default_id);
 }
 
 struct failures *

@@ -29,6 +29,7 @@ search_rig_start(struct search_rig *r)
     struct fault f = FAULT_INIT;
 
     search_rig_open(r);
+    CHECK_INT(search_prepare(r->search, &f), E_OK);
     CHECK_INT(search_start(r->search, &f), E_OK);
     CHECK(search_settle(r->search, INT64_MAX));
 }

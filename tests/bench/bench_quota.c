@@ -72,7 +72,7 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 static bool
 prepare(char *folder)
 {
-    struct quota_options options = {.clock = clock_real(), .thread = true};
+    struct quota_options options = {.clock = clock_real()};
     struct settings *settings = settings_create();
     struct dir *dir = NULL;
     bool good = mkdtemp(folder) && dir_open(folder, false, &dir, NULL) == E_OK &&
@@ -81,7 +81,7 @@ prepare(char *folder)
                 quota_journal_open(dir, clock_wall(clock_real()), &options.store, NULL) == E_OK;
 
     options.settings = settings;
-    good = good && quota_create(&options, &quota, NULL) == E_OK;
+    good = good && quota_create(&options, &quota, NULL) == E_OK && quota_start(quota, NULL) == E_OK;
     settings_unref(settings);
     dir_unref(dir);
     return good;

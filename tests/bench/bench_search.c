@@ -61,7 +61,8 @@ start(const struct tree *tree)
                                                .keep = true});
     struct fault f = FAULT_INIT;
 
-    if (search_start(s, &f) != E_OK || !search_settle(s, INT64_MAX)) {
+    if (search_prepare(s, &f) != E_OK || search_start(s, &f) != E_OK ||
+        !search_settle(s, INT64_MAX)) {
         give_up("the index could not be built");
     }
     return s;

@@ -195,7 +195,7 @@ start(struct bench *b)
         .clock = clock_real(),
         .keep = true,
     });
-    if (search_start(b->search, &f) != E_OK) {
+    if (search_prepare(b->search, &f) != E_OK || search_start(b->search, &f) != E_OK) {
         harness_give_up(f.text);
     }
 }

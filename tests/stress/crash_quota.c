@@ -37,7 +37,7 @@ static const char *const services[SERVICES] = {"monthly", "yearlong", "spare"};
 static struct quota *
 open_tracker(const char *folder, bool thread)
 {
-    struct quota_options options = {.clock = clock_real(), .thread = thread};
+    struct quota_options options = {.clock = clock_real()};
     struct settings *settings = settings_create();
     struct quota *quota = NULL;
     struct dir *dir = NULL;
@@ -51,7 +51,8 @@ open_tracker(const char *folder, bool thread)
         abort();
     }
     options.settings = settings;
-    if (quota_create(&options, &quota, NULL) != E_OK) {
+    if (quota_create(&options, &quota, NULL) != E_OK ||
+        (thread && quota_start(quota, NULL) != E_OK)) {
         abort();
     }
     settings_unref(settings);

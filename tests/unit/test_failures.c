@@ -23,9 +23,7 @@ struct rig {
 static void
 start(struct rig *r)
 {
-    CHECK_INT(
-        learnings_create(tree_dir(r->tree), &r->clock.clock, "default", false, &r->learnings, NULL),
-        E_OK);
+    r->learnings = learnings_create(tree_dir(r->tree), &r->clock.clock, "default");
     r->failures = failures_create(&r->clock.clock, r->bus, r->learnings);
 }
 

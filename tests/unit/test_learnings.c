@@ -12,9 +12,9 @@
 static struct learnings *
 start(struct tree *tree, bool thread)
 {
-    struct learnings *l;
+    struct learnings *l = learnings_create(tree_dir(tree), clock_real(), "default");
 
-    CHECK_INT(learnings_create(tree_dir(tree), clock_real(), "default", thread, &l, NULL), E_OK);
+    CHECK_INT(thread ? learnings_start(l, NULL) : E_OK, E_OK);
     return l;
 }
 

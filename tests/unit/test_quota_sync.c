@@ -371,12 +371,12 @@ syncs_come_by_the_clock(void **state)
 static struct quota *
 start_threaded(struct quota_rig *rig)
 {
-    struct quota_options options = {
-        .clock = clock_real(), .settings = rig->settings, .thread = true};
+    struct quota_options options = {.clock = clock_real(), .settings = rig->settings};
     struct quota *quota;
 
     options.store = fake_store_open(&rig->database);
     CHECK_INT(quota_create(&options, &quota, NULL), E_OK);
+    CHECK_INT(quota_start(quota, NULL), E_OK);
     return quota;
 }
 
@@ -410,7 +410,7 @@ static void
 the_thread_flushes_the_journal(void **state)
 {
     struct quota_ask ask = {.tenant = "default", .service = "tiingo", .count = 1};
-    struct quota_options options = {.clock = clock_real(), .thread = true};
+    struct quota_options options = {.clock = clock_real()};
     struct tree *tree = tree_create();
     struct quota_view view;
     struct quota_rig rig;
@@ -424,6 +424,7 @@ the_thread_flushes_the_journal(void **state)
     CHECK_INT(quota_journal_open(tree_dir(tree), clock_wall(clock_real()), &options.store, NULL),
               E_OK);
     CHECK_INT(quota_create(&options, &quota, NULL), E_OK);
+    CHECK_INT(quota_start(quota, NULL), E_OK);
     CHECK_INT(quota_record(quota, &ask, &view, NULL), E_OK);
     while (!dir_is_file(tree_dir(tree), "quota/snapshot")) { /* Within a second, unasked. */
         sched_yield();

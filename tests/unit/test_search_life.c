@@ -379,6 +379,7 @@ it_ends_while_it_builds(void **state)
         tree_write(r.tree, path, "# One of many\n\nWith a word or two.\n");
     }
     search_rig_open(&r);
+    CHECK_INT(search_prepare(r.search, NULL), E_OK);
     CHECK_INT(search_start(r.search, NULL), E_OK);
     search_rig_destroy(&r); /* At once: wherever it is. */
 }

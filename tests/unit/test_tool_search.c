@@ -42,6 +42,7 @@ set_up(void **unused)
     CHECK_INT(dir_write(standards, "locks.md", SLICE("# Locks\n\nA mutex.\n"), NULL), E_OK);
     dir_unref(standards);
     CHECK_INT(state_create(&rig.project.options, &rig.project.state, &f), E_OK);
+    CHECK_INT(search_prepare(state_search(rig.project.state), &f), E_OK);
     CHECK_INT(search_start(state_search(rig.project.state), &f), E_OK);
     tool_rig_serve(&rig, "core");
     rig.secret = SECRET;

@@ -21,6 +21,7 @@ set_up(void **unused)
     CHECK_INT(dir_write(standards, "locks.md",
                         SLICE("# Locks \"and\" more\n\nA mutex \\ n\xC3\xA9.\n"), NULL),
               E_OK);
+    CHECK_INT(search_prepare(state_search(rig.project.state), &f), E_OK);
     CHECK_INT(search_start(state_search(rig.project.state), &f), E_OK);
     CHECK(search_settle(state_search(rig.project.state), INT64_MAX));
     tool_rig_serve(&rig, "core");
