@@ -1,6 +1,6 @@
 /* bus_event.h -- one event: its envelope as JSON text, made once for all who are told of it.
  *
- * Immutable once it has its number, and counted. */
+ * Immutable once it has its number, but for its place in the subscribers' queue, and counted. */
 #ifndef TANDEM_BUS_EVENT_H
 #define TANDEM_BUS_EVENT_H
 
@@ -24,6 +24,8 @@ struct bus_event {
     const char *tenant;       /* Null: the server's. */
     /* Of bus_event.c. */
     char *memory;
+    /* Of bus_subscribe.c: the event behind it in the queue. */
+    struct bus_event *behind;
 };
 
 /* Takes a reference, and returns it. */

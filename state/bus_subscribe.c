@@ -79,8 +79,8 @@ bus_subscribers_push_locked(struct bus *bus, struct bus_event *event) REQUIRES(L
         bus->stats.dropped++;
         return;
     }
-    bus->queue[(bus->queue_first + bus->queue_count) % BUS_SUBSCRIBERS_QUEUE] =
-        bus_event_ref(event);
+    *(bus->queue_count ? &bus->queue_last->behind : &bus->queue_first) = bus_event_ref(event);
+    bus->queue_last = event;
     bus->queue_count++;
     bus->queue_bytes += event->text.len;
     cond_signal(&bus->work);
@@ -89,9 +89,9 @@ bus_subscribers_push_locked(struct bus *bus, struct bus_event *event) REQUIRES(L
 static struct bus_event *
 pop_locked(struct bus *bus) REQUIRES(LC_BUS)
 {
-    struct bus_event *event = bus->queue[bus->queue_first];
+    struct bus_event *event = bus->queue_first;
 
-    bus->queue_first = (bus->queue_first + 1) % BUS_SUBSCRIBERS_QUEUE;
+    bus->queue_first = event->behind;
     bus->queue_count--;
     bus->queue_bytes -= event->text.len;
     return event;
@@ -186,10 +186,7 @@ start_locked(struct bus *bus, struct fault *f) REQUIRES(LC_BUS)
         return fault_set(f, E_IO, "the thread of the event bus cannot be started: %s",
                          strerror(failed));
     }
-    if (!bus->started) {
-        bus->started = true;
-        bus->queue = xcalloc(BUS_SUBSCRIBERS_QUEUE, sizeof *bus->queue);
-    }
+    bus->started = true;
     return E_OK;
 }
 
@@ -296,7 +293,6 @@ bus_subscribers_fini(struct bus *bus)
     while (bus->subscriptions) {
         remove_locked(bus, bus->subscriptions);
     }
-    free(bus->queue);
     cond_fini(&bus->work);
     cond_fini(&bus->idle);
 }
