@@ -1,4 +1,9 @@
-/* methods.h -- one row per method: all that dispatch must decide about it. */
+/* methods.h -- one row per method: all that dispatch must decide about it.
+ *
+ * A handler is in the file that is called as it begins: tasks_get() in tasks.c, tools_call() in
+ * tools_call.c, resources_list() in resources_list.c.  But: skills and folders of resources are in
+ * skill_resources.c, resources_subscribe() and resources_unsubscribe() in notices.c,
+ * dispatch_cancelled() in dispatch_peers.c. */
 #ifndef TANDEM_METHODS_H
 #define TANDEM_METHODS_H
 
