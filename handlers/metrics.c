@@ -29,7 +29,7 @@ expose_requests(struct dispatcher *d, struct exposition *e)
     for (int t = 0; t < TRANSPORT_COUNT; t++) {
         exposition_sample(e,
                           (struct exposition_label[]){{"transport", transports[t]}, {NULL, NULL}},
-                          dispatch_in_flight(d, (enum transport_kind)t));
+                          inflight_count(d->inflight, (enum transport_kind)t));
     }
     GAUGE("tandem_workers", "Threads that run tools.", pool.threads);
     GAUGE("tandem_workers_busy", "Of them, those that run one now.", pool.running);
@@ -192,7 +192,7 @@ load_json(struct dispatcher *d)
     json_t *told = json_must(json_object()), *in_flight = json_must(json_object());
 
     for (int t = 0; t < TRANSPORT_COUNT; t++) {
-        json_put_int(in_flight, transports[t], dispatch_in_flight(d, (enum transport_kind)t));
+        json_put_int(in_flight, transports[t], inflight_count(d->inflight, (enum transport_kind)t));
     }
     json_put(told, "in_flight", in_flight);
     json_put_int(told, "workers", pool.threads);

@@ -1,16 +1,9 @@
-/* service_resources.c -- the rows as data; what tells of the server as a whole. */
+/* service_resources.c -- what tells of the server as a whole, and how any of them ends its read. */
 #include "handlers/service_resources.h"
 
 #include "handlers/tool_info.h"
 #include "state/base/json_put.h"
 #include "state/state.h"
-
-const struct service_resource service_resources[] = {
-#define ROW(URI, NAME, TITLE, MIME, READ, DESCRIPTION) {URI, NAME, TITLE, MIME, READ, DESCRIPTION},
-    SERVICE_RESOURCES(ROW)
-#undef ROW
-        {.uri = NULL},
-};
 
 bool
 service_resource_is_template(const struct service_resource *s)

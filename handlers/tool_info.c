@@ -65,7 +65,7 @@ in_flight_section(const struct request *req)
     for (int i = 0; i < TRANSPORT_COUNT; i++) {
         json_object_set_new(
             section, names[i],
-            json_integer(dispatch_in_flight(req->dispatcher, (enum transport_kind)i)));
+            json_integer(inflight_count(req->dispatcher->inflight, (enum transport_kind)i)));
     }
     return section;
 }
