@@ -250,26 +250,60 @@ json_text_add(const struct json_text *text, struct buf *out)
     }
 }
 
+/* Copies what is plain and reads simple escapes, 16 bytes at a time as long as there are twice as
+ * many; stops at the quote that ends the string, and at any other escape.  What is found in 16
+ * bytes does not hold up the next.  64 KiB of prose take half the instructions so that they take
+ * from one escape to the next. */
+static inline struct plain_places
+unescape_simple(struct plain_places at, const unsigned char *end)
+{
+    for (const unsigned char *chunk = at.from; end - chunk > 32; chunk += 16) {
+        unsigned begin = (unsigned)(at.from - chunk); /* 1 if an escape ended in this chunk. */
+        unsigned odd = plain_look(chunk, end, PLAIN_MARKS) >> begin << begin;
+
+        while (odd) {
+            unsigned i = (unsigned)__builtin_ctz(odd);
+            const unsigned char *mark = chunk + i;
+            char said = simple[mark[1]];
+
+            memcpy(at.to, at.from, 16);
+            at.to += mark - at.from;
+            at.from = mark;
+            if (*mark == '"' || !said) {
+                return at;
+            }
+            *at.to++ = said;
+            at.from = mark + 2;
+            odd &= ~(3u << i);
+        }
+        if (at.from < chunk + 16) {
+            memcpy(at.to, at.from, 16);
+            at.to += chunk + 16 - at.from;
+            at.from = chunk + 16;
+        }
+    }
+    return at;
+}
+
 /* Unescapes from 'begin' up to the quote that ends the string into 'room', which has room for all
- * of the text.  Returns what follows the quote, or null. */
+ * of the text and 16 bytes more.  Returns what follows the quote, or null. */
 static const unsigned char *
 unescape_to_quote(const unsigned char *begin, const unsigned char *end, struct buf *room)
 {
     struct plain_places at = {begin, room->data};
-    struct plain_walk walk;
 
-    plain_walk_init(&walk, begin, end, PLAIN_MARKS);
     while (at.from && at.from < end) {
-        const unsigned char *next = plain_next(&walk, at.from);
-
-        at.to = plain_copy(at.to, at.from, next, end);
-        at.from = next;
-        if (next < end && *next == '"') {
+        at = unescape_simple(at, end);
+        if (*at.from == '"') {
             room->len = (size_t)(at.to - room->data);
             *at.to = '\0';
-            return next + 1;
+            return at.from + 1;
         }
-        at = next < end ? put_escape(at, end) : at;
+        if (*at.from == '\\') {
+            at = put_escape(at, end);
+        } else {
+            *at.to++ = (char)*at.from++;
+        }
     }
     return NULL;
 }

@@ -43,8 +43,8 @@ bool json_string_said(struct slice raw, struct buf *room, struct slice *said);
 bool json_string_add(struct slice raw, struct buf *out);
 
 /* Reads the string at which the scan stands, in a text that a scan has let pass before: its end is
- * found and it is unescaped in one look, and nothing is checked again.  64 KiB of prose take 16 us
- * so, and 30 if they are scanned first.  'said' lies in the text or in 'room', which is emptied.
+ * found and it is unescaped in one look, and nothing is checked again.  64 KiB of prose take 11 us
+ * so, and 19 if they are scanned first.  'said' lies in the text or in 'room', which is emptied.
  * False, and where the scan then stands is of no meaning, if that is no string of such a text, or
  * 'room' failed. */
 bool json_string_again(struct json_scan *s, struct buf *room, struct slice *said);

@@ -2,7 +2,7 @@
  *
  * DESIGN.  The scanner walks, this hangs up what it finds.  jansson's own reader takes a text
  * character by character through a callback, each into a growing string: 64 KiB took it 700 us, and
- * take 30 here, 17 where a scan has looked at them before; {} took it 1 us, and takes 0.1.  It
+ * take 19 here, 11 where a scan has looked at them before; {} took it 1 us, and takes 0.1.  It
  * recurses as deep as a scan goes. */
 #include "handlers/json_tree.h"
 

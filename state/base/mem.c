@@ -1,14 +1,11 @@
 /* mem.c -- allocation that aborts, buffers that fail softly, counted bytes. */
 #include "state/base/mem.h"
 
-#include "state/base/plain.h"
 #include "state/base/rune.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 
 void
 out_of_memory(void)
@@ -162,119 +159,6 @@ buf_addf(struct buf *b, const char *format, ...)
         va_end(args);
         b->len += (size_t)n;
     }
-}
-
-/* Characters that a JSON string may not hold, or that would do harm where it is shown or framed. */
-static bool
-needs_escape(uint32_t rune)
-{
-    return rune < 0x20 || rune == '"' || rune == '\\' || (rune >= 0x7F && rune < 0xA0) ||
-           rune == 0x2028 || rune == 0x2029;
-}
-
-/* What is rare of the next.  Cold, or 64 KiB of what is common take 5 us more. */
-static struct plain_places __attribute__((cold, noinline))
-put_rare(struct plain_places at, const unsigned char *end)
-{
-    static const char digits[] = "0123456789abcdef";
-    struct slice rest = {(const char *)at.from, (size_t)(end - at.from)};
-    uint32_t rune = 0;
-    size_t n = rune_decode(rest, 0, &rune);
-
-    if (n == 0) {
-        memcpy(at.to, REPLACEMENT, sizeof REPLACEMENT - 1);
-        return (struct plain_places){at.from + 1, at.to + sizeof REPLACEMENT - 1};
-    }
-    if (!needs_escape(rune)) {
-        memcpy(at.to, at.from, n);
-        return (struct plain_places){at.from + n, at.to + n};
-    }
-    *at.to++ = '\\';
-    *at.to++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4) {
-        *at.to++ = digits[rune >> shift & 15];
-    }
-    at.from += n;
-    return at;
-}
-
-/* Writes the character at 'from', which is not plain, as it may stand in a JSON string: 6 bytes at
- * most.  Returns where the next one begins, and goes. */
-static inline struct plain_places
-put_odd(struct plain_places at, const unsigned char *end)
-{
-    static const char short_of[256] = {
-        ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    unsigned char c = *at.from;
-
-    if (short_of[c]) {
-        at.to[0] = '\\';
-        at.to[1] = short_of[c];
-        return (struct plain_places){at.from + 1, at.to + 2};
-    }
-    if (c >= 0xC3 && c <= 0xDF && end - at.from >= 2 && (at.from[1] & 0xC0) == 0x80) {
-        memcpy(at.to, at.from, 2); /* Of two bytes. */
-        return (struct plain_places){at.from + 2, at.to + 2};
-    }
-    return put_rare(at, end);
-}
-
-/* Adds a text of plain bytes, for which there must be room, with its quotes.  Most are short names:
- * four of them in a small answer take 560 instructions less so. */
-static void
-add_plain(struct buf *b, struct slice text)
-{
-    char *to = b->data + b->len;
-
-    to[0] = '"';
-    memcpy(to + 1, text.data, text.len);
-    memcpy(to + 1 + text.len, "\"", sizeof "\"");
-    b->len += text.len + 2;
-}
-
-/* Pieces are made on the stack, so that a limit of 'b' is held to the byte.  64 KiB of prose take
- * 15 us; with a decoded character and a formatted escape each they took 330 us. */
-void
-buf_add_json(struct buf *b, struct slice text)
-{
-    const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
-    char piece[2048 + 16] NOT_CLEARED;
-    char *to = piece;
-    const size_t step = 2048 / 6 - 4; /* Of six bytes each at most, and the quotes. */
-    struct plain_walk walk;
-
-    if (text.len && !b->limit && plain_skip(p, end) == end) {
-        if (buf_reserve(b, text.len + 2)) {
-            add_plain(b, text);
-        }
-        return;
-    }
-    plain_walk_init(&walk, p, end, PLAIN_ODD);
-    *to++ = '"';
-    for (;;) {
-        const unsigned char *stop = (size_t)(end - p) < step ? end : p + step;
-
-        while (p < stop) {
-            const unsigned char *next = plain_next(&walk, p);
-
-            next = next < stop ? next : stop;
-            to = plain_copy(to, p, next, end);
-            p = next;
-            if (p < stop) {
-                struct plain_places at = put_odd((struct plain_places){p, to}, end);
-
-                p = at.from;
-                to = at.to;
-            }
-        }
-        if (p == end) {
-            break;
-        }
-        buf_add(b, piece, (size_t)(to - piece));
-        to = piece;
-    }
-    *to++ = '"';
-    buf_add(b, piece, (size_t)(to - piece));
 }
 
 void

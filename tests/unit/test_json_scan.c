@@ -393,6 +393,86 @@ special_bytes_are_seen_at_every_place(void **state)
     }
 }
 
+/* A long string is taken if all its parts are, wherever they stand; else the first that is not is
+ * found. */
+static void
+mixtures_are_taken_as_their_parts(void **state)
+{
+    static const struct {
+        const char *text;
+        enum json_flaw flaw;
+    } parts[] = {
+        {"plain text, and ", FLAW_NONE},
+        {"\\\"", FLAW_NONE},
+        {"\\\\", FLAW_NONE},
+        {"\\/", FLAW_NONE},
+        {"\\b", FLAW_NONE},
+        {"\\f", FLAW_NONE},
+        {"\\n", FLAW_NONE},
+        {"\\r", FLAW_NONE},
+        {"\\t", FLAW_NONE},
+        {"\\u00e9", FLAW_NONE},
+        {"\\ud83d\\ude42", FLAW_NONE},
+        {"\x7F", FLAW_NONE},
+        {"\xC2\x80", FLAW_NONE},
+        {"\xC3\xA9", FLAW_NONE},
+        {"\xDF\xBF", FLAW_NONE},
+        {"\xE0\xA0\x80", FLAW_NONE},
+        {"\xE2\x80\xA8", FLAW_NONE},
+        {"\xED\x9F\xBF", FLAW_NONE},
+        {"\xEF\xBC\x8C", FLAW_NONE},
+        {"\xF0\x9F\x99\x82", FLAW_NONE},
+        {"a", FLAW_NONE},
+        {"\n", FLAW_CONTROL},
+        {"\\x", FLAW_ESCAPE},
+        {"\\\xC3\xA9", FLAW_ESCAPE},
+        {"\xC3(", FLAW_UTF8},
+        {"\xC1\x80", FLAW_UTF8},
+        {"\xE2\x82(", FLAW_UTF8},
+        {"\xE0\x9F\xBF", FLAW_UTF8},
+        {"\xED\xA0\x80", FLAW_UTF8},
+        {"\x80", FLAW_UTF8},
+        {"\xF4\x90\x80\x80", FLAW_UTF8},
+    };
+    const size_t good = 21;
+    unsigned seed = 7;
+
+    (void)state;
+    for (int round = 0; round < 6000; round++) {
+        struct buf text = BUF_INIT;
+        enum json_flaw flaw = FLAW_NONE;
+        struct json_text contents;
+        struct json_scan s;
+        size_t at = 0;
+        bool escaped = false;
+
+        buf_addc(&text, '"');
+        for (unsigned count = round % 120; count; count--) {
+            size_t i;
+
+            seed = seed * 1103515245u + 12345u;
+            i = (seed >> 16) % (round % 4 || count > 1 ? good : sizeof parts / sizeof parts[0]);
+            if (!flaw && parts[i].flaw) {
+                flaw = parts[i].flaw;
+                at = text.len;
+            }
+            escaped |= parts[i].text[0] == '\\';
+            buf_adds(&text, parts[i].text);
+        }
+        buf_adds(&text, round % 8 < 4 ? "\"" : "\"                                  ");
+        json_scan_init(&s, buf_slice(&text), NULL);
+        CHECK_INT(json_scan_string(&s, &contents), flaw == FLAW_NONE);
+        CHECK_INT(s.flaw, flaw);
+        if (flaw) {
+            CHECK_INT(s.flaw_at - s.start, at);
+        } else {
+            CHECK_INT(contents.escaped, escaped);
+            CHECK(contents.raw.data == text.data + 1 && s.p[-1] == '"' && json_scan_end(&s));
+        }
+        buf_fini(&text);
+    }
+}
+
 static void
 flaws_are_named_with_their_place(void **state)
 {
@@ -652,6 +732,7 @@ main(void)
         cmocka_unit_test(only_utf8_is_taken),
         cmocka_unit_test(every_lead_and_second_byte_is_judged),
         cmocka_unit_test(special_bytes_are_seen_at_every_place),
+        cmocka_unit_test(mixtures_are_taken_as_their_parts),
         cmocka_unit_test(flaws_are_named_with_their_place),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(values_are_limited),

@@ -227,6 +227,52 @@ a_string_is_read_again(void **state)
     }
 }
 
+/* A long string says what its parts do, wherever they stand in it. */
+static void
+mixtures_say_what_their_parts_do(void **state)
+{
+    static const struct {
+        const char *written, *says;
+    } parts[] = {{"plain text, and ", "plain text, and "},
+                 {"\\\"", "\""},
+                 {"\\\\", "\\"},
+                 {"\\/", "/"},
+                 {"\\n", "\n"},
+                 {"\\t", "\t"},
+                 {"\\b", "\b"},
+                 {"\\u00e9", "\xC3\xA9"},
+                 {"\\u0022", "\""},
+                 {"\\ud83d\\ude42", "\xF0\x9F\x99\x82"},
+                 {"\xC3\xA9", "\xC3\xA9"},
+                 {"a", "a"}};
+    unsigned seed = 7;
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        struct buf text = BUF_INIT, expected = BUF_INIT, room = BUF_INIT;
+        struct slice said = SLICE_NONE;
+        struct json_scan s;
+
+        buf_addc(&text, '"');
+        for (unsigned count = round % 120; count; count--) {
+            size_t i;
+
+            seed = seed * 1103515245u + 12345u;
+            i = (seed >> 16) % (round % 2 ? sizeof parts / sizeof parts[0] : 6);
+            buf_adds(&text, parts[i].written);
+            buf_adds(&expected, parts[i].says);
+        }
+        buf_adds(&text, round % 5 ? "\"" : "\", \"and more that is not of this string\"");
+        json_scan_init(&s, buf_slice(&text), NULL);
+        CHECK(json_string_again(&s, &room, &said));
+        CHECK(slice_equal(said, buf_slice(&expected)));
+        CHECK(s.p[-1] == '"' && (round % 5 ? s.p == s.end : *s.p == ','));
+        buf_fini(&text);
+        buf_fini(&expected);
+        buf_fini(&room);
+    }
+}
+
 static void
 without_room_no_string_is_read_again(void **state)
 {
@@ -258,6 +304,7 @@ main(void)
         cmocka_unit_test(containers_are_walked),
         cmocka_unit_test(members_are_found_by_name),
         cmocka_unit_test(a_string_is_read_again),
+        cmocka_unit_test(mixtures_say_what_their_parts_do),
         cmocka_unit_test(without_room_no_string_is_read_again),
     };
     return CHECK_RUN(tests);

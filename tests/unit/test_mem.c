@@ -212,7 +212,6 @@ json_strings_split_no_line(void **state)
                   "b\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
-/* Whatever the bytes, a parser takes the string; and what was valid comes back as it was. */
 /* What is plain is copied whole: of any length, into what is there, and held to a limit as all is.
  */
 static void
@@ -242,6 +241,73 @@ plain_strings_are_quoted(void **state)
     }
 }
 
+/* A long text is quoted as its characters are one by one, wherever they stand, and whether it is
+ * written where it goes or, for a limit, beside. */
+static void
+mixtures_are_quoted_as_their_parts(void **state)
+{
+    static const char *const parts[] = {"a",
+                                        "plain text, and ",
+                                        "\"",
+                                        "\\",
+                                        "\n",
+                                        "\x01",
+                                        "\x7F",
+                                        "\xC2\x85",
+                                        "\xC2\xA0",
+                                        "\xC3\xA9",
+                                        "\xDF\xBF",
+                                        "\xE0\xA0\x80",
+                                        "\xE2\x80\x94",
+                                        "\xE2\x80\xA8",
+                                        "\xE2\x80\xA9",
+                                        "\xE2\x82\xAC",
+                                        "\xED\x9F\xBF",
+                                        "\xED\xA0\x80",
+                                        "\xEF\xBC\x8C",
+                                        "\xF0\x9F\x99\x82",
+                                        "\xFF",
+                                        "\xC3(",
+                                        "\xE2\x82(",
+                                        "\xC0\x80",
+                                        "0123456789abcdef"};
+    unsigned seed = 7;
+
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        struct buf text = BUF_INIT, expected = BUF_INIT, exact, less;
+        char *got;
+
+        buf_addc(&expected, '"');
+        for (unsigned count = round % 300; count; count--) {
+            const char *part;
+
+            seed = seed * 1103515245u + 12345u;
+            part = parts[(seed >> 16) % (sizeof parts / sizeof parts[0])];
+            part = round % 3 ? part : parts[(seed >> 20) % 2 ? 9 : 1]; /* Or of few kinds. */
+            buf_adds(&text, part);
+            got = quoted(slice_of(part));
+            buf_add(&expected, got + 1, strlen(got) - 2);
+            free(got);
+        }
+        buf_addc(&expected, '"');
+        got = quoted(buf_slice(&text));
+        CHECK_STR(got, expected.data);
+        exact = (struct buf){.limit = expected.len};
+        less = (struct buf){.limit = expected.len - 1};
+        buf_add_json(&exact, buf_slice(&text));
+        buf_add_json(&less, buf_slice(&text));
+        CHECK_STR(exact.data, expected.data);
+        CHECK(less.failed && less.len <= less.limit);
+        free(got);
+        buf_fini(&text);
+        buf_fini(&expected);
+        buf_fini(&exact);
+        buf_fini(&less);
+    }
+}
+
+/* Whatever the bytes, a parser takes the string; and what was valid comes back as it was. */
 static void
 json_strings_are_json(void **state)
 {
@@ -368,6 +434,7 @@ main(void)
         cmocka_unit_test(stolen_text_is_the_callers),
         cmocka_unit_test(json_strings_split_no_line),
         cmocka_unit_test(plain_strings_are_quoted),
+        cmocka_unit_test(mixtures_are_quoted_as_their_parts),
         cmocka_unit_test(json_strings_are_json),
         cmocka_unit_test(bytes_live_until_the_last_lets_go),
         cmocka_unit_test(no_memory_for_small_things_aborts),
