@@ -28,7 +28,7 @@ CFLAGS_release  := -O2 -g $(HARDEN)
 CFLAGS_asan     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_coverage := -O0 -g --coverage
-CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta
+CFLAGS_clang    := -O1 -g -Wthread-safety -Wthread-safety-beta -Wconversion
 CFLAGS_sched    := -O1 -g -fsanitize=thread -Wno-tsan
 CFLAGS_helgrind := -O1 -g -Wno-shadow -include tests/prove/helgrind.h
 CFLAGS_fuzz     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all

@@ -233,7 +233,7 @@ look_at_file(struct doctor *d, const struct setup_client *client, enum setup_sco
 static void
 look_at_sandbox(struct doctor *d)
 {
-    const int wanted = d->context->settings->sandbox;
+    const unsigned wanted = d->context->settings->sandbox;
     struct fault files = FAULT_INIT, calls = FAULT_INIT;
     const char *mark = "ok", *text = "auto: a server is shut in";
     unsigned abi;

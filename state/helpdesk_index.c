@@ -240,7 +240,7 @@ know(const struct helpdesk_index *old, const struct embedder *embedder)
         char *text;
         size_t len;
 
-        if (!old->passages[i].text || old->passages[i].given || !old->passages[i].square) {
+        if (!old->passages[i].text || old->passages[i].given || old->passages[i].square == 0) {
             continue;
         }
         text = text_to_embed(&old->passages[i]);

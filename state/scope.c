@@ -35,7 +35,7 @@ scope_allows(struct slice held, enum scope scope)
 {
     bool allowed = scope == SCOPE_NONE || !held.data;
 
-    for (int s = scope; !allowed && s < SCOPE_COUNT; s++) {
+    for (unsigned s = scope; !allowed && s < SCOPE_COUNT; s++) {
         allowed = has_word(held, texts[s]);
     }
     return allowed;

@@ -177,8 +177,8 @@ ws_library_create(uv_loop_t *loop, unsigned channels)
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .foreign_loops = loops,
-        .gid = (gid_t)-1,
-        .uid = (uid_t)-1,
+        .gid = -1,
+        .uid = -1,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_IPV6 |
                    LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,

@@ -164,8 +164,8 @@ make_context(struct ws_client *c)
     const struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
-        .gid = (gid_t)-1,
-        .uid = (uid_t)-1,
+        .gid = -1,
+        .uid = -1,
         .options = LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
         .fd_limit_per_thread = 8,
     };
