@@ -21,8 +21,13 @@ static const char *const method_names[] = {
 /* A method that is no tool's call, or a tool. */
 #define SUBJECTS (METHODS_TOP + TOOLS_TOP)
 
+/* Made when it is first counted, as its series are: room for all would be 88 KB. */
+struct subject {
+    struct histogram *_Atomic series[TRANSPORT_COUNT][ERR_COUNT];
+};
+
 struct operations {
-    struct histogram *_Atomic series[SUBJECTS][TRANSPORT_COUNT][ERR_COUNT];
+    struct subject *_Atomic subjects[SUBJECTS];
 };
 
 struct operations *
@@ -35,11 +40,14 @@ void
 operations_destroy(struct operations *o)
 {
     for (size_t s = 0; o && s < SUBJECTS; s++) {
-        for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
+        struct subject *subject = atomic_load(&o->subjects[s]);
+
+        for (size_t t = 0; subject && t < TRANSPORT_COUNT; t++) {
             for (size_t e = 0; e < ERR_COUNT; e++) {
-                free(atomic_load(&o->series[s][t][e]));
+                free(atomic_load(&subject->series[t][e]));
             }
         }
+        free(subject);
     }
     free(o);
 }
@@ -59,10 +67,36 @@ subject_of(const struct request *req)
     return i;
 }
 
+static struct subject *
+subject_at(struct operations *o, size_t i)
+{
+    struct subject *s = atomic_load_explicit(&o->subjects[i], memory_order_acquire);
+
+    if (!s) {
+        struct subject *made = xcalloc(1, sizeof *made);
+
+        if (atomic_compare_exchange_strong(&o->subjects[i], &s, made)) {
+            s = made;
+        } else {
+            free(made);
+        }
+    }
+    return s;
+}
+
+/* A series, or null if it was never counted. */
+static const struct histogram *
+counted(const struct operations *o, size_t i, size_t transport, size_t err)
+{
+    const struct subject *s = atomic_load(&o->subjects[i]);
+
+    return s ? atomic_load(&s->series[transport][err]) : NULL;
+}
+
 static struct histogram *
 series_of(struct operations *o, size_t subject, enum transport_kind transport, enum err err)
 {
-    struct histogram *_Atomic *at = &o->series[subject][transport][err];
+    struct histogram *_Atomic *at = &subject_at(o, subject)->series[transport][err];
     struct histogram *h = atomic_load_explicit(at, memory_order_acquire);
 
     if (!h) {
@@ -100,7 +134,7 @@ operations_expose(const struct operations *o, struct exposition *e)
     for (size_t s = 0; s < SUBJECTS; s++) {
         for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
             for (size_t err = 0; err < ERR_COUNT; err++) {
-                const struct histogram *h = atomic_load(&o->series[s][t][err]);
+                const struct histogram *h = counted(o, s, t, err);
                 struct histogram_reading r = {.count = 0};
                 const struct exposition_label labels[] = {
                     {"mcp_method_name", s < METHODS_TOP ? method_names[s] : "tools/call"},
@@ -136,7 +170,7 @@ summary(const struct operations *o, size_t subject)
 
     for (size_t t = 0; t < TRANSPORT_COUNT; t++) {
         for (size_t err = 0; err < ERR_COUNT; err++) {
-            const struct histogram *h = atomic_load(&o->series[subject][t][err]);
+            const struct histogram *h = counted(o, subject, t, err);
             uint64_t before = all.count;
 
             if (h) {
