@@ -185,6 +185,25 @@ pause_session(void *arg, json_t *old, json_t **next, struct fault *f)
     return record_pause(old, "later", clock_wall(&rig->clock.clock), next, f);
 }
 
+int
+store_rig_completed(struct store_rig *rig, const char *id, enum record_state *state)
+{
+    struct session_view view;
+    int n;
+
+    CHECK_INT(workflow_store_get(rig->store, id, &view, NULL), E_OK);
+    n = (int)json_array_size(json_object_get(view.record, "completed_phases"));
+    *state = record_state(view.record);
+    workflow_store_release(rig->store, &view);
+    return n;
+}
+
+void
+store_rig_file(const char *id, char name[64])
+{
+    snprintf(name, 64, "%s.json", id);
+}
+
 enum err
 store_rig_pause(struct store_rig *rig, const char *id, struct fault *f)
 {

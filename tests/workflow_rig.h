@@ -33,6 +33,10 @@ enum err store_rig_start(struct store_rig *rig, const char *pack, const char *ta
 /* Completes 'phase' with the evidence {"by": by}, passed or refused. */
 enum err store_rig_complete(struct store_rig *rig, const char *id, int phase, bool passed, int by,
                             struct fault *f);
+/* How many phases of a session are completed; its state in '*state'. */
+int store_rig_completed(struct store_rig *rig, const char *id, enum record_state *state);
+/* The name of its file. */
+void store_rig_file(const char *id, char name[64]);
 enum err store_rig_pause(struct store_rig *rig, const char *id, struct fault *f);
 
 /* Runs 'body(arg, i)' on 'count' threads that begin together. */

@@ -7,32 +7,7 @@
 #include "state/base/json_put.h"
 #include "state/session_file.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #define DAY (24ll * 3600 * 1000000000)
-
-static void
-file_of(const char *id, char name[64])
-{
-    snprintf(name, 64, "%s.json", id);
-}
-
-static int
-completed_count(struct store_rig *rig, const char *id, enum record_state *state)
-{
-    struct session_view view;
-    int n;
-
-    CHECK_INT(workflow_store_get(rig->store, id, &view, NULL), E_OK);
-    n = (int)json_array_size(json_object_get(view.record, "completed_phases"));
-    *state = record_state(view.record);
-    workflow_store_release(rig->store, &view);
-    return n;
-}
 
 static void
 a_session_lives_on_disk(void **state)
@@ -64,7 +39,7 @@ a_session_lives_on_disk(void **state)
     CHECK_INT(store_rig_complete(&rig, id, 1, true, 1, &f), E_OK);
     CHECK_INT(store_rig_complete(&rig, id, 2, true, 1, &f), E_OK);
     CHECK_INT(workflow_store_counters(rig.store).sessions.size, 0); /* It left the table. */
-    CHECK_INT(completed_count(&rig, id, &at), 3);
+    CHECK_INT(store_rig_completed(&rig, id, &at), 3);
     CHECK_INT(at, RECORD_COMPLETED);
     store_rig_fini(&rig);
 }
@@ -164,7 +139,7 @@ a_failed_load_is_not_kept(void **state)
     store_rig_init(&rig);
     CHECK_INT(store_rig_start(&rig, "pack", "a", false, l.id, &resumed, &f), E_OK);
     workflow_store_forget(rig.store, l.id);
-    file_of(l.id, name);
+    store_rig_file(l.id, name);
     CHECK_INT(dir_rename(rig.dir, name, "kept", &f), E_OK);
     run_together(10, look_up, &l);
     CHECK_INT(l.got, 0);
@@ -219,7 +194,7 @@ one_of_many_completions_succeeds(void **state)
             CHECK_INT(c.mismatched, threads[i] - 1);
             CHECK_INT(c.other, 0);
         }
-        CHECK_INT(completed_count(&rig, c.id, &at), 3);
+        CHECK_INT(store_rig_completed(&rig, c.id, &at), 3);
         CHECK_INT(at, RECORD_COMPLETED);
     }
     CHECK(workflow_store_counters(rig.store).action_acquisitions >= 3 * 380);
@@ -427,224 +402,6 @@ nothing_comes_back_after_a_delete(void **state)
 }
 
 static void
-another_process_wins_or_loses_whole(void **state)
-{
-    struct store_rig rig;
-    struct workflow_store *other;
-    struct store_rig second;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE];
-    enum record_state at;
-    bool resumed;
-    (void)state;
-
-    store_rig_init(&rig);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    CHECK_INT(workflow_store_create(&rig.options, &other, &f), E_OK);
-    second = rig;
-    second.store = other;
-    rig.no_content = second.no_content = true; /* 'second' counts apart. */
-    CHECK_INT(store_rig_complete(&second, id, 0, true, 2, &f), E_OK);
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_CONFLICT);
-    CHECK(strstr(f.text, "another process"));
-    CHECK_INT(workflow_store_counters(rig.store).conflicts, 1);
-    CHECK_INT(completed_count(&rig, id, &at), 1); /* Reloaded: the truth. */
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_STATE);
-    CHECK_INT(store_rig_complete(&rig, id, 1, true, 1, &f), E_OK);
-    CHECK_INT(workflow_store_delete(other, id, &f), E_OK);
-    CHECK_INT(store_rig_complete(&rig, id, 2, true, 1, &f), E_NOT_FOUND);
-    workflow_store_destroy(other);
-    store_rig_fini(&rig);
-}
-
-static void
-a_save_that_fails_changes_nothing(void **state)
-{
-    struct store_rig rig;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE], lock[64];
-    enum record_state at;
-    bool resumed;
-    int fd;
-    struct flock flock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    (void)state;
-
-    store_rig_init(&rig);
-    rig.options.lock_ns = 10000000;
-    store_rig_restart(&rig);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    snprintf(lock, sizeof lock, "%s.lock", id);
-    fd = dir_open_at(rig.dir, lock, O_RDWR | O_CREAT, 0600);
-    CHECK(fcntl(fd, F_OFD_SETLK, &flock) == 0);
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_TIMEOUT);
-    CHECK_INT(workflow_store_delete(rig.store, id, &f), E_TIMEOUT);
-    CHECK_INT(completed_count(&rig, id, &at), 0);
-    close(fd);
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_OK);
-    CHECK_INT(completed_count(&rig, id, &at), 1);
-    store_rig_fini(&rig);
-}
-
-/* From here on no file can grow, as on a disk that is full. */
-static void
-fill_the_disk(bool full)
-{
-    struct rlimit limit;
-
-    signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
-    CHECK(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-    limit.rlim_cur = full ? 16 : limit.rlim_max;
-    CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-}
-
-static void
-what_a_crash_leaves_is_removed_at_the_start(void **state)
-{
-    static const char left[] = ".0a1b2c3d-0000-4000-8000-00000000000f.json.0123456789abcdef.tmp";
-    struct store_rig rig;
-    (void)state;
-
-    store_rig_init(&rig);
-    close(dir_open_at(rig.dir, left, O_WRONLY | O_CREAT, 0600));
-    CHECK(dir_is_file(rig.dir, left));
-    store_rig_restart(&rig);
-    CHECK(!dir_is_file(rig.dir, left));
-    store_rig_fini(&rig);
-}
-
-/* Whatever needs a descriptor fails as that; nothing is removed, and nothing is lost. */
-static void
-without_descriptors_nothing_is_cleaned_up(void **state)
-{
-    struct rlimit before, none;
-    struct store_rig rig, other;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE];
-    size_t cleaned;
-    unsigned swept;
-    bool resumed;
-    enum err changed;
-    enum record_state at;
-    (void)state;
-
-    store_rig_init(&rig);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    store_rig_open(&other, rig.path); /* It has read nothing yet. */
-    CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
-    cleaned = workflow_store_clean(other.store);
-    swept = session_file_sweep(rig.dir);
-    changed = store_rig_complete(&rig, id, 0, true, 1, &f);
-    CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
-    CHECK_INT(cleaned, 0);
-    CHECK_INT(swept, 0);
-    CHECK_INT(changed, E_IO);
-    CHECK(f.text[0]);
-    CHECK_INT(completed_count(&rig, id, &at), 0);
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_OK);
-    CHECK_INT(completed_count(&other, id, &at), 1);
-    store_rig_fini(&other);
-    store_rig_fini(&rig);
-}
-
-static void
-a_full_disk_loses_nothing(void **state)
-{
-    struct store_rig rig;
-    struct dir_list files;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE], other[RECORD_ID_SIZE];
-    enum err changed, started;
-    enum record_state at;
-    bool resumed;
-    (void)state;
-
-    store_rig_init(&rig);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    fill_the_disk(true);
-    changed = store_rig_complete(&rig, id, 0, true, 1, &f);
-    started = store_rig_start(&rig, "pack", "b", false, other, &resumed, NULL);
-    fill_the_disk(false);
-    CHECK_INT(changed, E_IO);
-    CHECK_INT(started, E_IO);
-    CHECK_INT(completed_count(&rig, id, &at), 0);
-    CHECK_INT(dir_list(rig.dir, ".", 10, &files, NULL), E_OK);
-    CHECK_INT(files.count, 1);
-    dir_list_fini(&files);
-    CHECK_INT(dir_sweep(rig.dir), 0);
-    CHECK_INT(store_rig_complete(&rig, id, 0, true, 1, &f), E_OK);
-    CHECK_INT(store_rig_start(&rig, "pack", "b", false, other, &resumed, &f), E_OK);
-    CHECK(!resumed);
-    CHECK_INT(workflow_store_counters(rig.store).on_disk.all, 2);
-    store_rig_fini(&rig);
-}
-
-static void
-a_folder_that_has_gone(void **state)
-{
-    struct store_rig rig;
-    struct session_summary **list;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE];
-    size_t count, unreadable;
-    bool resumed;
-    (void)state;
-
-    store_rig_init(&rig);
-    CHECK(rmdir(rig.path) == 0);
-    CHECK(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f) != E_OK);
-    CHECK(f.text[0]);
-    CHECK_INT(workflow_store_clean(rig.store), 0);
-    if (workflow_store_list(rig.store, -1, &list, &count, &unreadable, &f) == E_OK) {
-        CHECK_INT(count, 0);
-        free(list);
-    }
-    store_rig_fini(&rig);
-}
-
-static void
-a_damaged_file_is_set_aside(void **state)
-{
-    struct store_rig rig;
-    struct session_view view;
-    struct session_summary **list;
-    struct fault f = FAULT_INIT;
-    char id[RECORD_ID_SIZE], again[RECORD_ID_SIZE], name[64];
-    size_t count, unreadable;
-    bool resumed;
-    (void)state;
-
-    store_rig_init(&rig);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    workflow_store_forget(rig.store, id);
-    file_of(id, name);
-    CHECK_INT(dir_write(rig.dir, name, SLICE("{\"session_id\": 1"), &f), E_OK);
-    CHECK_INT(workflow_store_list(rig.store, -1, &list, &count, &unreadable, &f), E_OK);
-    CHECK_INT(count, 0);
-    CHECK_INT(unreadable, 1);
-    free(list);
-    CHECK(dir_is_file(rig.dir, name)); /* Listing leaves it. */
-    CHECK_INT(workflow_store_get(rig.store, id, &view, &f), E_IO);
-    CHECK(strstr(f.text, "set aside as") && f.remedy[0]);
-    CHECK(!dir_is_file(rig.dir, name));
-    CHECK_INT(workflow_store_get(rig.store, id, &view, &f), E_NOT_FOUND);
-    CHECK_INT(workflow_store_counters(rig.store).set_aside, 1);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, again, &resumed, &f), E_OK);
-    CHECK(!resumed && strcmp(id, again) != 0);
-
-    /* A start whose session turns out damaged says so once, then makes another. */
-    workflow_store_forget(rig.store, again);
-    file_of(again, name);
-    CHECK_INT(dir_write(rig.dir, name, SLICE("[]"), &f), E_OK);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_IO);
-    CHECK_INT(store_rig_start(&rig, "pack", "a", false, id, &resumed, &f), E_OK);
-    CHECK(!resumed);
-    store_rig_fini(&rig);
-}
-
-static void
 listing(void **state)
 {
     struct store_rig rig;
@@ -663,7 +420,7 @@ listing(void **state)
     CHECK_INT(store_rig_complete(&rig, ids[1], 0, false, 0, &f), E_OK);
     fake_clock_pass(&rig.clock, 1000000000);
     CHECK_INT(store_rig_pause(&rig, ids[2], &f), E_OK);
-    file_of(ids[0], name);
+    store_rig_file(ids[0], name);
     CHECK_INT(dir_remove(rig.dir, name, &f), E_OK); /* By another hand. */
     CHECK_INT(dir_write(rig.dir, "notes.json", SLICE("x"), &f), E_OK);
     for (int round = 0; round < 3; round++) {
@@ -748,37 +505,6 @@ objects_in_use_are_never_dropped(void **state)
     CHECK_INT(workflow_store_get(rig.store, ids[2], &c, &f), E_OK);
     workflow_store_release(rig.store, &b);
     workflow_store_release(rig.store, &c);
-    store_rig_fini(&rig);
-}
-
-static void
-old_files_are_resumed_and_rewritten(void **state)
-{
-    static const char name[] = "10000000-0000-4000-8000-000000000006.json";
-    struct store_rig rig;
-    struct buf text = BUF_INIT;
-    struct fault f = FAULT_INIT;
-    struct dir *dir;
-    char id[RECORD_ID_SIZE];
-    json_t *raw;
-    bool resumed;
-    (void)state;
-
-    store_rig_init(&rig);
-    rig.phases = 6;
-    CHECK_INT(dir_open("tests/fixtures/sessions", false, &dir, &f), E_OK);
-    CHECK_INT(dir_read(dir, name, RECORD_FILE_MAX, &text, NULL, &f), E_OK);
-    CHECK_INT(dir_write(rig.dir, name, buf_slice(&text), &f), E_OK);
-    CHECK_INT(store_rig_start(&rig, "spec_creation_v1", "search", false, id, &resumed, &f), E_OK);
-    CHECK(resumed);
-    CHECK_INT(store_rig_complete(&rig, id, 1, true, 0, &f), E_OK);
-    CHECK_INT(session_file_read(rig.dir, id, RECORD_FILE_MAX, &raw, NULL, &f), E_OK);
-    CHECK_INT(record_revision(raw), 1);
-    CHECK(json_object_get(raw, "vendor_extension"));
-    CHECK_INT(record_phase_count(raw), 6);
-    json_decref(raw);
-    dir_unref(dir);
-    buf_fini(&text);
     store_rig_fini(&rig);
 }
 
@@ -966,17 +692,9 @@ main(void)
         cmocka_unit_test(a_start_that_fails_leaves_nothing),
         cmocka_unit_test(limits_of_sessions),
         cmocka_unit_test(nothing_comes_back_after_a_delete),
-        cmocka_unit_test(another_process_wins_or_loses_whole),
-        cmocka_unit_test(a_save_that_fails_changes_nothing),
-        cmocka_unit_test(what_a_crash_leaves_is_removed_at_the_start),
-        cmocka_unit_test(without_descriptors_nothing_is_cleaned_up),
-        cmocka_unit_test(a_full_disk_loses_nothing),
-        cmocka_unit_test(a_folder_that_has_gone),
-        cmocka_unit_test(a_damaged_file_is_set_aside),
         cmocka_unit_test(listing),
         cmocka_unit_test(stale_sessions_are_removed),
         cmocka_unit_test(objects_in_use_are_never_dropped),
-        cmocka_unit_test(old_files_are_resumed_and_rewritten),
         cmocka_unit_test(a_session_that_turns_out_finished),
         cmocka_unit_test(readers_see_whole_records),
         cmocka_unit_test(what_is_kept_goes_with_a_change),
