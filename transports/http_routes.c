@@ -354,12 +354,22 @@ forwarded_for(const struct http_parser *p)
     return last;
 }
 
+static void
+find_address(struct connection *c)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+
+    if (getpeername(c->fd, (struct sockaddr *)&address, &len) != 0 ||
+        uv_ip_name((struct sockaddr *)&address, c->address, sizeof c->address) != 0) {
+        snprintf(c->address, sizeof c->address, "local");
+    }
+}
+
 /* Who is at the other end. */
 static struct slice
 peer_of(struct connection *c, const struct http_parser *p)
 {
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
     struct slice forwarded = SLICE_NONE;
 
     if (c->server->context.settings->http_trust_forwarded) {
@@ -368,10 +378,8 @@ peer_of(struct connection *c, const struct http_parser *p)
     if (forwarded.len) {
         return forwarded;
     }
-    if (!c->address[0] &&
-        (getpeername(c->fd, (struct sockaddr *)&address, &len) != 0 ||
-         uv_ip_name((struct sockaddr *)&address, c->address, sizeof c->address) != 0)) {
-        snprintf(c->address, sizeof c->address, "local");
+    if (!c->address[0]) {
+        find_address(c);
     }
     return slice_of(c->address);
 }
