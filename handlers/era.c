@@ -387,12 +387,16 @@ era_add_cache(struct request *req, unsigned ttl_ms, bool shared)
     }
 }
 
+#define INFO_NAME "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\""
+#define INFO_TITLE ",\"title\":\"" TANDEM_NAME "\""
+
 void
 era_add_server_info(struct buf *out, enum revision revision, bool whole)
 {
-    buf_adds(out, "{\"name\":\"" TANDEM_NAME "\",\"version\":\"" TANDEM_VERSION "\"");
     if (revision >= REVISION_2025_06_18) {
-        buf_adds(out, ",\"title\":\"" TANDEM_NAME "\"");
+        buf_adds(out, INFO_NAME INFO_TITLE);
+    } else {
+        buf_adds(out, INFO_NAME);
     }
     if (whole && revision >= REVISION_2025_11_25) {
         buf_adds(out, ",\"description\":\"Phase-gated workflows: one state for an IDE and all its "
@@ -429,8 +433,7 @@ era_end_result(struct request *req)
         buf_addc(&req->out, '"');
         buf_adds(&req->out, req->result_type ? req->result_type : "complete");
         buf_adds(&req->out, "\",\"_meta\":{\"io.modelcontextprotocol/serverInfo\":");
-        era_add_server_info(&req->out, req->revision,
-                            strcmp(req->method->name, "server/discover") == 0);
+        era_add_server_info(&req->out, req->revision, req->method->handle == lifecycle_discover);
         buf_addc(&req->out, '}');
     }
     buf_adds(&req->out, "}}");

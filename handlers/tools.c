@@ -207,11 +207,11 @@ tools_schemas(const struct tool_entry *e)
 }
 
 /* The JSON array of the first 'count' tools, new. */
-static char *
+static struct bytes *
 write_list(const struct tools *t, enum list_form form, size_t count)
 {
     struct buf out = BUF_INIT;
-    char *text;
+    struct bytes *text;
 
     buf_addc(&out, '[');
     for (size_t i = 0; i < count; i++) {
@@ -219,29 +219,31 @@ write_list(const struct tools *t, enum list_form form, size_t count)
         write_tool(&out, t->entries[i].tool, form);
     }
     buf_addc(&out, ']');
-    text = buf_steal(&out);
+    text = out.failed ? NULL : bytes_new(out.data, out.len);
     if (!text) {
         out_of_memory(); /* It is made of what the binary holds. */
     }
+    buf_fini(&out);
     return text;
 }
 
-static const char *
+static struct slice
 list_text(struct tools *t, enum list_form form)
 {
     bool shown = atomic_load(&t->shown);
-    _Atomic(char *) *list = &t->lists[form][shown];
-    char *there = atomic_load(list);
+    _Atomic(struct bytes *) *list = &t->lists[form][shown];
+    struct bytes *there = atomic_load(list);
 
     if (!there) {
-        char *made = write_list(t, form, t->count - (t->changing && !shown));
+        struct bytes *made = write_list(t, form, t->count - (t->changing && !shown));
 
         if (atomic_compare_exchange_strong(list, &there, made)) {
-            return made;
+            there = made;
+        } else {
+            bytes_unref(made);
         }
-        free(made);
     }
-    return there;
+    return (struct slice){there->data, there->len};
 }
 
 struct tools *
@@ -270,8 +272,8 @@ tools_destroy(struct tools *t)
             schemas_destroy(t->schemas[i]);
         }
         for (int form = 0; form < LIST_FORM_COUNT; form++) {
-            free(t->lists[form][0]);
-            free(t->lists[form][1]);
+            bytes_unref(t->lists[form][0]);
+            bytes_unref(t->lists[form][1]);
         }
         free(t);
     }
@@ -309,7 +311,7 @@ tools_has_group(const struct tools *t, const char *group)
 const char *
 tools_json(struct tools *t)
 {
-    return list_text(t, LIST_STRUCTURED);
+    return list_text(t, LIST_STRUCTURED).data;
 }
 
 enum err
@@ -324,7 +326,7 @@ tools_list(struct request *req)
         fault_set(&req->fault, E_PARAMS, "this cursor is not one that tools/list gave");
         return fault_remedy(&req->fault, "leave 'cursor' out: all tools fit one page");
     }
-    request_add_raw(req, "tools", slice_of(list_text(req->dispatcher->tools, form)));
+    request_add_raw(req, "tools", list_text(req->dispatcher->tools, form));
     era_add_cache(req, 60000, true);
     return E_OK;
 }
@@ -334,7 +336,7 @@ tools_rest_list(struct request *req)
 {
     buf_addc(&req->out, '{');
     req->result_start = req->out.len;
-    request_add_raw(req, "tools", slice_of(tools_json(req->dispatcher->tools)));
+    request_add_raw(req, "tools", list_text(req->dispatcher->tools, LIST_STRUCTURED));
     buf_addc(&req->out, '}');
     return E_OK;
 }

@@ -50,7 +50,7 @@ struct tools {
     const struct tool_entry *changing; /* The one that comes and goes: the last; or null. */
     _Atomic bool shown;                /* It is there now. */
     /* Owned: the JSON array of tools/list, without it and with it; null as above. */
-    _Atomic(char *) lists[LIST_FORM_COUNT][2];
+    _Atomic(struct bytes *) lists[LIST_FORM_COUNT][2];
 };
 
 /* The entry of a tool that is there now, or null.  Borrowed from 't'. */
