@@ -16,9 +16,9 @@ busy_poll_decide(struct busy_poll *b, int64_t now_ns)
         b->off_until_ns = now_ns + BUSY_POLL_OFF_NS;
     }
     if (b->came) {
-        b->looks = b->may && soon && now_ns >= b->off_until_ns;
+        b->looks = b->may && soon && !b->others && now_ns >= b->off_until_ns;
         b->last_ns = now_ns;
-        b->came = false;
+        b->came = b->others = false;
     } else {
         b->looks = b->looks && soon;
     }

@@ -449,7 +449,7 @@ on_event(uv_poll_t *poll, int status, int events)
     struct connection *c = poll->data;
 
     assert(pthread_equal(pthread_self(), c->server->self));
-    busy_poll_came(&c->server->busy_poll);
+    busy_poll_came(&c->server->busy_poll, c);
     c->server->now_ns = clock_mono(c->server->context.clock);
     if (status < 0) {
         connection_close(c);

@@ -306,7 +306,7 @@ on_wake(uv_async_t *wake)
     struct http_server *s = wake->data;
 
     atomic_store(&s->asked, false);
-    busy_poll_came(&s->busy_poll);
+    busy_poll_came(&s->busy_poll, NULL);
     s->now_ns = clock_mono(s->context.clock);
     deliver(s);
     http_lines_woken(s);

@@ -241,7 +241,7 @@ go_on(struct transport *t)
 {
     int64_t stop_ns = atomic_load(&t->stop_ns);
 
-    busy_poll_came(&t->busy_poll);
+    busy_poll_came(&t->busy_poll, NULL);
     if (t->ending) {
         return;
     }

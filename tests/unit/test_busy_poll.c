@@ -16,7 +16,7 @@ two_processors(void)
 static bool
 looks_after_message(struct busy_poll *b, int64_t ns)
 {
-    busy_poll_came(b);
+    busy_poll_came(b, NULL);
     return busy_poll_decide(b, ns);
 }
 
@@ -64,6 +64,31 @@ a_look_in_vain_ends_in_sleep(void **state)
 }
 
 static void
+several_sources_are_waited_for_asleep(void **state)
+{
+    struct busy_poll b = two_processors();
+    int64_t now = START_NS;
+    char one, other;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) { /* By turns. */
+        busy_poll_came(&b, i % 2 ? &one : &other);
+        assert_false(busy_poll_decide(&b, ++now));
+    }
+    for (int i = 0; i < 100; i++) { /* Both at once. */
+        busy_poll_came(&b, &one);
+        busy_poll_came(&b, &other);
+        assert_false(busy_poll_decide(&b, ++now));
+    }
+    /* One alone is looked for, with what comes from nowhere of its own in between. */
+    busy_poll_came(&b, &other);
+    assert_true(busy_poll_decide(&b, ++now));
+    assert_true(looks_after_message(&b, ++now));
+    busy_poll_came(&b, &other);
+    assert_true(busy_poll_decide(&b, ++now));
+}
+
+static void
 one_processor_always_sleeps(void **state)
 {
     struct busy_poll b = {.may = false};
@@ -89,7 +114,7 @@ who_loses_the_processor_sleeps_for_a_second(void **state)
         assert_int_equal(looks_after_message(&b, now), now >= lost + BUSY_POLL_OFF_NS);
     } while (now < lost + BUSY_POLL_OFF_NS);
     /* A turn that takes long because something came is no such look. */
-    busy_poll_came(&b);
+    busy_poll_came(&b, NULL);
     assert_false(busy_poll_decide(&b, now += BUSY_POLL_AWAY_NS));
     assert_true(looks_after_message(&b, now + 1));
 }
@@ -107,7 +132,7 @@ again(uv_async_t *wake)
 {
     struct round *r = wake->data;
 
-    busy_poll_came(&r->busy_poll);
+    busy_poll_came(&r->busy_poll, NULL);
     if (++r->count < ROUNDS) {
         uv_async_send(wake);
     } else {
@@ -138,6 +163,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(slow_messages_never_cost_a_look),
     cmocka_unit_test(a_look_in_vain_ends_in_sleep),
     cmocka_unit_test(who_loses_the_processor_sleeps_for_a_second),
+    cmocka_unit_test(several_sources_are_waited_for_asleep),
     cmocka_unit_test(one_processor_always_sleeps),
     cmocka_unit_test(runs_until_no_handle_is_left),
 };
