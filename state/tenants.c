@@ -25,6 +25,7 @@ struct tenant {
     struct file_identity identity;
     json_t *config; /* Owned; null if it could not be loaded: */
     struct fault failure;
+    bool suspended;            /* Its settings say so; each request asks. */
     bool fleeting;             /* For want of memory: the next caller tries again. */
     int64_t loaded_ns;         /* Monotonic. */
     _Atomic int64_t looked_ns; /* When its file was last seen to be what it was. */
@@ -127,7 +128,7 @@ tenant_version(const struct tenant *tenant)
 enum err
 tenant_admits(const struct tenant *tenant, struct fault *f)
 {
-    if (!tenant_config_suspended(tenant->config)) {
+    if (!tenant->suspended) {
         return E_OK;
     }
     fault_set(f, E_TENANT, "the tenant '%s' is suspended", tenant->id);
@@ -206,6 +207,7 @@ load_tenant(void *owner, const char *id, const char *version, void *arg, void **
         tenant->fleeting = err == E_OVERLOAD;
         atomic_fetch_add(&t->failures, 1);
     }
+    tenant->suspended = tenant_config_suspended(tenant->config);
     tenant->loaded_ns = clock_mono(t->options.clock);
     atomic_init(&tenant->looked_ns, tenant->loaded_ns);
     tell_loaded(t, tenant);
