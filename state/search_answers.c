@@ -3,7 +3,6 @@
 #include "state/search_life.h"
 #include "state/search_near.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 LOG_MODULE("search");
@@ -93,25 +92,26 @@ add_counted(struct buf *out, const char *text)
     buf_addf(out, "%zu:%s", strlen(text), text);
 }
 
+static bool
+is_gap(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0'; /* No word holds a NUL. */
+}
+
 /* Adds a text with its white space folded. */
 static void
 add_folded(struct buf *out, struct slice text)
 {
     size_t start = out->len;
-    bool gap = false;
 
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (strchr(" \t\r\n", c)) { /* NUL too: no word holds one. */
-            gap = out->len > start;
-            continue;
+    for (size_t i = 0, word; i < text.len; i++) {
+        for (word = i; i < text.len && !is_gap(text.data[i]);) {
+            i++;
         }
-        if (gap) {
-            buf_addc(out, ' ');
-            gap = false;
+        if (i > word) {
+            buf_adds(out, out->len > start ? " " : "");
+            buf_add(out, text.data + word, i - word);
         }
-        buf_addc(out, c);
     }
 }
 
@@ -119,7 +119,13 @@ add_folded(struct buf *out, struct slice text)
 static void
 write_key(const struct search_ask *ask, struct buf *out)
 {
-    buf_addf(out, "%u %d %x ", ask->limit, ask->phase, ask->without);
+    buf_reserve(out, ask->query.len + 64);
+    buf_add_int(out, ask->limit);
+    buf_addc(out, ' ');
+    buf_add_int(out, ask->phase);
+    buf_addc(out, ' ');
+    buf_add_int(out, ask->without);
+    buf_addc(out, ' ');
     for (size_t i = 0; ask->tags && i < ask->tags->count; i++) {
         add_counted(out, ask->tags->items[i]);
     }
@@ -132,7 +138,10 @@ write_key(const struct search_ask *ask, struct buf *out)
 static void
 write_version(const struct edition *edition, bool vectors, char version[VERSION_SIZE])
 {
-    snprintf(version, VERSION_SIZE, "%" PRIu64 "%s", edition->number, vectors ? "v" : "");
+    struct buf text = {.data = version, .size = VERSION_SIZE}; /* Never grows. */
+
+    buf_add_int(&text, (int64_t)edition->number);
+    buf_adds(&text, vectors ? "v" : "");
 }
 
 /* An edition for one query while there is no index. */
