@@ -159,10 +159,10 @@ struct tool {
     bool task_late;    /* Modern: it becomes one where it calls tasks_begin(), if it does. */
     const char *needs; /* A capability that a modern client must declare, or null. */
     bool any_schema; /* The input schema is past the profile: not a tool that models are to use. */
-    /* Looks whether the answer to 'args', which have passed the input schema, is at hand
-     * (tools_at_hand.h): counted, or null, and then call() is asked.  Transport's thread: never
-     * blocks.  Null for tools that keep none. */
-    struct bytes *(*at_hand)(struct request *req, const json_t *args);
+    /* Looks whether the answer to 'arguments', a JSON object of which nothing else has been
+     * checked, is at hand (tools_at_hand.h): counted, or null, and then call() is asked.
+     * Transport's thread: never blocks.  Null for tools that keep none. */
+    struct bytes *(*at_hand)(struct request *req, struct slice arguments);
     /* Adds to 'blocks' those that tell more of a structured result than it does as text, such as
      * links to the resources it names, for revisions that know such; may be null.  Pure. */
     void (*add_blocks)(const json_t *result, json_t *blocks);

@@ -207,17 +207,22 @@ keep_at_hand(const struct request *req, const struct search_answer *answer, cons
 }
 
 static struct bytes *
-find_at_hand(struct request *req, const json_t *args)
+find_at_hand(struct request *req, struct slice arguments)
 {
+    json_t *args = at_hand_arguments(req);
     struct bytes *text = NULL;
-    struct fault unused;
+    struct fault unused NOT_CLEARED;
     struct tag_list tags;
     struct search_ask ask;
 
-    if (read_ask(args, &ask, &tags, &unused) == E_OK) {
-        text = search_kept_text(state_search(req->state), &ask);
+    (void)arguments;
+    if (args) {
+        if (read_ask(args, &ask, &tags, &unused) == E_OK) {
+            text = search_kept_text(state_search(req->state), &ask);
+        }
+        search_tags_fini(&tags);
     }
-    search_tags_fini(&tags);
+    json_decref(args);
     return text;
 }
 

@@ -125,17 +125,6 @@ read_args(const json_t *args, struct workflow_args *a, struct fault *f)
     return err ? err : read_number(args, "to_phase", &a->has_to_phase, &a->to_phase, f);
 }
 
-/* Only what get_task takes: each look for an argument costs 370 instructions. */
-static enum err
-read_task_args(const json_t *args, struct workflow_args *a, struct fault *f)
-{
-    enum err err;
-
-    *a = (struct workflow_args){.session_id = read_text(args, "session_id")};
-    err = read_number(args, "phase", &a->has_phase, &a->phase, f);
-    return err ? err : read_number(args, "task_number", &a->has_task_number, &a->task_number, f);
-}
-
 /* E_ARGUMENT, naming it, if something that the action needs was not given. */
 static enum err
 check_needs(const struct action *action, const json_t *args, struct fault *f)
@@ -275,17 +264,60 @@ keep_task(const json_t *answer)
     return at_hand_write(&tool_pos_workflow, answer, NULL);
 }
 
-/* A task that this session was told before: 1.3 times the cost of an echo, instead of 5.7. */
-static struct bytes *
-find_at_hand(struct request *req, const json_t *args)
+static bool
+read_plain_number(struct slice raw, int *number)
 {
-    const char *action = read_text(args, "action");
-    struct fault unused NOT_CLEARED;
-    struct workflow_args a;
+    int64_t value;
 
-    if (!action || strcmp(action, "get_task") != 0 || read_task_args(args, &a, &unused) != E_OK) {
+    if (!json_slice_int(raw, &value) || value < 0 || value >= 100000) {
+        return false;
+    }
+    *number = (int)value;
+    return true;
+}
+
+/* Reads get_task's arguments as nearly all write them: no others, none twice, numbers without a
+ * fraction.  'session' has room for the id of one. */
+static bool
+read_plain_task(struct slice arguments, struct workflow_args *a, char *session, size_t size)
+{
+    struct json_value value;
+    struct json_iter it;
+    struct slice name;
+    unsigned seen = 0;
+    bool plain = json_iter_init(&it, arguments);
+
+    while (plain && json_iter_next(&it, &name, &value)) {
+        unsigned one = 0;
+
+        if (slice_is(name, "\"action\"")) {
+            one = slice_is(value.raw, "\"get_task\"") ? 1 : 0;
+        } else if (slice_is(name, "\"session_id\"")) {
+            one = json_string_into(value.raw, session, size) >= 0 ? 2 : 0;
+        } else if (slice_is(name, "\"phase\"")) {
+            one = read_plain_number(value.raw, &a->phase) ? 4 : 0;
+        } else if (slice_is(name, "\"task_number\"")) {
+            one = read_plain_number(value.raw, &a->task_number) ? 8 : 0;
+        }
+        plain = one && !(seen & one);
+        seen |= one;
+    }
+    return plain && !it.broken && seen == 15;
+}
+
+/* A task that this session was told before, from the bytes of its arguments: to make a tree of them
+ * and look into that took 6,500 instructions of 22,600.  What is written in another way is asked of
+ * a worker. */
+static struct bytes *
+find_at_hand(struct request *req, struct slice arguments)
+{
+    struct workflow_args a = {.has_phase = true, .has_task_number = true};
+    char session[128] NOT_CLEARED;
+
+    if (!read_plain_task(arguments, &a, session, sizeof session)) {
         return NULL;
     }
+    a.session_id = session;
     return workflow_at_hand(state_workflow(req->state), &a);
 }
 

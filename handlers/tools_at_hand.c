@@ -13,8 +13,6 @@
 #include "handlers/tools_private.h"
 #include "state/base/json_put.h"
 
-#include <stdio.h>
-
 enum piece { TEXT_HEAD, TEXT_TAIL, JSON_HEAD, JSON_TAIL, BLOCKS, PIECES };
 
 struct layout {
@@ -117,20 +115,28 @@ at_hand_write(const struct tool *tool, const json_t *result, const char *number)
 bool
 at_hand_find(struct request *req)
 {
-    const struct tool_schemas *schemas = tools_schemas(req->entry);
     const struct json_value *value = &req->message.param[RPC_PARAM_ARGUMENTS];
+
+    if (value->kind == KIND_OBJECT && value->raw.len <= AT_HAND_ARGUMENTS_MAX) {
+        req->at_hand = req->tool->at_hand(req, value->raw);
+    }
+    return req->at_hand != NULL;
+}
+
+json_t *
+at_hand_arguments(struct request *req)
+{
+    const struct tool_schemas *schemas = tools_schemas(req->entry);
     struct fault unused NOT_CLEARED;
     json_t *args = NULL;
 
-    /* What is wrong with the arguments is told on a worker, as of every tool. */
-    if (value->raw.len <= AT_HAND_ARGUMENTS_MAX &&
-        rpc_load(value, "arguments", &args, &unused) == E_OK && args &&
-        (schema_plain_fits(schemas->plain, args) ||
-         schema_validate(schemas->input, args, "arguments", &unused) == E_OK)) {
-        req->at_hand = req->tool->at_hand(req, args);
+    if (rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &unused) != E_OK ||
+        !(schema_plain_fits(schemas->plain, args) ||
+          schema_validate(schemas->input, args, "arguments", &unused) == E_OK)) {
+        json_decref(args);
+        args = NULL;
     }
-    json_decref(args);
-    return req->at_hand != NULL;
+    return args;
 }
 
 /* The number of an answer that has one: the milliseconds that it took, with three decimals. */

@@ -18,9 +18,12 @@ struct bytes *at_hand_write(const struct tool *tool, const json_t *result, const
 
 #define AT_HAND_ARGUMENTS_MAX \
     1024u /* Bytes.  What is asked with more words is asked of a worker. */
-/* Finds the arguments of a call for a tool that has at_hand(), and asks it.  Keeps what it gives as
- * the answer of the request.  True if there is one. */
+/* Asks the tool of a call, which has at_hand().  Keeps what it gives as the answer of the request.
+ * True if there is one. */
 bool at_hand_find(struct request *req);
+/* For at_hand(): the arguments of the call as a tree, new; null if they break the input schema,
+ * which is told on a worker, as of every tool. */
+json_t *at_hand_arguments(struct request *req);
 /* Adds that answer to the result. */
 void at_hand_add(struct request *req);
 

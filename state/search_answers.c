@@ -3,8 +3,6 @@
 #include "state/search_life.h"
 #include "state/search_near.h"
 
-#include <stdio.h>
-
 LOG_MODULE("search");
 
 #define SCAN_FILES 300u /* Looked at while there is no index. */

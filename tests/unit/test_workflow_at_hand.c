@@ -241,29 +241,51 @@ a_change_of_the_session_shows_at_once(void **unused)
     free(pause);
 }
 
-/* What a worker would make of it is told where the number is no whole one, or words are many. */
+#define ODD_HEAD "{\"action\":\"get_task\",\"session_id\":\""
+#define WORDS "many words "
+#define MANY                                                                                  \
+    WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS WORDS \
+        WORDS WORDS WORDS WORDS WORDS
+
+/* What a worker would make of it is told however the arguments are written. */
 static void
 odd_arguments_are_answered_as_ever(void **unused)
 {
-    char *fraction = xasprintf("{\"action\":\"get_task\",\"session_id\":\"%s\",\"phase\":0.5,"
-                               "\"task_number\":1.0}",
-                               session);
-    char *wordy = xasprintf("{\"action\":\"get_task\",\"session_id\":\"%s\",\"phase\":0,"
-                            "\"task_number\":1,\"reason\":\"%2000d\"}",
-                            session, 1);
-    json_t *answer;
+    static const char *const good[][2] = {
+        /* Around the session's id. */
+        {"{\"task_number\":1,\"session_id\":\"", "\",\"phase\":0,\"action\":\"get_task\"}"},
+        {ODD_HEAD, "\",\"phase\":0.5,\"task_number\":1.0}"},
+        {ODD_HEAD, "\",\"phase\":-0,\"task_number\":1}"},
+        {ODD_HEAD, "\",\"phase\":0,\"task_number\":1,\"reason\":null}"},
+        {"{\"\\u0061ction\":\"get\\u005ftask\",\"session_id\":\"",
+         "\",\"phase\":0,\"task_number\":1}"},
+        {"{\"reason\":\"" MANY MANY MANY MANY MANY "\",\"action\":\"get_task\",\"session_id\":\"",
+         "\",\"phase\":0,\"task_number\":1}"},
+    };
+    static const char *const bad[] = {
+        "{\"action\":\"get_task\",\"session_id\":7}",
+        "{\"action\":\"get_task\",\"session_id\":\"x\",\"phase\":0,\"task_number\":1,\"odd\":1}",
+        "{\"action\":\"get_task\",\"session_id\":\"x\",\"phase\":-1,\"task_number\":1}",
+        "{\"action\":\"get_task\",\"session_id\":\"x\",\"phase\":100000,\"task_number\":1}",
+    };
 
     (void)unused;
     must_say("Do \"it\".\n");
-    for (int i = 0; i < 2; i++) {
-        answer = call(i ? wordy : fraction);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct buf arguments = BUF_INIT;
+        json_t *answer;
+
+        buf_adds(&arguments, good[i][0]);
+        buf_adds(&arguments, session);
+        buf_adds(&arguments, good[i][1]);
+        answer = call(arguments.data);
         CHECK_STR(json_string_value(json_object_get(answer, "content")), "Do \"it\".\n");
         json_decref(answer);
+        buf_fini(&arguments);
     }
-    json_decref(tool_rig_call(&rig, NULL, "pos_workflow",
-                              "{\"action\":\"get_task\",\"session_id\":7}", "invalid_argument"));
-    free(fraction);
-    free(wordy);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_decref(tool_rig_call(&rig, NULL, "pos_workflow", bad[i], "invalid_argument"));
+    }
 }
 
 #define EDITS 200
