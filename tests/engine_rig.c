@@ -193,3 +193,32 @@ start_session(struct engine_rig *rig, const char *pack, const char *target, char
     memcpy(id, answer_text(answer, "session_id"), 37);
     json_decref(answer);
 }
+
+bool
+passed_phase(struct engine_rig *rig, const char *id, int phase, const char *evidence)
+{
+    json_t *answer = call(rig,
+                          "{\"action\": \"complete_phase\", " IN("%s") ", \"phase\": %d, "
+                                                                       "\"evidence\": %s}",
+                          id, phase, evidence);
+    bool passed = json_is_true(json_object_get(answer, "checkpoint_passed"));
+
+    json_decref(answer);
+    return passed;
+}
+
+void
+pass_phase(struct engine_rig *rig, const char *id, int phase)
+{
+    CHECK(passed_phase(rig, id, phase, STRICT_EVIDENCE));
+}
+
+json_t *
+expect_refused(json_t *answer, const char *type, const char *word)
+{
+    CHECK_STR(answer_text(answer, "error_type"), type);
+    if (!strstr(answer_text(answer, "error"), word)) {
+        fail_msg("'%s' is not in '%s'", word, answer_text(answer, "error"));
+    }
+    return answer;
+}

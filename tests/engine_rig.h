@@ -38,10 +38,18 @@ json_t *call_plain(struct engine_rig *rig, const char *format, ...)
 /* Starts a session and tells its id. */
 void start_session(struct engine_rig *rig, const char *pack, const char *target, char id[37]);
 
+/* Completes a phase of a session: whether the gate let it pass; and that it does, of "strict". */
+bool passed_phase(struct engine_rig *rig, const char *id, int phase, const char *evidence);
+void pass_phase(struct engine_rig *rig, const char *id, int phase);
+/* Asserts that a call failed with 'type', and that its message has 'word'.  Returns the answer. */
+json_t *expect_refused(json_t *answer, const char *type, const char *word);
+
 /* The text or number of a member; "" or -1 if it is not there. */
 const char *answer_text(const json_t *object, const char *key);
 int answer_number(const json_t *object, const char *key);
 
+/* The member that names a session, in arguments. */
+#define IN(ID) "\"session_id\": \"" ID "\""
 /* Evidence that passes a phase of the pack "strict". */
 #define STRICT_EVIDENCE                                                                            \
     "{\"count\": 3, \"output\": {\"value\": \"12 passed, 0 failed\", \"command\": \"make test\", " \
