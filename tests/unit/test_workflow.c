@@ -1,5 +1,5 @@
-/* test_workflow.c -- the engine as a client sees it: what its actions do, from start to end, and what
- * threads do at once.  What it refuses is in test_workflow_arguments.c. */
+/* test_workflow.c -- the engine as a client sees it: what its actions do, from start to end, and
+ * what threads do at once.  What it refuses is in test_workflow_arguments.c. */
 #include "tests/check.h"
 
 #include "tests/engine_rig.h"
