@@ -1,38 +1,13 @@
-/* run_transcripts.c -- plays what is said and what must be answered, on each transport, against the
- * real server.
+/* run_transcripts.c -- plays what is said and what must be answered (tests/transcript.h), on each
+ * transport, against the real server.
  *
  * Usage: run_transcripts [FILE ...]     (default: all of tests/transcripts/{legacy,modern,both})
- *
- * A transcript is a text file of cases.  Each case has a server of its own, on an empty project,
- * and one connection to it, so that what legacy clients agreed lasts for the case.
- *
- *     # a comment
- *     @let NAME TEXT       from here on, in this file, %{NAME} stands for TEXT
- *     == what this shows   begins a case
- *     @only stdio ws       plays it on these transports only (of stdio, http, ws); what is for
- * stdio is played through a bridge too: over the stdio of another window of the project
- *     @copy FROM TO        copies a folder of the repository into the project before that
- *     @options --x y       starts the server with these options too
- *     @capabilities JSON   what @init declares; usual is {}
- *     @init VERSION ...    sends initialize for that version and initialized, as any legacy client
- * does; with several versions the case is played for each
- *     @keep NAME A.B.C     behind what is expected: from here on %{NAME} stands for the string
- * there in a message that has just come
- *     @end                 ends the server's input; what is expected behind it comes after that
- *     @header NAME: VALUE  over HTTP, the next message has this header instead of the usual one;
- * without a value, none > LINE               sent as it stands; %{TEXT*N} stands for N times TEXT;
- * %{\xHH} for that byte < JSON               expected, in the words of tests/json_match.h; a
- * message has the members named and no others <404 JSON            the same, and over HTTP with
- * this status; usual is 200 <202                 over HTTP, an answer without a message (202 is
- * usual where no message is expected)
- *
- * Lines that are sent without one expected between them go out together; then as many messages must
- * come as are expected, in any order.  Nothing else may come, until the end of the case: the
- * server's input ends, it answers what it has, closes a WebSocket with 1001, and exits with 0. */
+ */
 #include "tests/http_client.h"
 #include "tests/json_match.h"
 #include "tests/serving.h"
 #include "tests/traffic.h"
+#include "tests/transcript.h"
 #include "tests/ws_client.h"
 
 #include <dirent.h>
@@ -40,25 +15,8 @@
 #include <strings.h>
 
 #define SECONDS 20 /* For an answer, also from slow builds on slow machines. */
-#define LINES_MAX 400
 #define MODERN "2026-07-28"
 #define META "io.modelcontextprotocol/"
-
-enum kind { LET, CASE, ONLY, COPY, CAPABILITIES, OPTIONS, INIT, HEADER, SEND, END, EXPECT, KEEP };
-
-struct line {
-    enum kind kind;
-    unsigned number; /* In its file. */
-    char *text;      /* Owned; expanded. */
-    size_t len;      /* It may hold NUL. */
-    int status;      /* Of EXPECT; 0: the usual one. */
-};
-
-struct transcript {
-    const char *name; /* Below tests/transcripts. */
-    struct line lines[LINES_MAX];
-    size_t count;
-};
 
 enum transport { STDIO, HTTP, WS, BRIDGE, TRANSPORTS };
 static const char *const transport_names[] = {"stdio", "http", "ws", "bridge"};
@@ -82,180 +40,6 @@ struct play {
 };
 
 static unsigned played, wrong;
-
-static void __attribute__((noreturn, format(printf, 3, 4)))
-bad_transcript(const struct transcript *t, unsigned number, const char *format, ...)
-{
-    va_list args;
-
-    fprintf(stderr, "tests/transcripts/%s:%u: ", t->name, number);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(2);
-}
-
-/* Reading transcripts. */
-
-struct lets {
-    char *names[32], *texts[32];
-    size_t count;
-};
-
-/* Expands one "%{...}" whose inside is 'inside'. */
-static void
-expand_one(const struct transcript *t, unsigned number, const struct lets *lets,
-           struct slice inside, struct buf *out)
-{
-    const char *star = memrchr(inside.data, '*', inside.len);
-    unsigned byte;
-
-    for (size_t i = 0; i < lets->count; i++) {
-        if (slice_is(inside, lets->names[i])) {
-            buf_adds(out, lets->texts[i]);
-            return;
-        }
-    }
-    if (sscanf(inside.data, "\\x%2x}", &byte) == 1) {
-        buf_addc(out, (char)byte);
-    } else if (star && star > inside.data) {
-        for (unsigned long n = strtoul(star + 1, NULL, 10); n > 0; n--) {
-            buf_add(out, inside.data, (size_t)(star - inside.data));
-        }
-    } else {
-        bad_transcript(t, number, "no such text: %.*s", (int)inside.len, inside.data);
-    }
-}
-
-static struct buf
-expand(const struct transcript *t, unsigned number, const struct lets *lets, const char *text)
-{
-    struct buf out = BUF_INIT;
-
-    buf_adds(&out, "");
-    for (const char *begin; (begin = strstr(text, "%{"));) {
-        const char *end = strchr(begin, '}');
-
-        if (!end) {
-            bad_transcript(t, number, "'%%{' without '}'");
-        }
-        buf_add(&out, text, (size_t)(begin - text));
-        expand_one(t, number, lets, (struct slice){begin + 2, (size_t)(end - begin - 2)}, &out);
-        text = end + 1;
-    }
-    buf_adds(&out, text);
-    if (!out.data) {
-        buf_reserve(&out, 0);
-    }
-    return out;
-}
-
-static void
-add_line(struct transcript *t, unsigned number, const struct lets *lets, enum kind kind,
-         const char *text, int status)
-{
-    struct buf expanded = expand(t, number, lets, text);
-    struct line *line = &t->lines[t->count];
-
-    if (++t->count > LINES_MAX) {
-        bad_transcript(t, number, "more than %d lines that count", LINES_MAX);
-    }
-    *line = (struct line){.kind = kind, .number = number, .status = status, .len = expanded.len};
-    line->text = buf_steal(&expanded);
-}
-
-static const char *
-after(const char *text, const char *word)
-{
-    size_t len = strlen(word);
-
-    return strncmp(text, word, len) == 0 ? text + len + strspn(text + len, " ") : NULL;
-}
-
-static void
-read_line(struct transcript *t, unsigned number, struct lets *lets, char *text)
-{
-    static const struct {
-        const char *word;
-        enum kind kind;
-    } words[] = {
-        {"== ", CASE},          {"@only ", ONLY},
-        {"@copy ", COPY},       {"@capabilities ", CAPABILITIES},
-        {"@options ", OPTIONS}, {"@init ", INIT},
-        {"@header ", HEADER},   {"> ", SEND},
-    };
-    const char *rest;
-    int status = 0, used = 0;
-    struct buf expanded;
-
-    text[strcspn(text, "\n")] = '\0';
-    if (text[0] == '\0' || text[0] == '#') {
-        return;
-    }
-    if ((rest = after(text, "@let "))) {
-        size_t len = strcspn(rest, " ");
-
-        if (lets->count == 32 || !rest[len]) {
-            bad_transcript(t, number, "@let NAME TEXT");
-        }
-        lets->names[lets->count] = xstrndup(rest, len);
-        expanded = expand(t, number, lets, rest + len + 1);
-        lets->texts[lets->count++] = buf_steal(&expanded);
-        return;
-    }
-    if ((rest = after(text, "@keep "))) {
-        if (lets->count == 32) {
-            bad_transcript(t, number, "too many names");
-        }
-        /* It stands for itself until the case is played. */
-        lets->names[lets->count] = xstrndup(rest, strcspn(rest, " "));
-        lets->texts[lets->count] = xasprintf("%%{%s}", lets->names[lets->count]);
-        lets->count++;
-        add_line(t, number, lets, KEEP, rest, 0);
-        return;
-    }
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if ((rest = after(text, words[i].word))) {
-            add_line(t, number, lets, words[i].kind, rest, 0);
-            return;
-        }
-    }
-    if (strcmp(text, "@end") == 0) {
-        add_line(t, number, lets, END, "", 0);
-        return;
-    }
-    if (text[0] != '<' || (sscanf(text, "<%3d%n", &status, &used) != 1 && text[1] != ' ')) {
-        bad_transcript(t, number, "what is this: %.60s", text);
-    }
-    add_line(t, number, lets, EXPECT, text + (used ? used + (text[used] == ' ') : 2), status);
-}
-
-static void
-read_transcript(struct transcript *t, const char *name)
-{
-    char *path = xasprintf("tests/transcripts/%s", name), *text = NULL;
-    FILE *file = fopen(path, "r");
-    struct lets lets = {.count = 0};
-    unsigned number = 0;
-    size_t room = 0;
-
-    *t = (struct transcript){.name = name};
-    if (!file) {
-        perror(path);
-        exit(2);
-    }
-    while (getline(&text, &room, file) > 0) {
-        read_line(t, ++number, &lets, text);
-    }
-    fclose(file);
-    free(text);
-    free(path);
-    for (size_t i = 0; i < lets.count; i++) {
-        free(lets.names[i]);
-        free(lets.texts[i]);
-    }
-}
 
 /* Comparing. */
 
@@ -300,7 +84,7 @@ fill_in(const struct play *p, const struct line *line)
             }
         }
         if (text == begin + 2) {
-            bad_transcript(p->transcript, line->number, "nothing was kept by that name");
+            transcript_bad(p->transcript, line->number, "nothing was kept by that name");
         }
     }
     buf_add(&out, text, (size_t)(end - text));
@@ -349,7 +133,7 @@ load_expected(const struct play *p, const struct line *line)
     buf_fini(&text);
 
     if (!expected) {
-        bad_transcript(p->transcript, line->number, "%s", error.text);
+        transcript_bad(p->transcript, line->number, "%s", error.text);
     }
     if (json_is_object(expected)) {
         json_object_set_new(expected, "=", json_string(""));
@@ -396,7 +180,7 @@ is_expected(struct play *p, const struct line *line, const struct message *m, st
 static void
 compare(struct play *p, size_t first, size_t end, const struct message *got, size_t count)
 {
-    bool used[LINES_MAX] = {false};
+    bool used[TRANSCRIPT_LINES] = {false};
     const struct transcript *t = p->transcript;
 
     for (size_t i = first; i < end; i++) {
@@ -618,22 +402,22 @@ hear(struct play *p)
 static void
 exchange(struct play *p, size_t first, size_t expects, size_t end)
 {
-    struct message got[LINES_MAX] = {{.text = NULL}};
+    struct message got[TRANSCRIPT_LINES] = {{.text = NULL}};
     size_t count = 0;
 
     for (size_t i = first; i < expects; i++) {
         const struct line *line = &p->transcript->lines[i];
         struct buf text = fill_in(p, line);
 
-        if (line->kind == HEADER) {
+        if (line->kind == LINE_HEADER) {
             if (p->header_count == 8) {
-                bad_transcript(p->transcript, line->number, "too many headers");
+                transcript_bad(p->transcript, line->number, "too many headers");
             }
             p->headers[p->header_count++] = line;
-        } else if (line->kind == END) {
+        } else if (line->kind == LINE_END) {
             serving_end_input(&p->server);
         } else if (p->http) {
-            count += post(p, buf_slice(&text), got + count, LINES_MAX - count);
+            count += post(p, buf_slice(&text), got + count, TRANSCRIPT_LINES - count);
         } else {
             say(p, buf_slice(&text));
         }
@@ -641,7 +425,7 @@ exchange(struct play *p, size_t first, size_t expects, size_t end)
     }
     for (size_t i = expects; i < end && !p->http; i++) {
         if (p->transcript->lines[i].len == 0) {
-            bad_transcript(p->transcript, p->transcript->lines[i].number,
+            transcript_bad(p->transcript, p->transcript->lines[i].number,
                            "a status alone is for @only http");
         }
         got[count].text = hear(p);
@@ -675,7 +459,7 @@ handshake(struct play *p, const struct line *line)
         xasprintf("{\"jsonrpc\":\"2.0\",\"id\":\"init\",\"result\":{\"protocolVersion\":\"%s\"}}",
                   line->text);
     const struct line want = {
-        .kind = EXPECT, .number = line->number, .text = expected, .len = strlen(expected)};
+        .kind = LINE_EXPECT, .number = line->number, .text = expected, .len = strlen(expected)};
     struct message m = {.text = NULL};
     struct buf why = BUF_INIT;
 
@@ -708,12 +492,12 @@ copy_folders(struct play *p, const struct serving *server, size_t first, size_t 
         const struct line *line = &p->transcript->lines[i];
         char *from, *to;
 
-        if (line->kind != COPY) {
+        if (line->kind != LINE_COPY) {
             continue;
         }
         to = strchr(line->text, ' ');
         if (!to) {
-            bad_transcript(p->transcript, line->number, "@copy FROM TO");
+            transcript_bad(p->transcript, line->number, "@copy FROM TO");
         }
         from = xstrndup(line->text, (size_t)(to - line->text));
         tree_copy(server->project, from, to + 1);
@@ -820,14 +604,14 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
     char *option_text = NULL;
     size_t i = first + 1;
 
-    for (; i < end && t->lines[i].kind >= ONLY && t->lines[i].kind <= OPTIONS; i++) {
-        if (t->lines[i].kind == ONLY && !strstr(t->lines[i].text, kind)) {
+    for (; i < end && t->lines[i].kind >= LINE_ONLY && t->lines[i].kind <= LINE_OPTIONS; i++) {
+        if (t->lines[i].kind == LINE_ONLY && !strstr(t->lines[i].text, kind)) {
             goto out;
         }
-        if (t->lines[i].kind == CAPABILITIES) {
+        if (t->lines[i].kind == LINE_CAPABILITIES) {
             p.capabilities = t->lines[i].text;
         }
-        if (t->lines[i].kind == OPTIONS) {
+        if (t->lines[i].kind == LINE_OPTIONS) {
             free(option_text);
             option_text = xstrdup(t->lines[i].text);
             split_options(option_text, options, 15);
@@ -838,23 +622,23 @@ play_case(const struct transcript *t, size_t first, size_t end, enum transport t
     while (i < end && !p.failed) {
         size_t sent = i, expects;
 
-        if (t->lines[i].kind == INIT) {
+        if (t->lines[i].kind == LINE_INIT) {
             handshake(&p, &t->lines[i++]);
             continue;
         }
-        if (t->lines[i].kind == KEEP) {
+        if (t->lines[i].kind == LINE_KEEP) {
             keep(&p, &t->lines[i++]);
             continue;
         }
-        while (i < end && t->lines[i].kind >= HEADER && t->lines[i].kind <= END) {
+        while (i < end && t->lines[i].kind >= LINE_HEADER && t->lines[i].kind <= LINE_END) {
             i++;
         }
         expects = i;
-        while (i < end && t->lines[i].kind == EXPECT) {
+        while (i < end && t->lines[i].kind == LINE_EXPECT) {
             i++;
         }
         if (i == sent) {
-            bad_transcript(t, t->lines[i].number, "not here");
+            transcript_bad(t, t->lines[i].number, "not here");
         }
         exchange(&p, sent, expects, i);
     }
@@ -884,7 +668,7 @@ play_versions(struct transcript *t, size_t first, size_t end)
     size_t init = first;
     char *versions, *version, *rest = NULL;
 
-    while (init < end && t->lines[init].kind != INIT) {
+    while (init < end && t->lines[init].kind != LINE_INIT) {
         init++;
     }
     if (init == end) {
@@ -904,14 +688,14 @@ play_file(const char *name)
 {
     struct transcript *t = xcalloc(1, sizeof *t);
 
-    read_transcript(t, name);
+    transcript_read(t, name);
     for (size_t i = 0; i < t->count;) {
         size_t end = i + 1;
 
-        if (t->lines[i].kind != CASE) {
-            bad_transcript(t, t->lines[i].number, "before the first '=='");
+        if (t->lines[i].kind != LINE_CASE) {
+            transcript_bad(t, t->lines[i].number, "before the first '=='");
         }
-        while (end < t->count && t->lines[end].kind != CASE) {
+        while (end < t->count && t->lines[end].kind != LINE_CASE) {
             end++;
         }
         play_versions(t, i, end);
@@ -956,9 +740,11 @@ play_folder(const char *folder)
 int
 main(int argc, char **argv)
 {
+    static const char folder[] = "tests/transcripts/";
+    const size_t len = sizeof folder - 1;
+
     for (int i = 1; i < argc; i++) {
-        play_file(after(argv[i], "tests/transcripts/") ? after(argv[i], "tests/transcripts/")
-                                                       : argv[i]);
+        play_file(strncmp(argv[i], folder, len) == 0 ? argv[i] + len : argv[i]);
     }
     if (argc == 1) {
         play_folder("legacy");

@@ -5,7 +5,6 @@
 #include "tests/engine_rig.h"
 #include "tests/workflow_rig.h"
 
-#include "state/base/json_put.h"
 
 #include <stdio.h>
 
