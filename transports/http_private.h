@@ -83,6 +83,9 @@ struct http_server {
     /* The thread's own. */
     pthread_t self;
     uv_timer_t tick;
+    uv_check_t turn_end;     /* All sockets that were ready have been told of. */
+    struct connection *line; /* To be read at its end. */
+    uint64_t reads;          /* So many have been. */
     bool accepting, draining, ended;
     int spare_fd;             /* Given up to refuse a connection when descriptors run out. */
     struct connection *first; /* All open ones, newest first. */
@@ -126,7 +129,10 @@ struct connection {
     struct buf in;               /* That part, and what is pipelined behind a running call. */
     struct buf out;              /* What the socket did not take yet. */
     size_t out_sent;
-    int64_t since_ns;         /* Last progress of what the state waits for. */
+    uint64_t read_at;                /* The number of its last read; 0: there was none. */
+    struct connection *next_in_line; /* In the server's line. */
+    bool in_line;                    /* It is there. */
+    int64_t since_ns;                /* Last progress of what the state waits for. */
     int64_t head_ns, body_ns; /* When the head and the body of this request began; 0 before. */
     struct rate calls;        /* How often its tools may be called. */
     unsigned requests;
@@ -174,6 +180,8 @@ void connection_keep(struct connection *c, const char *data, size_t len);
 /* The answer is written: on to the next request, or to the end. */
 void connection_answered(struct connection *c);
 void connection_poll(struct connection *c, int events);
+/* The loop has told of all sockets that are ready: reads those that are in line. */
+void connections_end_turn(struct http_server *s);
 /* Ends what has waited too long. */
 void connection_check_time(struct connection *c, int64_t now_ns);
 /* The server is ending: closes unless a call or an answer is under way. */

@@ -244,6 +244,7 @@ try_to_end(struct http_server *s)
     wake_connections(s);
     ws_library_stop(s->websockets);
     uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->turn_end, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
 }
 
@@ -315,6 +316,12 @@ on_wake(uv_async_t *wake)
         begin_drain(s);
     }
     try_to_end(s);
+}
+
+static void
+on_turn_end(uv_check_t *check)
+{
+    connections_end_turn(check->data);
 }
 
 static void
@@ -461,6 +468,7 @@ static void
 unmake_loop(struct http_server *s)
 {
     uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->turn_end, NULL);
     uv_close((uv_handle_t *)&s->wake, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     close_loop(s);
@@ -494,12 +502,14 @@ make_loop(struct http_server *s)
         return false;
     }
     busy_poll_init(&s->busy_poll);
-    s->wake.data = s->tick.data = s;
+    s->wake.data = s->tick.data = s->turn_end.data = s;
     if (uv_async_init(&s->loop, &s->wake, on_wake) != 0) {
         uv_loop_close(&s->loop);
         return false;
     }
     uv_timer_init(&s->loop, &s->tick);
+    uv_check_init(&s->loop, &s->turn_end);
+    uv_check_start(&s->turn_end, on_turn_end);
     if (!open_listeners(s)) {
         close_listeners(s);
         unmake_loop(s);

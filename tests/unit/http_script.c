@@ -38,6 +38,14 @@ dispatch_message(struct dispatcher *d, const struct envelope *env, struct slice 
     } else if (script_starts(body, "release")) {
         script_answer(atomic_exchange(&d->held, NULL), 200, SLICE("released"));
         script_answer(sink, 200, SLICE("done"));
+    } else if (script_starts(body, "stop")) { /* The loop, until the test says so. */
+        sem_post(&d->holding);
+        while (sem_wait(&d->go_on) != 0) {
+        }
+        script_answer(sink, 200, body);
+    } else if (script_starts(body, "turn")) {
+        buf_add(&d->turns, body.data + body.len - 1, 1);
+        script_answer(sink, 200, body);
     } else if (script_starts(body, "thread")) {
         script_answer_late(&d->late, sink, NULL, &(struct reply){.body = body, .status = 200});
     } else if (script_starts(body, "note")) {
@@ -149,6 +157,7 @@ prepare(void **state)
     sem_init(&dispatcher.holding, 0, 0);
     sem_init(&dispatcher.gone, 0, 0);
     sem_init(&dispatcher.room, 0, 0);
+    sem_init(&dispatcher.go_on, 0, 0);
     script_late_init(&dispatcher.late);
     fake_clock_init(&fake);
     settings = settings_create();
@@ -194,6 +203,8 @@ finish(void **state)
     sem_destroy(&dispatcher.holding);
     sem_destroy(&dispatcher.gone);
     sem_destroy(&dispatcher.room);
+    sem_destroy(&dispatcher.go_on);
+    buf_fini(&dispatcher.turns);
     return 0;
 }
 

@@ -32,11 +32,12 @@
  *   and anything else is echoed. */
 struct dispatcher {
     struct sink *_Atomic held;
-    sem_t holding, gone, room;
+    sem_t holding, gone, room, go_on;
     _Atomic unsigned taken, tools, ended;
     const struct sink *_Atomic gone_sink, *_Atomic drained;
     struct script_late late;
-    char heard[256]; /* What the envelope said; read after the answer. */
+    char heard[256];  /* What the envelope said; read after the answer. */
+    struct buf turns; /* The last bytes of all that began with "turn", in order; read likewise. */
 };
 
 extern struct dispatcher dispatcher;

@@ -606,6 +606,36 @@ old_clients_and_last_requests(void **state)
     client_close(&c);
 }
 
+/* epoll tells of one that was read just now, and has sent more, before another that has sent after
+ * a longer silence: see http_connection.c. */
+static void
+who_was_read_longest_ago_goes_first(void **state)
+{
+    struct client clients[3];
+
+    (void)state;
+    start(NULL);
+    for (unsigned i = 0; i < 3; i++) { /* Read in this order. */
+        client_open(&clients[i], port);
+        send_post(&clients[i], "hello");
+        expect(&clients[i], 200, "hello");
+    }
+    send_post(&clients[2], "stop");
+    sem_wait(&dispatcher.holding);
+    send_post(&clients[2], "turn 2"); /* All three are ready when the loop looks again. */
+    send_post(&clients[0], "turn 0");
+    send_post(&clients[1], "turn 1");
+    sem_post(&dispatcher.go_on);
+    expect(&clients[2], 200, "stop");
+    for (unsigned i = 0; i < 3; i++) {
+        char body[] = {'t', 'u', 'r', 'n', ' ', (char)('0' + i), '\0'};
+
+        expect(&clients[i], 200, body);
+        client_close(&clients[i]);
+    }
+    CHECK(slice_is(buf_slice(&dispatcher.turns), "012"));
+}
+
 int
 main(void)
 {
@@ -619,6 +649,7 @@ main(void)
         TEST(refusals_are_told_as_the_path_wants),
         TEST(answers_to_pages_of_listed_origins),
         TEST(what_dispatch_is_told),
+        TEST(who_was_read_longest_ago_goes_first),
         TEST(requests_in_any_pieces),
         TEST(large_bodies),
         TEST(a_hundred_pipelined_requests),
