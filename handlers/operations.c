@@ -5,8 +5,9 @@
 #include "handlers/tools.h"
 #include "state/base/json_put.h"
 
-static const struct tool *const tools[] = {
-#define ROW(NAME, FILE) &tool_##NAME,
+/* Names only: whoever is asked what was counted need not know all tools. */
+static const char *const tool_names[] = {
+#define ROW(NAME, FILE) #NAME,
     TOOLS(ROW)
 #undef ROW
 };
@@ -16,7 +17,7 @@ static const char *const method_names[] = {
 #undef ROW
         "_OTHER",
 };
-#define TOOLS_TOP (sizeof tools / sizeof tools[0])
+#define TOOLS_TOP (sizeof tool_names / sizeof tool_names[0])
 #define METHODS_TOP (sizeof method_names / sizeof method_names[0])
 /* A method that is no tool's call, or a tool. */
 #define SUBJECTS (METHODS_TOP + TOOLS_TOP)
@@ -138,7 +139,7 @@ operations_expose(const struct operations *o, struct exposition *e)
                 struct histogram_reading r = {.count = 0};
                 const struct exposition_label labels[] = {
                     {"mcp_method_name", s < METHODS_TOP ? method_names[s] : "tools/call"},
-                    {"gen_ai_tool_name", s < METHODS_TOP ? NULL : tools[s - METHODS_TOP]->name},
+                    {"gen_ai_tool_name", s < METHODS_TOP ? NULL : tool_names[s - METHODS_TOP]},
                     {"network_transport", networks[t]},
                     {"network_protocol_name", protocols[t]},
                     {"error_type", err ? err_info((enum err)err)->code : NULL},
@@ -201,7 +202,7 @@ operations_tools(const struct operations *o)
         json_t *one = summary(o, METHODS_TOP + i);
 
         if (one) {
-            json_put(told, tools[i]->name, one);
+            json_put(told, tool_names[i], one);
         }
     }
     return told;

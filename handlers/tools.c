@@ -1,4 +1,4 @@
-/* tools.c -- which tools there are, and tools/list for each revision and for scripts. */
+/* tools.c -- the tools that are offered, and tools/list for each revision and for scripts. */
 #include "handlers/tools_private.h"
 
 #include "handlers/dispatch_private.h"
@@ -6,17 +6,10 @@
 #include "handlers/schema.h"
 #include "handlers/schema_plain.h"
 #include "state/base/log.h"
-#include "state/settings.h"
 
 #include <assert.h>
 
 LOG_MODULE("tools");
-
-static const struct tool *const rows[] = {
-#define ROW(NAME, FILE) &tool_##NAME,
-    TOOLS(ROW)
-#undef ROW
-};
 
 /* Parses one schema of a row with 'check'; a bad one is a bug. */
 static json_t *
@@ -72,63 +65,6 @@ write_tool(struct buf *out, const struct tool *tool, enum list_form form)
     buf_addc(out, '}');
 }
 
-/* ---- Groups ---- */
-
-enum group_use { ALWAYS, FOR_USE, FOR_TESTS };
-static const struct {
-    const char *name;
-    enum group_use use;
-} groups[] = {
-#define ROW(NAME, USE) {#NAME, USE},
-    TOOL_GROUPS(ROW)
-#undef ROW
-};
-#define GROUP_COUNT (sizeof groups / sizeof groups[0])
-
-static enum group_use
-group_use(const char *name)
-{
-    size_t at = 0;
-
-    while (strcmp(groups[at].name, name) != 0) {
-        at++;
-    }
-    return groups[at].use;
-}
-
-static bool
-tool_enabled(const char *list, const struct tool *tool)
-{
-    enum group_use use = group_use(tool->group);
-    bool enabled = use == ALWAYS;
-    struct slice item;
-
-    while (!enabled && settings_next_item(&list, &item)) {
-        enabled = slice_is(item, tool->group) || (tool->core && slice_is(item, "core")) ||
-                  (use == FOR_USE && slice_is(item, "full"));
-    }
-    return enabled;
-}
-
-static void
-log_unknown_groups(const char *list)
-{
-    struct slice item;
-
-    while (settings_next_item(&list, &item)) {
-        bool known = slice_is(item, "core") || slice_is(item, "full");
-
-        for (size_t i = 0; i < GROUP_COUNT; i++) {
-            known = known || slice_is(item, groups[i].name);
-        }
-        if (!known) {
-            char *name = xstrndup(item.data, item.len);
-            log_warn("there is no such tool group", F_STR("group", name));
-            free(name);
-        }
-    }
-}
-
 /* ---- The registry ---- */
 
 /* Where a name is looked for first.  Names begin alike, by what they are about. */
@@ -141,13 +77,13 @@ first_place(struct slice name)
                     : 0;
 }
 
-static void
-add_entry(struct tools *t, unsigned number)
+void
+tools_add(struct tools *t, const struct tool *tool, unsigned number)
 {
     struct tool_entry *e = &t->entries[t->count];
     size_t place;
 
-    e->tool = rows[number];
+    e->tool = tool;
     e->number = number;
     e->name = slice_of(e->tool->name);
     e->schemas = &t->schemas[t->count++];
@@ -246,24 +182,6 @@ list_text(struct tools *t, enum list_form form)
     return (struct slice){there->data, there->len};
 }
 
-struct tools *
-tools_create(const char *enabled)
-{
-    struct tools *t = xcalloc(1, sizeof *t);
-
-    enabled = enabled ? enabled : "core";
-    log_unknown_groups(enabled);
-    for (unsigned i = 0; i < TOOL_COUNT; i++) {
-        if (tool_enabled(enabled, rows[i])) {
-            add_entry(t, i);
-        }
-    }
-    if (t->count && t->entries[t->count - 1].tool == &tool_test_changing_tool) {
-        t->changing = &t->entries[t->count - 1];
-    }
-    return t;
-}
-
 void
 tools_destroy(struct tools *t)
 {
@@ -339,17 +257,6 @@ tools_rest_list(struct request *req)
     request_add_raw(req, "tools", list_text(req->dispatcher->tools, LIST_STRUCTURED));
     buf_addc(&req->out, '}');
     return E_OK;
-}
-
-const struct tool *
-tools_row(struct slice name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (slice_is(name, rows[i]->name)) {
-            return rows[i];
-        }
-    }
-    return NULL;
 }
 
 const struct tool_entry *

@@ -1,6 +1,7 @@
 /* tools_private.h -- what the files of the tools share.
  *
- *   tools.c         the registry: groups, parsed schemas, the texts of tools/list
+ *   tools_rows.c    all tools, and their groups
+ *   tools.c         the registry of those that are offered: parsed schemas, the texts of tools/list
  *   tools_call.c    tools/call, and the same for scripts
  *   tools_repeat.c  which calls may be made again
  *   tools_at_hand.c calls whose answers have been written before */
@@ -53,6 +54,8 @@ struct tools {
     _Atomic(struct bytes *) lists[LIST_FORM_COUNT][2];
 };
 
+/* Adds a tool, of row 'number', which must be another than those before. */
+void tools_add(struct tools *t, const struct tool *tool, unsigned number);
 /* The entry of a tool that is there now, or null.  Borrowed from 't'. */
 const struct tool_entry *tools_find(const struct tools *t, struct slice name);
 /* The schemas of its tool, borrowed from the registry.  Any thread. */

@@ -317,6 +317,24 @@ ask_for_all(void *arg)
 }
 
 static void
+a_row_is_called_as_its_tool(void **unused)
+{
+    static const char *const names[] = {
+#define ROW(NAME, FILE) #NAME,
+        TOOLS(ROW)
+#undef ROW
+    };
+    struct tools *t = tools_create("full,conformance");
+
+    (void)unused;
+    for (size_t i = 0; i < t->count; i++) {
+        CHECK_INT(t->entries[i].number, i);
+        CHECK_STR(t->entries[i].tool->name, names[i]);
+    }
+    tools_destroy(t);
+}
+
+static void
 what_is_made_when_asked_for_is_made_once(void **unused)
 {
     enum { ASKERS = 8 };
@@ -535,6 +553,7 @@ main(void)
         cmocka_unit_test(the_list_tells_all_of_a_row),
         cmocka_unit_test(groups_decide_which_tools_there_are),
         cmocka_unit_test(what_is_made_when_asked_for_is_made_once),
+        cmocka_unit_test(a_row_is_called_as_its_tool),
         cmocka_unit_test(each_answer_is_what_was_promised),
         cmocka_unit_test(wrong_arguments_are_told_to_who_can_mend_them),
         cmocka_unit_test(nulls_are_left_out),
