@@ -35,7 +35,7 @@ enum err core_open(const struct core_options *options, struct core *core, struct
 /* Starts the keeper, who ends what is past its time: a server has one. */
 enum err core_keep(struct core *core, struct fault *f);
 /* Starts all other threads of it: once transports run, since nobody waits for what they do, and
- * they would hold up the first answer by a third of a millisecond. */
+ * they would hold up the first answer by a millisecond, on two cores. */
 enum err core_start(struct core *core, struct fault *f);
 /* Ends them in reverse; no transport may be running.  What still runs is cancelled. */
 void core_close(struct core *core);
