@@ -5,7 +5,6 @@
 #include "tests/engine_rig.h"
 #include "tests/workflow_rig.h"
 
-
 #include <stdio.h>
 
 #define SECOND 1000000000ll

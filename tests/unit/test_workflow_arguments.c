@@ -4,7 +4,6 @@
 
 #include "tests/engine_rig.h"
 
-
 #include <stdio.h>
 #include <unistd.h>
 
