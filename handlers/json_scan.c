@@ -349,7 +349,7 @@ scan_word(struct json_scan *s, const unsigned char *p, const char *word, size_t 
 }
 
 /* Steps over a value that is no container and begins at 'p'. */
-static inline const unsigned char *
+static inline __attribute__((always_inline)) const unsigned char *
 scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
 {
     unsigned char c = at(s, p);
@@ -379,7 +379,7 @@ scan_scalar(struct json_scan *s, const unsigned char *p, enum json_kind *kind)
 }
 
 /* Steps over a member's name, its colon and the blanks around them. */
-static inline const unsigned char *
+static inline __attribute__((always_inline)) const unsigned char *
 scan_name(struct json_scan *s, const unsigned char *p, struct json_text *name)
 {
     const unsigned char *begin = p;
@@ -436,22 +436,19 @@ scan_container(struct json_scan *s, const unsigned char *p)
 
     for (;;) {
         unsigned char c = at(s, p);
+        bool open = false; /* Something was opened in which there is a value. */
+
         if (is_container(c)) {
             if (!go_down(s, p)) {
                 return NULL;
             }
             close = closes[s->depth] = c == '{' ? '}' : ']';
             p = skip_blanks(s, p + 1);
-            if (at(s, p) != close) {
-                if (close == '}' && !(p = scan_name(s, p, &name))) {
-                    return NULL;
-                }
-                continue;
-            }
+            open = at(s, p) != close;
         } else if (!(p = scan_scalar(s, p, &kind))) {
             return NULL;
         }
-        for (;;) { /* Behind a value: what ends here ends, until there is a comma. */
+        while (!open) { /* Behind a value: what ends here ends, until there is a comma. */
             p = skip_blanks(s, p);
             c = at(s, p);
             if (c == ',') {

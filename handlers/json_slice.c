@@ -122,7 +122,7 @@ static bool
 read_string(struct slice raw, struct json_text *text)
 {
     const unsigned char *begin = (const unsigned char *)raw.data, *last = begin + raw.len - 1;
-    struct json_scan s;
+    struct json_scan s NOT_CLEARED;
 
     if (raw.len < 2 || *begin != '"') {
         return false;
