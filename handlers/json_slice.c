@@ -121,12 +121,13 @@ next_stretch(struct slice *rest, bool escaped, char room[4])
 static bool
 read_string(struct slice raw, struct json_text *text)
 {
-    const unsigned char *begin = (const unsigned char *)raw.data, *last = begin + raw.len - 1;
+    const unsigned char *begin = (const unsigned char *)raw.data, *last;
     struct json_scan s NOT_CLEARED;
 
     if (raw.len < 2 || *begin != '"') {
         return false;
     }
+    last = begin + raw.len - 1;
     if (plain_skip(begin + 1, last) == last && *last == '"') { /* Most are plain all through. */
         *text = (struct json_text){.raw = {raw.data + 1, raw.len - 2}};
         return true;
