@@ -13,7 +13,7 @@
 #define SECOND_NS INT64_C(1000000000)
 #define DATE_LEN (sizeof "Sun, 06 Nov 1994 08:49:37 GMT\r\n" - 1)
 /* Copied behind its head: send() costs less than sendmsg(), some 0.2 us. */
-#define SMALL_BODY 2048
+#define SMALL_BODY 4096
 #define REFUSAL_MAX 8192 /* More than a fault's texts take as JSON: telling it needs no memory. */
 
 /* ---- The sink: these run on any thread ---- */
