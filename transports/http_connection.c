@@ -9,10 +9,10 @@
  * dispatch has one, what the peer pipelines stays in the socket.
  *
  * An answer may come while the connection's bytes are being taken ('busy': the handler ran inline),
- * and is then written at once, the loop in take_requests() going on from there.  Every other answer
- * comes through the server's queue, even from this thread: another connection's request may have
- * caused it while the scratch buffer is in use.  Whatever frees the buffers waits until nobody is
- * busy with them.
+ * and is then written at once, the loop in connection_take_requests() going on from there.  Every
+ * other answer comes through the server's queue, even from this thread: another connection's
+ * request may have caused it while the scratch buffer is in use.  Whatever frees the buffers waits
+ * until nobody is busy with them.
  *
  * Who has waited longer goes first.  epoll tells of sockets that were ready the last time, and are
  * again, before those whose bytes came in between.  Of eight clients that ask, wait and ask again,
@@ -29,17 +29,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SECOND_NS ((int64_t)1000000000)
-#define LINGER_NS (2 * SECOND_NS)
 #define READ_BYTES (16 * 1024) /* At least, where part of a request is kept. */
 
 static void on_event(uv_poll_t *poll, int status, int events);
-
-static int64_t
-now(const struct connection *c)
-{
-    return c->server->now_ns;
-}
 
 void
 connection_poll(struct connection *c, int events)
@@ -97,17 +89,6 @@ connection_open(struct http_server *s, int fd)
     return true;
 }
 
-/* Drops what is kept of a request; later, if it is just being read. */
-static void
-drop_partial(struct connection *c)
-{
-    if (!c->busy) {
-        free(c->parser);
-        c->parser = NULL;
-        buf_fini(&c->in);
-    }
-}
-
 static void
 on_closed(uv_handle_t *handle)
 {
@@ -118,8 +99,8 @@ on_closed(uv_handle_t *handle)
     connection_unref(c);
 }
 
-static void
-tell_gone(struct connection *c)
+void
+connection_tell_gone(struct connection *c)
 {
     struct envelope env = {.transport = TRANSPORT_HTTP};
 
@@ -141,7 +122,7 @@ connection_close(struct connection *c)
     c->state = CLOSED;
     atomic_store(&c->left, true);
     if (waits) {
-        tell_gone(c);
+        connection_tell_gone(c);
     }
     *(c->prev ? &c->prev->next : &s->first) = c->next;
     if (c->next) {
@@ -154,7 +135,7 @@ connection_close(struct connection *c)
         websocket_close(c);
     }
     http_feed_free(c);
-    drop_partial(c);
+    connection_drop_partial(c);
     buf_fini(&c->out);
     uv_close((uv_handle_t *)&c->poll, on_closed);
     http_server_accept_again(s);
@@ -163,198 +144,17 @@ connection_close(struct connection *c)
 void
 connection_linger(struct connection *c)
 {
-    drop_partial(c);
+    connection_drop_partial(c);
     if (c->peer_done || shutdown(c->fd, SHUT_WR) != 0) {
         connection_close(c);
         return;
     }
     c->state = LINGERING;
-    c->since_ns = now(c);
+    c->since_ns = c->server->now_ns;
     connection_poll(c, UV_READABLE);
 }
 
-/* ---- Requests ---- */
-
-/* A whole request lies in 'p', and its head has passed. */
-static void
-handle(struct connection *c, const struct http_parser *p)
-{
-    c->state = HANDLING;
-    c->close_after = !p->keep_alive;
-    c->event_stream = c->takes_events = false;
-    c->route->handle(c, p);
-}
-
-/* Answers a request that goes no further than its head; 'last' closes the connection, since the
- * body has not come and will not be waited for. */
-static void
-answer_verdict(struct connection *c, const struct http_parser *p, const struct verdict *v,
-               bool last)
-{
-    c->state = HANDLING;
-    c->close_after = last || !p->keep_alive;
-    if (v->word) {
-        connection_refuse(c, http_is_mcp(c->server, http_path(p)), v->status, v->word, v->text,
-                          v->extra);
-    } else {
-        connection_answer(c, v->status, NULL, v->extra, SLICE_NONE);
-    }
-}
-
-static void
-refuse_bytes(struct connection *c, const struct http_parser *p)
-{
-    const struct http_refusal_info *why = http_refusal_info(p->refusal);
-
-    c->state = HANDLING;
-    c->close_after = true;
-    c->old = c->head_only = c->posted = false;
-    connection_refuse(c, http_is_mcp(c->server, http_path(p)), why->status, why->word, why->text,
-                      NULL);
-}
-
-/* The head has passed, the body is on its way. */
-static void
-await_body(struct connection *c, const struct http_parser *p)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-    c->body_ns = now(c);
-    if (p->expects && send(c->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL) != sizeof go_on - 1) {
-        connection_close(c); /* A socket with nothing to write that takes less is broken. */
-    }
-}
-
-/* Checks the head, then looks at the body.  The head is judged before a body is waited for, or
- * found too large. */
-static enum http_event
-take_head(struct connection *c, struct http_parser *p, char *data, size_t *len)
-{
-    struct verdict v NOT_CLEARED;
-    enum http_event event;
-
-    verdict_init(&v);
-    c->old = p->minor == 0;
-    c->head_only = p->method == HTTP_METHOD_HEAD;
-    c->posted = p->method == HTTP_METHOD_POST;
-    c->route = http_route(c, p, &v);
-    if (v.later) {
-        c->state = CHECKING; /* It is parsed again then; until then all of it is kept. */
-        connection_watch(c);
-        return HTTP_MORE;
-    }
-    c->requests++;
-    c->waited = false;
-    event = http_parse(p, data, len);
-    if (v.status) {
-        answer_verdict(c, p, &v, event != HTTP_WHOLE);
-    } else if (event == HTTP_WHOLE) {
-        handle(c, p);
-    } else if (event == HTTP_MORE) {
-        await_body(c, p);
-    }
-    return v.status && event == HTTP_REFUSED ? HTTP_MORE : event;
-}
-
-/* Parses what lies at 'data'.  True if it was a whole request, which has been seen to.  False if
- * more is needed, or it was refused.  '*len' is lessened by the framing of chunks. */
-static bool
-take_one(struct connection *c, struct http_parser *p, char *data, size_t *len)
-{
-    enum http_event event = http_parse(p, data, len);
-
-    if (event == HTTP_HEAD) {
-        event = take_head(c, p, data, len);
-    } else if (event == HTTP_WHOLE) {
-        handle(c, p);
-    }
-    if (event == HTTP_REFUSED) {
-        refuse_bytes(c, p);
-    }
-    return event == HTTP_WHOLE;
-}
-
-void
-connection_keep(struct connection *c, const char *data, size_t len)
-{
-    if (c->in.data && data >= c->in.data && data <= c->in.data + c->in.len) {
-        memmove(c->in.data, data, len);
-        c->in.len = len;
-    } else {
-        buf_add(&c->in, data, len);
-    }
-    if (c->in.failed) {
-        connection_close(c); /* No memory to listen on: the peer may try again. */
-    }
-}
-
-/* Keeps what 'p' has read so far of a request that is not whole. */
-static void
-keep_parser(struct connection *c, const struct http_parser *p)
-{
-    if (!c->parser) {
-        c->parser = xcalloc(1, sizeof *c->parser);
-        http_parser_copy(c->parser, p);
-    }
-    if (!c->head_ns) {
-        c->head_ns = now(c);
-    }
-}
-
-/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection
- * is free, and keeps what belongs to one that is not whole yet, or has to wait for its turn. */
-static void
-take_requests(struct connection *c, char *data, size_t len)
-{
-    struct http_parser *p = c->parser ? c->parser : &c->server->parser;
-    bool partial = c->parser != NULL;
-
-    c->busy = true;
-    while (c->state == READING && len > 0) {
-        if (!partial) {
-            http_parser_init(p, &c->server->parser_limits);
-        }
-        partial = !take_one(c, p, data, &len);
-        if (partial) {
-            break;
-        }
-        data += p->end;
-        len -= p->end;
-    }
-    c->busy = false;
-    if (c->state == LINES && len > 0) {
-        connection_close(c); /* It was to wait for the answer, and its lines are to be counted. */
-    }
-    if (c->state == WEBSOCKET) {
-        websocket_begin(c, data, len);
-    } else if (c->state == CLOSED || c->state == LINGERING || len == 0) {
-        drop_partial(c);
-    } else if (c->state == READING) {
-        keep_parser(c, p);
-        connection_keep(c, data, len);
-    } else {
-        free(c->parser);
-        c->parser = NULL;
-        connection_keep(c, data, len);
-    }
-}
-
-void
-connection_recheck(struct connection *c)
-{
-    if (c->state != CHECKING) {
-        return; /* The peer has left. */
-    }
-    c->state = READING;
-    c->since_ns = now(c);
-    c->waited = true;
-    take_requests(c, c->in.data, c->in.len);
-    if (c->state == READING) {
-        connection_poll(c, UV_READABLE);
-    } else if (c->state == HANDLING && c->peer_done) {
-        tell_gone(c);
-    }
-}
+/* ---- Answered ---- */
 
 void
 connection_answered(struct connection *c)
@@ -367,13 +167,13 @@ connection_answered(struct connection *c)
         return;
     }
     c->state = READING;
-    c->since_ns = now(c);
+    c->since_ns = c->server->now_ns;
     c->head_ns = c->body_ns = 0;
     if (c->busy) {
-        return; /* take_requests() goes on. */
+        return; /* connection_take_requests() goes on. */
     }
     if (c->in.len) {
-        take_requests(c, c->in.data, c->in.len);
+        connection_take_requests(c, c->in.data, c->in.len);
     }
     if (c->state == READING) {
         connection_poll(c, UV_READABLE);
@@ -409,12 +209,12 @@ read_more(struct connection *c)
         connection_close(c);
         return;
     }
-    c->since_ns = now(c);
+    c->since_ns = c->server->now_ns;
     if (partial) {
         c->in.len += (size_t)n;
-        take_requests(c, c->in.data, c->in.len);
+        connection_take_requests(c, c->in.data, c->in.len);
     } else {
-        take_requests(c, to, (size_t)n);
+        connection_take_requests(c, to, (size_t)n);
     }
     if (c->state == READING) {
         connection_poll(c, UV_READABLE); /* A stream may have watched for other things. */
@@ -478,7 +278,7 @@ while_handling(struct connection *c, int events)
             connection_close(c); /* Nobody is there to tell. */
             return;
         }
-        tell_gone(c);
+        connection_tell_gone(c);
     }
     if (events & UV_WRITABLE) {
         connection_write(c);
@@ -526,106 +326,4 @@ on_event(uv_poll_t *poll, int status, int events)
     case CLOSED:
         break;
     }
-}
-
-/* ---- Time ---- */
-
-static void
-time_out(struct connection *c)
-{
-    if (c->parser && !http_parser_begun(c->parser)) {
-        /* Only empty lines: an answer would be taken for the next request's. */
-        connection_close(c);
-        return;
-    }
-    c->state = HANDLING;
-    c->close_after = true;
-    c->old = c->head_only = c->posted = false;
-    c->origin = SLICE_NONE;
-    connection_refuse(c, false, 408, "request_timeout",
-                      "the request did not arrive in time; send it again, faster", NULL);
-}
-
-static void
-check_reading(struct connection *c, int64_t now_ns)
-{
-    const struct settings *limits = c->server->context.settings;
-    int64_t silent_ns = now_ns - c->since_ns;
-
-    if (c->body_ns) {
-        if (silent_ns > limits->limits_body_idle ||
-            now_ns - c->body_ns > limits->limits_body_time) {
-            time_out(c);
-        }
-    } else if (c->head_ns) {
-        if (now_ns - c->head_ns > limits->limits_head_time) {
-            time_out(c);
-        }
-    } else if (silent_ns > (c->requests ? limits->limits_keep_alive : limits->limits_head_time)) {
-        connection_close(c);
-    }
-}
-
-void
-connection_check_time(struct connection *c, int64_t now_ns)
-{
-    int64_t silent_ns = now_ns - c->since_ns;
-
-    switch (c->state) {
-    case READING:
-        check_reading(c, now_ns);
-        break;
-    case WRITING:
-        if (silent_ns > HTTP_STALL_NS) {
-            connection_close(c);
-        }
-        break;
-    case LINGERING:
-        if (silent_ns > LINGER_NS) {
-            connection_close(c);
-        }
-        break;
-    case CHECKING: /* The fetch of keys has a time of its own. */
-        break;
-    case LINES:
-        http_lines_check_time(c, now_ns);
-        break;
-    case HANDLING: /* Dispatch limits the time of calls. */
-        connection_check_stream(c, now_ns);
-        break;
-    case WEBSOCKET:
-        websocket_check_time(c, now_ns);
-        break;
-    case CLOSED:
-        break;
-    }
-}
-
-void
-connection_drain(struct connection *c)
-{
-    if (c->state == READING || c->state == LINGERING) {
-        connection_close(c);
-    } else if (c->state == LINES) {
-        http_lines_drain(c);
-    } else if (c->state == WEBSOCKET) {
-        websocket_drain(c);
-    } else if (c->feed) {
-        http_feed_drain(c);
-    }
-}
-
-void
-connection_give_up(struct connection *c)
-{
-    if (c->state == HANDLING && !c->peer_done) {
-        tell_gone(c);
-    }
-    if (c->state == CHECKING || (c->state == HANDLING && !c->peer_done && !c->streaming)) {
-        c->close_after = true;
-        connection_refuse(c, c->route->mcp, 503, "overloaded",
-                          "the server has ended before this call was done", "Retry-After: 1\r\n");
-    }
-    c->peer_done = true;
-    connection_close(c);
 }

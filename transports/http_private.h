@@ -1,7 +1,9 @@
 /* http_private.h -- what the files of the HTTP transport share.
  *
  *   http_transport.c   the thread, its loop, accepting, time-outs, the end
- *   http_connection.c  one connection: its socket, bytes in, requests out of them, its times
+ *   http_connection.c  one connection: its socket, bytes in, and whose turn it is
+ *   http_requests.c    requests out of a connection's bytes
+ *   http_time.c        connections that are too slow, or still there when the server ends
  *   http_answer.c      answers: heads, bodies, errors, and writing them as the socket takes them
  *   http_stream.c      answers that are event streams: their events, comments and end
  *   http_routes.c      what a head must satisfy: Host, Origin, path, method, token, media type
@@ -174,25 +176,38 @@ void connection_close(struct connection *c);
 /* The last answer is out: tells the peer so, and throws away what it still sends, so that the
  * answer is not lost to a reset. */
 void connection_linger(struct connection *c);
-/* Keeps 'len' bytes at 'data', which may lie in c->in, as the beginning of what comes next; closes
- * the connection if there is no memory. */
-void connection_keep(struct connection *c, const char *data, size_t len);
 /* The answer is written: on to the next request, or to the end. */
 void connection_answered(struct connection *c);
 void connection_poll(struct connection *c, int events);
 /* The loop has told of all sockets that are ready: reads those that are in line. */
 void connections_end_turn(struct http_server *s);
+/* Tells dispatch that the peer is gone. */
+void connection_tell_gone(struct connection *c);
+/* Any thread. */
+void connection_ref(struct connection *c);
+void connection_unref(struct connection *c);
+
+/* http_requests.c */
+
+/* Parses and handles the requests in 'data' (the server's scratch, or c->in) while the connection
+ * is free, and keeps what belongs to one that is not whole yet, or has to wait for its turn. */
+void connection_take_requests(struct connection *c, char *data, size_t len);
+/* Keeps 'len' bytes at 'data', which may lie in c->in, as the beginning of what comes next; closes
+ * the connection if there is no memory. */
+void connection_keep(struct connection *c, const char *data, size_t len);
+/* Drops what is kept of a request; later, if it is just being read. */
+void connection_drop_partial(struct connection *c);
+/* What the head waited for is there: looks at it again. */
+void connection_recheck(struct connection *c);
+
+/* http_time.c */
+
 /* Ends what has waited too long. */
 void connection_check_time(struct connection *c, int64_t now_ns);
 /* The server is ending: closes unless a call or an answer is under way. */
 void connection_drain(struct connection *c);
 /* Its patience is over: says so to who still waits, and closes. */
 void connection_give_up(struct connection *c);
-/* What the head waited for is there: looks at it again. */
-void connection_recheck(struct connection *c);
-/* Any thread. */
-void connection_ref(struct connection *c);
-void connection_unref(struct connection *c);
 
 /* http_answer.c */
 
