@@ -1,5 +1,6 @@
 /* tool_search.c -- search_standards: what the project's standards say about something. */
 #include "handlers/dispatch_private.h"
+#include "handlers/json_slice.h"
 #include "handlers/tools_at_hand.h"
 #include "state/base/json_put.h"
 #include "state/search.h"
@@ -206,23 +207,78 @@ keep_at_hand(const struct request *req, const struct search_answer *answer, cons
     }
 }
 
+/* The tags of a question, as read_tags() reads them. */
+static bool
+read_plain_tags(struct slice raw, struct tag_list *tags)
+{
+    char text[SEARCH_TAG_BYTES_MAX + 1], tag[SEARCH_TAG_BYTES_MAX + 1];
+    struct json_value value;
+    struct json_iter it;
+    bool plain = raw.len && raw.data[0] == '[' && json_iter_init(&it, raw);
+
+    while (plain && json_iter_next(&it, NULL, &value)) {
+        ssize_t len = json_string_into(value.raw, text, sizeof text);
+
+        plain = len >= 0 && tags->count < SEARCH_TAGS_MAX &&
+                search_tag((struct slice){text, (size_t)len}, tag);
+        if (plain) {
+            tags->items[tags->count++] = xstrdup(tag);
+        }
+    }
+    return plain && !it.broken;
+}
+
+/* Reads the arguments as nearly all write them: no others, none twice, no null.  'query' has room
+ * for the query. */
+static bool
+read_plain_ask(struct slice arguments, struct search_ask *ask, struct tag_list *tags, char *query,
+               size_t size)
+{
+    struct json_value value;
+    struct json_iter it;
+    struct slice name;
+    unsigned seen = 0;
+    bool plain = json_iter_init(&it, arguments);
+
+    while (plain && json_iter_next(&it, &name, &value)) {
+        unsigned one = 0;
+        int limit = 0;
+
+        if (slice_is(name, "\"query\"")) {
+            ssize_t len = json_string_into(value.raw, query, size);
+
+            one = len >= 0 ? 1 : 0;
+            ask->query = (struct slice){query, one ? (size_t)len : 0};
+        } else if (slice_is(name, "\"n_results\"")) {
+            one = at_hand_number(value.raw, &limit) ? 2 : 0;
+            ask->limit = (unsigned)limit;
+        } else if (slice_is(name, "\"filter_phase\"")) {
+            one = at_hand_number(value.raw, &ask->phase) ? 4 : 0;
+        } else if (slice_is(name, "\"filter_tags\"")) {
+            one = read_plain_tags(value.raw, tags) ? 8 : 0;
+        }
+        plain = one && !(seen & one);
+        seen |= one;
+    }
+    return plain && !it.broken && (seen & 1);
+}
+
+/* What was asked before, from the bytes of its arguments: a tree of them, checked and looked into,
+ * took 2,200 of the 43,000 instructions of such a call.  Nothing is kept for arguments that break
+ * the schema. */
 static struct bytes *
 find_at_hand(struct request *req, struct slice arguments)
 {
-    json_t *args = at_hand_arguments(req);
+    char query[AT_HAND_ARGUMENTS_MAX] NOT_CLEARED;
     struct bytes *text = NULL;
-    struct fault unused NOT_CLEARED;
-    struct tag_list tags;
-    struct search_ask ask;
+    struct tag_list tags NOT_CLEARED;
+    struct search_ask ask = {.limit = RESULTS_DEFAULT, .phase = -1, .tags = &tags};
 
-    (void)arguments;
-    if (args) {
-        if (read_ask(args, &ask, &tags, &unused) == E_OK) {
-            text = search_kept_text(state_search(req->state), &ask);
-        }
-        search_tags_fini(&tags);
+    tags.count = 0;
+    if (read_plain_ask(arguments, &ask, &tags, query, sizeof query)) {
+        text = search_kept_text(state_search(req->state), &ask);
     }
-    json_decref(args);
+    search_tags_fini(&tags);
     return text;
 }
 

@@ -264,18 +264,6 @@ keep_task(const json_t *answer)
     return at_hand_write(&tool_pos_workflow, answer, NULL);
 }
 
-static bool
-read_plain_number(struct slice raw, int *number)
-{
-    int64_t value;
-
-    if (!json_slice_int(raw, &value) || value < 0 || value >= 100000) {
-        return false;
-    }
-    *number = (int)value;
-    return true;
-}
-
 /* Reads get_task's arguments as nearly all write them: no others, none twice, numbers without a
  * fraction.  'session' has room for the id of one. */
 static bool
@@ -295,9 +283,9 @@ read_plain_task(struct slice arguments, struct workflow_args *a, char *session, 
         } else if (slice_is(name, "\"session_id\"")) {
             one = json_string_into(value.raw, session, size) >= 0 ? 2 : 0;
         } else if (slice_is(name, "\"phase\"")) {
-            one = read_plain_number(value.raw, &a->phase) ? 4 : 0;
+            one = at_hand_number(value.raw, &a->phase) ? 4 : 0;
         } else if (slice_is(name, "\"task_number\"")) {
-            one = read_plain_number(value.raw, &a->task_number) ? 8 : 0;
+            one = at_hand_number(value.raw, &a->task_number) ? 8 : 0;
         }
         plain = one && !(seen & one);
         seen |= one;

@@ -8,8 +8,6 @@
 #include "handlers/dispatch_private.h"
 #include "handlers/era.h"
 #include "handlers/json_slice.h"
-#include "handlers/schema.h"
-#include "handlers/schema_plain.h"
 #include "handlers/tools_private.h"
 #include "state/base/json_put.h"
 
@@ -123,20 +121,16 @@ at_hand_find(struct request *req)
     return req->at_hand != NULL;
 }
 
-json_t *
-at_hand_arguments(struct request *req)
+bool
+at_hand_number(struct slice raw, int *number)
 {
-    const struct tool_schemas *schemas = tools_schemas(req->entry);
-    struct fault unused NOT_CLEARED;
-    json_t *args = NULL;
+    int64_t value;
 
-    if (rpc_load(&req->message.param[RPC_PARAM_ARGUMENTS], "arguments", &args, &unused) != E_OK ||
-        !(schema_plain_fits(schemas->plain, args) ||
-          schema_validate(schemas->input, args, "arguments", &unused) == E_OK)) {
-        json_decref(args);
-        args = NULL;
+    if (!json_slice_int(raw, &value) || value < 0 || value >= 100000) {
+        return false;
     }
-    return args;
+    *number = (int)value;
+    return true;
 }
 
 /* The number of an answer that has one: the milliseconds that it took, with three decimals. */
@@ -165,6 +159,7 @@ at_hand_add(struct request *req)
     char number[32];
     struct slice told = number_of(req, number, sizeof number);
 
+    buf_reserve(out, req->at_hand->len + sizeof number);
     request_member(req, "content");
     buf_adds(out, "[{\"type\":\"text\",\"text\":\"");
     buf_add_slice(out, piece_of(req->at_hand, TEXT_HEAD));

@@ -21,9 +21,10 @@ struct bytes *at_hand_write(const struct tool *tool, const json_t *result, const
 /* Asks the tool of a call, which has at_hand().  Keeps what it gives as the answer of the request.
  * True if there is one. */
 bool at_hand_find(struct request *req);
-/* For at_hand(): the arguments of the call as a tree, new; null if they break the input schema,
- * which is told on a worker, as of every tool. */
-json_t *at_hand_arguments(struct request *req);
+/* For at_hand(), which reads arguments as nearly all write them, without a tree, and leaves what is
+ * written in another way to a worker: a number without a sign or fraction, of at most five digits.
+ */
+bool at_hand_number(struct slice raw, int *number);
 /* Adds that answer to the result. */
 void at_hand_add(struct request *req);
 

@@ -97,26 +97,58 @@ the_same_is_told_each_time(void **state)
     free(first);
 }
 
-/* It is answered before dispatch returns, where there are no workers any more. */
+/* Whether a search is answered before dispatch returns, with the standard that there is. */
+static bool
+is_at_hand(const char *arguments)
+{
+    char *message =
+        xasprintf("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"
+                  "\"search_standards\",\"arguments\":%s,\"_meta\":{"
+                  "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+                  "\"io.modelcontextprotocol/clientCapabilities\":{}}}}",
+                  arguments);
+    struct fake_sink sink;
+    bool at_hand;
+
+    fake_sink_init(&sink);
+    dispatch_message(rig.dispatcher, &rig.connection, slice_of(message), &sink.sink);
+    at_hand = sink.status == 200 && strstr(sink.body, "locks.md");
+    fake_sink_fini(&sink);
+    free(message);
+    return at_hand;
+}
+
+/* It is answered where there are no workers any more; what is asked in another way is not. */
 static void
 what_is_at_hand_needs_no_worker(void **state)
 {
-    static const char message[] =
-        "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":"
-        "\"search_standards\",\"arguments\":{\"query\":\"mutex\"},\"_meta\":{"
-        "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
-        "\"io.modelcontextprotocol/clientCapabilities\":{}}}}";
-    struct fake_sink sink;
+    static const char *const asked[] = {
+        "{\"query\":\"mutex\"}",
+        "{\"n_results\":7,\"query\":\"mutex\"}",
+        "{\"query\":\"mutex \\\"and\\\" more\",\"n_results\":1}",
+        "{\"query\":\"n\\u00e9 mutex\"}",
+    };
 
     (void)state;
-    json_decref(ask("{\"query\":\"mutex\"}"));
-    json_decref(ask("{\"query\":\"mutex\"}"));
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        json_decref(ask(asked[i]));
+        json_decref(ask(asked[i]));
+    }
     pool_stop(rig.pool);
-    fake_sink_init(&sink);
-    dispatch_message(rig.dispatcher, &rig.connection, slice_of(message), &sink.sink);
-    CHECK_INT(sink.status, 200);
-    CHECK(strstr(sink.body, "locks.md") != NULL);
-    fake_sink_fini(&sink);
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        CHECK(is_at_hand(asked[i]));
+    }
+    CHECK(is_at_hand("{ \"query\" : \"  mu\\u0074ex \", \"n_results\" : 5 }"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"n_results\":3}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"n_results\":5.0}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"n_results\":0}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"query\":\"mutex\"}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"filter_phase\":1}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"filter_tags\":[\"x\"]}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"filter_tags\":{}}"));
+    CHECK(!is_at_hand("{\"query\":\"mutex\",\"other\":1}"));
+    CHECK(!is_at_hand("{\"query\":5}"));
+    CHECK(!is_at_hand("{}"));
 }
 
 static void
