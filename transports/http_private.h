@@ -60,6 +60,7 @@ struct http_listener {
     uv_poll_t poll; /* First. */
     int fd;
     unsigned port; /* Bound TCP port; 0 on a Unix socket. */
+    bool ready;    /* Somebody wants to connect: at the end of this turn of the loop. */
 };
 
 struct http_server {

@@ -319,12 +319,6 @@ on_wake(uv_async_t *wake)
 }
 
 static void
-on_turn_end(uv_check_t *check)
-{
-    connections_end_turn(check->data);
-}
-
-static void
 pause_accepting(struct http_server *s)
 {
     for (size_t i = 0; i < s->listener_count; i++) {
@@ -367,7 +361,8 @@ refuse_for_want(struct http_server *s, int listen_fd)
                 F_UINT("connections", s->connections));
 }
 
-static void
+/* False if there is no room for it. */
+static bool
 admit_connection(struct http_server *s, int fd)
 {
     int on = 1;
@@ -376,28 +371,21 @@ admit_connection(struct http_server *s, int fd)
         turn_away(s, fd);
         log_warn_rl("a connection was refused: too many have shown no token",
                     F_UINT("unchecked", s->unchecked));
-        return;
+        return false;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
                sizeof on); /* Fails on a Unix socket: no matter. */
     if (connection_open(s, fd)) {
         start_tick(s);
     }
+    return true;
 }
 
+/* Takes those who want to connect, until there is no room for one: who came after it may have seen
+ * others leave, which is for the next turn to find out. */
 static void
-on_listen(uv_poll_t *poll, int status, int events)
+accept_some(struct http_server *s, int listen_fd)
 {
-    struct http_server *s = poll->data;
-    int listen_fd = ((struct http_listener *)poll)->fd;
-
-    (void)events;
-    s->now_ns = clock_mono(s->context.clock);
-    if (status < 0) {
-        log_error("the listening socket is broken", F_STR("why", uv_strerror(status)));
-        pause_accepting(s);
-        return;
-    }
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         int fd;
 
@@ -407,13 +395,47 @@ on_listen(uv_poll_t *poll, int status, int events)
         }
         fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            admit_connection(s, fd);
+            if (!admit_connection(s, fd)) {
+                return;
+            }
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             refuse_for_want(s, listen_fd); /* EMFILE, ENFILE, ENOBUFS, ENOMEM. */
             return;
         }
+    }
+}
+
+static void
+on_listen(uv_poll_t *poll, int status, int events)
+{
+    struct http_server *s = poll->data;
+
+    (void)events;
+    if (status < 0) {
+        log_error("the listening socket is broken", F_STR("why", uv_strerror(status)));
+        pause_accepting(s);
+        return;
+    }
+    ((struct http_listener *)poll)->ready = true;
+}
+
+/* New connections come last: those that have just left have made room for them. */
+static void
+on_turn_end(uv_check_t *check)
+{
+    struct http_server *s = check->data;
+
+    connections_end_turn(s);
+    for (size_t i = 0; i < s->listener_count; i++) {
+        struct http_listener *l = &s->listeners[i];
+
+        if (l->ready && s->accepting && !s->draining) {
+            s->now_ns = clock_mono(s->context.clock);
+            accept_some(s, l->fd);
+        }
+        l->ready = false;
     }
 }
 
