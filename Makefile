@@ -73,7 +73,7 @@ PROOFS     := $(call bins,tests/prove/*_faults.c)
 FAULTED    := $(if $(filter release asan,$(VARIANT)),$(PROOFS))
 TEST_BINS  := $(UNIT) $(TRANSPORT) $(STRESS) $(DRIVERS) $(FAULTED)
 
-.PHONY: FORCE all run test unit suite transcripts lint check-asan check-tsan check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
+.PHONY: FORCE all run test unit suite transcripts lint check-asan check-tsan check-valgrind check-sched check-models clients coverage prove bench bench-quick bench-modules figures fuzz deps \
         test-deps bench-deps \
         reference install portable tarball deb bundle image sbom clean help
 .SECONDARY:
@@ -160,7 +160,7 @@ test: test-deps              ## everything; ends with "N passed, N failed"
 	@rm -rf build/results
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory all suite clients
-	@$(MAKE) --no-print-directory check-asan check-tsan check-sched check-models
+	@$(MAKE) --no-print-directory check-asan check-tsan check-valgrind check-sched check-models
 	@tests/run.sh --sum
 
 unit: $(UNIT)                ## the modules' own tests only (VARIANT=asan, tsan, ...)
@@ -173,6 +173,9 @@ check-asan:                  ## the suite under AddressSanitizer, with leaks, an
 	@$(MAKE) --no-print-directory VARIANT=asan suite
 check-tsan:                  ## the suite under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan suite
+check-valgrind: $(B)/tests/stress/recorded ## 50 clients at a server under memcheck and helgrind, who see the libraries too
+	@$(MAKE) --no-print-directory VARIANT=helgrind build/helgrind/tests/prove/tandem_helgrind
+	@tests/run.sh valgrind tests/prove/memcheck.sh tests/prove/helgrind.sh
 check-sched:                 ## the stores under a scheduler that a seed leads: 12,000 seeds, and planted bugs
 	@$(MAKE) --no-print-directory VARIANT=sched $(SCHEDULES)
 	@tests/run.sh sched $(SCHEDULES)
