@@ -69,6 +69,7 @@ connection_open(struct http_server *s, int fd)
     c->fd = fd;
     c->state = READING;
     c->since_ns = s->now_ns;
+    c->read_at = ++s->reads; /* It goes before those that come later, and before nobody else. */
     if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
         close(fd);
         free(c);

@@ -132,7 +132,7 @@ struct connection {
     struct buf in;               /* That part, and what is pipelined behind a running call. */
     struct buf out;              /* What the socket did not take yet. */
     size_t out_sent;
-    uint64_t read_at;                /* The number of its last read; 0: there was none. */
+    uint64_t read_at;                /* The number of its last read, or of its coming. */
     struct connection *next_in_line; /* In the server's line. */
     bool in_line;                    /* It is there. */
     int64_t since_ns;                /* Last progress of what the state waits for. */

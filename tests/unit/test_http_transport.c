@@ -607,11 +607,11 @@ old_clients_and_last_requests(void **state)
 }
 
 /* epoll tells of one that was read just now, and has sent more, before another that has sent after
- * a longer silence: see http_connection.c. */
+ * a longer silence: see http_connection.c.  Who connects comes last, and in the order of coming. */
 static void
 who_was_read_longest_ago_goes_first(void **state)
 {
-    struct client clients[3];
+    struct client clients[5];
 
     (void)state;
     start(NULL);
@@ -625,15 +625,19 @@ who_was_read_longest_ago_goes_first(void **state)
     send_post(&clients[2], "turn 2"); /* All three are ready when the loop looks again. */
     send_post(&clients[0], "turn 0");
     send_post(&clients[1], "turn 1");
+    client_open(&clients[3], port);
+    client_open(&clients[4], port);
+    send_post(&clients[3], "turn 3");
+    send_post(&clients[4], "turn 4");
     sem_post(&dispatcher.go_on);
     expect(&clients[2], 200, "stop");
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         char body[] = {'t', 'u', 'r', 'n', ' ', (char)('0' + i), '\0'};
 
         expect(&clients[i], 200, body);
         client_close(&clients[i]);
     }
-    CHECK(slice_is(buf_slice(&dispatcher.turns), "012"));
+    CHECK(slice_is(buf_slice(&dispatcher.turns), "01234"));
 }
 
 int
