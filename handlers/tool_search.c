@@ -207,10 +207,44 @@ keep_at_hand(const struct request *req, const struct search_answer *answer, cons
     }
 }
 
-/* The tags of a question, as read_tags() reads them. */
+/* A question, read from the bytes of its arguments. */
+struct plain_ask {
+    struct search_ask ask;
+    struct tag_list tags;
+    char query[AT_HAND_ARGUMENTS_MAX];
+};
+
 static bool
-read_plain_tags(struct slice raw, struct tag_list *tags)
+read_plain_query(struct slice raw, void *asked)
 {
+    struct plain_ask *plain = asked;
+    ssize_t len = json_string_into(raw, plain->query, sizeof plain->query);
+
+    plain->ask.query = (struct slice){plain->query, len > 0 ? (size_t)len : 0};
+    return len >= 0;
+}
+
+static bool
+read_plain_limit(struct slice raw, void *asked)
+{
+    int limit = 0;
+    bool plain = at_hand_number(raw, &limit);
+
+    ((struct plain_ask *)asked)->ask.limit = (unsigned)limit;
+    return plain;
+}
+
+static bool
+read_plain_phase(struct slice raw, void *asked)
+{
+    return at_hand_number(raw, &((struct plain_ask *)asked)->ask.phase);
+}
+
+/* As read_tags() reads them. */
+static bool
+read_plain_tags(struct slice raw, void *asked)
+{
+    struct tag_list *tags = &((struct plain_ask *)asked)->tags;
     char text[SEARCH_TAG_BYTES_MAX + 1], tag[SEARCH_TAG_BYTES_MAX + 1];
     struct json_value value;
     struct json_iter it;
@@ -228,57 +262,27 @@ read_plain_tags(struct slice raw, struct tag_list *tags)
     return plain && !it.broken;
 }
 
-/* Reads the arguments as nearly all write them: no others, none twice, no null.  'query' has room
- * for the query. */
-static bool
-read_plain_ask(struct slice arguments, struct search_ask *ask, struct tag_list *tags, char *query,
-               size_t size)
-{
-    struct json_value value;
-    struct json_iter it;
-    struct slice name;
-    unsigned seen = 0;
-    bool plain = json_iter_init(&it, arguments);
-
-    while (plain && json_iter_next(&it, &name, &value)) {
-        unsigned one = 0;
-        int limit = 0;
-
-        if (slice_is(name, "\"query\"")) {
-            ssize_t len = json_string_into(value.raw, query, size);
-
-            one = len >= 0 ? 1 : 0;
-            ask->query = (struct slice){query, one ? (size_t)len : 0};
-        } else if (slice_is(name, "\"n_results\"")) {
-            one = at_hand_number(value.raw, &limit) ? 2 : 0;
-            ask->limit = (unsigned)limit;
-        } else if (slice_is(name, "\"filter_phase\"")) {
-            one = at_hand_number(value.raw, &ask->phase) ? 4 : 0;
-        } else if (slice_is(name, "\"filter_tags\"")) {
-            one = read_plain_tags(value.raw, tags) ? 8 : 0;
-        }
-        plain = one && !(seen & one);
-        seen |= one;
-    }
-    return plain && !it.broken && (seen & 1);
-}
-
 /* What was asked before, from the bytes of its arguments: a tree of them, checked and looked into,
  * took 2,200 of the 43,000 instructions of such a call.  Nothing is kept for arguments that break
  * the schema. */
 static struct bytes *
 find_at_hand(struct request *req, struct slice arguments)
 {
-    char query[AT_HAND_ARGUMENTS_MAX] NOT_CLEARED;
+    static const struct at_hand_argument known[] = {
+        {"\"query\"", true, read_plain_query},
+        {"\"n_results\"", false, read_plain_limit},
+        {"\"filter_phase\"", false, read_plain_phase},
+        {"\"filter_tags\"", false, read_plain_tags},
+    };
+    struct plain_ask plain NOT_CLEARED;
     struct bytes *text = NULL;
-    struct tag_list tags NOT_CLEARED;
-    struct search_ask ask = {.limit = RESULTS_DEFAULT, .phase = -1, .tags = &tags};
 
-    tags.count = 0;
-    if (read_plain_ask(arguments, &ask, &tags, query, sizeof query)) {
-        text = search_kept_text(state_search(req->state), &ask);
+    plain.tags.count = 0;
+    plain.ask = (struct search_ask){.limit = RESULTS_DEFAULT, .phase = -1, .tags = &plain.tags};
+    if (at_hand_read(arguments, known, sizeof known / sizeof known[0], &plain)) {
+        text = search_kept_text(state_search(req->state), &plain.ask);
     }
-    search_tags_fini(&tags);
+    search_tags_fini(&plain.tags);
     return text;
 }
 

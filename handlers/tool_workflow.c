@@ -264,49 +264,58 @@ keep_task(const json_t *answer)
     return at_hand_write(&tool_pos_workflow, answer, NULL);
 }
 
-/* Reads get_task's arguments as nearly all write them: no others, none twice, numbers without a
- * fraction.  'session' has room for the id of one. */
+/* What get_task is asked for, read from the bytes of its arguments. */
+struct plain_task {
+    struct workflow_args args;
+    char session[128];
+};
+
 static bool
-read_plain_task(struct slice arguments, struct workflow_args *a, char *session, size_t size)
+read_action(struct slice raw, void *asked)
 {
-    struct json_value value;
-    struct json_iter it;
-    struct slice name;
-    unsigned seen = 0;
-    bool plain = json_iter_init(&it, arguments);
+    (void)asked;
+    return slice_is(raw, "\"get_task\"");
+}
 
-    while (plain && json_iter_next(&it, &name, &value)) {
-        unsigned one = 0;
+static bool
+read_session(struct slice raw, void *asked)
+{
+    struct plain_task *task = asked;
 
-        if (slice_is(name, "\"action\"")) {
-            one = slice_is(value.raw, "\"get_task\"") ? 1 : 0;
-        } else if (slice_is(name, "\"session_id\"")) {
-            one = json_string_into(value.raw, session, size) >= 0 ? 2 : 0;
-        } else if (slice_is(name, "\"phase\"")) {
-            one = at_hand_number(value.raw, &a->phase) ? 4 : 0;
-        } else if (slice_is(name, "\"task_number\"")) {
-            one = at_hand_number(value.raw, &a->task_number) ? 8 : 0;
-        }
-        plain = one && !(seen & one);
-        seen |= one;
-    }
-    return plain && !it.broken && seen == 15;
+    return json_string_into(raw, task->session, sizeof task->session) >= 0;
+}
+
+static bool
+read_phase(struct slice raw, void *asked)
+{
+    return at_hand_number(raw, &((struct plain_task *)asked)->args.phase);
+}
+
+static bool
+read_task_number(struct slice raw, void *asked)
+{
+    return at_hand_number(raw, &((struct plain_task *)asked)->args.task_number);
 }
 
 /* A task that this session was told before, from the bytes of its arguments: to make a tree of them
- * and look into that took 6,500 instructions of 22,600.  What is written in another way is asked of
- * a worker. */
+ * and look into that took 6,500 instructions of 22,600. */
 static struct bytes *
 find_at_hand(struct request *req, struct slice arguments)
 {
-    struct workflow_args a = {.has_phase = true, .has_task_number = true};
-    char session[128] NOT_CLEARED;
+    static const struct at_hand_argument known[] = {
+        {"\"action\"", true, read_action},
+        {"\"session_id\"", true, read_session},
+        {"\"phase\"", true, read_phase},
+        {"\"task_number\"", true, read_task_number},
+    };
+    struct plain_task task NOT_CLEARED;
 
-    if (!read_plain_task(arguments, &a, session, sizeof session)) {
+    task.args = (struct workflow_args){.has_phase = true, .has_task_number = true};
+    if (!at_hand_read(arguments, known, sizeof known / sizeof known[0], &task)) {
         return NULL;
     }
-    a.session_id = session;
-    return workflow_at_hand(state_workflow(req->state), &a);
+    task.args.session_id = task.session;
+    return workflow_at_hand(state_workflow(req->state), &task.args);
 }
 
 static enum err

@@ -11,6 +11,8 @@
 #include "handlers/tools_private.h"
 #include "state/base/json_put.h"
 
+#include <assert.h>
+
 enum piece { TEXT_HEAD, TEXT_TAIL, JSON_HEAD, JSON_TAIL, BLOCKS, PIECES };
 
 struct layout {
@@ -119,6 +121,34 @@ at_hand_find(struct request *req)
         req->at_hand = req->tool->at_hand(req, value->raw);
     }
     return req->at_hand != NULL;
+}
+
+bool
+at_hand_read(struct slice arguments, const struct at_hand_argument *known, size_t count,
+             void *asked)
+{
+    bool seen[AT_HAND_KNOWN_MAX] = {false};
+    struct json_value value;
+    struct json_iter it;
+    struct slice name;
+    bool plain = json_iter_init(&it, arguments);
+
+    assert(count <= AT_HAND_KNOWN_MAX);
+    while (plain && json_iter_next(&it, &name, &value)) {
+        size_t i = 0;
+
+        while (i < count && !slice_is(name, known[i].name)) {
+            i++;
+        }
+        plain = i < count && !seen[i] && known[i].read(value.raw, asked);
+        if (plain) {
+            seen[i] = true;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        plain = plain && (seen[i] || !known[i].needed);
+    }
+    return plain && !it.broken;
 }
 
 bool

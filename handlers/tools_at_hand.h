@@ -21,9 +21,20 @@ struct bytes *at_hand_write(const struct tool *tool, const json_t *result, const
 /* Asks the tool of a call, which has at_hand().  Keeps what it gives as the answer of the request.
  * True if there is one. */
 bool at_hand_find(struct request *req);
-/* For at_hand(), which reads arguments as nearly all write them, without a tree, and leaves what is
- * written in another way to a worker: a number without a sign or fraction, of at most five digits.
+/* An argument that at_hand() reads from its bytes, without a tree. */
+struct at_hand_argument {
+    const char *name; /* With its quotes. */
+    bool needed;
+    /* Reads the value into 'asked', the tool's own; false if it is not written plainly. */
+    bool (*read)(struct slice raw, void *asked);
+};
+#define AT_HAND_KNOWN_MAX 8u
+/* Reads arguments as nearly all write them: each of the 'count' that are 'known' at most once,
+ * those that are needed, and no others.  False leaves what is written in another way to a worker.
  */
+bool at_hand_read(struct slice arguments, const struct at_hand_argument *known, size_t count,
+                  void *asked);
+/* A number without a sign or fraction, of at most five digits. */
 bool at_hand_number(struct slice raw, int *number);
 /* Adds that answer to the result. */
 void at_hand_add(struct request *req);
