@@ -248,24 +248,43 @@ look_aside(struct project_info *p)
     return git ? git : json_null();
 }
 
+/* What a look told. */
+struct kept_look {
+    json_t *git;
+    int64_t made_ns; /* Monotonic. */
+};
+
 static enum err
 look(void *owner, const char *key, const char *version, void *arg, void **value, struct fault *f)
 {
     struct project_info *p = owner;
     const struct look l = {.root = p->root, .given_up = &p->given_up};
+    struct kept_look *kept = xcalloc(1, sizeof *kept);
 
     (void)key, (void)version, (void)arg, (void)f;
-    *value = p->aside ? look_aside(p) : look_at(&l);
+    kept->git = p->aside ? look_aside(p) : look_at(&l);
+    kept->made_ns = clock_mono(p->clock);
+    *value = kept;
     return E_OK;
 }
 
 static void
 forget(void *value)
 {
-    json_decref(value);
+    struct kept_look *kept = value;
+
+    json_decref(kept->git);
+    free(kept);
 }
 
-static const struct slots_class looks_class = {"project_info", look, forget};
+static bool
+is_fresh(const void *value, const void *now_ns)
+{
+    return *(const int64_t *)now_ns - ((const struct kept_look *)value)->made_ns < KEPT_NS;
+}
+
+/* A look that is under way serves all who come, however long it takes: nobody looks beside it. */
+static const struct slots_class looks_class = {"project_info", look, forget, is_fresh};
 
 enum err
 project_info_start_aside(const char *root, struct aside **aside, struct fault *f)
@@ -299,17 +318,15 @@ project_info_destroy(struct project_info *p)
 json_t *
 project_info_git(struct project_info *p)
 {
-    int64_t now = clock_mono(p->clock);
+    int64_t now_ns = clock_mono(p->clock);
     struct slot_pin pin;
-    char period[24];
     json_t *git;
 
-    snprintf(period, sizeof period, "%lld", (long long)(now / KEPT_NS));
     /* No deadline: a look ends by itself, its children's time is limited. */
-    if (slots_get(p->looks, "git", period, NULL, INT64_MAX, &pin, NULL) != E_OK) {
+    if (slots_get(p->looks, "git", NULL, &now_ns, INT64_MAX, &pin, NULL) != E_OK) {
         return json_null();
     }
-    git = json_clone(pin.value);
+    git = json_clone(((const struct kept_look *)pin.value)->git);
     slots_unpin(p->looks, &pin);
     return git;
 }

@@ -235,6 +235,44 @@ a_git_that_hangs_can_be_given_up(void **unused)
     free(command);
 }
 
+/* One looks; while it does, what a look tells would have become old, and another asks. */
+static void
+ask_late(void *arg, unsigned number)
+{
+    char *begun = xasprintf("%s/begun", project.path);
+
+    if (number) {
+        while (access(begun, F_OK) != 0) {
+            sched_yield();
+        }
+        fake_clock_pass(&fake, 6000000000);
+        run("touch go");
+    }
+    json_decref(project_info_git(arg));
+    free(begun);
+}
+
+static void
+nobody_looks_beside_one_who_looks(void **unused)
+{
+    struct project_info *info = project_info_create(project.path, &fake.clock, NULL);
+    char *command =
+        xasprintf("case \"$*\" in *rev-parse*) echo .git;; *config*) echo x >>'%s/begun'; "
+                  "until [ -e '%s/go' ]; do :; done;; esac",
+                  project.path, project.path);
+    char *begun = xasprintf("%s/begun", project.path);
+    struct stat st;
+
+    (void)unused;
+    fake_git(command);
+    threads_run(2, ask_late, info);
+    CHECK_INT(stat(begun, &st), 0);
+    CHECK_INT(st.st_size, 2); /* One line: one look. */
+    project_info_destroy(info);
+    free(begun);
+    free(command);
+}
+
 static _Atomic unsigned wrong;
 
 static void
@@ -287,6 +325,7 @@ main(void)
         cmocka_unit_test_setup_teardown(too_many_filters_are_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_output_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_git_that_hangs_can_be_given_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_looks_beside_one_who_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_askers_share_one_look, set_up, tear_down),
     };
     return CHECK_RUN(tests);
